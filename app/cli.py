@@ -1,0 +1,112 @@
+"""The `visor` command."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from app import __version__, logs, openapi
+from app.errors import StartError
+from app.main import create_app
+from app.registry.restored import adjust
+from app.server import VisorServer, build_config, listen
+from app.settings import Settings, load
+from app.store.backup import backup, restore
+from app.store.open import sqlite_path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status. A StartError is one line on standard error, and 1."""
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except StartError as error:
+        sys.stderr.write(f"visor: {error}\n")
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="visor", description="The registry of what runs on a platform.")
+    parser.add_argument("--version", action="version", version=f"visor {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="run the service", description="Run the service.")
+    _add_flags(serve, *Settings.model_fields)
+    serve.set_defaults(run=_serve)
+    back = commands.add_parser(
+        "backup",
+        help="copy the store to a file",
+        description="Copy the store to a file; the service may run.",
+    )
+    back.add_argument("file", type=Path, help="the backup to write; must not exist")
+    _add_flags(back, "store")
+    back.set_defaults(run=_backup)
+    rest = commands.add_parser(
+        "restore",
+        help="put a backup in the store's place",
+        description="Put a backup in the store's place; the service must not run. No rev is given twice.",
+    )
+    rest.add_argument("file", type=Path, help="the backup to read")
+    rest.add_argument("--above", type=int, metavar="REV", help="a rev that the restored store must be above")
+    _add_flags(rest, "store")
+    rest.set_defaults(run=_restore)
+    schema = commands.add_parser("openapi", help="print openapi.yaml", description="Print openapi.yaml.")
+    schema.set_defaults(run=_openapi)
+    return parser
+
+
+def _add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
+    for name in names:
+        field = Settings.model_fields[name]
+        default = ",".join(field.default) if isinstance(field.default, list) else field.default
+        text = f"{field.description} (VISOR_{name.upper()}, default {default or 'none'})".replace("%", "%%")
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=f"set_{name}", metavar="VALUE", help=text)
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    flags = {
+        name.removeprefix("set_"): value
+        for name, value in vars(arguments).items()
+        if name.startswith("set_") and value is not None
+    }
+    return load(**flags)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    logs.configure(settings.log_format, settings.log_level)
+    app = create_app(settings)
+    socket = listen(settings.host, settings.port)
+    config = build_config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        header_timeout=settings.header_timeout,
+        max_header=settings.max_header,
+        shutdown_timeout=settings.shutdown_timeout,
+        rev=lambda: app.state.visor.store.rev,
+    )
+    server = VisorServer(config)
+    with socket:
+        server.run(sockets=[socket])
+    return 0 if server.started else 1
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    source = sqlite_path(_settings(arguments).store)
+    backup(source, arguments.file)
+    sys.stdout.write(f"backed up {source} to {arguments.file}\n")
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    target = sqlite_path(_settings(arguments).store)
+    rev = restore(arguments.file, target, above=arguments.above, adjust=adjust)
+    sys.stdout.write(f"restored {target} from {arguments.file}: it starts at rev {rev}\n")
+    return 0
+
+
+def _openapi(arguments: argparse.Namespace) -> int:
+    app = create_app(Settings(store="memory:"))
+    sys.stdout.write(openapi.to_yaml(app.openapi()))
+    return 0

@@ -1,0 +1,244 @@
+"""Every error the domain can raise, as one tree.
+
+Two branches: `RequestError` is an answer to one request and becomes `application/problem+json`
+(RFC 9457); `StartError` stops `visor serve` before it listens, with one line that says what to do.
+The docstring of a class is the text of its page under `/problems/<code>`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+
+class VisorError(Exception):
+    """The root: whatever Visor raises on purpose."""
+
+
+class StartError(VisorError):
+    """The service cannot start, or a command cannot run. The message is one line for the operator."""
+
+
+class RequestError(VisorError):
+    """An answer that is not a success. Subclasses give status, code and title.
+
+    `detail` is a sentence that says what to do; `members` are RFC 9457 extension members;
+    `headers` go on the response; `rev` is the rev of the snapshot the answer was judged by.
+    """
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        rev: int | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.rev = rev
+        self.members = members
+
+    def problem(self) -> dict[str, Any]:
+        """The body of the problem+json answer."""
+        return {
+            "type": f"/problems/{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            **({} if self.rev is None else {"rev": self.rev}),
+            **self.members,
+        }
+
+
+class MalformedRequest(RequestError):
+    """The request cannot be read: its JSON does not parse (or is nested more than 64 deep, repeats
+    a key, holds NaN or half a surrogate pair), an entity tag or event id is not in its form, or the
+    body did not arrive in time. Correct the request; nothing was changed."""
+
+    status, code, title = 400, "malformed-request", "The request cannot be read"
+
+
+class InvalidCursor(RequestError):
+    """The `cursor` was not given out by this list, or was altered. Ask for the first page again,
+    without a cursor, and follow `next` as it comes."""
+
+    status, code, title = 400, "invalid-cursor", "The cursor is not one of this list"
+
+
+class RevInFuture(RequestError):
+    """The rev asked for has not been reached. `current_rev` is the latest there is."""
+
+    status, code, title = 400, "rev-in-future", "The rev has not been reached yet"
+
+
+class Unauthenticated(RequestError):
+    """The request carries no valid credentials. No call of this version asks for any: the code is
+    part of the contract so that clients can be written for it."""
+
+    status, code, title = 401, "unauthenticated", "Credentials are missing or not valid"
+
+
+class Forbidden(RequestError):
+    """The credentials do not allow this call. No call of this version raises it: see
+    `unauthenticated`."""
+
+    status, code, title = 403, "forbidden", "The call is not allowed"
+
+
+class NotClaimer(RequestError):
+    """Only the host that holds the claim on an instance may make this call, and where it gives a
+    `claim_rev`, it has to be the one of the present claim. The instance was lost to another holder
+    or was never yours: stop the process and claim anew."""
+
+    status, code, title = 403, "not-claimer", "The instance is claimed by another"
+
+
+class NotFound(RequestError):
+    """There is no such resource at the rev that was read. `rev` names that rev: it may exist at
+    another one."""
+
+    status, code, title = 404, "not-found", "There is no such resource"
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, but not for this method. The header `Allow` lists the methods it has."""
+
+    status, code, title = 405, "method-not-allowed", "The method is not allowed here"
+
+
+class AlreadyExists(RequestError):
+    """A resource of that name is registered. Read it, or choose another name."""
+
+    status, code, title = 409, "already-exists", "The resource exists already"
+
+
+class AlreadyClaimed(RequestError):
+    """Another host was first. Claim another instance."""
+
+    status, code, title = 409, "already-claimed", "The instance is claimed already"
+
+
+class InvalidState(RequestError):
+    """The resource is in a state that does not allow this call. Read it again before deciding."""
+
+    status, code, title = 409, "invalid-state", "The state does not allow this"
+
+
+class InUse(RequestError):
+    """Something that is still alive needs the resource. Stop or scale that down first."""
+
+    status, code, title = 409, "in-use", "The resource is in use"
+
+
+class Locked(RequestError):
+    """The instance is locked. `lock` says by whom and why; unlock it first."""
+
+    status, code, title = 409, "locked", "The instance is locked"
+
+
+class Conflict(RequestError):
+    """The change lost a race against others, after the server's own retries, or there is nothing
+    left to give (no free port). What the detail says tells which."""
+
+    status, code, title = 409, "conflict", "The change conflicts with another"
+
+
+class RevCompacted(RequestError):
+    """The history before `oldest_rev` is dropped. Read the latest snapshot and go on from there."""
+
+    status, code, title = 410, "rev-compacted", "The history before this rev is dropped"
+
+
+class RevMismatch(RequestError):
+    """`If-Match` or `If-None-Match` does not hold: the resource has changed since you read it (its
+    `rev` says when), or is there, or is not. Read it again and repeat the change on what you see."""
+
+    status, code, title = 412, "rev-mismatch", "The resource is not at that rev"
+
+
+class BodyTooLarge(RequestError):
+    """The body, or the resource it would make, is over the limit (`limit`, in bytes)."""
+
+    status, code, title = 413, "body-too-large", "The body is too large"
+
+
+class UnsupportedMediaType(RequestError):
+    """The body has to be JSON and has to say so. With curl: `-H 'Content-Type: application/json'`
+    (or `--json`)."""
+
+    status, code, title = 415, "unsupported-media-type", "The body is not declared as JSON"
+
+
+class InvalidRequest(RequestError):
+    """A field, parameter or name is not valid. `errors` has one entry for each, with its location
+    (`loc`) and what is wrong (`msg`). Nothing was changed."""
+
+    status, code, title = 422, "invalid-request", "The request is not valid"
+
+    @classmethod
+    def of(cls, loc: Sequence[str | int], msg: str, kind: str = "value_error") -> "InvalidRequest":
+        """One invalid field: `loc` as in `["body", "head"]`, `msg` what is wrong with it."""
+        return cls(
+            f"{'.'.join(map(str, loc))}: {msg}.",
+            errors=[{"loc": list(loc), "msg": msg, "type": kind}],
+        )
+
+
+class IdempotencyKeyReused(RequestError):
+    """The `Idempotency-Key` was used within the last 24 hours for another request. Use a new key
+    for a new request; repeat a key only with the same method, path and body."""
+
+    status, code, title = 422, "idempotency-key-reused", "The idempotency key belongs to another request"
+
+
+class TooManyRequests(RequestError):
+    """The server works on as many requests as it is allowed to. Wait for `Retry-After` seconds."""
+
+    status, code, title = 429, "too-many-requests", "Too many requests at a time"
+
+
+class TooManySubscribers(RequestError):
+    """The server has as many event streams and waiting calls as it is allowed to. Wait for
+    `Retry-After` seconds, or use another replica."""
+
+    status, code, title = 429, "too-many-subscribers", "Too many subscribers"
+
+
+class InternalError(RequestError):
+    """A fault of the server's own. Its log has the cause; please report it."""
+
+    status, code, title = 500, "internal-error", "The server has a fault"
+
+
+class CoordinatorUnavailable(RequestError):
+    """The store cannot be reached, or is closing. Try again after `Retry-After` seconds. Only where
+    `outcome` is `unknown` may a write have happened nevertheless: repeat it with the same
+    `Idempotency-Key`, or read first."""
+
+    status, code, title = 503, "coordinator-unavailable", "The coordinator cannot be reached"
+
+    def __init__(self, detail: str, *, retry_after: int = 1, **members: Any) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)}, **members)
+
+
+class StorageFull(RequestError):
+    """The store has no room left; nothing was changed. Free space on its disk (or raise its quota),
+    and writes go on by themselves. Reads are not affected."""
+
+    status, code, title = 507, "storage-full", "The store is full"
+
+
+def request_errors() -> list[type[RequestError]]:
+    """Every class of the tree that has a code, ordered by status and code."""
+    found: list[type[RequestError]] = []
+    todo: list[type[RequestError]] = [RequestError]
+    while todo:
+        for sub in todo.pop().__subclasses__():
+            found.append(sub)
+            todo.append(sub)
+    return sorted(found, key=lambda e: (e.status, e.code))

@@ -1,0 +1,1 @@
+"""Changes become typed events; one history serves all who wait for them."""

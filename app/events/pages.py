@@ -1,0 +1,55 @@
+"""The history as a list, for who cannot hold a stream open."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from app.events.derive import Event, events_of
+from app.events.filters import Filter
+from app.events.hub import Hub
+from app.events.position import Position
+from app.store.contract import Store
+
+_COMMITS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`next` is where to go on: the last event, or the rev, when everything up to it was looked at."""
+
+    rev: int
+    events: list[Event]
+    next: Position
+
+
+async def read_page(store: Store, hub: Hub, start: Position, wanted: Filter, limit: int, wait: float) -> Page:
+    """Up to `limit` events after a place; where there is none, wait for one, at most `wait` seconds.
+    Raises RevCompacted."""
+    until = time.monotonic() + wait
+    while True:
+        page = await _read(store, start, wanted, limit)
+        left = until - time.monotonic()
+        if page.events or left <= 0 or hub.closing:
+            return page
+        start = page.next
+        if store.rev <= page.next.rev:
+            await hub.news(page.next.rev, left)
+
+
+async def _read(store: Store, start: Position, wanted: Filter, limit: int) -> Page:
+    found: list[Event] = []
+    at = start
+    while True:
+        commits = await store.commits(at.after, _COMMITS)
+        for commit in commits:
+            for event in events_of(commit):
+                if at.passed(event.rev, event.index) or not wanted.fits(event.type, event.names, event.host):
+                    continue
+                if len(found) == limit:
+                    return Page(commit.rev, found, Position(found[-1].rev, found[-1].index))
+                found.append(event)
+            at = Position(max(commit.rev, at.rev))
+        await asyncio.sleep(0)  # a long look back must not keep the others waiting
+        if not commits or at.rev >= store.rev:
+            at = Position(at.rev)
+            return Page(at.rev, found, at)

@@ -1,0 +1,148 @@
+"""Builds the application: settings -> store -> registry -> routers."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from app import __version__, openapi, upkeep
+from app.events.claim_queue import ClaimQueue
+from app.events.hub import Hub
+from app.events.key_watch import KeyWatch
+from app.events.stream import Pace
+from app.models import keys
+from app.routers import (
+    apps,
+    envsets,
+    events,
+    instances,
+    life,
+    members,
+    operations,
+    problem_json,
+    problems,
+    proctypes,
+    revisions,
+    runners,
+    scale,
+    services,
+    time,
+)
+from app.routers.access_log import AccessLog
+from app.routers.context import Context
+from app.routers.head import Head
+from app.routers.limits import Limits, Slots
+from app.routers.metrics import Metrics, MetricsMiddleware, metrics_router
+from app.routers.stamp import Stamp
+from app.settings import Settings
+from app.store.contract import Store
+from app.store.open import open_store
+
+EXPOSED = ["Visor-Rev", "ETag", "Location", "Idempotency-Replayed", "Retry-After"]
+
+
+def build_context(settings: Settings, store: Store | None = None) -> Context:
+    """The parts of a service, wired but not started. `store` instead of the one that is set."""
+    if store is None:
+        store = open_store(
+            settings.store, keys.index, history=settings.history, memory_revs=settings.memory_revs
+        )
+    hub, claim_queue, key_watch = Hub(store), ClaimQueue(), KeyWatch()
+    hub.listen(claim_queue.listen)
+    hub.listen(key_watch.listen)
+    return Context(
+        store=store,
+        hub=hub,
+        claim_queue=claim_queue,
+        key_watch=key_watch,
+        slots=Slots(max_requests=settings.max_requests, max_subscribers=settings.max_subscribers),
+        pace=Pace(
+            keep_alive=settings.keep_alive, bookmark=settings.bookmark, max_age=settings.stream_max_age
+        ),
+        send_timeout=settings.send_timeout,
+    )
+
+
+def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
+    """The application. Its lifespan opens and closes the store. Raises StartError."""
+    context = build_context(settings, store)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # The server sets it when it is told to end, before it waits for its connections.
+        stop: asyncio.Event = app.state.stop
+        await context.store.open()
+        context.hub.start()
+        tasks = [
+            asyncio.create_task(upkeep.run(context.store), name="visor-upkeep"),
+            asyncio.create_task(_stop_when(stop, context.hub), name="visor-stop"),
+        ]
+        # What was loaded stays: looking through it at each collection is most of a collection's time.
+        gc.collect()
+        gc.freeze()
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await context.hub.close()
+            await context.store.close()
+
+    app = FastAPI(
+        title="Visor",
+        version=__version__,
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
+        redirect_slashes=False,
+    )
+    app.state.visor = context
+    app.state.stop = asyncio.Event()
+    metrics = Metrics(
+        statistics=context.store.statistics, subscribers=lambda: float(context.slots.subscribers)
+    )
+    for part in (
+        apps,
+        envsets,
+        revisions,
+        proctypes,
+        scale,
+        instances,
+        life,
+        services,
+        runners,
+        members,
+        events,
+        time,
+        operations,
+        problems,
+    ):
+        app.include_router(part.router)
+    app.include_router(metrics_router(metrics))
+    openapi.install(app)
+    # The last added is the outermost.
+    app.add_middleware(
+        Limits, slots=context.slots, max_body=settings.max_body, body_timeout=settings.body_timeout
+    )
+    app.add_middleware(Head)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    app.add_middleware(Stamp, rev=lambda: context.store.rev)
+    app.add_middleware(AccessLog)
+    problem_json.install(app)
+    return app
+
+
+async def _stop_when(stop: asyncio.Event, hub: Hub) -> None:
+    await stop.wait()
+    hub.stop()

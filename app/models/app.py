@@ -1,0 +1,76 @@
+"""An app: what is deployed, where its source is, and its variables."""
+
+from typing import Annotated
+
+from pydantic import MISSING, Field, StringConstraints
+
+from app.models.base import Model, Resource, Rev
+from app.models.names import EnvKey, EnvValue, EnvVars, Name, Ref
+
+DEFAULT_DEPLOY_TYPE = "lxc"
+
+RepoUrl = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2048),
+    Field(
+        description="Where the source is, as git takes it.", examples=["https://git.example.com/rocket.git"]
+    ),
+]
+Stack = Annotated[str, StringConstraints(min_length=1, max_length=256), Field(examples=["lenny"])]
+DeployType = Annotated[str, StringConstraints(min_length=1, max_length=64), Field(examples=["lxc"])]
+
+
+class App(Resource):
+    """A registered app. A change of a variable changes the app."""
+
+    name: Name
+    repo_url: RepoUrl
+    stack: Stack
+    deploy_type: DeployType
+    head: Annotated[Ref | None, Field(description="The revision that is current, if one was named.")]
+    env: Annotated[EnvVars, Field(description="The app's variables.", examples=[{"cow": "moo"}])]
+
+
+class AppCreate(Model):
+    """What registers an app."""
+
+    name: Annotated[Name, Field(examples=["rocket"])]
+    repo_url: RepoUrl
+    stack: Stack
+    deploy_type: DeployType = DEFAULT_DEPLOY_TYPE
+    env: Annotated[EnvVars, Field(examples=[{"cow": "moo"}])] = Field(default_factory=dict)
+
+
+class AppPatch(Model):
+    """A merge patch of an app: what is absent stays, `head: null` removes the head,
+    `deploy_type: null` puts the default back."""
+
+    repo_url: RepoUrl | MISSING = MISSING
+    stack: Stack | MISSING = MISSING
+    deploy_type: DeployType | MISSING | None = MISSING
+    head: Ref | MISSING | None = MISSING
+
+
+class Env(Model):
+    """An app's variables. `rev` is the app's."""
+
+    rev: Rev
+    vars: EnvVars
+
+
+class EnvVar(Model):
+    """One variable. `rev` is the app's."""
+
+    rev: Rev
+    key: EnvKey
+    value: EnvValue
+
+
+class EnvVarSet(Model):
+    """What sets a variable."""
+
+    value: Annotated[EnvValue, Field(examples=["moo"])]
+
+
+EnvPatch = dict[EnvKey, EnvValue | None]
+"""A merge patch of the variables: null removes one, what is absent stays."""

@@ -1,0 +1,41 @@
+"""What all models share: strictness, and the four fields that tell a resource's time."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+
+def rfc3339(at: datetime) -> str:
+    """A time in UTC with `Z` and six digits, so that text order is time order."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, return_type=str),
+    Field(description="RFC 3339, UTC.", json_schema_extra={"format": "date-time"}),
+]
+
+Rev = Annotated[int, Field(ge=0, description="Number of a commit: a point in time.")]
+
+
+class Model(BaseModel):
+    """Nothing is coerced, nothing unknown is taken, nothing is changed in place."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Resource(Model):
+    """A registered thing. `rev` is the rev of its last change, `created_rev` of its registration."""
+
+    rev: Rev
+    created_rev: Rev
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class Deleted(Model):
+    """The answer to a DELETE: the rev of the commit that removed the resource."""
+
+    rev: Rev

@@ -1,0 +1,76 @@
+"""How a resource is kept, and how it is said: the same JSON, but for its revs.
+
+A store learns a commit's rev only by committing, so what is kept has no `rev` and no `created_rev`
+of its own: they are put in front when it is read. An instance's `claim_rev` is left out where it is
+the rev of the very commit, and put in the same way. What is said of a version is made once.
+"""
+
+from typing import Protocol, TypeVar
+
+from app.errors import BodyTooLarge
+from app.models import keys
+from app.models.base import Resource
+from app.models.instance import Ended, Instance
+
+M = TypeVar("M", bound=Resource)
+
+MAX_RESOURCE = 1024 * 1024
+"""Bytes of one kept resource."""
+
+THIS_REV = 0
+"""Stands in a model for the rev of the commit that will write it."""
+
+
+class Version(Protocol):
+    """A version of a key, as the store gives it."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def value(self) -> bytes: ...
+    @property
+    def rev(self) -> int: ...
+    @property
+    def created_rev(self) -> int: ...
+
+    wire: bytes | None
+
+
+def encode(resource: Resource) -> bytes:
+    """What is kept of a resource. Raises BodyTooLarge."""
+    left_out = {"rev", "created_rev"}
+    if isinstance(resource, Instance) and resource.claim_rev == THIS_REV:
+        left_out.add("claim_rev")
+    value = resource.model_dump_json(exclude=left_out).encode()
+    if isinstance(resource, Ended):
+        value = b'{"ended":true,' + value[1:]
+    if len(value) > MAX_RESOURCE:
+        raise BodyTooLarge(
+            f"The resource would take {len(value)} bytes: at most {MAX_RESOURCE} are kept of one.",
+            limit=MAX_RESOURCE,
+        )
+    return value
+
+
+def wire(version: Version) -> bytes:
+    """The JSON that is answered for a version of a resource, made once and kept with it."""
+    if version.wire is None:
+        version.wire = _wire(version)
+    return version.wire
+
+
+def _wire(version: Version) -> bytes:
+    value = version.value
+    front = b'{"rev":%d,"created_rev":%d,' % (version.rev, version.created_rev)
+    if version.key.startswith(keys.INSTANCES):
+        if keys.is_ended(value):
+            return front + value.removeprefix(b'{"ended":true,')
+        # A string in JSON cannot hold a bare quote, so this can only be the field itself.
+        if b'"claim_rev":' not in value:
+            front += b'"claim_rev":%d,' % version.rev
+    return front + value[1:]
+
+
+def decode(version: Version, model: type[M]) -> M:
+    """The resource that a version is. Raises pydantic's ValidationError on one that is not readable."""
+    return model.model_validate_json(wire(version))

@@ -1,0 +1,215 @@
+"""Events as they are said: one model for the events of a kind, told apart by `type`."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from typing_extensions import TypeAliasType
+
+from app.models.app import App
+from app.models.base import Model, Resource, Rev, Timestamp
+from app.models.envset import EnvSet
+from app.models.instance import Instance
+from app.models.member import Member
+from app.models.proctype import Proctype
+from app.models.revision import Revision
+from app.models.runner import Runner
+from app.models.service import Endpoint, Service
+from app.models.time import SchemaInfo
+
+KINDS: dict[str, type[Resource]] = {
+    "app": App,
+    "revision": Revision,
+    "envset": EnvSet,
+    "proctype": Proctype,
+    "instance": Instance,
+    "service": Service,
+    "endpoint": Endpoint,
+    "runner": Runner,
+    "member": Member,
+}
+"""What is under a kind of key."""
+
+STEMS = {
+    "app": "app",
+    "revision": "rev",
+    "envset": "env",
+    "proctype": "proc",
+    "instance": "instance",
+    "service": "service",
+    "endpoint": "endpoint",
+    "runner": "runner",
+    "member": "member",
+    "schema": "schema",
+}
+"""How the types of a kind's events begin."""
+
+
+class BaseEvent(Model):
+    """`rev` and `index` are the event's place in the history, `at` and `actor` are its commit's."""
+
+    rev: Rev
+    index: Annotated[int, Field(ge=0, description="Place among the events of the rev.")]
+    at: Timestamp
+    actor: str
+
+
+class AppEvent(BaseEvent):
+    """An app was registered, changed or unregistered."""
+
+    type: Literal["app-register", "app-update", "app-unregister"]
+    app: str
+    object: App
+
+
+class RevisionEvent(BaseEvent):
+    """A revision was registered, ratified or purged."""
+
+    type: Literal["rev-register", "rev-update", "rev-unregister"]
+    app: str
+    revision: str
+    object: Revision
+
+
+class EnvSetEvent(BaseEvent):
+    """An env set was registered or unregistered."""
+
+    type: Literal["env-register", "env-unregister"]
+    app: str
+    env: str
+    object: EnvSet
+
+
+class ProctypeEvent(BaseEvent):
+    """A proctype was registered, changed or unregistered."""
+
+    type: Literal["proc-register", "proc-update", "proc-unregister"]
+    app: str
+    proctype: str
+    object: Proctype
+
+
+class InstanceEvent(BaseEvent):
+    """Something happened in the life of an instance."""
+
+    type: Literal[
+        "instance-register",
+        "instance-claim",
+        "instance-unclaim",
+        "instance-start",
+        "instance-stop",
+        "instance-exit",
+        "instance-fail",
+        "instance-lost",
+        "instance-restart",
+        "instance-lock",
+        "instance-unlock",
+        "instance-unregister",
+    ]
+    app: str
+    proctype: str
+    revision: str
+    instance: int
+    object: Instance
+
+
+class ServiceEvent(BaseEvent):
+    """A service was registered or unregistered."""
+
+    type: Literal["service-register", "service-unregister"]
+    service: str
+    object: Service
+
+
+class EndpointEvent(BaseEvent):
+    """An endpoint was registered or unregistered."""
+
+    type: Literal["endpoint-register", "endpoint-unregister"]
+    service: str
+    endpoint: str
+    object: Endpoint
+
+
+class RunnerEvent(BaseEvent):
+    """A runner was registered or unregistered."""
+
+    type: Literal["runner-register", "runner-unregister"]
+    runner: str
+    host: str
+    object: Runner
+
+
+class MemberEvent(BaseEvent):
+    """A member came, changed or went."""
+
+    type: Literal["member-register", "member-update", "member-unregister"]
+    member: str
+    object: Member
+
+
+class SchemaEvent(BaseEvent):
+    """The stored layout has another version."""
+
+    type: Literal["schema-update"]
+    object: SchemaInfo
+
+
+class UnknownEvent(BaseEvent):
+    """Something was written by another hand, and cannot be read."""
+
+    type: Literal["unknown"]
+    key: str
+
+
+Event = TypeAliasType(
+    "Event",
+    Annotated[
+        AppEvent
+        | RevisionEvent
+        | EnvSetEvent
+        | ProctypeEvent
+        | InstanceEvent
+        | ServiceEvent
+        | EndpointEvent
+        | RunnerEvent
+        | MemberEvent
+        | SchemaEvent
+        | UnknownEvent,
+        Field(discriminator="type"),
+    ],
+)
+
+
+class SnapshotEvent(Model):
+    """One object that matches at the start of a stream with `snapshot=true`. `rev` is the object's."""
+
+    # Which of the fields that name an object are there depends on its kind.
+    model_config = ConfigDict(extra="allow")
+
+    rev: Rev
+    type: Literal["snapshot"]
+    kind: Literal[
+        "app", "revision", "envset", "proctype", "instance", "service", "endpoint", "runner", "member"
+    ]
+    object: App | Revision | EnvSet | Proctype | Instance | Service | Endpoint | Runner | Member
+
+
+class MarkEvent(Model):
+    """`snapshot-end` and `bookmark`: everything up to `rev` has been sent."""
+
+    type: Literal["snapshot-end", "bookmark"]
+    rev: Rev
+
+
+class GoneEvent(Model):
+    """The stream fell behind what is kept. Start again from a snapshot."""
+
+    type: Literal["gone"]
+    oldest_rev: Rev
+
+
+class EventPage(Model):
+    """The history as a list. `rev` is the latest rev looked at; give `next` as Last-Event-ID to go on."""
+
+    rev: Rev
+    items: list[Event]
+    next: Annotated[str, Field(examples=["42-0"])]

@@ -1,0 +1,194 @@
+"""An instance: a ticket to run one process of a proctype at a revision, and what became of it."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import MISSING, Field
+
+from app.models.base import Model, Resource, Rev, Timestamp
+from app.models.names import Host, Ip, Name, Port, ProctypeName, Ref, ShortText, Text
+
+
+class Status(StrEnum):
+    """Where an instance is in its life."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    EXITED = "exited"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+ACTIVE = frozenset({Status.PENDING, Status.CLAIMED, Status.RUNNING, Status.STOPPING})
+"""The four before the end; the other three are final."""
+
+SCALED = frozenset({Status.PENDING, Status.CLAIMED, Status.RUNNING})
+"""What a scale counts: one that is stopping no longer is part of the target."""
+
+
+class StatusFilter(StrEnum):
+    """A status, or `active` for the four before the end."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    EXITED = "exited"
+    FAILED = "failed"
+    LOST = "lost"
+    ACTIVE = "active"
+
+    def statuses(self) -> frozenset[Status]:
+        return ACTIVE if self is StatusFilter.ACTIVE else frozenset({Status(self.value)})
+
+
+class ClaimEntry(Model):
+    """A host that held the instance; `error` is what it said when it gave the claim back."""
+
+    host: Host
+    at: Timestamp
+    error: Text | None
+
+
+class Restarts(Model):
+    """How often the process was started again in place."""
+
+    fail: int
+    oom: int
+
+
+class Lock(Model):
+    """Who holds the instance still, and why."""
+
+    client: ShortText
+    reason: Text
+    at: Timestamp
+
+
+class Instance(Resource):
+    """An instance. `host` and `ip` are its claimer's, `hostname`, `port` and `tele_port` are what the
+    claimer said at the start. `claim_rev` is the fencing token of the present claim."""
+
+    id: Annotated[int, Field(ge=1, lt=2**63, examples=[17])]
+    app: Name
+    revision: Ref
+    proctype: ProctypeName
+    env: Ref | None
+    status: Status
+    host: Host | None
+    ip: Ip | None
+    hostname: str | None
+    port: Port | None
+    tele_port: Port | None
+    claims: Annotated[list[ClaimEntry], Field(description="The newest 100 claims, oldest first.")]
+    restarts: Restarts
+    lock: Lock | None
+    reason: str | None
+    claim_rev: Rev | None
+    registered_at: Timestamp
+    claimed_at: Timestamp | None
+    started_at: Timestamp | None
+    stopped_at: Timestamp | None
+    ended_at: Timestamp | None
+
+
+class Ended(Resource):
+    """What is kept of an instance that was unregistered."""
+
+    id: Annotated[int, Field(ge=1, lt=2**63)]
+    app: Name
+    proctype: ProctypeName
+    revision: Ref
+    env: Ref | None
+    status: Annotated[Status, Field(description="The last status it had.")]
+    client: str | None
+    reason: str | None
+    at: Timestamp
+
+
+class InstanceCreate(Model):
+    """What registers one pending ticket."""
+
+    app: Annotated[Name, Field(examples=["rocket"])]
+    revision: Ref
+    proctype: Annotated[ProctypeName, Field(examples=["web"])]
+    env: Ref | None = None
+
+
+class Claim(Model):
+    """A host asks for an instance."""
+
+    host: Host
+
+
+Wait = Annotated[int, Field(ge=0, le=60, description="Seconds to wait at most.")]
+
+
+class ClaimNext(Model):
+    """A host asks for the oldest pending ticket that fits."""
+
+    host: Host
+    app: Name | MISSING = MISSING
+    proctype: ProctypeName | MISSING = MISSING
+    wait: Wait = 0
+
+
+Fence = Annotated[int, Field(ge=1, lt=2**63, description="The `claim_rev` of the claim you hold.")]
+
+
+class Claimer(Model):
+    """Who speaks: the host that holds the claim; with `claim_rev`, only for that claim."""
+
+    host: Host
+    claim_rev: Fence | MISSING = MISSING
+
+
+class Unclaim(Claimer):
+    """A claim is given back."""
+
+    error: Text | None = None
+
+
+class Start(Claimer):
+    """The process runs."""
+
+    hostname: Annotated[str, Field(min_length=1, max_length=253, examples=["box7.example.com"])]
+    port: Port
+    tele_port: Port | None = None
+
+
+class Failure(Claimer):
+    """The process could not be kept running."""
+
+    reason: Text
+
+
+class Loss(Model):
+    """Somebody has seen that the instance is gone."""
+
+    client: ShortText
+    reason: Text
+
+
+class RestartReason(StrEnum):
+    """Why a process was started again: it failed, or it ran out of memory."""
+
+    FAIL = "fail"
+    OOM = "oom"
+
+
+class Restart(Model):
+    """The process was started again in place."""
+
+    # Not strict: a JSON string has to become the enum.
+    reason: Annotated[RestartReason, Field(strict=False)]
+    count: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+
+
+class LockRequest(Model):
+    """What locks an instance."""
+
+    client: ShortText
+    reason: Text

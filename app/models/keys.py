@@ -1,0 +1,190 @@
+"""Where things are in the store: the key of each resource and the terms it can be found by.
+
+The parts of a key are set off by a comma, which sorts before every character that a name may have:
+the order of keys is the order of names, part by part (`cat,a` before `cat-2,a`).
+
+    app/{name}                     revision/{app},{ref}       envset/{app},{ref}
+    proctype/{app},{name}          instance/{id}              service/{name}
+    endpoint/{service},{id}        runner/{addr}              member/{kind},{addr}
+    counter/{instance|port}        idempotency/{digest}       scaling/{app},{proctype},{revision},{env}
+    schema
+
+An instance that was unregistered stays under its key as its ended entry.
+"""
+
+import json
+from typing import Any
+
+APPS = "app/"
+REVISIONS = "revision/"
+ENVSETS = "envset/"
+PROCTYPES = "proctype/"
+INSTANCES = "instance/"
+SERVICES = "service/"
+ENDPOINTS = "endpoint/"
+RUNNERS = "runner/"
+MEMBERS = "member/"
+IDEMPOTENCY = "idempotency/"
+SCHEMA = "schema"
+INSTANCE_COUNTER = "counter/instance"
+PORT_COUNTER = "counter/port"
+
+LIVE = "instance/?live"
+ENDED = "instance/?ended"
+
+
+def app(name: str) -> str:
+    return f"app/{name}"
+
+
+def revision(app: str, ref: str) -> str:
+    return f"revision/{app},{ref}"
+
+
+def envset(app: str, ref: str) -> str:
+    return f"envset/{app},{ref}"
+
+
+def proctype(app: str, name: str) -> str:
+    return f"proctype/{app},{name}"
+
+
+def instance(id: int) -> str:
+    return f"instance/{id:019d}"
+
+
+def service(name: str) -> str:
+    return f"service/{name}"
+
+
+def endpoint(service: str, id: str) -> str:
+    return f"endpoint/{service},{id}"
+
+
+def runner(addr: str) -> str:
+    return f"runner/{addr}"
+
+
+def member(kind: str, addr: str) -> str:
+    return f"member/{kind},{addr}"
+
+
+def idempotency(digest: str) -> str:
+    return f"idempotency/{digest}"
+
+
+def scaling(app: str, proctype: str, revision: str, env: str | None) -> str:
+    return f"scaling/{app},{proctype},{revision},{env or ''}"
+
+
+def revisions_of(app: str) -> str:
+    return f"revision/{app},"
+
+
+def envsets_of(app: str) -> str:
+    return f"envset/{app},"
+
+
+def proctypes_of(app: str) -> str:
+    return f"proctype/{app},"
+
+
+def endpoints_of(service: str) -> str:
+    return f"endpoint/{service},"
+
+
+def members_of(kind: str) -> str:
+    return f"member/{kind},"
+
+
+def runners_on(host: str) -> str:
+    return f"runner/?host={host}"
+
+
+def instances_of_app(app: str) -> str:
+    return f"instance/?app={app}"
+
+
+def instances_of_proctype(app: str, proctype: str) -> str:
+    return f"instance/?proctype={app},{proctype}"
+
+
+def instances_of_revision(app: str, ref: str) -> str:
+    return f"instance/?revision={app},{ref}"
+
+
+def instances_of_envset(app: str, ref: str) -> str:
+    return f"instance/?env={app},{ref}"
+
+
+def instances_on(host: str) -> str:
+    return f"instance/?host={host}"
+
+
+def instances_in(status: str) -> str:
+    return f"instance/?status={status}"
+
+
+def instances_of_scale(app: str, proctype: str, revision: str, env: str | None) -> str:
+    return f"instance/?scale={app},{proctype},{revision},{env or ''}"
+
+
+def pending(app: str | None = None, proctype: str | None = None) -> str:
+    """Tickets that wait to be claimed: of all, of an app, of a proctype name, of one proctype."""
+    if app is None and proctype is None:
+        return instances_in("pending")
+    return f"instance/?pending={app or ''},{proctype or ''}"
+
+
+def ended_of(app: str, proctype: str) -> str:
+    return f"instance/?ended={app},{proctype}"
+
+
+def kind_of(key: str) -> str:
+    """`instance` for `instance/000..17`."""
+    return key.partition("/")[0]
+
+
+def is_ended(value: bytes) -> bool:
+    """Whether what is kept under an instance's key is its ended entry. It alone has a `client` at the
+    top and says so first: see `codec.encode`."""
+    return value.startswith(b'{"ended":')
+
+
+def index(key: str, value: bytes) -> tuple[str, ...]:
+    """The terms of a key. A value that cannot be read (written by another hand) has only its prefixes."""
+    kind, slash, rest = key.partition("/")
+    if kind in ("app", "service", "idempotency"):
+        return (kind + slash,)
+    if kind in ("revision", "envset", "proctype", "endpoint", "member"):
+        return (kind + slash, f"{kind}/{rest.partition(',')[0]},")
+    if kind not in ("instance", "runner"):
+        return ()
+    try:
+        said = json.loads(value)
+        if kind == "runner":
+            return (RUNNERS, runners_on(said["host"]))
+        return _instance_terms(said, is_ended(value))
+    except (ValueError, KeyError, TypeError):
+        return (kind + slash,)
+
+
+def _instance_terms(said: dict[str, Any], ended: bool) -> tuple[str, ...]:
+    app, name, ref, env = said["app"], said["proctype"], said["revision"], said["env"]
+    if ended:
+        return (ENDED, ended_of(app, name))
+    terms = [
+        LIVE,
+        instances_of_app(app),
+        instances_of_proctype(app, name),
+        instances_of_revision(app, ref),
+        instances_of_scale(app, name, ref, env),
+        instances_in(said["status"]),
+    ]
+    if env is not None:
+        terms.append(instances_of_envset(app, env))
+    if said["host"] is not None:
+        terms.append(instances_on(said["host"]))
+    if said["status"] == "pending":
+        terms += [pending(app), pending(app, name), pending(None, name)]
+    return tuple(terms)

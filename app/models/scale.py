@@ -1,0 +1,56 @@
+"""Scale: how many instances of a proctype, revision and env set there are to be."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from app.models.base import Model, Rev
+from app.models.names import Ref
+
+MAX_SCALE = 10_000
+
+
+class Statuses(Model):
+    """Instances by status."""
+
+    pending: int
+    claimed: int
+    running: int
+    stopping: int
+    exited: int
+    failed: int
+    lost: int
+
+
+class ScaleCount(Model):
+    """`count` is the number of pending, claimed and running ones."""
+
+    revision: Ref
+    env: Ref | None
+    count: int
+    statuses: Statuses
+
+
+class Scale(Model):
+    """Counts by revision and env set."""
+
+    rev: Rev
+    items: list[ScaleCount]
+
+
+class ScaleTarget(Model):
+    """How many there are to be."""
+
+    revision: Ref
+    env: Ref | None = None
+    count: Annotated[int, Field(ge=0, le=MAX_SCALE, examples=[3])]
+
+
+class Scaled(Model):
+    """What a scale did: ids that were registered, and ids that were taken back or told to stop."""
+
+    rev: Rev
+    previous: int
+    count: int
+    started: list[int]
+    stopped: list[int]

@@ -1,0 +1,59 @@
+"""Services and their endpoints: what an SRV record needs."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from app.models.base import Model, Resource
+from app.models.names import Host, Ip, Name, Port
+
+
+class Service(Resource):
+    """A name under which endpoints are found."""
+
+    name: Name
+
+
+class ServiceCreate(Model):
+    """What registers a service."""
+
+    name: Annotated[Name, Field(examples=["memcached"])]
+
+
+Priority = Annotated[int, Field(ge=0, le=65535, description="As in an SRV record (RFC 2782): lower first.")]
+Weight = Annotated[
+    int, Field(ge=0, le=65535, description="As in an SRV record (RFC 2782): share among equals.")
+]
+
+
+class Endpoint(Resource):
+    """An address at which a service answers."""
+
+    service: Name
+    id: Annotated[str, Field(description="addr with - for . and :, then - and the port.")]
+    addr: Host
+    ip: Ip
+    port: Port
+    priority: Priority
+    weight: Weight
+    target: str | None
+
+
+class EndpointCreate(Model):
+    """What registers an endpoint. `ip` is resolved from `addr` when it is not given."""
+
+    addr: Host
+    port: Annotated[Port, Field(examples=[11211])]
+    ip: Ip | None = None
+    priority: Priority = 0
+    weight: Weight = 0
+    target: Annotated[str, Field(max_length=253)] | None = None
+
+
+EndpointId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+-[0-9]{1,5}$", max_length=260)]
+"""What `endpoint_id` can give."""
+
+
+def endpoint_id(addr: str, port: int) -> str:
+    """`10.0.0.7`, 80 -> `10-0-0-7-80`."""
+    return f"{addr.replace('.', '-').replace(':', '-')}-{port}"

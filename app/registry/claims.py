@@ -1,0 +1,87 @@
+"""Claims: a host takes an instance, or gives it back. The rev of the claim is its fencing token."""
+
+from datetime import datetime
+
+from app.errors import AlreadyClaimed, InvalidState, NotClaimer
+from app.models import codec, keys
+from app.models.instance import ACTIVE, ClaimEntry, Claimer, Instance, Status, Unclaim
+from app.models.names import is_ip
+from app.registry.state import update
+from app.registry.tickets import need_live
+from app.store.contract import Changes, Snapshot
+
+MAX_CLAIMS = 100
+"""Claims that are remembered of one instance: a ticket that no host can run must not grow for ever."""
+
+
+# - instance/{id} (pending)
+# + instance/{id} (claimed by host, claim_rev the rev of this commit)
+def claim(snapshot: Snapshot, at: datetime, id: int, host: str) -> Changes:
+    """Raises NotFound, AlreadyClaimed, InvalidState where the instance is final or done."""
+    instance = need_live(snapshot, id)
+    if instance.status not in ACTIVE:
+        raise InvalidState(
+            f"Instance {id} is {instance.status}: it cannot be claimed.", state=instance.status
+        )
+    if instance.status is not Status.PENDING:
+        raise AlreadyClaimed(f"Instance {id} is claimed by {instance.host}.", host=instance.host)
+    return update(
+        keys.instance(id),
+        instance,
+        at,
+        status=Status.CLAIMED,
+        host=host,
+        ip=host if is_ip(host) else None,
+        claims=[*instance.claims, ClaimEntry(host=host, at=at, error=None)][-MAX_CLAIMS:],
+        claim_rev=codec.THIS_REV,
+        claimed_at=at,
+    )
+
+
+# - instance/{the oldest pending id} (pending)
+# + instance/{the oldest pending id} (claimed by host)
+def claim_next(snapshot: Snapshot, at: datetime, host: str, app: str | None, proctype: str | None) -> Changes:
+    """Claim the oldest ticket that fits. No changes and no answer where there is none."""
+    for record in snapshot.scan(keys.pending(app, proctype), limit=1):
+        return claim(snapshot, at, codec.decode(record, Instance).id, host)
+    return Changes()
+
+
+def held(snapshot: Snapshot, id: int, claimer: Claimer) -> Instance:
+    """The instance, if the caller holds its present claim. Raises NotFound, InvalidState where nobody
+    holds it, NotClaimer where another does, or where the token is not the present claim's."""
+    instance = need_live(snapshot, id)
+    if instance.host is None:
+        raise InvalidState(f"Instance {id} is {instance.status}: no host holds it.", state=instance.status)
+    if instance.host != claimer.host:
+        raise NotClaimer(f"Instance {id} is claimed by another host than {claimer.host}.")
+    # Absent is pydantic's MISSING, which is no int.
+    if isinstance(claimer.claim_rev, int) and claimer.claim_rev != instance.claim_rev:
+        raise NotClaimer(
+            f"Instance {id} was claimed anew since: claim_rev {claimer.claim_rev} is not the present one.",
+            claim_rev=instance.claim_rev,
+        )
+    return instance
+
+
+# - instance/{id} (claimed)
+# + instance/{id} (pending, the claim's error kept in claims)
+def unclaim(snapshot: Snapshot, at: datetime, id: int, body: Unclaim) -> Changes:
+    """Raises NotFound, NotClaimer, InvalidState where it is not merely claimed."""
+    instance = held(snapshot, id, body)
+    if instance.status is not Status.CLAIMED:
+        raise InvalidState(
+            f"Instance {id} is {instance.status}: only a claimed one is given back.", state=instance.status
+        )
+    last = instance.claims[-1].model_copy(update={"error": body.error})
+    return update(
+        keys.instance(id),
+        instance,
+        at,
+        status=Status.PENDING,
+        host=None,
+        ip=None,
+        claims=[*instance.claims[:-1], last],
+        claim_rev=None,
+        claimed_at=None,
+    )

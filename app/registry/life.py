@@ -1,0 +1,111 @@
+"""The life of an instance after its claim: started, stopped, ended, restarted.
+
+pending --claim--> claimed --start--> running --stop--> stopping
+   ^------unclaim------'                 |                  |
+claimed, running, stopping --exit--> exited        --fail--> failed
+any but exited --lost--> lost          any --unregister--> done
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from app.errors import InvalidState
+from app.models import keys
+from app.models.instance import Claimer, Failure, Instance, Loss, Restart, RestartReason, Start, Status
+from app.registry.claims import held
+from app.registry.state import update
+from app.registry.tickets import need_live
+from app.store.contract import Changes, Snapshot
+
+REACHABLE: dict[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset(Status),
+    Status.CLAIMED: frozenset(Status),
+    Status.RUNNING: frozenset({Status.RUNNING, Status.STOPPING, Status.EXITED, Status.FAILED, Status.LOST}),
+    Status.STOPPING: frozenset({Status.STOPPING, Status.EXITED, Status.FAILED, Status.LOST}),
+    Status.FAILED: frozenset({Status.FAILED, Status.LOST, Status.EXITED}),
+    Status.LOST: frozenset({Status.LOST, Status.EXITED}),
+    Status.EXITED: frozenset({Status.EXITED}),
+}
+"""The statuses that an instance in a status can still have."""
+
+
+def _allow(instance: Instance, statuses: Collection[Status], call: str) -> None:
+    if instance.status not in statuses:
+        raise InvalidState(
+            f"Instance {instance.id} is {instance.status}: {call} is for {', '.join(sorted(statuses))}.",
+            state=instance.status,
+        )
+
+
+# - instance/{id} (claimed)
+# + instance/{id} (running)
+def start(snapshot: Snapshot, at: datetime, id: int, body: Start) -> Changes:
+    """Said again with the same values while it runs, it changes nothing. Raises NotFound, NotClaimer,
+    InvalidState."""
+    instance = held(snapshot, id, body)
+    said = {"hostname": body.hostname, "port": body.port, "tele_port": body.tele_port}
+    if instance.status is Status.RUNNING and said == instance.model_dump(include=set(said)):
+        return Changes(answer=keys.instance(id))
+    _allow(instance, {Status.CLAIMED}, "start")
+    return update(keys.instance(id), instance, at, status=Status.RUNNING, started_at=at, **said)
+
+
+# - instance/{id} (claimed or running)
+# + instance/{id} (stopping)
+def stop(snapshot: Snapshot, at: datetime, id: int) -> Changes:
+    """Raises NotFound, InvalidState."""
+    instance = need_live(snapshot, id)
+    _allow(instance, {Status.CLAIMED, Status.RUNNING}, "stop")
+    return update(keys.instance(id), instance, at, status=Status.STOPPING, stopped_at=at)
+
+
+# - instance/{id} (claimed, running, stopping; lost or failed: a late truth wins)
+# + instance/{id} (exited)
+def exit(snapshot: Snapshot, at: datetime, id: int, body: Claimer) -> Changes:
+    """Raises NotFound, NotClaimer, InvalidState where it has exited already."""
+    instance = held(snapshot, id, body)
+    _allow(instance, set(Status) - {Status.PENDING, Status.EXITED}, "exit")
+    # What was said of its failure or loss turned out not to be so.
+    reason = None if instance.status in (Status.FAILED, Status.LOST) else instance.reason
+    return update(keys.instance(id), instance, at, status=Status.EXITED, ended_at=at, reason=reason)
+
+
+# - instance/{id} (claimed, running, stopping)
+# + instance/{id} (failed)
+def fail(snapshot: Snapshot, at: datetime, id: int, body: Failure) -> Changes:
+    """Raises NotFound, NotClaimer, InvalidState."""
+    instance = held(snapshot, id, body)
+    _allow(instance, {Status.CLAIMED, Status.RUNNING, Status.STOPPING}, "fail")
+    return update(keys.instance(id), instance, at, status=Status.FAILED, ended_at=at, reason=body.reason)
+
+
+# - instance/{id} (any but exited)
+# + instance/{id} (lost)
+def lose(snapshot: Snapshot, at: datetime, id: int, body: Loss) -> Changes:
+    """One that is lost already stays as it is. Raises NotFound, InvalidState where it has exited."""
+    instance = need_live(snapshot, id)
+    _allow(instance, set(Status) - {Status.EXITED}, "lost")
+    if instance.status is Status.LOST:
+        return Changes(answer=keys.instance(id))
+    return update(
+        keys.instance(id),
+        instance,
+        at,
+        status=Status.LOST,
+        ended_at=at,
+        reason=body.reason,
+    )
+
+
+# - instance/{id} (running, n restarts)
+# + instance/{id} (running, n + count restarts)
+def restart(snapshot: Snapshot, at: datetime, id: int, body: Restart) -> Changes:
+    """Raises NotFound, InvalidState where it does not run."""
+    instance = need_live(snapshot, id)
+    _allow(instance, {Status.RUNNING}, "restart")
+    restarts = instance.restarts
+    if body.reason is RestartReason.FAIL:
+        restarts = restarts.model_copy(update={"fail": restarts.fail + body.count})
+    else:
+        restarts = restarts.model_copy(update={"oom": restarts.oom + body.count})
+    return update(keys.instance(id), instance, at, restarts=restarts)

@@ -1,0 +1,45 @@
+"""Members: the platform's own parts, present as long as they say so."""
+
+from datetime import datetime
+
+from app.errors import InvalidRequest
+from app.models import codec, keys
+from app.models.member import Member, MemberKind, MemberSet
+from app.models.names import split_host_port
+from app.registry.state import exists, find, new, update
+from app.store.contract import Changes, Snapshot
+
+
+def check_addr(kind: MemberKind, addr: str) -> None:
+    """Loggers are addressed with a port, the others without. Raises InvalidRequest."""
+    if (split_host_port(addr) is not None) != (kind is MemberKind.LOGGERS):
+        form = "host:port" if kind is MemberKind.LOGGERS else "a host, without a port"
+        raise InvalidRequest.of(["path", "addr"], f"{kind} are addressed as {form}")
+
+
+# - member/{kind},{addr} (old version or ttl, if it was there)
+# + member/{kind},{addr}
+def put(snapshot: Snapshot, at: datetime, kind: MemberKind, addr: str, body: MemberSet) -> Changes:
+    """A PUT that says what is known already only renews the lease: no commit. Raises InvalidRequest."""
+    check_addr(kind, addr)
+    key = keys.member(kind, addr)
+    member = find(snapshot, key, Member)
+    if member is None:
+        fresh = Member(**new(at), kind=kind, addr=addr, version=body.version, ttl=body.ttl)
+        changes = Changes(puts={key: codec.encode(fresh)}, answer=key)
+    else:
+        changes = update(key, member, at, version=body.version, ttl=body.ttl)
+    if body.ttl is not None:
+        if changes.puts:
+            changes.ttls[key] = body.ttl
+        else:
+            changes.renews.add(key)
+    return changes
+
+
+# - member/{kind},{addr}
+def remove(snapshot: Snapshot, at: datetime, kind: MemberKind, addr: str) -> Changes:
+    """Raises NotFound, InvalidRequest."""
+    check_addr(kind, addr)
+    exists(snapshot, keys.member(kind, addr), f"member {addr} of {kind}")
+    return Changes(deletes={keys.member(kind, addr)})

@@ -1,0 +1,59 @@
+"""Reading and changing typed resources: the only way in which rules touch a snapshot and its changes."""
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+from app.errors import AlreadyExists, NotFound
+from app.models import codec
+from app.models.base import Resource
+from app.store.contract import Changes, Record, Snapshot
+
+M = TypeVar("M", bound=Resource)
+
+
+def missing(what: str, snapshot: Snapshot) -> NotFound:
+    """The answer where something is not there: says what, and at which rev."""
+    return NotFound(f"There is no {what} at rev {snapshot.rev}.", rev=snapshot.rev)
+
+
+def find(snapshot: Snapshot, key: str, model: type[M]) -> M | None:
+    """The resource at the key, or None."""
+    record = snapshot.get(key)
+    return None if record is None else codec.decode(record, model)
+
+
+def need(snapshot: Snapshot, key: str, model: type[M], what: str) -> M:
+    """The resource at the key. Raises NotFound; `what` is as in "app cat"."""
+    record = snapshot.get(key)
+    if record is None:
+        raise missing(what, snapshot)
+    return codec.decode(record, model)
+
+
+def exists(snapshot: Snapshot, key: str, what: str) -> Record:
+    """The record at the key, where its contents do not matter. Raises NotFound."""
+    record = snapshot.get(key)
+    if record is None:
+        raise missing(what, snapshot)
+    return record
+
+
+def new(at: datetime) -> dict[str, Any]:
+    """The fields that tell the time of a resource registered now. The store puts the revs in."""
+    return {"rev": codec.THIS_REV, "created_rev": codec.THIS_REV, "created_at": at, "updated_at": at}
+
+
+def create(snapshot: Snapshot, key: str, resource: Resource, what: str) -> Changes:
+    """Put a resource where none may be. Raises AlreadyExists."""
+    record = snapshot.get(key)
+    if record is not None:
+        raise AlreadyExists(f"There is {what} already: it was registered at rev {record.created_rev}.")
+    return Changes(puts={key: codec.encode(resource)}, answer=key)
+
+
+def update(key: str, resource: M, at: datetime, **fields: Any) -> Changes:
+    """Change fields of a resource. Where none of them differs, nothing is changed, and no commit made."""
+    changed = resource.model_copy(update=fields)
+    if changed == resource:
+        return Changes(answer=key)
+    return Changes(puts={key: codec.encode(changed.model_copy(update={"updated_at": at}))}, answer=key)

@@ -1,0 +1,72 @@
+"""What goes when its time is over: ended entries and kept answers. Commits of their own, no events.
+
+To find what is to go takes a look at everything, page by page; to remove it takes a rule on a
+hundred keys, which looks at each again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from app.models import codec, keys
+from app.models.instance import Ended
+from app.registry.idempotency import expired
+from app.store.contract import Changes, Record, Snapshot
+
+BATCH = 100
+ENDED_LIFETIME = timedelta(days=30)
+ENDED_KEPT = 1000
+"""Ended entries of a proctype."""
+
+
+def ended_of(snapshot: Snapshot, app: str, proctype: str) -> list[Record]:
+    """The ended entries of a proctype, by id, the newest 1,000. Entries of an earlier proctype of the
+    same name are not its own."""
+    registered = snapshot.get(keys.proctype(app, proctype))
+    if registered is None:
+        return []
+    found = snapshot.scan(keys.ended_of(app, proctype), limit=ENDED_KEPT, reverse=True)
+    return [record for record in reversed(found) if record.created_rev > registered.created_rev]
+
+
+def too_many(snapshot: Snapshot) -> list[str]:
+    """Keys of ended entries beyond the newest 1,000 of their proctype, at most a batch."""
+    found: list[str] = []
+    for record in snapshot.scan(keys.PROCTYPES):
+        app, _, name = record.key.removeprefix(keys.PROCTYPES).partition(",")
+        term = keys.ended_of(app, name)
+        over = snapshot.count(term) - ENDED_KEPT
+        if over > 0:
+            found += (r.key for r in snapshot.scan(term, limit=min(over, BATCH - len(found))))
+        if len(found) >= BATCH:
+            break
+    return found
+
+
+def _over(snapshot: Snapshot, record: Record, at: datetime) -> bool:
+    if record.key.startswith(keys.IDEMPOTENCY):
+        return expired(record.value, at)
+    if not keys.is_ended(record.value):
+        return False
+    entry = codec.decode(record, Ended)
+    proctype = snapshot.get(keys.proctype(entry.app, entry.proctype))
+    return at - entry.at >= ENDED_LIFETIME or proctype is None or proctype.created_rev > record.created_rev
+
+
+def page_of_old(snapshot: Snapshot, at: datetime, term: str, after: str) -> tuple[list[str], str | None]:
+    """Look at the next page of `keys.ENDED` or `keys.IDEMPOTENCY`: the keys whose time is over (an ended
+    entry's is also when its proctype is gone), and where the next page begins."""
+    page = snapshot.scan(term, after=after, limit=BATCH)
+    old = [record.key for record in page if _over(snapshot, record, at)]
+    return old, page[-1].key if len(page) == BATCH else None
+
+
+# - instance/{id} (ended entry) or idempotency/{digest}, those of the keys whose time is over
+def drop(snapshot: Snapshot, at: datetime, old: Sequence[str]) -> Changes:
+    """Drop what is still over: a key that was used again since stays."""
+    surplus = frozenset(too_many(snapshot))
+    changes = Changes()
+    for key in old[:BATCH]:
+        record = snapshot.get(key)
+        if record is not None and (key in surplus or _over(snapshot, record, at)):
+            changes.deletes.add(key)
+    return changes

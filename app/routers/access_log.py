@@ -1,0 +1,71 @@
+"""One line in the log for each request."""
+
+import logging
+import time
+from urllib.parse import quote
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger("visor.access")
+
+MAX_PATH = 1024
+"""Characters of a path that are logged."""
+
+
+class AccessLog:
+    """Pure ASGI middleware: logs method, path, status, duration and rev of each request at INFO
+    once it is over, a stream when it ends.
+
+    Never the query string, headers or body: they may hold what nobody should read in a log. The
+    path is percent-encoded, so that it can hold neither a blank nor a line break. The status is `-`
+    where the client left before there was one. Put it outside `Stamp`, whose Visor-Rev it reads.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not logger.isEnabledFor(logging.INFO):
+            await self.app(scope, receive, send)
+            return
+        # Before the application, which may change its scope.
+        method, path = _plain(scope["method"][:16]), _plain(scope["path"][:MAX_PATH])
+        began = time.perf_counter()
+        status: int | None = None
+        rev: str | None = None
+
+        async def watched(message: Message) -> None:
+            nonlocal status, rev
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                rev = Headers(raw=message.get("headers", [])).get("visor-rev")
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception:
+            status = status or 500
+            raise
+        finally:
+            duration = round((time.perf_counter() - began) * 1000, 1)
+            fields = {
+                "method": method,
+                "path": path,
+                "status": status,
+                "duration_ms": duration,
+                "rev": int(rev) if rev is not None and rev.isdecimal() else None,
+            }
+            logger.info(
+                "%s %s %s %sms rev %s",
+                method,
+                path,
+                "-" if status is None else status,
+                duration,
+                "-" if rev is None else rev,
+                extra={"fields": fields},
+            )
+
+
+def _plain(text: str) -> str:
+    return quote(text, safe="/:@,~", errors="replace")

@@ -1,0 +1,145 @@
+"""/apps and the variables of an app."""
+
+from datetime import datetime
+
+from fastapi import Response
+from fastapi.routing import APIRouter
+
+from app.models import codec, keys
+from app.models.app import App, AppCreate, AppPatch, Env, EnvPatch, EnvVar, EnvVarSet
+from app.models.base import Deleted
+from app.models.names import EnvKey, Name
+from app.models.page import AppPage
+from app.registry import apps, env
+from app.routers.answers import read_errors, write_errors
+from app.routers.reading import List, Read
+from app.routers.strict_json import StrictRoute
+from app.routers.writing import Post, Put, at_key
+from app.store.contract import Changes, Record, Snapshot
+
+router = APIRouter(tags=["apps"], route_class=StrictRoute)
+
+
+def _env(record: Record) -> bytes:
+    app = codec.decode(record, App)
+    return Env(rev=app.rev, vars=app.env).model_dump_json().encode()
+
+
+class _Variable:
+    """The body for one variable of an app's record."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def fits(self, record: Record) -> bool:
+        return self.key in codec.decode(record, App).env
+
+    def body(self, record: Record) -> bytes:
+        app = codec.decode(record, App)
+        return EnvVar(rev=app.rev, key=self.key, value=app.env[self.key]).model_dump_json().encode()
+
+    def target(self, app: str, snapshot: Snapshot) -> Record | None:
+        record = snapshot.get(keys.app(app))
+        return record if record is not None and self.fits(record) else None
+
+
+@router.get("/apps", response_model=AppPage, responses=read_errors(), summary="List apps")
+async def list_apps(listing: List) -> Response:
+    """All apps, by name."""
+    return await listing.of(keys.APPS)
+
+
+@router.post(
+    "/apps", status_code=201, response_model=App, responses=write_errors(409), summary="Register an app"
+)
+async def register_app(body: AppCreate, write: Post) -> Response:
+    """The body may carry the app's first variables."""
+    return await write.answer(
+        lambda snapshot, at: apps.register(snapshot, at, body),
+        at_key(keys.app(body.name)),
+        201,
+        location=lambda _: f"/apps/{body.name}",
+    )
+
+
+@router.get("/apps/{app}", response_model=App, responses=read_errors(404), summary="Read an app")
+async def get_app(app: Name, view: Read) -> Response:
+    """The app with its variables."""
+    return await view.one(keys.app(app), f"app {app}")
+
+
+@router.patch("/apps/{app}", response_model=App, responses=write_errors(404), summary="Change an app")
+async def patch_app(app: Name, body: AppPatch, write: Put) -> Response:
+    """A merge patch (RFC 7396) of `repo_url`, `stack`, `deploy_type` and `head`. The head has to be a
+    registered revision."""
+    return await write.answer(lambda snapshot, at: apps.patch(snapshot, at, app, body), at_key(keys.app(app)))
+
+
+@router.delete(
+    "/apps/{app}", response_model=Deleted, responses=write_errors(404, 409), summary="Unregister an app"
+)
+async def unregister_app(app: Name, write: Put) -> Response:
+    """Goes with its revisions, env sets and proctypes, in one commit. `in-use` while an instance of it
+    is not in a final state."""
+    return await write.delete(lambda snapshot, at: apps.unregister(snapshot, at, app), at_key(keys.app(app)))
+
+
+@router.get(
+    "/apps/{app}/env", response_model=Env, responses=read_errors(404), summary="Read an app's variables"
+)
+async def get_env(app: Name, view: Read) -> Response:
+    """All variables. Their `rev` is the app's."""
+    return await view.one(keys.app(app), f"app {app}", _env)
+
+
+@router.patch(
+    "/apps/{app}/env", response_model=Env, responses=write_errors(404), summary="Change many variables"
+)
+async def patch_env(app: Name, body: EnvPatch, write: Put) -> Response:
+    """A merge patch (RFC 7396): null removes a variable, what is absent stays. One commit."""
+    return await write.answer(
+        lambda snapshot, at: env.patch(snapshot, at, app, body), at_key(keys.app(app)), body=_env
+    )
+
+
+@router.get(
+    "/apps/{app}/env/{key}",
+    response_model=EnvVar,
+    responses=read_errors(404),
+    summary="Read a variable",
+)
+async def get_env_var(app: Name, key: EnvKey, view: Read) -> Response:
+    """One variable. Its `rev` is the app's."""
+    variable = _Variable(key)
+    return await view.one(keys.app(app), f"variable {key} of app {app}", variable.body, fits=variable.fits)
+
+
+@router.put(
+    "/apps/{app}/env/{key}",
+    response_model=EnvVar,
+    responses=write_errors(404),
+    summary="Set a variable",
+)
+async def set_env_var(app: Name, key: EnvKey, body: EnvVarSet, write: Put) -> Response:
+    """Sets it, whether it was there or not. The value it has already makes no commit."""
+    variable = _Variable(key)
+
+    def rule(snapshot: Snapshot, at: datetime) -> Changes:
+        return env.patch(snapshot, at, app, {key: body.value})
+
+    return await write.answer(rule, lambda snapshot: variable.target(app, snapshot), body=variable.body)
+
+
+@router.delete(
+    "/apps/{app}/env/{key}",
+    response_model=Deleted,
+    responses=write_errors(404),
+    summary="Remove a variable",
+)
+async def remove_env_var(app: Name, key: EnvKey, write: Put) -> Response:
+    """Not found where it is not there."""
+    variable = _Variable(key)
+    return await write.delete(
+        lambda snapshot, at: env.remove(snapshot, at, app, key),
+        lambda snapshot: variable.target(app, snapshot),
+    )

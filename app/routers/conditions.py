@@ -1,0 +1,44 @@
+"""Entity tags: `If-Match` and `If-None-Match`. Our tag is a version, so `W/"42"` is as good as `"42"`."""
+
+import re
+
+from app.errors import MalformedRequest
+from app.registry.preconditions import Preconditions
+
+_TAG = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*\Z')
+_REV = re.compile(r"[0-9]{1,19}\Z")
+
+
+def parse_tags(header: str, value: str) -> frozenset[int] | None:
+    """The revs of a list of entity tags; None for `*`. A tag that is none of ours matches nothing.
+    Raises MalformedRequest."""
+    if value.strip() == "*":
+        return None
+    revs: set[int] = set()
+    for part in value.split(","):
+        found = _TAG.match(part)
+        if found is None:
+            raise MalformedRequest(f'{header} is * or a list of entity tags, each in quotes: "42".')
+        if _REV.match(found[1]):
+            revs.add(int(found[1]))
+    return frozenset(revs)
+
+
+def preconditions(if_match: str | None, if_none_match: str | None) -> Preconditions:
+    """What the two headers ask of a write. Raises MalformedRequest."""
+    revs = None if if_match is None else parse_tags("If-Match", if_match)
+    none = None if if_none_match is None else parse_tags("If-None-Match", if_none_match)
+    return Preconditions(
+        revs=revs,
+        any_rev=if_match is not None and revs is None,
+        absent=if_none_match is not None and none is None,
+        not_revs=none or frozenset(),
+    )
+
+
+def unchanged(if_none_match: str | None, rev: int) -> bool:
+    """Whether a read answers 304. Raises MalformedRequest."""
+    if if_none_match is None:
+        return False
+    revs = parse_tags("If-None-Match", if_none_match)
+    return revs is None or rev in revs

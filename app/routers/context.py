@@ -1,0 +1,34 @@
+"""What every handler works with, put on the application by `main`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.events.claim_queue import ClaimQueue
+from app.events.hub import Hub
+from app.events.key_watch import KeyWatch
+from app.events.stream import Pace
+from app.routers.limits import Slots
+from app.store.contract import Store
+
+
+@dataclass(slots=True)
+class Context:
+    """The parts of one running service. `send_timeout` in seconds: how long a subscriber may not read."""
+
+    store: Store
+    hub: Hub
+    claim_queue: ClaimQueue
+    key_watch: KeyWatch
+    slots: Slots
+    pace: Pace
+    send_timeout: float
+
+
+async def _context(request: Request) -> Context:
+    context: Context = request.app.state.visor
+    return context
+
+
+Ctx = Annotated[Context, Depends(_context)]

@@ -1,0 +1,48 @@
+"""Cursors: where a list goes on, and at which rev. Checked, so that one that was altered is refused."""
+
+import base64
+import binascii
+import hashlib
+import json
+from dataclasses import dataclass
+
+from app.errors import InvalidCursor
+
+_SUM = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The list goes on after the key `after`, in the snapshot at `rev`."""
+
+    rev: int
+    after: str
+
+
+def _sum(payload: bytes, of: str) -> bytes:
+    # Not a secret: a cursor opens nothing that its list does not. It keeps mistakes from passing as pages.
+    return hashlib.blake2b(payload, key=hashlib.sha256(of.encode()).digest(), digest_size=_SUM).digest()
+
+
+def write(cursor: Cursor, of: str) -> str:
+    """The cursor as text; `of` names the list: its path and filters."""
+    payload = json.dumps([cursor.rev, cursor.after], separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(_sum(payload, of) + payload).rstrip(b"=").decode()
+
+
+def read(text: str, of: str) -> Cursor:
+    """Raises InvalidCursor where the text is not one that `write` gave for this list."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        rev, after = json.loads(raw[_SUM:])
+        cursor = Cursor(int(rev), str(after))
+    except (binascii.Error, ValueError, TypeError):
+        raise _refused() from None
+    # Compared as text: other spellings of the same bytes were not given out.
+    if write(cursor, of) != text:
+        raise _refused()
+    return cursor
+
+
+def _refused() -> InvalidCursor:
+    return InvalidCursor("The cursor was not given out by this list: begin again without one.")

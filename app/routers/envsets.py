@@ -1,0 +1,63 @@
+"""/apps/{app}/envs: env sets."""
+
+from fastapi import Response
+from fastapi.routing import APIRouter
+
+from app.models import keys
+from app.models.base import Deleted
+from app.models.envset import EnvSet, EnvSetCreate
+from app.models.names import Name, Ref
+from app.models.page import EnvSetPage
+from app.registry import envsets
+from app.routers.answers import read_errors, write_errors
+from app.routers.reading import List, Read
+from app.routers.strict_json import StrictRoute
+from app.routers.writing import Post, Put, at_key
+
+router = APIRouter(tags=["env sets"], route_class=StrictRoute)
+
+
+@router.get(
+    "/apps/{app}/envs", response_model=EnvSetPage, responses=read_errors(404), summary="List env sets"
+)
+async def list_envsets(app: Name, listing: List) -> Response:
+    """The app's env sets, by ref."""
+    return await listing.under(keys.app(app), f"app {app}", keys.envsets_of(app))
+
+
+@router.post(
+    "/apps/{app}/envs",
+    status_code=201,
+    response_model=EnvSet,
+    responses=write_errors(404, 409),
+    summary="Register an env set",
+)
+async def register_envset(app: Name, body: EnvSetCreate, write: Post) -> Response:
+    """An env set never changes once it is registered."""
+    return await write.answer(
+        lambda snapshot, at: envsets.register(snapshot, at, app, body),
+        at_key(keys.envset(app, body.ref)),
+        201,
+        location=lambda _: f"/apps/{app}/envs/{body.ref}",
+    )
+
+
+@router.get(
+    "/apps/{app}/envs/{ref}", response_model=EnvSet, responses=read_errors(404), summary="Read an env set"
+)
+async def get_envset(app: Name, ref: Ref, view: Read) -> Response:
+    """The env set with its variables."""
+    return await view.one(keys.envset(app, ref), f"env set {ref} of app {app}")
+
+
+@router.delete(
+    "/apps/{app}/envs/{ref}",
+    response_model=Deleted,
+    responses=write_errors(404, 409),
+    summary="Unregister an env set",
+)
+async def unregister_envset(app: Name, ref: Ref, write: Put) -> Response:
+    """`in-use` while an instance that is not final uses it."""
+    return await write.delete(
+        lambda snapshot, at: envsets.unregister(snapshot, at, app, ref), at_key(keys.envset(app, ref))
+    )

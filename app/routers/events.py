@@ -1,0 +1,181 @@
+"""/events: the stream, and the same history as a list."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Query, Request, Response
+from fastapi.routing import APIRouter
+from pydantic import MISSING, Field
+from sse_starlette import EventSourceResponse
+
+from app.errors import InvalidRequest, RevInFuture
+from app.events.filters import Filter
+from app.events.pages import read_page
+from app.events.position import Position
+from app.events.stream import Stream
+from app.models.event import EventPage
+from app.models.names import Host, InstanceId, Name, ProctypeName, UrlInt
+from app.routers.answers import read_errors
+from app.routers.context import Context, Ctx
+from app.routers.reading import JSON, json_answer
+from app.routers.strict_json import StrictRoute
+
+router = APIRouter(tags=["events"], route_class=StrictRoute)
+
+EVENT_STREAM = "text/event-stream"
+
+Types = Annotated[
+    list[Annotated[str, Field(pattern=r"^([a-z]+(-[a-z]+)?|([a-z]+-)?\*)$", max_length=64)]],
+    Query(
+        alias="type",
+        description="Repeatable; `instance-*` means all events of instances.",
+        examples=["app-*"],
+    ),
+]
+
+
+class Subscription:
+    """What a request asks of the history: a start, filters, and the form of the answer."""
+
+    def __init__(
+        self,
+        context: Context,
+        request: Request,
+        start: Position | None,
+        wanted: Filter,
+        snapshot: bool,
+        limit: int,
+        wait: int,
+        as_list: bool,
+    ) -> None:
+        self._context = context
+        self._request = request
+        self._start = start
+        self._wanted = wanted
+        self._snapshot = snapshot
+        self._limit = limit
+        self._wait = wait
+        self._as_list = as_list
+
+    async def answer(self, app: str | None) -> Response:
+        """The stream or the list. Raises RevCompacted, RevInFuture, TooManySubscribers."""
+        wanted = self._wanted.of_app(app)
+        start = await self._checked_start()
+        if self._as_list:
+            return await self._list(start, wanted)
+        return self._stream(start, wanted)
+
+    async def _checked_start(self) -> Position:
+        store = self._context.store
+        if self._start is None:
+            return Position((await store.latest()).rev)
+        if self._start.rev > store.rev:
+            await store.at(self._start.rev)  # asks the coordinator, and says what there is
+            raise RevInFuture("That rev has not been reached.", current_rev=store.rev)
+        await store.commits(self._start.after, 1)
+        return self._start
+
+    async def _list(self, start: Position, wanted: Filter) -> Response:
+        context = self._context
+        if self._wait:
+            with self._request.state.slot.waiting():
+                page = await read_page(context.store, context.hub, start, wanted, self._limit, self._wait)
+        else:
+            page = await read_page(context.store, context.hub, start, wanted, self._limit, 0)
+        items = b",".join(event.data for event in page.events)
+        body = b'{"rev":%d,"items":[%b],"next":"%b"}' % (page.rev, items, str(page.next).encode())
+        return json_answer(body, page.rev)
+
+    def _stream(self, start: Position, wanted: Filter) -> Response:
+        context = self._context
+        headers = {"Visor-Rev": str(start.rev), "Cache-Control": "no-store"}
+        if self._request.scope.get("visor.head"):
+            return Response(None, 200, headers, EVENT_STREAM)
+        self._request.state.slot.subscribe()
+        stream = Stream(context.store, context.hub, start, wanted, context.pace, self._snapshot)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            async for chunk in stream.chunks():
+                yield chunk
+
+        # Keep-alives are the stream's own: it knows when it is idle.
+        return EventSourceResponse(
+            chunks(), headers=headers, ping=0, sep="\n", send_timeout=context.send_timeout
+        )
+
+
+async def _subscription(
+    context: Ctx,
+    request: Request,
+    type_: Types = [],  # noqa: B006 - FastAPI reads it as a declaration
+    proctype: Annotated[
+        ProctypeName | MISSING, Query(description="Only of proctypes of this name.")
+    ] = MISSING,
+    instance: Annotated[InstanceId | MISSING, Query(description="Only of this instance.")] = MISSING,
+    host: Annotated[Host | MISSING, Query(description="Only of what is on this host.")] = MISSING,
+    rev: Annotated[
+        Annotated[UrlInt, Field(ge=0, lt=2**63)] | MISSING,
+        Query(description="Start after this snapshot; 0 is the registry before its first commit."),
+    ] = MISSING,
+    snapshot: Annotated[
+        bool, Query(description="First every object that matches, then what follows.")
+    ] = False,
+    limit: Annotated[UrlInt, Field(ge=1, le=1000), Query(description="Of the list: items at most.")] = 100,
+    wait: Annotated[
+        UrlInt, Field(ge=0, le=60), Query(description="Of the list: seconds to wait for an event.")
+    ] = 0,
+    accept: Annotated[
+        str | MISSING, Header(description="`application/json` asks for the list.", examples=[EVENT_STREAM])
+    ] = MISSING,
+    last_event_id: Annotated[
+        str | MISSING,
+        Header(description="Start after this event; wins over `rev`.", max_length=64, examples=["42-0"]),
+    ] = MISSING,
+) -> Subscription:
+    start = Position(rev) if isinstance(rev, int) else None
+    if isinstance(last_event_id, str) and last_event_id.strip():
+        start, snapshot = Position.parse(last_event_id), False
+    types = [accept] if isinstance(accept, str) else []
+    as_list = any(JSON in one for one in types) and not any(EVENT_STREAM in one for one in types)
+    if as_list and snapshot:
+        raise InvalidRequest.of(
+            ["query", "snapshot"], "is for the stream: read the lists and go on from their rev"
+        )
+    wanted = Filter(
+        types=frozenset(type_),
+        proctype=proctype if isinstance(proctype, str) else None,
+        instance=instance if isinstance(instance, int) else None,
+        host=host if isinstance(host, str) else None,
+    )
+    return Subscription(context, request, start, wanted, snapshot, limit, wait, as_list)
+
+
+Subscribe = Annotated[Subscription, Depends(_subscription)]
+
+STREAM_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": EventPage,
+        "description": "The stream, or with `Accept: application/json` the list.",
+        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.get("/events", responses={**read_errors(), **STREAM_ANSWER}, summary="Follow what happens")
+async def get_events(
+    subscription: Subscribe,
+    app: Annotated[Name | MISSING, Query(description="Only of this app.")] = MISSING,
+) -> Response:
+    """Server-Sent Events: everything after a rev, in order, exactly once, and exactly resumable with
+    `Last-Event-ID`. With `Accept: application/json` the same history as a list, with a long poll."""
+    return await subscription.answer(app if isinstance(app, str) else None)
+
+
+@router.get(
+    "/apps/{app}/events",
+    responses={**read_errors(), **STREAM_ANSWER},
+    summary="Follow what happens to an app",
+)
+async def get_app_events(app: Name, subscription: Subscribe) -> Response:
+    """The same for one app. It need not be registered yet."""
+    return await subscription.answer(app)

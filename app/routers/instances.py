@@ -1,0 +1,223 @@
+"""Instances: tickets registered, listed, read, and waited for."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+from fastapi.routing import APIRouter
+from pydantic import MISSING, Field
+
+from app.errors import InvalidRequest
+from app.models import codec, keys
+from app.models.base import Deleted
+from app.models.instance import Instance, InstanceCreate, Status, StatusFilter
+from app.models.names import Host, InstanceId, Name, ProctypeName, Ref, ShortText, Text, UrlInt
+from app.models.page import InstancePage
+from app.registry import tickets
+from app.registry.life import REACHABLE
+from app.registry.selection import Selection
+from app.registry.state import exists
+from app.routers.answers import read_errors, write_errors
+from app.routers.context import Ctx
+from app.routers.reading import List, Listing, Read
+from app.routers.strict_json import StrictRoute
+from app.routers.writing import Post, Put, live_instance, nothing
+from app.store.contract import Changes, Record, Snapshot
+
+router = APIRouter(tags=["instances"], route_class=StrictRoute)
+
+Statuses = Annotated[
+    list[StatusFilter],
+    Query(alias="status", description="Repeatable; `active` means the four before the end."),
+]
+Refs = list[Ref]
+
+
+def statuses(wanted: list[StatusFilter]) -> frozenset[Status]:
+    """The statuses that a filter means."""
+    return frozenset(status for one in wanted for status in one.statuses())
+
+
+async def _page(listing: Listing, selection: Selection, *parents: tuple[str, str]) -> Response:
+    def find(snapshot: Snapshot, after: str, limit: int) -> list[Record]:
+        for key, what in parents:
+            exists(snapshot, key, what)
+        return selection.find(snapshot, after, limit)
+
+    return await listing.page(find)
+
+
+@router.get("/instances", response_model=InstancePage, responses=read_errors(), summary="List instances")
+async def list_instances(
+    listing: List,
+    status: Statuses = [],  # noqa: B006 - FastAPI reads it as a declaration
+    app: Annotated[list[Name], Query(description="Repeatable.")] = [],  # noqa: B006
+    revision: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
+    proctype: Annotated[list[ProctypeName], Query(description="Repeatable.")] = [],  # noqa: B006
+    env: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
+    host: Annotated[list[Host], Query(description="Repeatable.")] = [],  # noqa: B006
+) -> Response:
+    """By id, those that fit all filters. Those that are done are in their proctype's ended list."""
+    return await _page(
+        listing,
+        Selection(
+            apps=frozenset(app),
+            revisions=frozenset(revision),
+            proctypes=frozenset(proctype),
+            envs=frozenset(env),
+            hosts=frozenset(host),
+            statuses=statuses(status),
+        ),
+    )
+
+
+@router.get(
+    "/apps/{app}/instances",
+    response_model=InstancePage,
+    responses=read_errors(404),
+    summary="List an app's instances",
+)
+async def list_app_instances(
+    app: Name,
+    listing: List,
+    status: Statuses = [],  # noqa: B006
+    revision: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
+    proctype: Annotated[list[ProctypeName], Query(description="Repeatable.")] = [],  # noqa: B006
+    env: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
+    host: Annotated[list[Host], Query(description="Repeatable.")] = [],  # noqa: B006
+) -> Response:
+    """By id, those of the app that fit all filters."""
+    selection = Selection(
+        apps=frozenset({app}),
+        revisions=frozenset(revision),
+        proctypes=frozenset(proctype),
+        envs=frozenset(env),
+        hosts=frozenset(host),
+        statuses=statuses(status),
+    )
+    return await _page(listing, selection, (keys.app(app), f"app {app}"))
+
+
+@router.get(
+    "/apps/{app}/proctypes/{proctype}/instances",
+    response_model=InstancePage,
+    responses=read_errors(404),
+    summary="List a proctype's instances",
+)
+async def list_proctype_instances(
+    app: Name,
+    proctype: ProctypeName,
+    listing: List,
+    status: Statuses = [],  # noqa: B006
+    revision: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
+    env: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
+    host: Annotated[list[Host], Query(description="Repeatable.")] = [],  # noqa: B006
+) -> Response:
+    """By id, those of the proctype that fit all filters."""
+    selection = Selection(
+        apps=frozenset({app}),
+        revisions=frozenset(revision),
+        proctypes=frozenset({proctype}),
+        envs=frozenset(env),
+        hosts=frozenset(host),
+        statuses=statuses(status),
+    )
+    return await _page(
+        listing,
+        selection,
+        (keys.app(app), f"app {app}"),
+        (keys.proctype(app, proctype), f"proctype {proctype} of app {app}"),
+    )
+
+
+def location_of(record: Record) -> str:
+    """The URL of the instance that a record is."""
+    return f"/instances/{int(record.key.removeprefix(keys.INSTANCES))}"
+
+
+@router.post(
+    "/instances",
+    status_code=201,
+    response_model=Instance,
+    responses=write_errors(409),
+    summary="Register an instance",
+)
+async def register_instance(body: InstanceCreate, write: Post) -> Response:
+    """One pending ticket. The revision has to be accepted."""
+    return await write.answer(
+        lambda snapshot, at: tickets.register(snapshot, at, body), nothing, 201, location=location_of
+    )
+
+
+@router.get(
+    "/instances/{id}",
+    response_model=Instance,
+    responses=read_errors(404),
+    summary="Read an instance, or wait for a status",
+)
+async def get_instance(
+    id: InstanceId,
+    view: Read,
+    context: Ctx,
+    request: Request,
+    status: Annotated[
+        list[StatusFilter],
+        Query(description="Answer as soon as the status is one of these, or never can be again."),
+    ] = [],  # noqa: B006
+    wait: Annotated[
+        Annotated[UrlInt, Field(ge=0, le=60)] | MISSING,
+        Query(description="Seconds to wait at most for one of the statuses."),
+    ] = MISSING,
+) -> Response:
+    """Answers with the instance as it is then. One that is done is not found: see its proctype's ended
+    list."""
+    key, what = keys.instance(id), f"instance {id}"
+    if isinstance(wait, int) and view.names_rev:
+        raise InvalidRequest.of(["query", "wait"], "a snapshot in the past does not change: leave rev out")
+    if status and isinstance(wait, int) and wait > 0:
+        await _wait_for(context, request, key, statuses(status), wait)
+    return await view.one(key, what, fits=_is_live)
+
+
+def _is_live(record: Record) -> bool:
+    return not keys.is_ended(record.value)
+
+
+async def _wait_for(
+    context: Ctx, request: Request, key: str, wanted: frozenset[Status], seconds: float
+) -> None:
+    until = time.monotonic() + seconds
+    with context.key_watch.watch(key) as watch, request.state.slot.waiting():
+        while not context.hub.closing:
+            record = (await context.store.latest()).get(key)
+            if record is None or not _is_live(record):
+                return
+            status = codec.decode(record, Instance).status
+            if status in wanted or not wanted & REACHABLE[status]:
+                return
+            left = until - time.monotonic()
+            if left <= 0 or not await watch.changed(left):
+                return
+
+
+@router.delete(
+    "/instances/{id}",
+    response_model=Deleted,
+    responses=write_errors(404),
+    summary="Unregister an instance",
+)
+async def unregister_instance(
+    id: InstanceId,
+    write: Put,
+    client: Annotated[ShortText | MISSING, Query(description="Who unregisters it.")] = MISSING,
+    reason: Annotated[Text | MISSING, Query(description="Why.")] = MISSING,
+) -> Response:
+    """In any state. It is kept in the proctype's ended list, and its id never lives again."""
+
+    def rule(snapshot: Snapshot, at: datetime) -> Changes:
+        said: Callable[[object], str | None] = lambda text: text if isinstance(text, str) else None  # noqa: E731
+        return tickets.unregister(snapshot, at, id, said(client), said(reason))
+
+    return await write.delete(rule, live_instance(id))

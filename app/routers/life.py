@@ -1,0 +1,186 @@
+"""The calls that move an instance through its life."""
+
+import time
+
+from fastapi import Request, Response
+from fastapi.routing import APIRouter
+
+from app.models.base import Deleted
+from app.models.instance import (
+    Claim,
+    Claimer,
+    ClaimNext,
+    Failure,
+    Instance,
+    LockRequest,
+    Loss,
+    Restart,
+    Start,
+    Unclaim,
+)
+from app.models.names import InstanceId
+from app.registry import claims, life, locks
+from app.routers.answers import write_errors
+from app.routers.context import Ctx
+from app.routers.disconnects import Gone, until_gone
+from app.routers.instances import location_of
+from app.routers.strict_json import StrictRoute
+from app.routers.writing import Post, Put, Write, live_instance, nothing
+from app.store.contract import Outcome
+
+router = APIRouter(tags=["life of an instance"], route_class=StrictRoute)
+
+
+@router.post(
+    "/instances/claim",
+    response_model=Instance,
+    responses={
+        **write_errors(409),
+        204: {"description": "There was no ticket that fits, for as long as was waited."},
+    },
+    summary="Claim the oldest ticket that fits",
+)
+async def claim_next(body: ClaimNext, write: Post, context: Ctx, request: Request) -> Response:
+    """Claims the oldest pending ticket, of any app and proctype or of those named. Waits up to `wait`
+    seconds for one; hosts that wait are called one for each ticket, in the order in which they came."""
+    app = body.app if isinstance(body.app, str) else None
+    proctype = body.proctype if isinstance(body.proctype, str) else None
+
+    async def attempt(write: Write) -> Outcome:
+        return await write.commit(
+            lambda snapshot, at: claims.claim_next(snapshot, at, body.host, app, proctype), nothing
+        )
+
+    def answer(outcome: Outcome) -> Response | None:
+        if outcome.record is None and outcome.changes.result is None:
+            return None
+        return write.respond(outcome, location=location_of)
+
+    answered = answer(outcome := await attempt(write))
+    if answered is None and body.wait:
+        until = time.monotonic() + body.wait
+        with context.claim_queue.place(app, proctype) as place, request.state.slot.waiting():
+            # Once more from inside the queue: a ticket may have come before the place was taken.
+            answered = answer(outcome := await attempt(write))
+            while answered is None and not context.hub.closing:
+                left = until - time.monotonic()
+                try:
+                    if left <= 0 or not await until_gone(request, place.turn(left)):
+                        break
+                except Gone:
+                    # Nobody is there to hold a claim: a ticket that was called for is handed on.
+                    break
+                answered = answer(outcome := await attempt(write))
+    return answered or Response(status_code=204, headers={"Visor-Rev": str(outcome.rev)})
+
+
+@router.post(
+    "/instances/{id}/claim",
+    response_model=Instance,
+    responses=write_errors(404, 409),
+    summary="Claim an instance",
+)
+async def claim_instance(id: InstanceId, body: Claim, write: Post) -> Response:
+    """Of many hosts that race, one wins. `claim_rev` of the answer is the claim's fencing token."""
+    return await write.answer(
+        lambda snapshot, at: claims.claim(snapshot, at, id, body.host), live_instance(id)
+    )
+
+
+@router.post(
+    "/instances/{id}/unclaim",
+    response_model=Instance,
+    responses=write_errors(403, 404, 409),
+    summary="Give a claim back",
+)
+async def unclaim_instance(id: InstanceId, body: Unclaim, write: Post) -> Response:
+    """The claimer only. Back to pending; `error` is kept in `claims`."""
+    return await write.answer(lambda snapshot, at: claims.unclaim(snapshot, at, id, body), live_instance(id))
+
+
+@router.post(
+    "/instances/{id}/start",
+    response_model=Instance,
+    responses=write_errors(403, 404, 409),
+    summary="Say that it runs",
+)
+async def start_instance(id: InstanceId, body: Start, write: Post) -> Response:
+    """The claimer only. Said again with the same values it changes nothing."""
+    return await write.answer(lambda snapshot, at: life.start(snapshot, at, id, body), live_instance(id))
+
+
+@router.post(
+    "/instances/{id}/stop",
+    response_model=Instance,
+    responses=write_errors(404, 409),
+    summary="Ask it to stop",
+)
+async def stop_instance(id: InstanceId, write: Post) -> Response:
+    """A running or claimed one becomes stopping; its claimer stops it and says `exit`."""
+    return await write.answer(lambda snapshot, at: life.stop(snapshot, at, id), live_instance(id))
+
+
+@router.post(
+    "/instances/{id}/exit",
+    response_model=Instance,
+    responses=write_errors(403, 404, 409),
+    summary="Say that it has exited",
+)
+async def exit_instance(id: InstanceId, body: Claimer, write: Post) -> Response:
+    """The claimer only. One that was lost or failed may still become exited; exited is final."""
+    return await write.answer(lambda snapshot, at: life.exit(snapshot, at, id, body), live_instance(id))
+
+
+@router.post(
+    "/instances/{id}/fail",
+    response_model=Instance,
+    responses=write_errors(403, 404, 409),
+    summary="Say that it has failed",
+)
+async def fail_instance(id: InstanceId, body: Failure, write: Post) -> Response:
+    """The claimer only."""
+    return await write.answer(lambda snapshot, at: life.fail(snapshot, at, id, body), live_instance(id))
+
+
+@router.post(
+    "/instances/{id}/lost",
+    response_model=Instance,
+    responses=write_errors(404, 409),
+    summary="Say that it is lost",
+)
+async def lose_instance(id: InstanceId, body: Loss, write: Post) -> Response:
+    """Anyone who may write. Any but an exited one becomes lost."""
+    return await write.answer(lambda snapshot, at: life.lose(snapshot, at, id, body), live_instance(id))
+
+
+@router.post(
+    "/instances/{id}/restart",
+    response_model=Instance,
+    responses=write_errors(404, 409),
+    summary="Count a restart",
+)
+async def restart_instance(id: InstanceId, body: Restart, write: Post) -> Response:
+    """Of a running one: adds to its counter of failures or of out-of-memory kills."""
+    return await write.answer(lambda snapshot, at: life.restart(snapshot, at, id, body), live_instance(id))
+
+
+@router.put(
+    "/instances/{id}/lock",
+    response_model=Instance,
+    responses=write_errors(404, 409),
+    summary="Lock an instance",
+)
+async def lock_instance(id: InstanceId, body: LockRequest, write: Put) -> Response:
+    """`locked` if it is locked already, by whomever."""
+    return await write.answer(lambda snapshot, at: locks.lock(snapshot, at, id, body), live_instance(id))
+
+
+@router.delete(
+    "/instances/{id}/lock",
+    response_model=Deleted,
+    responses=write_errors(404, 409),
+    summary="Unlock an instance",
+)
+async def unlock_instance(id: InstanceId, write: Put) -> Response:
+    """Not found where it is not locked."""
+    return await write.delete(lambda snapshot, at: locks.unlock(snapshot, at, id), live_instance(id))

@@ -1,0 +1,61 @@
+"""/members/{kind}: the platform's own parts."""
+
+from fastapi import Response
+from fastapi.routing import APIRouter
+
+from app.models import keys
+from app.models.base import Deleted
+from app.models.member import Member, MemberKind, MemberSet
+from app.models.names import HostMaybePort
+from app.models.page import MemberPage
+from app.registry import members
+from app.routers.answers import read_errors, write_errors
+from app.routers.reading import List, Read
+from app.routers.strict_json import StrictRoute
+from app.routers.writing import Put, at_key
+
+router = APIRouter(tags=["members"], route_class=StrictRoute)
+
+
+@router.get(
+    "/members/{kind}", response_model=MemberPage, responses=read_errors(), summary="List members of a kind"
+)
+async def list_members(kind: MemberKind, listing: List) -> Response:
+    """By address."""
+    return await listing.of(keys.members_of(kind))
+
+
+@router.put(
+    "/members/{kind}/{addr}",
+    response_model=Member,
+    responses=write_errors(),
+    summary="Announce or renew a member",
+)
+async def set_member(kind: MemberKind, addr: HostMaybePort, body: MemberSet, write: Put) -> Response:
+    """With a `ttl` it vanishes, with an event, when it is not PUT again in time. A PUT that only renews
+    makes no commit."""
+    return await write.answer(
+        lambda snapshot, at: members.put(snapshot, at, kind, addr, body), at_key(keys.member(kind, addr))
+    )
+
+
+@router.get(
+    "/members/{kind}/{addr}", response_model=Member, responses=read_errors(404), summary="Read a member"
+)
+async def get_member(kind: MemberKind, addr: HostMaybePort, view: Read) -> Response:
+    """The member, as long as it is there."""
+    members.check_addr(kind, addr)
+    return await view.one(keys.member(kind, addr), f"member {addr} of {kind}")
+
+
+@router.delete(
+    "/members/{kind}/{addr}",
+    response_model=Deleted,
+    responses=write_errors(404),
+    summary="Remove a member",
+)
+async def remove_member(kind: MemberKind, addr: HostMaybePort, write: Put) -> Response:
+    """It has left."""
+    return await write.delete(
+        lambda snapshot, at: members.remove(snapshot, at, kind, addr), at_key(keys.member(kind, addr))
+    )

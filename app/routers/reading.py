@@ -1,0 +1,200 @@
+"""The one way of a read: a snapshot at a rev, and the bytes that are kept with its records."""
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Header, Query, Request, Response
+from pydantic import MISSING, Field
+
+from app.errors import InvalidCursor, NotFound
+from app.models import codec
+from app.models.names import UrlInt
+from app.registry.state import exists
+from app.routers import cursors
+from app.routers.conditions import unchanged
+from app.routers.context import Context, Ctx
+from app.store.contract import Record, Snapshot
+from app.store.reading import ask
+
+T = TypeVar("T")
+
+JSON = "application/json"
+
+
+class Consistency(StrEnum):
+    """`linearizable`: sees every write acknowledged before, by any replica. `stale`: what this replica
+    holds, without asking the coordinator."""
+
+    LINEARIZABLE = "linearizable"
+    STALE = "stale"
+
+
+AtRev = Annotated[
+    Annotated[UrlInt, Field(ge=1, lt=2**63)] | MISSING,
+    Query(description="Read the snapshot at this rev.", examples=[42]),
+]
+
+
+def json_answer(
+    body: bytes, rev: int, status: int = 200, *, etag: int | None = None, location: str | None = None
+) -> Response:
+    """JSON that is encoded already, with the rev it is of."""
+    headers = {"Visor-Rev": str(rev)}
+    if etag is not None:
+        headers["ETag"] = f'"{etag}"'
+    if location is not None:
+        headers["Location"] = location
+    return Response(body, status, headers, JSON)
+
+
+class View:
+    """A read of one snapshot: the latest, or the one that the request names."""
+
+    def __init__(
+        self, context: Context, rev: int | None, consistency: Consistency, if_none_match: str | None
+    ) -> None:
+        self._store = context.store
+        self._rev = rev
+        self._stale = consistency is Consistency.STALE
+        self._if_none_match = if_none_match
+
+    @property
+    def names_rev(self) -> bool:
+        return self._rev is not None
+
+    async def snapshot(self) -> Snapshot:
+        """Raises RevCompacted, RevInFuture, CoordinatorUnavailable."""
+        if self._rev is not None:
+            return await self._store.at(self._rev)
+        return self._store.stale() if self._stale else await self._store.latest()
+
+    async def ask(self, query: Callable[[Snapshot], T]) -> tuple[int, T]:
+        """A query's answer, and the rev of the snapshot that gave it."""
+        snapshot = await self.snapshot()
+        return snapshot.rev, await ask(snapshot, query)
+
+    async def one(
+        self,
+        key: str,
+        what: str,
+        body: Callable[[Record], bytes] = codec.wire,
+        fits: Callable[[Record], bool] | None = None,
+    ) -> Response:
+        """The resource at the key; 304 where the client has it. Raises NotFound."""
+
+        def find(snapshot: Snapshot) -> Record:
+            record = exists(snapshot, key, what)
+            if fits is not None and not fits(record):
+                raise NotFound(f"There is no {what} at rev {snapshot.rev}.", rev=snapshot.rev)
+            return record
+
+        rev, record = await self.ask(find)
+        if unchanged(self._if_none_match, record.rev):
+            return Response(status_code=304, headers={"Visor-Rev": str(rev), "ETag": f'"{record.rev}"'})
+        return json_answer(body(record), rev, etag=record.rev)
+
+
+async def _view(
+    context: Ctx,
+    rev: AtRev = MISSING,
+    consistency: Annotated[
+        Consistency, Query(description="`stale` reads what this replica holds.")
+    ] = Consistency.LINEARIZABLE,
+    if_none_match: Annotated[
+        str | MISSING, Header(description="304 where the resource is still at this tag.", examples=['"42"'])
+    ] = MISSING,
+) -> View:
+    return View(
+        context,
+        rev if isinstance(rev, int) else None,
+        consistency,
+        if_none_match if isinstance(if_none_match, str) else None,
+    )
+
+
+Read = Annotated[View, Depends(_view)]
+
+
+class Listing:
+    """A read of a list, page by page of one snapshot."""
+
+    def __init__(
+        self, context: Context, request: Request, rev: int | None, stale: bool, limit: int, cursor: str | None
+    ) -> None:
+        self._store = context.store
+        self._rev = rev
+        self._stale = stale
+        self._limit = limit
+        self._cursor = cursor
+        # What names the list: two lists do not take each other's cursors.
+        query = sorted((k, v) for k, v in request.query_params.multi_items() if k not in _PAGING)
+        self._of = f"{request.scope['path']}?{query}"
+
+    async def page(self, find: Callable[[Snapshot, str, int], Sequence[Record]]) -> Response:
+        """The page of what `find(snapshot, after key, limit)` finds, in the order of keys."""
+        after = ""
+        rev = self._rev
+        if self._cursor is not None:
+            cursor = cursors.read(self._cursor, self._of)
+            if rev not in (None, cursor.rev):
+                raise InvalidCursor(f"The cursor is of rev {cursor.rev}: leave `rev` out, or say the same.")
+            rev, after = cursor.rev, cursor.after
+        if rev:
+            snapshot = await self._store.at(rev)
+        else:
+            snapshot = self._store.stale() if self._stale else await self._store.latest()
+        found = await ask(snapshot, lambda s: find(s, after, self._limit + 1))
+        following = None
+        if len(found) > self._limit:
+            found = found[: self._limit]
+            following = cursors.write(cursors.Cursor(snapshot.rev, found[-1].key), self._of)
+        return json_answer(list_body(snapshot.rev, map(codec.wire, found), following), snapshot.rev)
+
+    async def of(self, term: str) -> Response:
+        """The page of the records with a term."""
+        return await self.page(lambda snapshot, after, limit: snapshot.scan(term, after=after, limit=limit))
+
+    async def under(self, parent: str, what: str, term: str) -> Response:
+        """The same below a resource that has to be there. Raises NotFound."""
+
+        def find(snapshot: Snapshot, after: str, limit: int) -> list[Record]:
+            exists(snapshot, parent, what)
+            return snapshot.scan(term, after=after, limit=limit)
+
+        return await self.page(find)
+
+
+_PAGING = frozenset({"cursor", "limit", "rev", "consistency"})
+
+
+def list_body(rev: int, items: Iterable[bytes], following: str | None) -> bytes:
+    """`{"rev", "items", "next"}`; a cursor needs no escaping."""
+    end = b'"%b"' % following.encode() if following is not None else b"null"
+    return b'{"rev":%d,"items":[%b],"next":%b}' % (rev, b",".join(items), end)
+
+
+async def _listing(
+    context: Ctx,
+    request: Request,
+    rev: AtRev = MISSING,
+    consistency: Annotated[
+        Consistency, Query(description="`stale` reads what this replica holds.")
+    ] = Consistency.LINEARIZABLE,
+    limit: Annotated[UrlInt, Field(ge=1, le=1000), Query(description="Items of a page at most.")] = 100,
+    cursor: Annotated[
+        str | MISSING,
+        Query(description="`next` of the page before: goes on in its snapshot.", max_length=4096),
+    ] = MISSING,
+) -> Listing:
+    return Listing(
+        context,
+        request,
+        rev if isinstance(rev, int) else None,
+        consistency is Consistency.STALE,
+        limit,
+        cursor if isinstance(cursor, str) else None,
+    )
+
+
+List = Annotated[Listing, Depends(_listing)]

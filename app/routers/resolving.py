@@ -1,0 +1,26 @@
+"""Names to addresses, for endpoints that are registered without an ip."""
+
+import asyncio
+import socket
+
+from app.errors import InvalidRequest
+from app.models.names import is_ip
+
+SECONDS = 5.0
+
+
+async def resolve(addr: str) -> str:
+    """The address of a host: itself where it is one; else the first IPv4 address of the name, or the
+    first IPv6 one. Raises InvalidRequest where there is none, or no answer within 5 s."""
+    if is_ip(addr):
+        return addr
+    try:
+        async with asyncio.timeout(SECONDS):
+            found = await asyncio.get_running_loop().getaddrinfo(addr, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError, TimeoutError):
+        found = []
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for entry in found:
+            if entry[0] == family and is_ip(str(entry[4][0])):
+                return str(entry[4][0])
+    raise InvalidRequest.of(["body", "addr"], f"{addr} does not resolve: give its ip")

@@ -1,0 +1,88 @@
+"""/revisions and /apps/{app}/revisions."""
+
+from fastapi import Response
+from fastapi.routing import APIRouter
+
+from app.models import keys
+from app.models.base import Deleted
+from app.models.names import Name, Ref
+from app.models.page import RevisionPage
+from app.models.revision import Ratification, Revision, RevisionCreate
+from app.registry import revisions
+from app.routers.answers import read_errors, write_errors
+from app.routers.reading import List, Read
+from app.routers.strict_json import StrictRoute
+from app.routers.writing import Post, Put, at_key
+
+router = APIRouter(tags=["revisions"], route_class=StrictRoute)
+
+
+@router.get("/revisions", response_model=RevisionPage, responses=read_errors(), summary="List all revisions")
+async def list_all_revisions(listing: List) -> Response:
+    """Of all apps, by app and ref."""
+    return await listing.of(keys.REVISIONS)
+
+
+@router.get(
+    "/apps/{app}/revisions",
+    response_model=RevisionPage,
+    responses=read_errors(404),
+    summary="List an app's revisions",
+)
+async def list_revisions(app: Name, listing: List) -> Response:
+    """By ref."""
+    return await listing.under(keys.app(app), f"app {app}", keys.revisions_of(app))
+
+
+@router.post(
+    "/apps/{app}/revisions",
+    status_code=201,
+    response_model=Revision,
+    responses=write_errors(404, 409),
+    summary="Propose or register a revision",
+)
+async def register_revision(app: Name, body: RevisionCreate, write: Post) -> Response:
+    """Proposed; with an `archive_url`, accepted at once."""
+    return await write.answer(
+        lambda snapshot, at: revisions.register(snapshot, at, app, body),
+        at_key(keys.revision(app, body.ref)),
+        201,
+        location=lambda _: f"/apps/{app}/revisions/{body.ref}",
+    )
+
+
+@router.get(
+    "/apps/{app}/revisions/{ref}",
+    response_model=Revision,
+    responses=read_errors(404),
+    summary="Read a revision",
+)
+async def get_revision(app: Name, ref: Ref, view: Read) -> Response:
+    """The revision and whether it is accepted."""
+    return await view.one(keys.revision(app, ref), f"revision {ref} of app {app}")
+
+
+@router.delete(
+    "/apps/{app}/revisions/{ref}",
+    response_model=Deleted,
+    responses=write_errors(404, 409),
+    summary="Purge a revision",
+)
+async def purge_revision(app: Name, ref: Ref, write: Put) -> Response:
+    """`in-use` while it is scaled above 0 or the app's head."""
+    return await write.delete(
+        lambda snapshot, at: revisions.purge(snapshot, at, app, ref), at_key(keys.revision(app, ref))
+    )
+
+
+@router.post(
+    "/apps/{app}/revisions/{ref}/ratify",
+    response_model=Revision,
+    responses=write_errors(404, 409),
+    summary="Ratify a revision",
+)
+async def ratify_revision(app: Name, ref: Ref, body: Ratification, write: Post) -> Response:
+    """Proposed becomes accepted; `invalid-state` otherwise."""
+    return await write.answer(
+        lambda snapshot, at: revisions.ratify(snapshot, at, app, ref, body), at_key(keys.revision(app, ref))
+    )

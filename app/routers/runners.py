@@ -1,0 +1,61 @@
+"""/runners."""
+
+from typing import Annotated
+
+from fastapi import Query, Response
+from fastapi.routing import APIRouter
+from pydantic import MISSING
+
+from app.models import keys
+from app.models.base import Deleted
+from app.models.names import Host, HostPort
+from app.models.page import RunnerPage
+from app.models.runner import Runner, RunnerCreate
+from app.registry import runners
+from app.routers.answers import read_errors, write_errors
+from app.routers.reading import List, Read
+from app.routers.strict_json import StrictRoute
+from app.routers.writing import Post, Put, at_key
+
+router = APIRouter(tags=["runners"], route_class=StrictRoute)
+
+
+@router.get("/runners", response_model=RunnerPage, responses=read_errors(), summary="List runners")
+async def list_runners(
+    listing: List, host: Annotated[Host | MISSING, Query(description="Only on this host.")] = MISSING
+) -> Response:
+    """All runners, or those of a host, by addr."""
+    return await listing.of(keys.runners_on(host) if isinstance(host, str) else keys.RUNNERS)
+
+
+@router.post(
+    "/runners",
+    status_code=201,
+    response_model=Runner,
+    responses=write_errors(409),
+    summary="Register a runner",
+)
+async def register_runner(body: RunnerCreate, write: Post) -> Response:
+    """Which process runs which instance."""
+    return await write.answer(
+        lambda snapshot, at: runners.register(snapshot, at, body),
+        at_key(keys.runner(body.addr)),
+        201,
+        location=lambda _: f"/runners/{body.addr}",
+    )
+
+
+@router.get("/runners/{addr}", response_model=Runner, responses=read_errors(404), summary="Read a runner")
+async def get_runner(addr: HostPort, view: Read) -> Response:
+    """The runner at an address."""
+    return await view.one(keys.runner(addr), f"runner {addr}")
+
+
+@router.delete(
+    "/runners/{addr}", response_model=Deleted, responses=write_errors(404), summary="Unregister a runner"
+)
+async def unregister_runner(addr: HostPort, write: Put) -> Response:
+    """The runner has ended."""
+    return await write.delete(
+        lambda snapshot, at: runners.unregister(snapshot, at, addr), at_key(keys.runner(addr))
+    )

@@ -1,0 +1,88 @@
+"""/apps/{app}/proctypes/{proctype}/scale."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import Query, Response
+from fastapi.routing import APIRouter
+from pydantic import MISSING
+
+from app.models import keys
+from app.models.names import Name, ProctypeName, Ref
+from app.models.scale import Scale, Scaled, ScaleTarget
+from app.registry import scale
+from app.registry.scale import Step
+from app.routers.answers import read_errors, write_errors
+from app.routers.reading import Read, json_answer
+from app.routers.strict_json import StrictRoute
+from app.routers.writing import Put, at_key
+from app.store.contract import Changes, Snapshot
+
+router = APIRouter(tags=["scale"], route_class=StrictRoute)
+
+
+@router.get(
+    "/apps/{app}/proctypes/{proctype}/scale",
+    response_model=Scale,
+    responses=read_errors(404),
+    summary="Read the scale",
+)
+async def get_scale(
+    app: Name,
+    proctype: ProctypeName,
+    view: Read,
+    revision: Annotated[Ref | MISSING, Query(description="Only of this revision.")] = MISSING,
+    env: Annotated[
+        str | MISSING,
+        Query(
+            description="Only of this env set; empty: only those without one.",
+            pattern=r"^([A-Za-z0-9][A-Za-z0-9.-]*)?$",
+            max_length=128,
+        ),
+    ] = MISSING,
+) -> Response:
+    """Counts by revision and env set. What was asked for and is not there counts 0."""
+    wanted = scale.ANY if not isinstance(env, str) else env or None
+    rev, items = await view.ask(
+        lambda snapshot: scale.counts(
+            snapshot, app, proctype, revision if isinstance(revision, str) else None, wanted
+        )
+    )
+    return json_answer(Scale(rev=rev, items=items).model_dump_json().encode(), rev)
+
+
+@router.put(
+    "/apps/{app}/proctypes/{proctype}/scale",
+    response_model=Scaled,
+    responses=write_errors(404, 409),
+    summary="Scale",
+)
+async def set_scale(app: Name, proctype: ProctypeName, body: ScaleTarget, write: Put) -> Response:
+    """A target: `count` is to be the number of pending, claimed and running instances of the proctype,
+    revision and env set. Up: new pending ones. Down: pending ones are taken back, then claimed and then
+    running ones become stopping, lowest id first. Up to 100 changes are one commit; the same PUT
+    finishes what was cut off."""
+    run = uuid4().hex
+    steps: list[Step] = []
+    conditional = write
+    while True:
+
+        def rule(snapshot: Snapshot, at: datetime) -> Changes:
+            return scale.step(snapshot, at, app, proctype, body, run, first=not steps)
+
+        outcome = await conditional.commit(rule, at_key(keys.proctype(app, proctype)))
+        step = outcome.changes.result
+        assert isinstance(step, Step), "a scale's rule says what it did"
+        steps.append(step)
+        if step.done:
+            break
+        conditional = write.unconditional()
+    scaled = Scaled(
+        rev=outcome.rev,
+        previous=steps[0].previous,
+        count=body.count,
+        started=[id for step in steps for id in step.started],
+        stopped=[id for step in steps for id in step.stopped],
+    )
+    return json_answer(scaled.model_dump_json().encode(), outcome.rev)

@@ -1,0 +1,117 @@
+"""/services and their endpoints."""
+
+from fastapi import Response
+from fastapi.routing import APIRouter
+
+from app.models import keys
+from app.models.base import Deleted
+from app.models.names import Name
+from app.models.page import EndpointPage, ServicePage
+from app.models.service import Endpoint, EndpointCreate, EndpointId, Service, ServiceCreate, endpoint_id
+from app.registry import services
+from app.routers.answers import read_errors, write_errors
+from app.routers.reading import List, Read
+from app.routers.resolving import resolve
+from app.routers.strict_json import StrictRoute
+from app.routers.writing import Post, Put, at_key
+
+router = APIRouter(tags=["services"], route_class=StrictRoute)
+
+
+@router.get("/services", response_model=ServicePage, responses=read_errors(), summary="List services")
+async def list_services(listing: List) -> Response:
+    """All services, by name."""
+    return await listing.of(keys.SERVICES)
+
+
+@router.post(
+    "/services",
+    status_code=201,
+    response_model=Service,
+    responses=write_errors(409),
+    summary="Register a service",
+)
+async def register_service(body: ServiceCreate, write: Post) -> Response:
+    """A name under which endpoints are found."""
+    return await write.answer(
+        lambda snapshot, at: services.register(snapshot, at, body),
+        at_key(keys.service(body.name)),
+        201,
+        location=lambda _: f"/services/{body.name}",
+    )
+
+
+@router.get(
+    "/services/{service}", response_model=Service, responses=read_errors(404), summary="Read a service"
+)
+async def get_service(service: Name, view: Read) -> Response:
+    """The service; its endpoints are a list of their own."""
+    return await view.one(keys.service(service), f"service {service}")
+
+
+@router.delete(
+    "/services/{service}",
+    response_model=Deleted,
+    responses=write_errors(404),
+    summary="Unregister a service",
+)
+async def unregister_service(service: Name, write: Put) -> Response:
+    """Goes with its endpoints, in one commit."""
+    return await write.delete(
+        lambda snapshot, at: services.unregister(snapshot, at, service), at_key(keys.service(service))
+    )
+
+
+@router.get(
+    "/services/{service}/endpoints",
+    response_model=EndpointPage,
+    responses=read_errors(404),
+    summary="List endpoints",
+)
+async def list_endpoints(service: Name, listing: List) -> Response:
+    """The service's endpoints, by id."""
+    return await listing.under(keys.service(service), f"service {service}", keys.endpoints_of(service))
+
+
+@router.post(
+    "/services/{service}/endpoints",
+    status_code=201,
+    response_model=Endpoint,
+    responses=write_errors(404, 409),
+    summary="Register an endpoint",
+)
+async def register_endpoint(service: Name, body: EndpointCreate, write: Post) -> Response:
+    """`ip` is resolved from `addr` when it is not given; a name that does not resolve is refused."""
+    ip = body.ip or await resolve(body.addr)
+    id = endpoint_id(body.addr, body.port)
+    return await write.answer(
+        lambda snapshot, at: services.register_endpoint(snapshot, at, service, body, ip),
+        at_key(keys.endpoint(service, id)),
+        201,
+        location=lambda _: f"/services/{service}/endpoints/{id}",
+    )
+
+
+@router.get(
+    "/services/{service}/endpoints/{id}",
+    response_model=Endpoint,
+    responses=read_errors(404),
+    summary="Read an endpoint",
+)
+async def get_endpoint(service: Name, id: EndpointId, view: Read) -> Response:
+    """What an SRV record needs."""
+    return await view.one(keys.endpoint(service, id), f"endpoint {id} of service {service}")
+
+
+@router.delete(
+    "/services/{service}/endpoints/{id}",
+    response_model=Deleted,
+    responses=write_errors(404),
+    summary="Unregister an endpoint",
+)
+async def unregister_endpoint(service: Name, id: EndpointId, write: Put) -> Response:
+    """The service stays."""
+    return await write.delete(
+        lambda snapshot, at: services.unregister_endpoint(snapshot, at, service, id),
+        at_key(keys.endpoint(service, id)),
+    )

@@ -1,0 +1,33 @@
+"""/rev and /schema: the registry's time, and the number of its layout."""
+
+from fastapi import Response
+from fastapi.routing import APIRouter
+
+from app.models import keys
+from app.models.time import SCHEMA_VERSION, RevInfo, SchemaInfo
+from app.routers.answers import read_errors
+from app.routers.context import Ctx
+from app.routers.reading import Read, json_answer
+from app.routers.strict_json import StrictRoute
+
+router = APIRouter(tags=["time"], route_class=StrictRoute)
+
+
+@router.get("/rev", response_model=RevInfo, responses=read_errors(), summary="Read the rev")
+async def get_rev(context: Ctx, view: Read) -> Response:
+    """The latest rev, the oldest that can still be read, and when the commit was made. With `?rev=N`,
+    when that one was made."""
+    snapshot = await view.snapshot()
+    journal = await context.store.journal_at(snapshot.rev)
+    info = RevInfo(
+        rev=snapshot.rev, oldest_rev=context.store.oldest_rev, at=None if journal is None else journal.at
+    )
+    return json_answer(info.model_dump_json().encode(), snapshot.rev)
+
+
+@router.get("/schema", response_model=SchemaInfo, responses=read_errors(), summary="Read the schema version")
+async def get_schema(view: Read) -> Response:
+    """The version of the stored layout. The service refuses to start on a newer one."""
+    rev, record = await view.ask(lambda snapshot: snapshot.get(keys.SCHEMA))
+    version = SCHEMA_VERSION if record is None else int(record.value)
+    return json_answer(SchemaInfo(version=version).model_dump_json().encode(), rev)

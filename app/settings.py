@@ -1,0 +1,85 @@
+"""What can be configured: `VISOR_*` variables, and flags of the same names."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.errors import StartError
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How a line of the log looks."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """One field for each setting. Durations in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="VISOR_", extra="ignore", frozen=True)
+
+    store: Annotated[
+        str,
+        Field(description="sqlite:///relative/path, sqlite:////absolute/path, or memory: (keeps nothing)"),
+    ] = "sqlite:///./visor.db"
+    host: Annotated[str, Field(min_length=1, description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="port to listen on; 0: any free one")] = 8000
+    history: Annotated[
+        int, Field(ge=1, le=2**53, description="revs that stay readable, before which history is dropped")
+    ] = 360_000
+    memory_revs: Annotated[
+        int,
+        Field(ge=1, le=10_000_000, description="revs held in memory; older ones are read from disk"),
+    ] = 20_000
+    log_level: Annotated[LogLevel, Field(description="debug, info, warning or error")] = LogLevel.INFO
+    log_format: Annotated[LogFormat, Field(description="text or json")] = LogFormat.TEXT
+    max_body: Annotated[int, Field(ge=1024, description="bytes of a request's body")] = 1024 * 1024
+    max_header: Annotated[int, Field(ge=1024, description="bytes of a request's headers")] = 64 * 1024
+    max_requests: Annotated[int, Field(ge=1, description="requests worked on at a time")] = 1000
+    max_subscribers: Annotated[int, Field(ge=0, description="streams and waiting calls at a time")] = 5000
+    body_timeout: Annotated[float, Field(gt=0, description="seconds for a request's body to arrive")] = 30.0
+    header_timeout: Annotated[float, Field(gt=0, description="seconds for the headers to arrive")] = 10.0
+    send_timeout: Annotated[
+        float, Field(gt=0, description="seconds after which a subscriber that does not read is let go")
+    ] = 30.0
+    keep_alive: Annotated[float, Field(gt=0, description="seconds between comments on an idle stream")] = 15.0
+    bookmark: Annotated[float, Field(gt=0, description="seconds between bookmarks on a stream")] = 30.0
+    stream_max_age: Annotated[
+        float,
+        Field(ge=0, description="seconds after which a stream ends, up to half of it less; 0: never"),
+    ] = 600.0
+    shutdown_timeout: Annotated[int, Field(ge=1, description="seconds to end requests at shutdown")] = 10
+    cors_origins: Annotated[
+        list[str],
+        NoDecode,
+        Field(description="origins that browsers may call from, comma-separated; *: any"),
+    ] = []
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+
+
+def load(**flags: str) -> Settings:
+    """The settings from flags, which win, and the environment. Raises StartError, one line, naming the
+    first setting that is wrong."""
+    try:
+        return Settings(**flags)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        flag = name.replace("_", "-")
+        raise StartError(f"VISOR_{name.upper()} (--{flag}) is wrong: {first['msg']}") from None

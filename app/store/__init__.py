@@ -1,0 +1,1 @@
+"""The coordinator: its contract, its drivers, the history of snapshots."""

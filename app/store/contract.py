@@ -1,0 +1,213 @@
+"""What Visor asks of a coordinator, whichever it is.
+
+A store is a map from keys to values in which every commit has a rev. It knows nothing of apps or
+instances: keys are text, values are JSON bytes. A driver has to give:
+
+- `transact`: run a rule on a snapshot and commit its changes, all at one rev, only if nothing that
+  the rule has read has changed since; else run the rule again on the newer snapshot;
+- snapshots at any rev that is kept, by key and by term;
+- the commits after a rev, whole and in order;
+- leases: a key put with a `ttl` goes, in a commit of its own, when it is not renewed in time.
+
+Limits, so that etcd can honour it too: a rule changes at most `MAX_CHANGES` keys (a deleted prefix
+counts as one, as etcd's DeleteRange does), a value has at most `MAX_VALUE` bytes.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+MAX_CHANGES = 120
+"""Keys that one rule may change: etcd allows 128 operations, the journal and others need a few."""
+
+MAX_VALUE = 1024 * 1024
+"""Bytes of one value: etcd takes requests of 1.5 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Who changed the registry, when, and by which request. One for each commit."""
+
+    at: datetime
+    actor: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a caller of `transact` says of itself; with the time it becomes the journal entry."""
+
+    actor: str
+    request: str
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """One version of one key. `value` is b"" where the version is the key's deletion.
+
+    `created_rev` is the rev at which the key came to be, `rev` the one of this version; `ttl` in
+    seconds, for a key that lives by a lease. `terms` is what the key can be found by. `wire` is a
+    place for whoever encodes records to keep the result: a version never changes.
+    """
+
+    key: str
+    value: bytes
+    created_rev: int
+    rev: int
+    ttl: int | None = None
+    terms: tuple[str, ...] = ()
+    wire: bytes | None = None
+
+    @property
+    def deleted(self) -> bool:
+        return not self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A key before and after a commit; None where it is not there."""
+
+    key: str
+    before: Record | None
+    after: Record | None
+
+
+@dataclass(slots=True, eq=False)
+class Commit:
+    """All that happened at one rev, ordered by key. `events` is a place for the event layer to keep
+    what it made of the commit."""
+
+    rev: int
+    journal: Journal
+    changes: tuple[Change, ...]
+    events: Any = None
+
+
+class Snapshot(Protocol):
+    """The whole registry at one rev. Immutable."""
+
+    @property
+    def rev(self) -> int: ...
+
+    @property
+    def blocking(self) -> bool:
+        """True where reading waits for a disk or a network: read it in a thread."""
+
+    def get(self, key: str) -> Record | None:
+        """The version of the key that is current at this rev, or None."""
+
+    def scan(
+        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
+    ) -> list[Record]:
+        """Records that carry the term, by key, those after the key `after` (with `reverse`: from the
+        last key down, `after` not used), at most `limit`."""
+
+    def count(self, term: str) -> int:
+        """How many records carry the term."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a rule wants to change. `answer` is the key whose state answers the request; `result` is
+    for rules whose answer is more than one record."""
+
+    puts: dict[str, bytes] = field(default_factory=dict)
+    deletes: set[str] = field(default_factory=set)
+    prefixes: set[str] = field(default_factory=set)
+    ttls: dict[str, int] = field(default_factory=dict)
+    renews: set[str] = field(default_factory=set)
+    answer: str | None = None
+    result: Any = None
+
+    @property
+    def empty(self) -> bool:
+        """True where no commit is needed (a renewal of a lease needs none)."""
+        return not (self.puts or self.deletes or self.prefixes)
+
+
+Rule = Callable[[Snapshot, datetime], Changes]
+"""A pure function of a snapshot and the commit's time. It may be run more than once."""
+
+Index = Callable[[str, bytes], tuple[str, ...]]
+"""The terms that a key with this value can be found by. A term is a key prefix (`app/`), or a
+prefix, a `?` and a condition on the value (`instance/?host=10.0.0.1`): only keys below the prefix
+may carry it, so that a driver without the index can scan the prefix instead."""
+
+
+def prefix_of(term: str) -> str:
+    """The key prefix below which all keys that carry the term are."""
+    return term.partition("?")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a transaction ended: `rev` of the commit, or, where nothing was to change
+    (`committed` false), of the snapshot that the rule has read."""
+
+    rev: int
+    changes: Changes
+    record: Record | None
+    committed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`ready` false says why in `reason`, with what to do."""
+
+    ready: bool
+    reason: str = ""
+
+
+class Store(Protocol):
+    """A coordinator. All methods belong to one event loop."""
+
+    @property
+    def rev(self) -> int:
+        """The latest rev held here."""
+
+    @property
+    def oldest_rev(self) -> int:
+        """The oldest rev that can still be read."""
+
+    async def open(self) -> None:
+        """Load what there is. Raises StartError with a line for the operator."""
+
+    async def close(self) -> None:
+        """Finish what was accepted, refuse the rest, let go of everything. May be called twice."""
+
+    async def latest(self) -> Snapshot:
+        """A snapshot that has every write acknowledged before the call, by any replica."""
+
+    def stale(self) -> Snapshot:
+        """The latest snapshot held here, at once."""
+
+    async def at(self, rev: int) -> Snapshot:
+        """The snapshot at `rev`. Raises RevCompacted, RevInFuture."""
+
+    async def journal_at(self, rev: int) -> Journal | None:
+        """The journal of the latest commit at or before `rev`; None where none is kept."""
+
+    async def transact(self, rule: Rule, origin: Origin) -> Outcome:
+        """Run the rule and commit what it wants; answered when it is durable. What the rule raises
+        is raised here, once what it has read is durable. Raises CoordinatorUnavailable, StorageFull."""
+
+    async def commits(self, after: int, limit: int) -> Sequence[Commit]:
+        """Up to `limit` commits after `rev`, in order. Raises RevCompacted where one is gone."""
+
+    async def wait(self, after: int) -> None:
+        """Return as soon as there is a commit after `rev` (which may be at once)."""
+
+    async def compact(self, rev: int) -> None:
+        """Drop the history before `rev`. What is newer than the latest rev is not an error: it
+        drops all but the latest."""
+
+    def health(self) -> Health: ...
+
+    def statistics(self) -> dict[str, float]:
+        """Figures for the metrics: name -> value."""
+
+
+def sorted_changes(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """The order of changes inside a commit, the same on every store and replica."""
+    return tuple(sorted(changes, key=lambda change: change.key))

@@ -1,0 +1,240 @@
+"""The embedded store's log in a SQLite file.
+
+One connection does all writing and checkpointing, in one thread; a group of commits is one
+transaction and one fsync. Old revs are read beside it by the archive.
+"""
+
+import errno
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import apsw
+
+from app.errors import CoordinatorUnavailable, RevCompacted, StartError, StorageFull
+from app.store.contract import Change, Commit, Index, Journal, Record, Snapshot
+from app.store.embedded import Loaded, LogBroken
+from app.store.file_lock import FileLock
+from app.store.sqlite_archive import Archive, journal_at
+from app.store.sqlite_compaction import drop_step
+from app.store.sqlite_file import connect_writer, create, damaged, examine
+from app.store.sqlite_layout import (
+    SELECT_COMMITS,
+    SELECT_CURRENT,
+    SELECT_VERSIONS,
+    Damaged,
+    State,
+    commit_of,
+    record_of,
+    write_commits,
+    write_state,
+)
+
+logger = logging.getLogger(__name__)
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class SqliteLog:
+    """A `Log` in the file at `path`. `vfs` names another way to the disk than SQLite's own."""
+
+    def __init__(self, path: Path, *, vfs: str | None = None) -> None:
+        # One file has one lock, by whatever name it is reached.
+        self._path = path.resolve()
+        self._vfs = vfs
+        self._lock = FileLock(self._path)
+        self._connection: apsw.Connection | None = None
+        self._archive: Archive | None = None
+        self._state = State("", "", 0, 0, 0)
+        self._doubtful = False
+        self._groups = 0
+
+    def open(self, index: Index, window: int) -> Loaded:
+        self.close()
+        if not self._path.parent.is_dir():
+            raise StartError(f"the directory of {self._path} does not exist: make it, or name another store")
+        self._lock.acquire()
+        try:
+            return self._open(index, window)
+        except (Damaged, apsw.CorruptError) as error:
+            self.close()
+            raise damaged(self._path, error) from error
+        except (apsw.Error, OSError) as error:
+            self.close()
+            raise StartError(
+                f"{self._path} cannot be opened ({error}): mend that, or name another store"
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, index: Index, window: int) -> Loaded:
+        if not self._path.exists():
+            create(self._path, self._vfs)
+        self._state = state = examine(self._path, self._vfs)
+        self._connection = connection = connect_writer(self._path, self._vfs)
+        self._settle(connection)
+        self._archive = Archive(self._path, index, self._vfs)
+        floor = max(state.oldest_rev, state.rev - window)
+        current = {record.key: record for record in _state_at(connection, index, floor)}
+        records = list(current.values())
+        commits = list(_commits_after(connection, index, floor, current))
+        last = journal_at(connection, state.rev)
+        return Loaded(state.rev, state.oldest_rev, floor, records, commits, last)
+
+    def _settle(self, connection: apsw.Connection) -> None:
+        """Bring what a crash left in the write-ahead log into the file itself.
+
+        After an fsync that failed this is what makes the log's frames durable: the kernel may hold
+        them as written though they are not, and the checkpoint writes them anew elsewhere.
+        """
+        try:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
+            if busy and self._doubtful:
+                raise StartError(
+                    f"{self._path} is being read by another process, which keeps it from recovery"
+                )
+        except apsw.FullError:
+            if self._doubtful:
+                raise
+        self._doubtful = False
+
+    def append(self, commits: Sequence[Commit], oldest_rev: int) -> None:
+        connection = self._connection
+        if connection is None:
+            raise LogBroken("the file is not open")
+        state = self._state
+        if commits and commits[0].rev != state.rev + 1:
+            raise LogBroken(f"commit {commits[0].rev} does not follow rev {state.rev}")
+        self._write(connection, commits, oldest_rev)
+
+    def begin_anew(self, commit: Commit) -> None:
+        """Keep a commit whose rev is far above the last one, as the new beginning of history."""
+        if self._connection is None or commit.rev <= self._state.rev:
+            raise LogBroken(f"commit {commit.rev} is not above rev {self._state.rev}")
+        self._write(self._connection, [commit], commit.rev)
+
+    def _write(self, connection: apsw.Connection, commits: Sequence[Commit], oldest_rev: int) -> None:
+        state = self._state
+        oldest = max(state.oldest_rev, oldest_rev)
+        committing = False
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            write_commits(connection, iter(commits))
+            state = replace(
+                state,
+                rev=commits[-1].rev if commits else state.rev,
+                oldest_rev=oldest,
+                compacted=drop_step(connection, state.compacted, oldest, len(commits)),
+            )
+            write_state(connection, state)
+            committing = True
+            connection.execute("COMMIT")
+        except apsw.Error as error:
+            self._undo(connection, error, committing)
+        self._state = state
+        self._groups += 1
+
+    def _undo(self, connection: apsw.Connection, error: apsw.Error, committing: bool) -> None:
+        """Raise what the failure means: nothing kept and no room, or nobody knows."""
+        no_room = isinstance(error, apsw.FullError) or connection.system_errno in _NO_ROOM
+        # A commit is certain to have failed where its last frame could not be written. Where that
+        # was, and the fsync failed, a crash may still bring it back.
+        certain = (
+            not committing or isinstance(error, apsw.FullError) or _code(error) == apsw.SQLITE_IOERR_WRITE
+        )
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except apsw.Error as second:
+            logger.error("the failed write could not be rolled back: %s", second)
+            certain = False
+        if certain and no_room:
+            raise StorageFull(
+                "The store has no room left: nothing was changed. Free space on its disk, "
+                "and writes go on by themselves."
+            ) from error
+        self._doubtful = True
+        raise LogBroken(str(error)) from error
+
+    def snapshot(self, rev: int) -> Snapshot:
+        return self._reader().snapshot(rev)
+
+    def commits(self, after: int, limit: int) -> list[Commit]:
+        return self._reader().commits(after, limit)
+
+    def journal_at(self, rev: int) -> Journal | None:
+        try:
+            return self._reader().journal_at(rev)
+        except RevCompacted:
+            return None
+
+    def _reader(self) -> Archive:
+        if self._archive is None:
+            raise CoordinatorUnavailable("The store's file is not open.")
+        return self._archive
+
+    def statistics(self) -> dict[str, float]:
+        archive = self._archive
+        return {
+            "file_bytes": _size(self._path),
+            "wal_bytes": _size(self._path.with_name(self._path.name + "-wal")),
+            "log_groups_total": self._groups,
+            "compaction_backlog": self._state.oldest_rev - self._state.compacted,
+            **(archive.statistics() if archive else {}),
+        }
+
+    def close(self) -> None:
+        archive, self._archive = self._archive, None
+        connection, self._connection = self._connection, None
+        try:
+            if archive is not None:
+                archive.close()
+            if connection is not None:
+                connection.close(True)
+        except apsw.Error as error:
+            logger.error("the file did not close cleanly: %s", error)
+        finally:
+            self._lock.release()
+
+
+def _state_at(connection: apsw.Connection, index: Index, rev: int) -> Iterator[Record]:
+    for row in connection.execute(SELECT_CURRENT + "WHERE rev <= ? GROUP BY key ORDER BY key", (rev,)):
+        record = record_of(row, index)
+        if not record.deleted:
+            yield record
+
+
+def _commits_after(
+    connection: apsw.Connection, index: Index, rev: int, current: dict[str, Record]
+) -> Iterator[Commit]:
+    """The commits after the rev, at which `current` is the state; it is moved along."""
+    versions = connection.cursor().execute(
+        SELECT_VERSIONS + "INDEXED BY versions_by_rev WHERE rev > ? ORDER BY rev, key", (rev,)
+    )
+    for row in connection.execute(SELECT_COMMITS + "WHERE rev > ? ORDER BY rev", (rev,)):
+        head = commit_of(row)
+        changes: list[Change] = []
+        for _ in range(head.changes):
+            version = next(versions, None)
+            if version is None or version[1] != head.rev:
+                raise Damaged(f"commit {head.rev} lacks some of its changes")
+            after = record_of(version, index)
+            before = current.pop(after.key, None)
+            if not after.deleted:
+                current[after.key] = after
+            changes.append(Change(after.key, before, None if after.deleted else after))
+        yield Commit(head.rev, head.journal, tuple(changes))
+
+
+def _code(error: apsw.Error) -> int:
+    """SQLite's extended result code."""
+    return int(getattr(error, "extendedresult", 0))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

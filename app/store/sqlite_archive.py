@@ -1,0 +1,220 @@
+"""What is no longer in memory, read from the store's file while the writer goes on.
+
+Every read is a read transaction of its own on a read-only connection, and begins by asking whether
+the rev is still kept: a compaction that overtakes a reader makes it fail, never answer wrongly.
+"""
+
+import logging
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import apsw
+
+from app.errors import CoordinatorUnavailable, RevCompacted
+from app.store.contract import Change, Commit, Index, Journal, Record, prefix_of
+from app.store.sqlite_file import connect_reader
+from app.store.sqlite_layout import (
+    SELECT_COMMITS,
+    SELECT_CURRENT,
+    SELECT_VERSIONS,
+    Damaged,
+    commit_of,
+    read_state,
+    record_of,
+)
+
+logger = logging.getLogger(__name__)
+
+_LAST_CHARACTER = "\U0010ffff"
+
+
+class Archive:
+    """Reads old revs. Any number of threads may read at once, each on a connection of its own."""
+
+    def __init__(self, path: Path, index: Index, vfs: str | None = None) -> None:
+        self._path = path
+        self._vfs = vfs
+        self._index = index
+        self._idle: list[apsw.Connection] = []
+        self._guard = threading.Lock()
+        self._closed = False
+        self._reads = 0
+
+    def snapshot(self, rev: int) -> "ArchiveSnapshot":
+        return ArchiveSnapshot(self, self._index, rev)
+
+    def commits(self, after: int, limit: int) -> list[Commit]:
+        """Commits after the rev `after`, in order, at most `limit`."""
+        with self.reading(after) as connection:
+            heads = [
+                commit_of(row)
+                for row in connection.execute(
+                    SELECT_COMMITS + "WHERE rev > ? ORDER BY rev LIMIT ?", (after, limit)
+                )
+            ]
+            found: list[Commit] = []
+            current: dict[str, Record] = {}
+            for position, head in enumerate(heads, start=1):
+                if head.rev != after + position:
+                    raise Damaged(f"commit {after + position} is missing")
+                changes = tuple(self._changes(connection, head.rev, current))
+                if len(changes) != head.changes:
+                    raise Damaged(f"commit {head.rev} has {len(changes)} of its {head.changes} changes")
+                found.append(Commit(head.rev, head.journal, changes))
+            return found
+
+    def _changes(self, connection: apsw.Connection, rev: int, current: dict[str, Record]) -> Iterator[Change]:
+        for row in connection.execute(SELECT_VERSIONS + "WHERE rev = ? ORDER BY key", (rev,)):
+            after = record_of(row, self._index)
+            before = current.get(after.key) or version_at(connection, self._index, after.key, rev - 1)
+            current[after.key] = after
+            yield Change(
+                after.key,
+                None if before is None or before.deleted else before,
+                None if after.deleted else after,
+            )
+
+    def journal_at(self, rev: int) -> Journal | None:
+        with self.reading(rev) as connection:
+            return journal_at(connection, rev)
+
+    def statistics(self) -> dict[str, float]:
+        return {"archive_reads_total": self._reads, "archive_connections": len(self._idle)}
+
+    @contextmanager
+    def reading(self, rev: int) -> Iterator[apsw.Connection]:
+        """A read transaction in which `rev` is still kept. Raises RevCompacted where it is not."""
+        connection = self._take()
+        try:
+            connection.execute("BEGIN")
+            oldest = read_state(connection).oldest_rev
+            if rev < oldest:
+                raise RevCompacted(
+                    f"The history before rev {oldest} is dropped: read from there on, "
+                    "or the latest snapshot.",
+                    oldest_rev=oldest,
+                )
+            yield connection
+        except (Damaged, apsw.Error) as error:
+            logger.error("the store's file cannot be read: %s", error)
+            raise CoordinatorUnavailable(
+                "The store's old history cannot be read; its operator finds the cause in the log."
+            ) from error
+        finally:
+            self._give_back(connection)
+
+    def _take(self) -> apsw.Connection:
+        with self._guard:
+            if self._closed:
+                raise CoordinatorUnavailable("The store is closing.")
+            self._reads += 1
+            if self._idle:
+                return self._idle.pop()
+        try:
+            return connect_reader(self._path, self._vfs)
+        except apsw.Error as error:
+            logger.error("the store's file cannot be opened: %s", error)
+            raise CoordinatorUnavailable("The store's old history cannot be read.") from error
+
+    def _give_back(self, connection: apsw.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except apsw.Error:
+            connection.close(True)
+            return
+        with self._guard:
+            if not self._closed:
+                self._idle.append(connection)
+                return
+        connection.close(True)
+
+    def close(self) -> None:
+        """Close what is idle; what is being read is closed when its reader is done."""
+        with self._guard:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close(True)
+
+
+class ArchiveSnapshot:
+    """The registry at one rev of the file. See `Snapshot`."""
+
+    blocking = True
+
+    def __init__(self, archive: Archive, index: Index, rev: int) -> None:
+        self._archive = archive
+        self._index = index
+        self.rev = rev
+
+    def get(self, key: str) -> Record | None:
+        with self._archive.reading(self.rev) as connection:
+            record = version_at(connection, self._index, key, self.rev)
+        return None if record is None or record.deleted else record
+
+    def scan(
+        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
+    ) -> list[Record]:
+        found: list[Record] = []
+        if limit is not None and limit <= 0:
+            return found
+        with (
+            self._archive.reading(self.rev) as connection,
+            closing(self._iterate(connection, term, "" if reverse else after, reverse)) as records,
+        ):
+            for record in records:
+                found.append(record)
+                if len(found) == limit:
+                    break
+        return found
+
+    def count(self, term: str) -> int:
+        with self._archive.reading(self.rev) as connection:
+            return sum(1 for _ in self._iterate(connection, term, "", False))
+
+    def _iterate(
+        self, connection: apsw.Connection, term: str, after: str, reverse: bool
+    ) -> Generator[Record, None, None]:
+        prefix = prefix_of(term)
+        end = prefix_end(prefix)
+        where = "WHERE key >= ? AND rev <= ?"
+        bindings: list[str | int] = [prefix, self.rev]
+        if end is not None:
+            where += " AND key < ?"
+            bindings.append(end)
+        if after:
+            where += " AND key > ?"
+            bindings.append(after)
+        order = " GROUP BY key ORDER BY key" + (" DESC" if reverse else "")
+        with closing(connection.cursor()) as cursor:
+            for row in cursor.execute(SELECT_CURRENT + where + order, bindings):
+                record = record_of(row, self._index)
+                if term in record.terms:
+                    yield record
+
+
+def version_at(connection: apsw.Connection, index: Index, key: str, rev: int) -> Record | None:
+    """The version of the key that is current at the rev, which may be its deletion."""
+    rows = connection.execute(
+        SELECT_VERSIONS + "WHERE key = ? AND rev <= ? ORDER BY rev DESC LIMIT 1", (key, rev)
+    ).fetchall()
+    return record_of(rows[0], index) if rows else None
+
+
+def journal_at(connection: apsw.Connection, rev: int) -> Journal | None:
+    """The journal of the latest kept commit at or before the rev."""
+    rows = connection.execute(SELECT_COMMITS + "WHERE rev <= ? ORDER BY rev DESC LIMIT 1", (rev,)).fetchall()
+    return commit_of(rows[0]).journal if rows else None
+
+
+def prefix_end(prefix: str) -> str | None:
+    """The first key after all that begin with the prefix; None where nothing can come after."""
+    stem = prefix.rstrip(_LAST_CHARACTER)
+    if not stem:
+        return None
+    following = ord(stem[-1]) + 1
+    # Between U+D7FF and U+E000 are halves of surrogate pairs, which no key can have.
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)

@@ -1,0 +1,168 @@
+"""What the store's file looks like inside: tables, rows and their checksums.
+
+`commits` has one row for each rev, `versions` one for each key that a commit changed, `state` a single
+one that says where history begins and ends. The file keeps all that snapshots from `oldest_rev` on
+and commits after `oldest_rev` need; rows below may be there still, or not.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zlib import crc32
+
+import apsw
+
+from app.store.contract import Commit, Index, Journal, Record
+
+APPLICATION_ID = 0x56697372
+"""Marks a SQLite file as a Visor store: "Visr"."""
+
+SCHEMA = 1
+"""The layout that this version of Visor writes, kept as the file's `user_version`."""
+
+TABLES = """
+CREATE TABLE state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    kind TEXT NOT NULL,
+    store_id TEXT NOT NULL,
+    rev INTEGER NOT NULL,
+    oldest_rev INTEGER NOT NULL,
+    compacted INTEGER NOT NULL,
+    sum INTEGER NOT NULL
+) STRICT;
+CREATE TABLE commits (
+    rev INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    request TEXT NOT NULL,
+    changes INTEGER NOT NULL,
+    sum INTEGER NOT NULL
+) STRICT;
+CREATE TABLE versions (
+    key TEXT NOT NULL,
+    rev INTEGER NOT NULL,
+    created_rev INTEGER NOT NULL,
+    ttl INTEGER,
+    value BLOB NOT NULL,
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (key, rev)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX versions_by_rev ON versions (rev);
+"""
+
+INSERT_COMMIT = "INSERT INTO commits (rev, at, actor, request, changes, sum) VALUES (?, ?, ?, ?, ?, ?)"
+INSERT_VERSION = "INSERT INTO versions (key, rev, created_rev, ttl, value, sum) VALUES (?, ?, ?, ?, ?, ?)"
+SELECT_COMMITS = "SELECT rev, at, actor, request, changes, sum FROM commits "
+SELECT_VERSIONS = "SELECT key, rev, created_rev, ttl, value, sum FROM versions "
+# With max() alone, SQLite takes the other columns from the row that has the maximum.
+SELECT_CURRENT = "SELECT key, max(rev), created_rev, ttl, value, sum FROM versions "
+
+STORE, BACKUP = "store", "backup"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Damaged(Exception):
+    """The file does not hold what was written to it. The message says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where the history of a file begins and ends.
+
+    `kind` is `store`, or `backup` for a file that is only to be restored; `compacted` is the rev up
+    to which rows that no kept rev needs are gone.
+    """
+
+    kind: str
+    store_id: str
+    rev: int
+    oldest_rev: int
+    compacted: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRow:
+    """One row of `commits`: the journal, and how many changes the commit has."""
+
+    rev: int
+    journal: Journal
+    changes: int
+
+
+def micros(at: datetime) -> int:
+    """A time as the file keeps it: microseconds since 1970, exact."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def read_state(connection: apsw.Connection) -> State:
+    """The `state` row. Raises Damaged."""
+    rows: list[Any] = connection.execute(
+        "SELECT kind, store_id, rev, oldest_rev, compacted, sum FROM state"
+    ).fetchall()
+    if len(rows) != 1:
+        raise Damaged(f"it has {len(rows)} state rows")
+    *columns, found = rows[0]
+    if found != _sum(*columns):
+        raise Damaged("the state row's checksum is wrong")
+    state = State(*columns)
+    if not 0 <= state.compacted <= state.oldest_rev <= state.rev:
+        raise Damaged("the state row contradicts itself")
+    return state
+
+
+def write_state(connection: apsw.Connection, state: State) -> None:
+    columns = (state.kind, state.store_id, state.rev, state.oldest_rev, state.compacted)
+    connection.execute(
+        "INSERT OR REPLACE INTO state (id, kind, store_id, rev, oldest_rev, compacted, sum) "
+        "VALUES (1, ?, ?, ?, ?, ?, ?)",
+        (*columns, _sum(*columns)),
+    )
+
+
+def write_commits(connection: apsw.Connection, commits: Iterator[Commit]) -> None:
+    """Add the rows of each commit: its own, and one for each key it changed."""
+    for commit in commits:
+        journal = commit.journal
+        columns = (commit.rev, micros(journal.at), journal.actor, journal.request, len(commit.changes))
+        connection.execute(INSERT_COMMIT, (*columns, _sum(*columns)))
+        connection.executemany(INSERT_VERSION, _version_rows(commit))
+
+
+def _version_rows(commit: Commit) -> Iterator[tuple[Any, ...]]:
+    for change in commit.changes:
+        after = change.after or Record(change.key, b"", 0, commit.rev)
+        yield (
+            after.key,
+            after.rev,
+            after.created_rev,
+            after.ttl,
+            after.value,
+            _version_sum(after.key, after.rev, after.created_rev, after.ttl, after.value),
+        )
+
+
+def commit_of(row: tuple[Any, ...]) -> CommitRow:
+    """Decode a row of SELECT_COMMITS. Raises Damaged."""
+    rev, at, actor, request, changes, found = row
+    if found != _sum(rev, at, actor, request, changes):
+        raise Damaged(f"the checksum of commit {rev} is wrong")
+    return CommitRow(rev, Journal(_EPOCH + at * _MICROSECOND, actor, request), changes)
+
+
+def record_of(row: tuple[Any, ...], index: Index) -> Record:
+    """Decode a row of SELECT_VERSIONS or SELECT_CURRENT, a deletion too. Raises Damaged."""
+    key, rev, created_rev, ttl, value, found = row
+    if found != _version_sum(key, rev, created_rev, ttl, value):
+        raise Damaged(f"the checksum of {key!r} at rev {rev} is wrong")
+    return Record(key, value, created_rev, rev, ttl, index(key, value) if value else ())
+
+
+def _version_sum(key: str, rev: int, created_rev: int, ttl: int | None, value: bytes) -> int:
+    return crc32(value, crc32(f"{key}\0{rev}\0{created_rev}\0{ttl}".encode()))
+
+
+def _sum(*columns: str | int) -> int:
+    return crc32("\0".join(map(str, columns)).encode())

@@ -33,22 +33,24 @@ The one idea is time. Every commit has a **rev**; every read is of one snapshot 
 every write is one commit; `GET /events` streams everything after a rev, gap-free and exactly
 resumable."""
 
-_REV_HEADER = {
-    "description": "The rev of the snapshot that the answer is from, or of the commit it made.",
-    "schema": {"type": "integer", "minimum": 0},
-    "example": 42,
+HEADERS: dict[str, Any] = {
+    "Visor-Rev": {
+        "description": "The rev of the snapshot that the answer is from, or of the commit it made.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 42,
+    },
+    "ETag": {
+        "description": "The resource's rev, as a strong tag.",
+        "schema": {"type": "string"},
+        "example": '"42"',
+    },
+    "Location": {"description": "Where the new resource is.", "schema": {"type": "string"}},
+    "Idempotency-Replayed": {
+        "description": "`true` where this is a repeated answer to the same Idempotency-Key.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
 }
-_ETAG_HEADER = {
-    "description": "The resource's rev, as a strong tag.",
-    "schema": {"type": "string"},
-    "example": '"42"',
-}
-_LOCATION_HEADER = {"description": "Where the new resource is.", "schema": {"type": "string"}}
-_REPLAYED_HEADER = {
-    "description": "`true` where this is a repeated answer to the same Idempotency-Key.",
-    "schema": {"type": "string"},
-}
-_RETRY_HEADER = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
 
 PROBLEM = "application/problem+json"
 
@@ -87,9 +89,12 @@ def build(app: FastAPI) -> dict[str, Any]:
     _add_event_schemas(schemas)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    schema["components"]["headers"] = HEADERS
+    shared: dict[str, Any] = {}
     for path in schema["paths"].values():
         for method, operation in path.items():
-            _amend(method, operation)
+            _amend(method, operation, shared)
+    schema["components"]["responses"] = dict(sorted(shared.items()))
     # No call asks for credentials yet: said outright, so that no generator asks either.
     schema["security"] = []
     return schema
@@ -104,22 +109,27 @@ def _add_event_schemas(schemas: dict[str, Any]) -> None:
     schemas.pop(BaseEvent.__name__, None)
 
 
-def _amend(method: str, operation: dict[str, Any]) -> None:
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _amend(method: str, operation: dict[str, Any], shared: dict[str, Any]) -> None:
     responses = operation["responses"]
-    responses.pop("422", None) if "HTTPValidationError" in str(responses.get("422")) else None
     for status, response in responses.items():
-        headers: dict[str, Any] = {"Visor-Rev": _REV_HEADER}
         if status >= "400":
-            content = response.get("content", {})
-            if "application/json" in content:
-                content[PROBLEM] = content.pop("application/json")
-            if status in ("429", "503"):
-                headers["Retry-After"] = _RETRY_HEADER
+            # The same for every operation: said once.
+            name = f"Problem{status}"
+            content = {PROBLEM: response["content"]["application/json"]}
+            more = ("Retry-After",) if status in ("429", "503") else ()
+            shared[name] = {**response, "headers": _headers("Visor-Rev", *more), "content": content}
+            responses[status] = {"$ref": f"#/components/responses/{name}"}
+            continue
+        names = ["Visor-Rev"]
         if status == "201":
-            headers |= {"ETag": _ETAG_HEADER, "Location": _LOCATION_HEADER}
-        if method == "post" and status < "300":
-            headers["Idempotency-Replayed"] = _REPLAYED_HEADER
-        response["headers"] = headers
+            names += ["ETag", "Location"]
+        if method == "post":
+            names.append("Idempotency-Replayed")
+        response["headers"] = _headers(*names)
     body = operation.get("requestBody")
     if method == "patch" and body is not None:
         content = body["content"]

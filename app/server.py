@@ -48,10 +48,10 @@ def build_config(
 
     `header_timeout` (seconds): a request's headers have to be complete by then. `max_header`
     (bytes): of the request line and all headers. `send_timeout` (seconds): a client that has taken
-    nothing of a full send buffer for so long is cut off, streams included. `keep_alive` (seconds): how long a connection may
-    idle between requests, longer than the 60 s of common proxies so that they close first.
-    `shutdown_timeout` (seconds): what is still running then is cancelled. `rev` gives the
-    `Visor-Rev` of requests that are refused before they reach the application.
+    nothing of a full send buffer for so long is cut off, streams included. `keep_alive` (seconds):
+    how long a connection may idle between requests, longer than the 60 s of common proxies so that
+    they close first. `shutdown_timeout` (seconds): what is still running then is cancelled. `rev`
+    gives the `Visor-Rev` of requests that are refused before they reach the application.
     """
     config = EdgeConfig(
         app,
@@ -86,7 +86,11 @@ def listen(host: str, port: int) -> socket.socket:
         raise StartError(f"cannot listen on {host} port {port}: a port is 0 to 65535")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+        # Connections inherit it. asyncio sets it only where it sees that the protocol is TCP, which it
+        # does not on a socket made like this: each answer would wait 40 ms for a delayed ACK.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         raise StartError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
 

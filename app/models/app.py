@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from pydantic import MISSING, Field, StringConstraints
+from typing_extensions import TypeAliasType
 
 from app.models.base import Model, Resource, Rev
 from app.models.names import EnvKey, EnvValue, EnvVars, Name, Ref
@@ -28,7 +29,7 @@ class App(Resource):
     stack: Stack
     deploy_type: DeployType
     head: Annotated[Ref | None, Field(description="The revision that is current, if one was named.")]
-    env: Annotated[EnvVars, Field(description="The app's variables.", examples=[{"cow": "moo"}])]
+    env: EnvVars
 
 
 class AppCreate(Model):
@@ -38,7 +39,7 @@ class AppCreate(Model):
     repo_url: RepoUrl
     stack: Stack
     deploy_type: DeployType = DEFAULT_DEPLOY_TYPE
-    env: Annotated[EnvVars, Field(examples=[{"cow": "moo"}])] = Field(default_factory=dict)
+    env: EnvVars = Field(default_factory=dict)
 
 
 class AppPatch(Model):
@@ -72,5 +73,13 @@ class EnvVarSet(Model):
     value: Annotated[EnvValue, Field(examples=["moo"])]
 
 
-EnvPatch = dict[EnvKey, EnvValue | None]
-"""A merge patch of the variables: null removes one, what is absent stays."""
+EnvPatch = TypeAliasType(
+    "EnvPatch",
+    Annotated[
+        dict[EnvKey, EnvValue | None],
+        Field(
+            description="A merge patch of the variables: null removes one, what is absent stays.",
+            examples=[{"cow": None, "cat": "meow"}],
+        ),
+    ],
+)

@@ -1,7 +1,7 @@
 """What all models share: strictness, and the four fields that tell a resource's time."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -17,7 +17,15 @@ Timestamp = Annotated[
     Field(description="RFC 3339, UTC.", json_schema_extra={"format": "date-time"}),
 ]
 
-Rev = Annotated[int, Field(ge=0, description="Number of a commit: a point in time.")]
+MAX_INT64 = 2**63 - 1
+
+INT64: dict[str, Any] = {"format": "int64"}
+"""What a schema says of a number that may need 64 bits."""
+
+Rev = Annotated[
+    int,
+    Field(ge=0, description="Number of a commit: a point in time.", json_schema_extra=INT64, examples=[42]),
+]
 
 
 class Model(BaseModel):

@@ -20,4 +20,4 @@ class EnvSetCreate(Model):
     """What registers an env set."""
 
     ref: Annotated[Ref, Field(examples=["prod-7"])]
-    vars: Annotated[EnvVars, Field(examples=[{"DB": "postgres://db.example.com/rocket"}])]
+    vars: EnvVars

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import MISSING, Field
 
-from app.models.base import Model, Resource, Rev, Timestamp
-from app.models.names import Host, Ip, Name, Port, ProctypeName, Ref, ShortText, Text
+from app.models.base import INT64, MAX_INT64, Model, Resource, Rev, Timestamp
+from app.models.names import Host, Id, Ip, Name, Port, ProctypeName, Ref, ShortText, Text
 
 
 class Status(StrEnum):
@@ -71,7 +71,7 @@ class Instance(Resource):
     """An instance. `host` and `ip` are its claimer's, `hostname`, `port` and `tele_port` are what the
     claimer said at the start. `claim_rev` is the fencing token of the present claim."""
 
-    id: Annotated[int, Field(ge=1, lt=2**63, examples=[17])]
+    id: Id
     app: Name
     revision: Ref
     proctype: ProctypeName
@@ -97,7 +97,7 @@ class Instance(Resource):
 class Ended(Resource):
     """What is kept of an instance that was unregistered."""
 
-    id: Annotated[int, Field(ge=1, lt=2**63)]
+    id: Id
     app: Name
     proctype: ProctypeName
     revision: Ref
@@ -135,7 +135,16 @@ class ClaimNext(Model):
     wait: Wait = 0
 
 
-Fence = Annotated[int, Field(ge=1, lt=2**63, description="The `claim_rev` of the claim you hold.")]
+Fence = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=MAX_INT64,
+        description="The `claim_rev` of the claim you hold.",
+        json_schema_extra=INT64,
+        examples=[42],
+    ),
+]
 
 
 class Claimer(Model):

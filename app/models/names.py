@@ -6,6 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
+
+from app.models.base import INT64, MAX_INT64
 
 Name = Annotated[
     str,
@@ -42,7 +45,13 @@ def _at_most_64_kib(value: str) -> str:
 EnvValue = Annotated[str, AfterValidator(_at_most_64_kib)]
 """Any text of at most 64 KiB as UTF-8."""
 
-EnvVars = dict[EnvKey, EnvValue]
+EnvVars = TypeAliasType(
+    "EnvVars",
+    Annotated[
+        dict[EnvKey, EnvValue],
+        Field(description="Variables: a value of at most 64 KiB for each key.", examples=[{"cow": "moo"}]),
+    ],
+)
 
 Text = Annotated[str, StringConstraints(max_length=4096)]
 """Words for people: reasons, errors."""
@@ -140,7 +149,14 @@ def _digits(value: Any) -> Any:
     return int(value)
 
 
-UrlInt = Annotated[int, BeforeValidator(_digits), Field(strict=False)]
-"""An integer in a path or query."""
+IN_DIGITS = BeforeValidator(_digits)
+"""An integer in a path or query. Put it after the bounds, or the schema does not show them."""
 
-InstanceId = Annotated[UrlInt, Field(ge=1, lt=2**63, examples=[17])]
+Id = Annotated[
+    int,
+    Field(ge=1, le=MAX_INT64, description="Of an instance.", json_schema_extra=INT64, examples=[17]),
+]
+"""An instance's, in a body."""
+
+InstanceId = Annotated[Id, IN_DIGITS]
+"""The same in a path or query."""

@@ -1,11 +1,7 @@
 """A runner: the process on a host that runs one instance."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from app.models.base import Model, Resource
-from app.models.names import Host, HostPort
+from app.models.names import Host, HostPort, Id
 
 
 class Runner(Resource):
@@ -13,11 +9,11 @@ class Runner(Resource):
 
     addr: HostPort
     host: Host
-    instance_id: Annotated[int, Field(ge=1, lt=2**63)]
+    instance_id: Id
 
 
 class RunnerCreate(Model):
     """What registers a runner."""
 
     addr: HostPort
-    instance_id: Annotated[int, Field(ge=1, lt=2**63, examples=[17])]
+    instance_id: Id

@@ -1,8 +1,9 @@
 """/apps and the variables of an app."""
 
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import Response
+from fastapi import Body, Response
 from fastapi.routing import APIRouter
 
 from app.models import codec, keys
@@ -95,7 +96,7 @@ async def get_env(app: Name, view: Read) -> Response:
 @router.patch(
     "/apps/{app}/env", response_model=Env, responses=write_errors(404), summary="Change many variables"
 )
-async def patch_env(app: Name, body: EnvPatch, write: Put) -> Response:
+async def patch_env(app: Name, body: Annotated[EnvPatch, Body()], write: Put) -> Response:
     """A merge patch (RFC 7396): null removes a variable, what is absent stays. One commit."""
     return await write.answer(
         lambda snapshot, at: env.patch(snapshot, at, app, body), at_key(keys.app(app)), body=_env

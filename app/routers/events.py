@@ -13,8 +13,9 @@ from app.events.filters import Filter
 from app.events.pages import read_page
 from app.events.position import Position
 from app.events.stream import Stream
+from app.models.base import INT64, MAX_INT64
 from app.models.event import EventPage
-from app.models.names import Host, InstanceId, Name, ProctypeName, UrlInt
+from app.models.names import IN_DIGITS, Host, InstanceId, Name, ProctypeName
 from app.routers.answers import read_errors
 from app.routers.context import Context, Ctx
 from app.routers.reading import JSON, json_answer
@@ -114,22 +115,31 @@ async def _subscription(
     instance: Annotated[InstanceId | MISSING, Query(description="Only of this instance.")] = MISSING,
     host: Annotated[Host | MISSING, Query(description="Only of what is on this host.")] = MISSING,
     rev: Annotated[
-        Annotated[UrlInt, Field(ge=0, lt=2**63)] | MISSING,
+        Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS] | MISSING,
         Query(description="Start after this snapshot; 0 is the registry before its first commit."),
     ] = MISSING,
     snapshot: Annotated[
         bool, Query(description="First every object that matches, then what follows.")
     ] = False,
-    limit: Annotated[UrlInt, Field(ge=1, le=1000), Query(description="Of the list: items at most.")] = 100,
+    limit: Annotated[
+        int, Field(ge=1, le=1000), IN_DIGITS, Query(description="Of the list: items at most.")
+    ] = 100,
     wait: Annotated[
-        UrlInt, Field(ge=0, le=60), Query(description="Of the list: seconds to wait for an event.")
+        int, Field(ge=0, le=60), IN_DIGITS, Query(description="Of the list: seconds to wait for an event.")
     ] = 0,
     accept: Annotated[
-        str | MISSING, Header(description="`application/json` asks for the list.", examples=[EVENT_STREAM])
+        # Not in the schema: OpenAPI gives Accept to the answers' media types, and ignores it here.
+        str | MISSING,
+        Header(include_in_schema=False),
     ] = MISSING,
     last_event_id: Annotated[
         str | MISSING,
-        Header(description="Start after this event; wins over `rev`.", max_length=64, examples=["42-0"]),
+        Header(
+            alias="Last-Event-ID",
+            description="Start after this event; wins over `rev`.",
+            max_length=64,
+            examples=["42-0"],
+        ),
     ] = MISSING,
 ) -> Subscription:
     start = Position(rev) if isinstance(rev, int) else None

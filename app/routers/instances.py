@@ -13,7 +13,7 @@ from app.errors import InvalidRequest
 from app.models import codec, keys
 from app.models.base import Deleted
 from app.models.instance import Instance, InstanceCreate, Status, StatusFilter
-from app.models.names import Host, InstanceId, Name, ProctypeName, Ref, ShortText, Text, UrlInt
+from app.models.names import IN_DIGITS, Host, InstanceId, Name, ProctypeName, Ref, ShortText, Text
 from app.models.page import InstancePage
 from app.registry import tickets
 from app.registry.life import REACHABLE
@@ -167,7 +167,7 @@ async def get_instance(
         Query(description="Answer as soon as the status is one of these, or never can be again."),
     ] = [],  # noqa: B006
     wait: Annotated[
-        Annotated[UrlInt, Field(ge=0, le=60)] | MISSING,
+        Annotated[int, Field(ge=0, le=60), IN_DIGITS] | MISSING,
         Query(description="Seconds to wait at most for one of the statuses."),
     ] = MISSING,
 ) -> Response:

@@ -16,6 +16,8 @@ from prometheus_client.registry import Collector
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.routers.strict_json import StrictRoute
+
 logger = logging.getLogger("visor.metrics")
 
 OTHER = "other"
@@ -165,7 +167,7 @@ class MetricsMiddleware:
 
 def metrics_router(metrics: Metrics) -> APIRouter:
     """The router of `GET /metrics`."""
-    router = APIRouter(tags=["operations"])
+    router = APIRouter(tags=["operations"], route_class=StrictRoute)
 
     @router.get(
         "/metrics",

@@ -10,8 +10,9 @@ from app.models.base import Model
 from app.routers.answers import read_errors
 from app.routers.context import Ctx
 from app.routers.reading import json_answer
+from app.routers.strict_json import StrictRoute
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], route_class=StrictRoute)
 
 
 class Live(Model):

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse
 
 from app.errors import NotFound, RequestError, request_errors
+from app.routers.strict_json import StrictRoute
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], route_class=StrictRoute)
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",

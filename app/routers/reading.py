@@ -9,7 +9,8 @@ from pydantic import MISSING, Field
 
 from app.errors import InvalidCursor, NotFound
 from app.models import codec
-from app.models.names import UrlInt
+from app.models.base import INT64, MAX_INT64
+from app.models.names import IN_DIGITS
 from app.registry.state import exists
 from app.routers import cursors
 from app.routers.conditions import unchanged
@@ -31,7 +32,7 @@ class Consistency(StrEnum):
 
 
 AtRev = Annotated[
-    Annotated[UrlInt, Field(ge=1, lt=2**63)] | MISSING,
+    Annotated[int, Field(ge=1, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS] | MISSING,
     Query(description="Read the snapshot at this rev.", examples=[42]),
 ]
 
@@ -102,7 +103,12 @@ async def _view(
         Consistency, Query(description="`stale` reads what this replica holds.")
     ] = Consistency.LINEARIZABLE,
     if_none_match: Annotated[
-        str | MISSING, Header(description="304 where the resource is still at this tag.", examples=['"42"'])
+        str | MISSING,
+        Header(
+            alias="If-None-Match",
+            description="304 where the resource is still at this tag.",
+            examples=['"42"'],
+        ),
     ] = MISSING,
 ) -> View:
     return View(
@@ -181,7 +187,9 @@ async def _listing(
     consistency: Annotated[
         Consistency, Query(description="`stale` reads what this replica holds.")
     ] = Consistency.LINEARIZABLE,
-    limit: Annotated[UrlInt, Field(ge=1, le=1000), Query(description="Items of a page at most.")] = 100,
+    limit: Annotated[
+        int, Field(ge=1, le=1000), IN_DIGITS, Query(description="Items of a page at most.")
+    ] = 100,
     cursor: Annotated[
         str | MISSING,
         Query(description="`next` of the page before: goes on in its snapshot.", max_length=4096),

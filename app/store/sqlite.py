@@ -181,7 +181,7 @@ class SqliteLog:
             "file_bytes": _size(self._path),
             "wal_bytes": _size(self._path.with_name(self._path.name + "-wal")),
             "log_groups_total": self._groups,
-            "compaction_backlog": self._state.oldest_rev - self._state.compacted,
+            "compacted_rev": self._state.compacted,
             **(archive.statistics() if archive else {}),
         }
 

@@ -139,7 +139,7 @@ def _router() -> APIRouter:
     router = APIRouter(route_class=StrictRoute)
 
     @router.get("/things/{name}", name="read_thing")
-    async def read_thing(name: str) -> dict[str, str]:
+    async def read_thing(name: str, x: int = 0) -> dict[str, str]:
         if name == "none":
             raise NotFound("There is no such thing at rev 5.", rev=5)
         return {"name": name}
@@ -149,7 +149,7 @@ def _router() -> APIRouter:
         return {"rev": 9}
 
     @router.post("/things", name="create_thing")
-    async def create_thing(request: Request, thing: Thing) -> dict[str, Any]:
+    async def create_thing(request: Request, thing: Thing, token: str = "") -> dict[str, Any]:
         raw = await request.body()
         return {**thing.model_dump(), "raw": raw.decode()}
 
@@ -158,7 +158,7 @@ def _router() -> APIRouter:
         return {"got": value}
 
     @router.get("/fault", name="fault")
-    async def fault() -> None:
+    async def fault(token: str = "") -> None:
         raise RuntimeError("secret internals")
 
     return router
@@ -220,6 +220,7 @@ def build_app(slots: Slots, limits: dict[str, Any]) -> FastAPI:
             try:
                 while True:
                     yield b"0" * 1000
+                    await asyncio.sleep(0)
             finally:
                 app.state.endless_running -= 1
 

@@ -1,0 +1,218 @@
+"""Writing: one rev a commit, all of it or nothing, nobody's write lost, refusals, the clock, closing."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from contract_stores import build
+from contract_words import ORIGIN, delete, increment, put, puts, value_of, word_of, write
+
+from app.errors import AlreadyExists, BodyTooLarge, CoordinatorUnavailable
+from app.store.contract import MAX_CHANGES, MAX_VALUE, Changes
+
+
+async def test_every_commit_has_the_next_rev(store):
+    outcomes = await write(store, put("a/1", "x"), puts(**{"a/2": "y", "a/3": "z"}), delete("a/1"))
+    assert [o.rev for o in outcomes] == [1, 2, 3]
+    assert all(o.committed for o in outcomes)
+    assert store.rev == 3
+
+
+async def test_an_outcome_has_the_record_that_answers(store):
+    [first, second] = await write(store, put("a/1", "x"), put("a/1", "y"))
+    assert (first.record.created_rev, first.record.rev) == (1, 1)
+    assert (second.record.created_rev, second.record.rev, word_of(second.record)) == (1, 2, "y")
+
+
+async def test_a_key_that_comes_back_is_created_anew(store):
+    await write(store, put("a/1", "x"), delete("a/1"), put("a/1", "z"))
+    record = (await store.latest()).get("a/1")
+    assert (record.created_rev, record.rev) == (3, 3)
+
+
+async def test_nothing_to_change_makes_no_commit(store):
+    await write(store, put("a/1", "x"))
+    [outcome] = await write(store, lambda snapshot, at: Changes(answer="a/1"))
+    assert not outcome.committed
+    assert (outcome.rev, word_of(outcome.record)) == (1, "x")
+    assert store.rev == 1
+
+
+async def test_a_refusal_changes_nothing_and_knows_its_rev(store):
+    await write(store, put("a/1", "x"))
+
+    def refuse(snapshot, at):
+        raise AlreadyExists("a/1 exists.")
+
+    with pytest.raises(AlreadyExists) as refused:
+        await write(store, refuse)
+    assert refused.value.rev == 1
+    assert store.rev == 1
+
+
+async def test_what_a_rule_raises_harms_no_other_in_its_group(store):
+    def broken(snapshot, at):
+        raise ZeroDivisionError
+
+    rules = [put("a/1", "x"), broken, put("a/2", "y")]
+    ends = await asyncio.gather(*(store.transact(r, ORIGIN) for r in rules), return_exceptions=True)
+    assert [ends[0].rev, type(ends[1]), ends[2].rev] == [1, ZeroDivisionError, 2]
+
+
+async def test_a_value_that_the_index_cannot_take_leaves_nothing_behind(store):
+    """The failing commit's first keys must not slip into the commit of the next in its group."""
+
+    def half(snapshot, at):
+        return Changes(puts={"a/1": value_of("x"), "a/2": b"no json"}, deletes={"a/0"})
+
+    await write(store, put("a/0", "x"))
+    rules = [half, lambda s, at: Changes(puts={"seen": value_of(f"{len(s.scan('a/'))}")}), put("a/9", "y")]
+    ends = await asyncio.gather(*(store.transact(r, ORIGIN) for r in rules), return_exceptions=True)
+    assert isinstance(ends[0], ValueError)
+    assert [r.key for r in (await store.latest()).scan("a/")] == ["a/0", "a/9"]
+    assert word_of((await store.latest()).get("seen")) == "1"
+
+
+async def test_a_rule_sees_those_before_it_in_its_group(store):
+    ends = await asyncio.gather(*(store.transact(increment("a/n"), ORIGIN) for _ in range(50)))
+    assert sorted(int(word_of(o.record)) for o in ends) == list(range(1, 51))
+    assert [o.rev for o in ends] == list(range(1, 51))
+
+
+async def test_concurrent_increments_lose_none(store):
+    async def client():
+        for _ in range(25):
+            await store.transact(increment("a/n"), ORIGIN)
+
+    await asyncio.gather(*(client() for _ in range(8)))
+    assert word_of((await store.latest()).get("a/n")) == "200"
+    assert store.rev == 200
+
+
+async def test_of_racing_creates_one_wins(store):
+    def create(snapshot, at):
+        if snapshot.get("a/1"):
+            raise AlreadyExists("taken")
+        return Changes(puts={"a/1": value_of("x")})
+
+    ends = await asyncio.gather(*(store.transact(create, ORIGIN) for _ in range(20)), return_exceptions=True)
+    assert sum(isinstance(e, AlreadyExists) for e in ends) == 19
+    assert {e.rev for e in ends if isinstance(e, AlreadyExists)} == {1}
+
+
+async def test_a_prefix_is_deleted_in_one_commit(store):
+    await write(store, puts(**{"a/1": "x", "a/2/3": "y", "a0": "z", "b/1": "w"}))
+    [outcome] = await write(store, delete(prefixes=["a/"]))
+    [commit] = await store.commits(1, 10)
+    assert [(c.key, c.after) for c in commit.changes] == [("a/1", None), ("a/2/3", None)]
+    assert outcome.rev == 2
+    assert [(await store.latest()).get(k) is None for k in ("a/1", "a/2/3", "a0", "b/1")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+async def test_a_put_below_a_deleted_prefix_stays(store):
+    await write(store, puts(**{"a/1": "x", "a/2": "y"}))
+    await write(store, lambda s, at: Changes(puts={"a/2": value_of("z")}, prefixes={"a/"}))
+    assert [(r.key, r.created_rev, r.rev) for r in (await store.latest()).scan("a/")] == [("a/2", 1, 2)]
+
+
+async def test_deleting_what_is_not_there_is_a_commit_without_changes(store):
+    [outcome] = await write(store, delete("a/none"))
+    [commit] = await store.commits(0, 10)
+    assert (outcome.rev, commit.changes) == (1, ())
+
+
+async def test_limits_that_every_coordinator_can_keep(store):
+    for rule, error in (
+        (puts(**{f"a/{n}": "x" for n in range(MAX_CHANGES + 1)}), ValueError),
+        (lambda s, at: Changes(puts={"a/1": b""}), ValueError),
+        (put("a/1", "x" * MAX_VALUE), BodyTooLarge),
+    ):
+        with pytest.raises(error):
+            await write(store, rule)
+    assert store.rev == 0
+    await write(
+        store, puts(**{f"a/{n}": "x" for n in range(MAX_CHANGES)}), put("a/1", "x" * (MAX_VALUE - 20))
+    )
+    assert store.rev == 2
+
+
+async def test_time_never_goes_back(make):
+    start = datetime(2030, 1, 1, 12, tzinfo=UTC)
+    ticks = iter([start, start - timedelta(hours=1), start + timedelta(microseconds=1)])
+    store = await make(clock=lambda: next(ticks))
+    seen = []
+    rule = put("a/1", "x")
+    for _ in range(3):
+        await store.transact(lambda s, at: (seen.append(at), rule(s, at))[1], ORIGIN)
+    wanted = [start, start, start + timedelta(microseconds=1)]
+    assert seen == wanted
+    assert [c.journal.at for c in await store.commits(0, 10)] == wanted
+
+
+async def test_time_does_not_go_back_over_a_restart(make):
+    if not make.durable:
+        pytest.skip("it keeps nothing over a restart")
+    late = datetime(2050, 1, 1, tzinfo=UTC)
+    store = await make(clock=lambda: late)
+    await write(store, put("a/1", "x"))
+    await store.close()
+    store = await make()
+    await write(store, put("a/1", "y"))
+    assert (await store.journal_at(2)).at == late
+
+
+async def test_the_journal_says_who_when_and_by_what(store):
+    before = datetime.now(UTC)
+    await write(store, put("a/1", "x"))
+    journal = await store.journal_at(1)
+    assert (journal.actor, journal.request) == (ORIGIN.actor, ORIGIN.request)
+    assert before <= journal.at <= datetime.now(UTC)
+
+
+async def test_a_caller_that_goes_away_takes_back_nothing(store):
+    task = asyncio.create_task(store.transact(put("a/1", "x"), ORIGIN))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await write(store, put("a/2", "y"))
+    assert [r.key for r in (await store.latest()).scan("a/")] == ["a/1", "a/2"]
+
+
+async def test_closing_finishes_what_was_accepted_and_refuses_the_rest(store):
+    accepted = [asyncio.create_task(store.transact(increment("a/n"), ORIGIN)) for _ in range(30)]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(store.close())
+    await asyncio.sleep(0)
+    with pytest.raises(CoordinatorUnavailable) as refused:
+        await store.transact(put("a/late", "x"), ORIGIN)
+    assert "outcome" not in refused.value.members
+    assert [o.rev for o in await asyncio.gather(*accepted)] == list(range(1, 31))
+    await closing
+    await store.close()
+
+
+async def test_a_store_that_is_not_open_refuses(make):
+    store = build(make.kind, make.path)
+    assert not store.health().ready
+    with pytest.raises(CoordinatorUnavailable):
+        await write(store, put("a/1", "x"))
+    await store.close()
+
+
+async def test_statistics_are_figures(store):
+    await write(store, put("a/1", "x"), put("a/1", "y"))
+    figures = store.statistics()
+    assert all(isinstance(value, int | float) for value in figures.values())
+    assert (figures["rev"], figures["oldest_rev"], figures["ready"], figures["commits_total"]) == (
+        2,
+        0,
+        1.0,
+        2,
+    )
+    assert store.health().ready

@@ -1,0 +1,131 @@
+"""Time: snapshots at every kept rev, commits in order, compaction, waiting."""
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+from contract_words import ORIGIN, delete, increment, plain_commit, put, write
+
+from app.errors import RevCompacted, RevInFuture
+
+
+async def test_an_empty_store_is_at_rev_0(store):
+    assert (store.rev, store.oldest_rev) == (0, 0)
+    snapshot = await store.at(0)
+    assert (snapshot.rev, snapshot.scan("a/"), snapshot.count("a/"), snapshot.get("a/1")) == (0, [], 0, None)
+    assert list(await store.commits(0, 10)) == []
+    assert await store.journal_at(0) is None
+
+
+async def test_a_rev_that_is_not_reached(store):
+    await write(store, put("a/1", "x"))
+    with pytest.raises(RevInFuture) as refused:
+        await store.at(2)
+    assert refused.value.members == {"current_rev": 1}
+
+
+async def test_commits_are_whole_ordered_and_complete(store):
+    await write(store, *(increment("a/n") for _ in range(20)), delete("a/n"))
+    whole = [plain_commit(c) for c in await store.commits(0, 1000)]
+    assert [c[0] for c in whole] == list(range(1, 22))
+    paged, at = [], 0
+    while page := await store.commits(at, 3):
+        assert len(page) <= 3
+        paged += [plain_commit(c) for c in page]
+        at = page[-1].rev
+    assert paged == whole
+    # Each change begins where the one before it ended.
+    for earlier, later in pairwise(whole):
+        assert earlier[2][0][2] == later[2][0][1]
+
+
+async def test_the_history_setting_compacts_by_itself(make):
+    store = await make(history=10)
+    for n in range(1, 31):
+        await write(store, increment("a/n"))
+        assert store.oldest_rev == max(0, n - 10)
+    for rev in range(20, 31):
+        assert (await store.at(rev)).get("a/n").rev == rev
+    for rev in (0, 1, 19):
+        with pytest.raises(RevCompacted) as refused:
+            await store.at(rev)
+        assert refused.value.members == {"oldest_rev": 20}
+        with pytest.raises(RevCompacted):
+            await store.commits(rev, 5)
+    assert [c.rev for c in await store.commits(20, 100)] == list(range(21, 31))
+
+
+async def test_compact_drops_what_is_before_the_rev(store):
+    await write(store, *(increment("a/n") for _ in range(10)), put("a/other", "x"))
+    await store.compact(4)
+    assert store.oldest_rev == 4
+    await store.compact(2)
+    assert store.oldest_rev == 4
+    with pytest.raises(RevCompacted):
+        await store.at(3)
+    assert (await store.at(4)).get("a/n").rev == 4
+    assert [c.rev for c in await store.commits(4, 100)] == list(range(5, 12))
+    assert (await store.journal_at(4)) is not None
+    await store.compact(10**9)
+    assert store.oldest_rev == store.rev == 11
+    assert (await store.at(11)).get("a/n").rev == 10
+    assert (await store.journal_at(11)).request == ORIGIN.request
+
+
+async def test_the_journal_of_every_kept_rev(make):
+    store = await make(history=5)
+    await write(store, *(increment("a/n") for _ in range(12)))
+    journals = [await store.journal_at(rev) for rev in range(store.oldest_rev, store.rev + 1)]
+    assert None not in journals
+    assert journals[1:] == [c.journal for c in await store.commits(store.oldest_rev, 100)]
+
+
+async def test_a_held_snapshot_refuses_rather_than_move(make):
+    store = await make(history=10)
+    await write(store, put("a/1", "old"))
+    snapshot = await store.latest()
+    await write(store, *(put("a/1", "new") for _ in range(30)))
+    for read in (lambda: snapshot.get("a/1"), lambda: snapshot.scan("a/"), lambda: snapshot.count("a/")):
+        with pytest.raises(RevCompacted):
+            read()
+
+
+async def test_waiting_ends_with_the_next_commit(store):
+    waiters = [asyncio.create_task(store.wait(0)) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    assert not any(w.done() for w in waiters)
+    await write(store, put("a/1", "x"))
+    async with asyncio.timeout(2):
+        await asyncio.gather(*waiters)
+        await store.wait(0)
+    later = asyncio.create_task(store.wait(1))
+    await asyncio.sleep(0.01)
+    assert not later.done()
+    await store.close()
+    async with asyncio.timeout(2):
+        await later
+
+
+async def test_a_waiter_sees_the_commit_it_was_woken_for(store):
+    seen = []
+
+    async def follow():
+        at = 0
+        while at < 100:
+            await store.wait(at)
+            for commit in await store.commits(at, 7):
+                seen.append(commit.rev)
+                at = commit.rev
+
+    follower = asyncio.create_task(follow())
+    await asyncio.gather(*(store.transact(increment("a/n"), ORIGIN) for _ in range(100)))
+    async with asyncio.timeout(5):
+        await follower
+    assert seen == list(range(1, 101))
+
+
+async def test_a_read_after_an_acknowledged_write_sees_it(store):
+    for n in range(20):
+        [outcome] = await write(store, increment("a/n"))
+        assert (await store.latest()).rev >= outcome.rev == n + 1
+        assert store.stale().rev >= outcome.rev

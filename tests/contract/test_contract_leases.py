@@ -1,0 +1,69 @@
+"""Keys that live by a lease: they go by a commit of their own, unless they are renewed."""
+
+import asyncio
+
+import pytest
+from contract_words import delete, put, write
+
+from app.store.contract import Changes
+
+
+def lease(key, seconds, word="x"):
+    return put(key, word, ttls={key: seconds})
+
+
+def renew(key):
+    return lambda snapshot, at: Changes(renews={key}, answer=key)
+
+
+async def gone(store, key, seconds):
+    async with asyncio.timeout(seconds):
+        while (await store.latest()).get(key) is not None:
+            await store.wait(store.rev)
+
+
+async def test_a_lease_that_ends_is_a_commit(store):
+    await write(store, lease("a/1", 1), put("a/2", "stays"))
+    assert (await store.latest()).get("a/1").ttl == 1
+    await gone(store, "a/1", 3)
+    [commit] = await store.commits(2, 10)
+    assert (commit.rev, [(c.key, c.after) for c in commit.changes]) == (3, [("a/1", None)])
+    assert (commit.journal.actor, commit.journal.request) == ("visor", "ttl")
+    assert (await store.at(2)).get("a/1").ttl == 1
+
+
+async def test_renewing_makes_no_commit_and_keeps_the_key(store):
+    await write(store, lease("a/1", 1), lease("a/2", 1))
+    for _ in range(4):
+        await asyncio.sleep(0.4)
+        [outcome] = await write(store, renew("a/1"))
+        assert not outcome.committed
+    snapshot = await store.latest()
+    assert snapshot.get("a/1") is not None
+    assert snapshot.get("a/2") is None
+    assert store.rev == 3
+
+
+async def test_a_put_without_ttl_ends_the_lease(store):
+    await write(store, lease("a/1", 1), put("a/1", "for ever"), lease("a/2", 1), delete("a/2"))
+    await asyncio.sleep(1.3)
+    assert store.rev == 4
+    assert (await store.latest()).get("a/1").ttl is None
+
+
+async def test_a_longer_lease_replaces_a_shorter(store):
+    await write(store, lease("a/1", 1), lease("a/1", 60))
+    await asyncio.sleep(1.3)
+    assert (await store.latest()).get("a/1").ttl == 60
+
+
+async def test_a_restart_keeps_leases_and_gives_them_their_time_again(make):
+    if not make.durable:
+        pytest.skip("it keeps nothing over a restart")
+    store = await make()
+    await write(store, lease("a/1", 1))
+    await store.close()
+    await asyncio.sleep(1.2)
+    store = await make()
+    assert (await store.latest()).get("a/1").ttl == 1
+    await gone(store, "a/1", 3)

@@ -1,0 +1,60 @@
+"""From the setting to the store."""
+
+from pathlib import Path
+
+import pytest
+from contract_words import index, put, write
+
+from app.errors import StartError
+from app.store.open import open_store, sqlite_path
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite:///visor.db", "visor.db"),
+        ("sqlite:///./visor.db", "visor.db"),
+        ("sqlite:////var/lib/visor/visor.db", "/var/lib/visor/visor.db"),
+        ("sqlite:///a dir/v%20.db", "a dir/v%20.db"),
+    ],
+)
+def test_the_file_of_a_url(url, path):
+    assert sqlite_path(url) == Path(path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "visor.db",
+        "/var/visor.db",
+        "sqlite:",
+        "sqlite://visor.db",
+        "sqlite:///",
+        "sqlite:////",
+        "sqlite:///:memory:",
+        "sqlite:///dir/",
+        "memory",
+        "memory:x",
+        "etcd://root:geheim@h1:2379/prefix",
+        "postgres://root:geheim@h1/db",
+    ],
+)
+def test_anything_else_is_refused_in_one_line_that_tells_no_secret(url):
+    with pytest.raises(StartError) as refused:
+        open_store(url, index, history=10, memory_revs=5)
+    line = str(refused.value)
+    assert "\n" not in line
+    assert "sqlite:///relative.db" in line
+    assert "geheim" not in line
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:///{}/s.db", "sqlite:///s.db"])
+async def test_it_opens(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = open_store(url.format(tmp_path), index, history=10, memory_revs=5)
+    await store.open()
+    await write(store, *(put("a/1", f"{n}") for n in range(9)))
+    assert (await store.at(1)).get("a/1").rev == 1
+    await store.close()
+    assert (tmp_path / "s.db").exists() is (url != "memory:")

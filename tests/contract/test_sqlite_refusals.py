@@ -1,0 +1,233 @@
+"""What the log does not open, each with one line that says what to do; and it changes none of it."""
+
+import asyncio
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import apsw
+import pytest
+from contract_words import ORIGIN, delete, increment, index, picture, put, puts, write
+
+from app.errors import CoordinatorUnavailable, StartError
+from app.store.embedded import EmbeddedStore
+from app.store.sqlite import SqliteLog
+from app.store.sqlite_layout import SCHEMA
+
+
+def a_store(path: Path, memory_revs: int = 5, history: int = 1000) -> EmbeddedStore:
+    return EmbeddedStore(SqliteLog(path), index, history=history, memory_revs=memory_revs)
+
+
+async def make_file(path: Path, commits: int = 30) -> dict:
+    store = a_store(path)
+    await store.open()
+    for n in range(commits):
+        await write(store, puts(**{f"a/{n % 7}": f"word {n}", f"b/{n}": "y" * (n * 40)}), increment("a/n"))
+        if n % 5 == 0:
+            await write(store, delete(f"a/{n % 3}"))
+    seen = await picture(store)
+    await store.close()
+    return seen
+
+
+async def refusal(path: Path) -> str:
+    store = a_store(path)
+    with pytest.raises(StartError) as refused:
+        await store.open()
+    await store.close()
+    line = str(refused.value)
+    assert "\n" not in line
+    return line
+
+
+def altered(path: Path, *statements: str) -> None:
+    connection = apsw.Connection(str(path))
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+async def test_a_file_that_is_not_sqlite(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes, a page of them. " * 400)
+    before = path.read_bytes()
+    assert "not a Visor store" in await refusal(path)
+    assert path.read_bytes() == before
+
+
+async def test_an_empty_file_is_nobodys_to_overwrite(tmp_path):
+    path = tmp_path / "empty.db"
+    path.touch()
+    assert "not a Visor store" in await refusal(path)
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+async def test_a_sqlite_file_of_another(tmp_path, mode):
+    path = tmp_path / "other.db"
+    altered(path, f"PRAGMA journal_mode = {mode}", "CREATE TABLE t (x)", "INSERT INTO t VALUES (1)")
+    before = path.read_bytes()
+    assert "does not carry Visor's mark" in await refusal(path)
+    assert path.read_bytes() == before
+
+
+async def test_a_newer_schema_names_both_numbers(tmp_path):
+    path = tmp_path / "s.db"
+    await make_file(path, 3)
+    altered(path, f"PRAGMA user_version = {SCHEMA + 6}")
+    line = await refusal(path)
+    assert f"schema {SCHEMA + 6}" in line
+    assert f"up to {SCHEMA}" in line
+    assert "newer Visor" in line
+
+
+async def test_a_directory_that_is_not_there(tmp_path):
+    assert "does not exist: make it" in await refusal(tmp_path / "none" / "s.db")
+    assert not (tmp_path / "none").exists()
+
+
+async def test_a_directory_in_the_place_of_the_file(tmp_path):
+    (tmp_path / "s.db").mkdir()
+    assert "is not a file" in await refusal(tmp_path / "s.db")
+
+
+async def test_a_directory_that_cannot_be_written():
+    # Even root cannot write here.
+    assert "cannot be written" in await refusal(Path("/proc/visor.db"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_directory_without_the_right_to_write(tmp_path):
+    tmp_path.chmod(0o500)
+    assert "cannot be written" in await refusal(tmp_path / "s.db")
+
+
+async def test_a_second_store_in_the_same_process(tmp_path):
+    store = a_store(tmp_path / "s.db")
+    await store.open()
+    (tmp_path / "alias.db").symlink_to(tmp_path / "s.db")
+    for name in ("s.db", "alias.db"):
+        line = await refusal(tmp_path / name)
+        assert f"pid {os.getpid()}" in line
+        assert "stop that one" in line
+    await write(store, put("a/1", "x"))
+    await store.close()
+    store = a_store(tmp_path / "s.db")
+    await store.open()
+    assert store.rev == 1
+    await store.close()
+
+
+HOLDER = """
+import asyncio, sys
+from pathlib import Path
+sys.path[:0] = [{tests!r}]
+from test_sqlite_refusals import a_store
+
+async def main():
+    store = a_store(Path({path!r}))
+    await store.open()
+    print("open", flush=True)
+    sys.stdin.read()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_second_process(tmp_path):
+    path = tmp_path / "s.db"
+    script = HOLDER.format(tests=str(Path(__file__).parent), path=str(path))
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert await holder.stdout.readline() == b"open\n"
+        assert f"pid {holder.pid}" in await refusal(path)
+    finally:
+        holder.kill()
+        await holder.communicate()
+    # Its end, however it came, has let go of the lock.
+    store = a_store(path)
+    await store.open()
+    await store.close()
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.97])
+async def test_a_truncated_file(tmp_path, share):
+    path = tmp_path / "s.db"
+    await make_file(path)
+    size = path.stat().st_size
+    os.truncate(path, int(size * share))
+    assert "s.db" in await refusal(path)
+    os.truncate(path, size - 4096)
+    assert "s.db" in await refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("DELETE FROM commits WHERE rev = 20", "commits"),
+        ("DELETE FROM commits WHERE rev = (SELECT max(rev) FROM commits)", "commits"),
+        ("UPDATE commits SET actor = 'another' WHERE rev = 20", "checksum of commit 20"),
+        ("DELETE FROM versions WHERE rev = 20", "changes"),
+        ("UPDATE versions SET value = CAST('{}' AS BLOB) WHERE rev = 60", "checksum"),
+        ("UPDATE state SET oldest_rev = 3", "checksum"),
+        ("DELETE FROM state", "0 state rows"),
+        ("PRAGMA user_version = 0", "schema number"),
+        ("DROP INDEX versions_by_rev", "versions_by_rev"),
+    ],
+)
+async def test_rows_that_are_gone_or_altered(tmp_path, statement, says):
+    path = tmp_path / "s.db"
+    await make_file(path)
+    altered(path, statement)
+    assert says in await refusal(path)
+
+
+async def test_flipped_bytes_are_refused_or_seen_never_believed(tmp_path):
+    sound = tmp_path / "sound.db"
+    wanted = await make_file(sound)
+    dice = random.Random(7)
+    size = sound.stat().st_size
+    ends = {"refused": 0, "seen": 0, "harmless": 0}
+    places = [*range(0, 100, 7), *(dice.randrange(size) for _ in range(130))]
+    for place in places:
+        path = tmp_path / "flipped.db"
+        for old in tmp_path.glob("flipped.db*"):
+            old.unlink()
+        shutil.copyfile(sound, path)
+        with path.open("r+b") as file:
+            file.seek(place)
+            byte = file.read(1)[0]
+            file.seek(place)
+            file.write(bytes([byte ^ dice.randint(1, 255)]))
+        store = a_store(path, memory_revs=dice.choice([1, 5, 1000]))
+        try:
+            await store.open()
+            assert await picture(store) == wanted, place
+            ends["harmless"] += 1
+        except StartError:
+            ends["refused"] += 1
+        except CoordinatorUnavailable:
+            ends["seen"] += 1
+        finally:
+            await store.close()
+    assert ends["refused"] > len(places) // 2, ends
+
+
+async def test_a_store_is_its_owners_only(tmp_path):
+    await make_file(tmp_path / "s.db", 1)
+    assert (tmp_path / "s.db").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_creation_that_was_cut_short_is_begun_again(tmp_path):
+    (tmp_path / "s.db.creating").write_bytes(b"half")
+    store = a_store(tmp_path / "s.db")
+    await store.open()
+    await store.transact(put("a/1", "x"), ORIGIN)
+    await store.close()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["s.db", "s.db.lock"]

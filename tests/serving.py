@@ -1,0 +1,119 @@
+"""A real service for tests: the application on a real server in a thread, on a free port."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+
+from app.main import create_app
+from app.server import VisorServer, build_config, listen
+from app.settings import Settings
+from app.store.contract import Store
+
+APP = {"name": "cat", "repo_url": "https://git.example.com/cat.git", "stack": "lenny"}
+ARCHIVE = "https://archive.example.com/cat/128af9.img"
+
+
+class Service:
+    """A running service. `url` is where it answers; `client` a keep-alive client of it."""
+
+    def __init__(self, settings: Settings, store: Store | None = None) -> None:
+        self.app = create_app(settings, store)
+        socket = listen("127.0.0.1", 0)
+        self.port: int = socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        config = build_config(
+            self.app,
+            header_timeout=settings.header_timeout,
+            max_header=settings.max_header,
+            shutdown_timeout=settings.shutdown_timeout,
+        )
+        self.server = VisorServer(config)
+        self._socket = socket
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        while not self.server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("the service did not start")
+            self._thread.join(0.005)
+        self.client = httpx2.Client(base_url=self.url, timeout=90)
+
+    def _run(self) -> None:
+        with asyncio.Runner() as runner:
+            runner.run(self.server.serve(sockets=[self._socket]))
+
+    @property
+    def context(self) -> Any:
+        """The parts of the service (`app.routers.context.Context`), for looking inside."""
+        return self.app.state.visor
+
+    def stop(self) -> None:
+        """As SIGTERM does."""
+        self.client.close()
+        self.server.should_exit = True
+        self._thread.join(20)
+        self._socket.close()
+        assert not self._thread.is_alive(), "the service did not stop"
+
+    # What tests say again and again.
+
+    def post(self, path: str, json: Any = None, **more: Any) -> httpx2.Response:
+        return (
+            self.client.post(path, json=json, **more) if json is not None else self.client.post(path, **more)
+        )
+
+    def put(self, path: str, json: Any, **more: Any) -> httpx2.Response:
+        return self.client.put(path, json=json, **more)
+
+    def patch(self, path: str, json: Any, **more: Any) -> httpx2.Response:
+        return self.client.patch(path, json=json, **more)
+
+    def get(self, path: str, **more: Any) -> httpx2.Response:
+        return self.client.get(path, **more)
+
+    def delete(self, path: str, **more: Any) -> httpx2.Response:
+        return self.client.delete(path, **more)
+
+    def made(self, path: str, json: Any) -> Any:
+        """What a POST that has to succeed made."""
+        answer = self.post(path, json)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    def runnable(self, app: str = "cat", proctype: str = "web", ref: str = "128af9") -> None:
+        """An app with an accepted revision and a proctype."""
+        self.made("/apps", {**APP, "name": app})
+        self.made(f"/apps/{app}/revisions", {"ref": ref, "archive_url": ARCHIVE})
+        self.made(f"/apps/{app}/proctypes", {"name": proctype})
+
+    def ticket(
+        self, app: str = "cat", proctype: str = "web", ref: str = "128af9", env: str | None = None
+    ) -> int:
+        """The id of a new pending instance."""
+        made = self.made("/instances", {"app": app, "revision": ref, "proctype": proctype, "env": env})
+        id: int = made["id"]
+        return id
+
+    def scale(self, count: int, app: str = "cat", proctype: str = "web", ref: str = "128af9") -> Any:
+        """The answer to a scale that has to succeed."""
+        answer = self.put(f"/apps/{app}/proctypes/{proctype}/scale", {"revision": ref, "count": count})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    @property
+    def rev(self) -> int:
+        rev: int = self.get("/rev").json()["rev"]
+        return rev
+
+
+@contextmanager
+def serving(**settings: Any) -> Iterator[Service]:
+    """A service with these settings (the store in memory, if not told)."""
+    service = Service(Settings(**{"store": "memory:", "log_level": "warning", **settings}))
+    try:
+        yield service
+    finally:
+        service.stop()

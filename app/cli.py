@@ -1,6 +1,7 @@
 """The `visor` command."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,12 +84,19 @@ def _serve(arguments: argparse.Namespace) -> int:
         port=settings.port,
         header_timeout=settings.header_timeout,
         max_header=settings.max_header,
+        send_timeout=settings.send_timeout,
         shutdown_timeout=settings.shutdown_timeout,
         rev=lambda: app.state.visor.store.rev,
     )
     server = VisorServer(config)
-    with socket:
-        server.run(sockets=[socket])
+
+    async def run() -> None:
+        # Before the server starts: what keeps the store from opening is one line, not a traceback.
+        await app.state.visor.store.open()
+        await server.serve(sockets=[socket])
+
+    with socket, asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(run())
     return 0 if server.started else 1
 
 

@@ -40,7 +40,7 @@ from app.routers.metrics import Metrics, MetricsMiddleware, metrics_router
 from app.routers.stamp import Stamp
 from app.settings import Settings
 from app.store.contract import Store
-from app.store.open import open_store
+from app.store.open import EtcdAccess, open_store
 
 EXPOSED = ["Visor-Rev", "ETag", "Location", "Idempotency-Replayed", "Retry-After"]
 
@@ -49,7 +49,18 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
     """The parts of a service, wired but not started. `store` instead of the one that is set."""
     if store is None:
         store = open_store(
-            settings.store, keys.index, history=settings.history, memory_revs=settings.memory_revs
+            settings.store,
+            keys.index,
+            history=settings.history,
+            memory_revs=settings.memory_revs,
+            fence=keys.fence,
+            access=EtcdAccess(
+                settings.etcd_user,
+                settings.etcd_password,
+                settings.etcd_ca,
+                settings.etcd_cert,
+                settings.etcd_key,
+            ),
         )
     hub, claim_queue, key_watch = Hub(store), ClaimQueue(), KeyWatch()
     hub.listen(claim_queue.listen)
@@ -63,7 +74,6 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         pace=Pace(
             keep_alive=settings.keep_alive, bookmark=settings.bookmark, max_age=settings.stream_max_age
         ),
-        send_timeout=settings.send_timeout,
     )
 
 

@@ -32,7 +32,10 @@ class Settings(BaseSettings):
 
     store: Annotated[
         str,
-        Field(description="sqlite:///relative/path, sqlite:////absolute/path, or memory: (keeps nothing)"),
+        Field(
+            description="sqlite:///relative/path, sqlite:////absolute/path, etcd://host:2379,.../prefix,"
+            " or memory: (keeps nothing)"
+        ),
     ] = "sqlite:///./visor.db"
     host: Annotated[str, Field(min_length=1, description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="port to listen on; 0: any free one")] = 8000
@@ -61,6 +64,11 @@ class Settings(BaseSettings):
         Field(ge=0, description="seconds after which a stream ends, up to half of it less; 0: never"),
     ] = 600.0
     shutdown_timeout: Annotated[int, Field(ge=1, description="seconds to end requests at shutdown")] = 10
+    etcd_user: Annotated[str, Field(description="user of etcd")] = ""
+    etcd_password: Annotated[str, Field(repr=False, description="its password; better as a variable")] = ""
+    etcd_ca: Annotated[str | None, Field(description="file with the CA of etcd's certificates")] = None
+    etcd_cert: Annotated[str | None, Field(description="file with a client certificate for etcd")] = None
+    etcd_key: Annotated[str | None, Field(description="file with its key")] = None
     cors_origins: Annotated[
         list[str],
         NoDecode,

@@ -29,6 +29,7 @@ class Service:
             self.app,
             header_timeout=settings.header_timeout,
             max_header=settings.max_header,
+            send_timeout=settings.send_timeout,
             shutdown_timeout=settings.shutdown_timeout,
         )
         self.server = VisorServer(config)

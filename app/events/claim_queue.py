@@ -9,29 +9,43 @@ from app.store.contract import Commit
 
 class Place:
     """One host's place in the queue. A context manager: it leaves the queue at the end, and hands on
-    a call it did not use."""
+    the calls that it did not answer. `claimed` is the key of the ticket that it got."""
 
     def __init__(self, queue: "ClaimQueue", term: str) -> None:
         self._queue = queue
-        self._called = asyncio.Event()
+        self._event = asyncio.Event()
+        self._calls: dict[str, tuple[str, ...]] = {}
+        self._answering: dict[str, tuple[str, ...]] = {}
         self.term = term
+        self.claimed: str | None = None
 
     @property
     def called(self) -> bool:
-        return self._called.is_set()
+        return self._event.is_set()
 
-    def call(self) -> None:
-        self._called.set()
+    def call(self, ticket: str | None = None, terms: tuple[str, ...] = ()) -> None:
+        """Have it look for a ticket: for that one, or (None) for any."""
+        if ticket is not None:
+            self._calls[ticket] = terms
+        self._event.set()
 
     async def turn(self, seconds: float) -> bool:
-        """Wait to be called. False when the time is over."""
+        """Wait to be called. False when the time is over. Who asks again has found no ticket that
+        fits: the calls before were for tickets that others have."""
+        self._answering = {}
         try:
             async with asyncio.timeout(seconds):
-                await self._called.wait()
+                await self._event.wait()
         except TimeoutError:
             return False
-        self._called.clear()
+        self._event.clear()
+        self._answering, self._calls = self._calls, {}
         return True
+
+    def left_over(self) -> dict[str, tuple[str, ...]]:
+        """The tickets that it was called for and may still be there, with their terms."""
+        calls = {**self._answering, **self._calls}
+        return {ticket: terms for ticket, terms in calls.items() if ticket != self.claimed}
 
     def __enter__(self) -> "Place":
         self._queue.join(self)
@@ -41,9 +55,8 @@ class Place:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._queue.leave(self)
-        # Called and not used, or broken off while it tried: the ticket may still be there.
-        if self.called or kind is not None:
-            self._queue.call_next(self.term)
+        for ticket, terms in self.left_over().items():
+            self._queue.call_next(ticket, terms)
 
 
 class ClaimQueue:
@@ -65,11 +78,11 @@ class ClaimQueue:
     def leave(self, place: Place) -> None:
         self._places.pop(place, None)
 
-    def call_next(self, *terms: str) -> None:
+    def call_next(self, ticket: str, terms: tuple[str, ...]) -> None:
         """Call the first that waits for a ticket with one of the terms and was not called yet."""
         for place in self._places:
             if place.term in terms and not place.called:
-                place.call()
+                place.call(ticket, terms)
                 return
 
     def listen(self, commit: Commit | None) -> None:
@@ -80,4 +93,4 @@ class ClaimQueue:
             return
         for change in commit.changes:
             if change.after is not None and keys.pending() in change.after.terms:
-                self.call_next(*change.after.terms)
+                self.call_next(change.key, change.after.terms)

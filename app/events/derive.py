@@ -15,7 +15,7 @@ from app.models.base import rfc3339
 from app.models.event import KINDS, STEMS
 from app.store.contract import Change, Commit, Record
 
-_QUIET = frozenset({"counter", "idempotency", "scaling"})
+_QUIET = frozenset({"counter", "fence", "idempotency", "scaling"})
 """Kinds of keys that are the registry's own business: their changes are no events."""
 
 _BECAME = {
@@ -114,7 +114,7 @@ def said_of(kind: str, record: Record) -> bytes:
 def _action(change: Change, kind: str) -> str | None:
     before, after = change.before, change.after
     if kind == "schema":
-        return "update"
+        return None if before is None else "update"  # a fresh store has its first
     if kind == "instance":
         return _instance_action(before, after)
     if before is None:

@@ -26,7 +26,7 @@ class Position:
     @property
     def after(self) -> int:
         """The commits that are needed to go on are those after this rev."""
-        return self.rev if self.index is None else self.rev - 1
+        return self.rev if self.index is None else max(self.rev - 1, 0)
 
     def passed(self, rev: int, index: int) -> bool:
         """Whether the event at (rev, index) was received."""

@@ -77,9 +77,6 @@ EnvPatch = TypeAliasType(
     "EnvPatch",
     Annotated[
         dict[EnvKey, EnvValue | None],
-        Field(
-            description="A merge patch of the variables: null removes one, what is absent stays.",
-            examples=[{"cow": None, "cat": "meow"}],
-        ),
+        Field(description="A merge patch of the variables: null removes one, what is absent stays."),
     ],
 )

@@ -1,8 +1,9 @@
 """Events as they are said: one model for the events of a kind, told apart by `type`."""
 
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated, Literal, get_args
 
-from pydantic import ConfigDict, Field
+from pydantic import MISSING, ConfigDict, Field, WithJsonSchema
 from typing_extensions import TypeAliasType
 
 from app.models.app import App
@@ -153,11 +154,39 @@ class SchemaEvent(BaseEvent):
     object: SchemaInfo
 
 
-class UnknownEvent(BaseEvent):
-    """Something was written by another hand, and cannot be read."""
+_KNOWN = sorted(
+    type_
+    for model in (
+        AppEvent,
+        RevisionEvent,
+        EnvSetEvent,
+        ProctypeEvent,
+        InstanceEvent,
+        ServiceEvent,
+        EndpointEvent,
+        RunnerEvent,
+        MemberEvent,
+        SchemaEvent,
+    )
+    for type_ in get_args(model.model_fields["type"].annotation)
+)
 
-    type: Literal["unknown"]
-    key: str
+
+class UnknownEvent(BaseEvent):
+    """`unknown`: something was written by another hand and cannot be read; `key` says where. It stands
+    for every type that a later version may add, too: clients take what they do not know, and go on."""
+
+    # In the schema an open form, so that a client made from it today reads the types of tomorrow. A
+    # pattern and not `not`, which some generators do not look at: to them every event would fit twice.
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": True})
+
+    type: Annotated[
+        Literal["unknown"],
+        WithJsonSchema(
+            {"type": "string", "pattern": f"^(?!(?:{'|'.join(_KNOWN)})$)", "examples": ["unknown"]}
+        ),
+    ]
+    key: Annotated[str | MISSING, Field(description="Where it is kept.")] = MISSING
 
 
 Event = TypeAliasType(
@@ -179,17 +208,37 @@ Event = TypeAliasType(
 )
 
 
-class SnapshotEvent(Model):
-    """One object that matches at the start of a stream with `snapshot=true`. `rev` is the object's."""
+class Kind(StrEnum):
+    """What an object in a snapshot is."""
 
-    # Which of the fields that name an object are there depends on its kind.
-    model_config = ConfigDict(extra="allow")
+    APP = "app"
+    REVISION = "revision"
+    ENVSET = "envset"
+    PROCTYPE = "proctype"
+    INSTANCE = "instance"
+    SERVICE = "service"
+    ENDPOINT = "endpoint"
+    RUNNER = "runner"
+    MEMBER = "member"
+
+
+class SnapshotEvent(Model):
+    """One object that matches at the start of a stream with `snapshot=true`. `rev` is the object's. Of
+    the fields that name an object those of its kind are there, as in its events."""
 
     rev: Rev
     type: Literal["snapshot"]
-    kind: Literal[
-        "app", "revision", "envset", "proctype", "instance", "service", "endpoint", "runner", "member"
-    ]
+    kind: Kind
+    app: str | MISSING = MISSING
+    revision: str | MISSING = MISSING
+    env: str | MISSING = MISSING
+    proctype: str | MISSING = MISSING
+    instance: int | MISSING = MISSING
+    service: str | MISSING = MISSING
+    endpoint: str | MISSING = MISSING
+    runner: str | MISSING = MISSING
+    host: str | MISSING = MISSING
+    member: str | MISSING = MISSING
     object: App | Revision | EnvSet | Proctype | Instance | Service | Endpoint | Runner | Member
 
 
@@ -205,6 +254,15 @@ class GoneEvent(Model):
 
     type: Literal["gone"]
     oldest_rev: Rev
+
+
+StreamMessage = TypeAliasType(
+    "StreamMessage",
+    Annotated[
+        Event | SnapshotEvent | MarkEvent | GoneEvent,
+        Field(description="The `data` of one message of a stream. Its `event` is the same as its `type`."),
+    ],
+)
 
 
 class EventPage(Model):

@@ -7,7 +7,7 @@ the order of keys is the order of names, part by part (`cat,a` before `cat-2,a`)
     proctype/{app},{name}          instance/{id}              service/{name}
     endpoint/{service},{id}        runner/{addr}              member/{kind},{addr}
     counter/{instance|port}        idempotency/{digest}       scaling/{app},{proctype},{revision},{env}
-    schema
+    schema                         fence/{term} (the store's own, where it needs them)
 
 An instance that was unregistered stays under its key as its ended entry.
 """
@@ -126,6 +126,7 @@ def instances_in(status: str) -> str:
 
 
 def instances_of_scale(app: str, proctype: str, revision: str, env: str | None) -> str:
+    """Those that a scale counts: pending, claimed and running ones."""
     return f"instance/?scale={app},{proctype},{revision},{env or ''}"
 
 
@@ -149,6 +150,23 @@ def is_ended(value: bytes) -> bool:
     """Whether what is kept under an instance's key is its ended entry. It alone has a `client` at the
     top and says so first: see `codec.encode`."""
     return value.startswith(b'{"ended":')
+
+
+_BY_REGISTRATION = ("instance/?app=", "instance/?proctype=", "instance/?revision=", "instance/?env=")
+
+
+def fence(term: str) -> str | None:
+    """The key that changes when a key comes to carry the term; see the store's contract. Whether
+    instances of an app are active can only change from no to yes by registering one, which writes the
+    counter. What a scale counts changes in many ways: it has a fence of its own. The oldest pending
+    ticket is guarded by itself."""
+    if term.startswith("instance/?scale="):
+        return f"fence/{term}"
+    if term.startswith(_BY_REGISTRATION):
+        return INSTANCE_COUNTER
+    if term == PROCTYPES:
+        return PORT_COUNTER
+    return None
 
 
 def index(key: str, value: bytes) -> tuple[str, ...]:
@@ -178,9 +196,10 @@ def _instance_terms(said: dict[str, Any], ended: bool) -> tuple[str, ...]:
         instances_of_app(app),
         instances_of_proctype(app, name),
         instances_of_revision(app, ref),
-        instances_of_scale(app, name, ref, env),
         instances_in(said["status"]),
     ]
+    if said["status"] in ("pending", "claimed", "running"):
+        terms.append(instances_of_scale(app, name, ref, env))
     if env is not None:
         terms.append(instances_of_envset(app, env))
     if said["host"] is not None:

@@ -13,24 +13,29 @@ from app.models.base import INT64, MAX_INT64
 Name = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$", min_length=1, max_length=128),
+    Field(description="Of an app.", examples=["rocket"]),
 ]
-"""Apps, services."""
+"""Apps; services by `ServiceName`."""
+
+ServiceName = Annotated[Name, Field(description="Of a service.", examples=["memcached"])]
 
 Ref = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$", min_length=1, max_length=128),
-    Field(examples=["128af9"]),
+    Field(description="Of a revision or an env set.", examples=["128af9"]),
 ]
 """Revisions, env sets."""
 
 ProctypeName = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9]+$", min_length=1, max_length=64),
+    Field(description="Of a process type.", examples=["web"]),
 ]
 
 EnvKey = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", min_length=1, max_length=256),
+    Field(description="Of a variable.", examples=["cow"]),
 ]
 
 MAX_ENV_VALUE = 64 * 1024

@@ -1,18 +1,22 @@
 """RFC 9457 problem details, as every error is answered."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import MISSING, ConfigDict, Field
 
-from app.models.base import Model
+from app.models.base import Model, Rev
+from app.models.instance import Lock
 
 
 class FieldError(Model):
     """One field that is not valid."""
 
-    loc: list[str | int]
-    msg: str
-    type: str
+    loc: Annotated[
+        list[str | int],
+        Field(description="Where: body, path, query or header, then the names.", examples=[["body", "name"]]),
+    ]
+    msg: Annotated[str, Field(description="What is wrong with it.", examples=["Field required"])]
+    type: Annotated[str, Field(description="The same for programs.", examples=["missing"])]
 
 
 class Problem(Model):
@@ -21,8 +25,46 @@ class Problem(Model):
     # Members beyond the standard ones are allowed by RFC 9457, 3.2.
     model_config = ConfigDict(extra="allow")
 
-    type: Annotated[str, Field(examples=["/problems/not-found"])]
-    title: str
-    status: int
-    detail: str
-    code: Annotated[str, Field(examples=["not-found"])]
+    type: Annotated[
+        str, Field(description="A page that explains the code.", examples=["/problems/not-found"])
+    ]
+    title: Annotated[
+        str,
+        Field(description="Of the code, always the same.", examples=["There is no such resource"]),
+    ]
+    status: Annotated[int, Field(description="As in the head of the answer.", examples=[404])]
+    detail: Annotated[
+        str,
+        Field(
+            description="What happened here, and what to do.", examples=["There is no app rocket at rev 42."]
+        ),
+    ]
+    code: Annotated[str, Field(description="For programs.", examples=["not-found"])]
+    rev: Annotated[Rev | MISSING, Field(description="The rev of the snapshot that was read.")] = MISSING
+    current_rev: Annotated[
+        Rev | MISSING | None,
+        Field(
+            description="`rev-in-future`: the latest rev. `rev-mismatch`: the resource's, null where there "
+            "is none."
+        ),
+    ] = MISSING
+    oldest_rev: Annotated[
+        Rev | MISSING, Field(description="`rev-compacted`: the oldest rev that can be read.")
+    ] = MISSING
+    errors: Annotated[
+        list[FieldError] | MISSING, Field(description="`invalid-request`: one entry for each field.")
+    ] = MISSING
+    state: Annotated[
+        str | MISSING, Field(description="`invalid-state`: the state it is in.", examples=["exited"])
+    ] = MISSING
+    host: Annotated[
+        str | MISSING | None, Field(description="`already-claimed`: who holds it.", examples=["10.0.0.7"])
+    ] = MISSING
+    lock: Annotated[Lock | MISSING, Field(description="`locked`: by whom, and why.")] = MISSING
+    limit: Annotated[
+        int | MISSING, Field(description="`body-too-large`: how many bytes there may be.", examples=[1048576])
+    ] = MISSING
+    outcome: Annotated[
+        Literal["unknown"] | MISSING,
+        Field(description="`coordinator-unavailable`: the write may have happened nevertheless."),
+    ] = MISSING

@@ -5,19 +5,19 @@ from typing import Annotated
 from pydantic import Field
 
 from app.models.base import Model, Resource
-from app.models.names import Host, Ip, Name, Port
+from app.models.names import Host, Ip, Port, ServiceName
 
 
 class Service(Resource):
     """A name under which endpoints are found."""
 
-    name: Name
+    name: ServiceName
 
 
 class ServiceCreate(Model):
     """What registers a service."""
 
-    name: Annotated[Name, Field(examples=["memcached"])]
+    name: ServiceName
 
 
 Priority = Annotated[int, Field(ge=0, le=65535, description="As in an SRV record (RFC 2782): lower first.")]
@@ -29,7 +29,7 @@ Weight = Annotated[
 class Endpoint(Resource):
     """An address at which a service answers."""
 
-    service: Name
+    service: ServiceName
     id: Annotated[str, Field(description="addr with - for . and :, then - and the port.")]
     addr: Host
     ip: Ip
@@ -50,7 +50,15 @@ class EndpointCreate(Model):
     target: Annotated[str, Field(max_length=253)] | None = None
 
 
-EndpointId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+-[0-9]{1,5}$", max_length=260)]
+EndpointId = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_-]+-[0-9]{1,5}$",
+        max_length=260,
+        description="Of an endpoint: its addr with - for . and :, then - and its port.",
+        examples=["10-0-0-7-11211"],
+    ),
+]
 """What `endpoint_id` can give."""
 
 

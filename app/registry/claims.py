@@ -51,14 +51,15 @@ def held(snapshot: Snapshot, id: int, claimer: Claimer) -> Instance:
     """The instance, if the caller holds its present claim. Raises NotFound, InvalidState where nobody
     holds it, NotClaimer where another does, or where the token is not the present claim's."""
     instance = need_live(snapshot, id)
-    if instance.host is None:
-        raise InvalidState(f"Instance {id} is {instance.status}: no host holds it.", state=instance.status)
-    if instance.host != claimer.host:
-        raise NotClaimer(f"Instance {id} is claimed by another host than {claimer.host}.")
     # Absent is pydantic's MISSING, which is no int.
-    if isinstance(claimer.claim_rev, int) and claimer.claim_rev != instance.claim_rev:
+    fenced = isinstance(claimer.claim_rev, int) and claimer.claim_rev != instance.claim_rev
+    if instance.host is None and not fenced:
+        raise InvalidState(f"Instance {id} is {instance.status}: no host holds it.", state=instance.status)
+    if instance.host is not None and instance.host != claimer.host:
+        raise NotClaimer(f"Instance {id} is claimed by another host than {claimer.host}.")
+    if fenced:
         raise NotClaimer(
-            f"Instance {id} was claimed anew since: claim_rev {claimer.claim_rev} is not the present one.",
+            f"Instance {id} is no longer held by the claim of rev {claimer.claim_rev}: claim it anew.",
             claim_rev=instance.claim_rev,
         )
     return instance

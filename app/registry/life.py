@@ -17,7 +17,7 @@ from app.registry.state import update
 from app.registry.tickets import need_live
 from app.store.contract import Changes, Snapshot
 
-REACHABLE: dict[Status, frozenset[Status]] = {
+_REACHABLE: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset(Status),
     Status.CLAIMED: frozenset(Status),
     Status.RUNNING: frozenset({Status.RUNNING, Status.STOPPING, Status.EXITED, Status.FAILED, Status.LOST}),
@@ -26,7 +26,14 @@ REACHABLE: dict[Status, frozenset[Status]] = {
     Status.LOST: frozenset({Status.LOST, Status.EXITED}),
     Status.EXITED: frozenset({Status.EXITED}),
 }
-"""The statuses that an instance in a status can still have."""
+
+
+def reachable(instance: Instance) -> frozenset[Status]:
+    """The statuses that it can still have. Where a ticket was lost that nobody held, nobody can say that
+    it has exited."""
+    if instance.status is Status.LOST and instance.host is None:
+        return frozenset({Status.LOST})
+    return _REACHABLE[instance.status]
 
 
 def _allow(instance: Instance, statuses: Collection[Status], call: str) -> None:

@@ -68,13 +68,8 @@ def step(
         raise Conflict(
             f"{app} {proctype} was scaled by another request meanwhile: this one stopped half way."
         )
-    counted = [
-        instance
-        for instance in _instances(
-            snapshot, keys.instances_of_scale(app, proctype, target.revision, target.env)
-        )
-        if instance.status in SCALED
-    ]
+    term = keys.instances_of_scale(app, proctype, target.revision, target.env)
+    counted = _instances(snapshot, term)
     changes = Changes()
     started: list[int] = []
     stopped: list[int] = []
@@ -140,8 +135,6 @@ def counts(
     exists(snapshot, keys.app(app), f"app {app}")
     exists(snapshot, keys.proctype(app, proctype), f"proctype {proctype} of app {app}")
     term = keys.instances_of_proctype(app, proctype)
-    if revision is not None and (env is None or isinstance(env, str)):
-        term = keys.instances_of_scale(app, proctype, revision, env)
     tally: Counter[tuple[str, str | None, Status]] = Counter()
     for instance in _instances(snapshot, term):
         if revision in (None, instance.revision) and (env is ANY or env == instance.env):

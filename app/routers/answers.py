@@ -1,10 +1,10 @@
-"""The error answers that an operation declares in openapi.yaml."""
+"""The answers that an operation declares in openapi.yaml: what a success carries, and how it can fail."""
 
 from typing import Any
 
 from app.models.problem import Problem
 
-_ALWAYS = (400, 422, 429, 500, 503)
+Answers = dict[int | str, dict[str, Any]]
 
 DESCRIPTIONS = {
     400: "The request, its cursor or its rev cannot be used.",
@@ -22,19 +22,65 @@ DESCRIPTIONS = {
     507: "The store is full.",
 }
 
+_READ = (400, 410, 422, 429, 500, 503)
+_WRITE = (400, 409, 412, 413, 415, 422, 429, 500, 503, 507)
 
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+
+def _success(status: int, description: str, *headers: str) -> Answers:
+    carried = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+    return {status: {"description": description, "headers": carried}}
+
+
+def problems(*statuses: int) -> Answers:
+    """Errors and nothing else."""
     return {
-        status: {"model": Problem, "description": DESCRIPTIONS[status]}
-        for status in sorted({*_ALWAYS, *statuses})
+        status: {"model": Problem, "description": DESCRIPTIONS[status]} for status in sorted(set(statuses))
     }
 
 
-def read_errors(*more: int) -> dict[int | str, dict[str, Any]]:
+def read(*more: int) -> Answers:
     """Of an operation that reads a snapshot."""
-    return _problems(410, *more)
+    return {**_success(200, "As it is at `Visor-Rev`."), **problems(*_READ, *more)}
 
 
-def write_errors(*more: int) -> dict[int | str, dict[str, Any]]:
+def listed(*more: int) -> Answers:
+    """A page of a list."""
+    return {**read(*more), **_success(200, "A page of the list, ordered by what names the items.")}
+
+
+def found(*more: int) -> Answers:
+    """One resource, with its tag."""
+    return {
+        **read(*more),
+        **_success(200, "The resource as it is at `Visor-Rev`.", "ETag"),
+        **_success(304, "The resource is still at the tag of If-None-Match.", "ETag"),
+    }
+
+
+def committed(*more: int) -> Answers:
     """Of an operation that commits."""
-    return _problems(412, 413, 415, 507, *more)
+    return {**_success(200, "What the call has done."), **problems(*_WRITE, *more)}
+
+
+def changed(*more: int) -> Answers:
+    """The new state of one resource."""
+    return {**committed(*more), **_success(200, "The resource as it is now.", "ETag")}
+
+
+def queued(*more: int) -> Answers:
+    """A ticket out of the queue, or none."""
+    return {
+        **committed(*more),
+        **_success(200, "The instance, claimed.", "ETag", "Location"),
+        **_success(204, "There was no ticket that fits, for as long as was waited."),
+    }
+
+
+def created(*more: int) -> Answers:
+    """A new resource."""
+    return {**_success(201, "The new resource.", "ETag", "Location"), **problems(*_WRITE, *more)}
+
+
+def removed(*more: int) -> Answers:
+    """The rev at which a resource went."""
+    return {**committed(*more), **_success(200, "The rev of the commit that removed it.")}

@@ -12,7 +12,7 @@ from app.models.base import Deleted
 from app.models.names import EnvKey, Name
 from app.models.page import AppPage
 from app.registry import apps, env
-from app.routers.answers import read_errors, write_errors
+from app.routers.answers import changed, created, found, listed, removed
 from app.routers.reading import List, Read
 from app.routers.strict_json import StrictRoute
 from app.routers.writing import Post, Put, at_key
@@ -44,15 +44,13 @@ class _Variable:
         return record if record is not None and self.fits(record) else None
 
 
-@router.get("/apps", response_model=AppPage, responses=read_errors(), summary="List apps")
+@router.get("/apps", response_model=AppPage, responses=listed(), summary="List apps")
 async def list_apps(listing: List) -> Response:
     """All apps, by name."""
     return await listing.of(keys.APPS)
 
 
-@router.post(
-    "/apps", status_code=201, response_model=App, responses=write_errors(409), summary="Register an app"
-)
+@router.post("/apps", status_code=201, response_model=App, responses=created(), summary="Register an app")
 async def register_app(body: AppCreate, write: Post) -> Response:
     """The body may carry the app's first variables."""
     return await write.answer(
@@ -63,39 +61,33 @@ async def register_app(body: AppCreate, write: Post) -> Response:
     )
 
 
-@router.get("/apps/{app}", response_model=App, responses=read_errors(404), summary="Read an app")
+@router.get("/apps/{app}", response_model=App, responses=found(404), summary="Read an app")
 async def get_app(app: Name, view: Read) -> Response:
     """The app with its variables."""
     return await view.one(keys.app(app), f"app {app}")
 
 
-@router.patch("/apps/{app}", response_model=App, responses=write_errors(404), summary="Change an app")
+@router.patch("/apps/{app}", response_model=App, responses=changed(404), summary="Change an app")
 async def patch_app(app: Name, body: AppPatch, write: Put) -> Response:
     """A merge patch (RFC 7396) of `repo_url`, `stack`, `deploy_type` and `head`. The head has to be a
     registered revision."""
     return await write.answer(lambda snapshot, at: apps.patch(snapshot, at, app, body), at_key(keys.app(app)))
 
 
-@router.delete(
-    "/apps/{app}", response_model=Deleted, responses=write_errors(404, 409), summary="Unregister an app"
-)
+@router.delete("/apps/{app}", response_model=Deleted, responses=removed(404), summary="Unregister an app")
 async def unregister_app(app: Name, write: Put) -> Response:
     """Goes with its revisions, env sets and proctypes, in one commit. `in-use` while an instance of it
     is not in a final state."""
     return await write.delete(lambda snapshot, at: apps.unregister(snapshot, at, app), at_key(keys.app(app)))
 
 
-@router.get(
-    "/apps/{app}/env", response_model=Env, responses=read_errors(404), summary="Read an app's variables"
-)
+@router.get("/apps/{app}/env", response_model=Env, responses=found(404), summary="Read an app's variables")
 async def get_env(app: Name, view: Read) -> Response:
     """All variables. Their `rev` is the app's."""
     return await view.one(keys.app(app), f"app {app}", _env)
 
 
-@router.patch(
-    "/apps/{app}/env", response_model=Env, responses=write_errors(404), summary="Change many variables"
-)
+@router.patch("/apps/{app}/env", response_model=Env, responses=changed(404), summary="Change many variables")
 async def patch_env(app: Name, body: Annotated[EnvPatch, Body()], write: Put) -> Response:
     """A merge patch (RFC 7396): null removes a variable, what is absent stays. One commit."""
     return await write.answer(
@@ -106,7 +98,7 @@ async def patch_env(app: Name, body: Annotated[EnvPatch, Body()], write: Put) ->
 @router.get(
     "/apps/{app}/env/{key}",
     response_model=EnvVar,
-    responses=read_errors(404),
+    responses=found(404),
     summary="Read a variable",
 )
 async def get_env_var(app: Name, key: EnvKey, view: Read) -> Response:
@@ -118,7 +110,7 @@ async def get_env_var(app: Name, key: EnvKey, view: Read) -> Response:
 @router.put(
     "/apps/{app}/env/{key}",
     response_model=EnvVar,
-    responses=write_errors(404),
+    responses=changed(404),
     summary="Set a variable",
 )
 async def set_env_var(app: Name, key: EnvKey, body: EnvVarSet, write: Put) -> Response:
@@ -134,7 +126,7 @@ async def set_env_var(app: Name, key: EnvKey, body: EnvVarSet, write: Put) -> Re
 @router.delete(
     "/apps/{app}/env/{key}",
     response_model=Deleted,
-    responses=write_errors(404),
+    responses=removed(404),
     summary="Remove a variable",
 )
 async def remove_env_var(app: Name, key: EnvKey, write: Put) -> Response:

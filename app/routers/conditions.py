@@ -1,9 +1,23 @@
 """Entity tags: `If-Match` and `If-None-Match`. Our tag is a version, so `W/"42"` is as good as `"42"`."""
 
 import re
+from typing import Annotated
+
+from fastapi import Header
+from pydantic import MISSING
 
 from app.errors import MalformedRequest
 from app.registry.preconditions import Preconditions
+
+IfNoneMatch = Annotated[
+    str | MISSING,
+    Header(
+        alias="If-None-Match",
+        description="A read: 304 where the resource is still at this tag. A write: 412 where it is; `*`: 412 "
+        "where the resource is there, so a PUT creates only.",
+        examples=['"42"'],
+    ),
+]
 
 _TAG = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*\Z')
 _REV = re.compile(r"[0-9]{1,19}\Z")

@@ -15,7 +15,7 @@ from app.store.contract import Store
 
 @dataclass(slots=True)
 class Context:
-    """The parts of one running service. `send_timeout` in seconds: how long a subscriber may not read."""
+    """The parts of one running service."""
 
     store: Store
     hub: Hub
@@ -23,7 +23,6 @@ class Context:
     key_watch: KeyWatch
     slots: Slots
     pace: Pace
-    send_timeout: float
 
 
 async def _context(request: Request) -> Context:

@@ -9,7 +9,7 @@ from app.models.envset import EnvSet, EnvSetCreate
 from app.models.names import Name, Ref
 from app.models.page import EnvSetPage
 from app.registry import envsets
-from app.routers.answers import read_errors, write_errors
+from app.routers.answers import created, found, listed, removed
 from app.routers.reading import List, Read
 from app.routers.strict_json import StrictRoute
 from app.routers.writing import Post, Put, at_key
@@ -17,9 +17,7 @@ from app.routers.writing import Post, Put, at_key
 router = APIRouter(tags=["env sets"], route_class=StrictRoute)
 
 
-@router.get(
-    "/apps/{app}/envs", response_model=EnvSetPage, responses=read_errors(404), summary="List env sets"
-)
+@router.get("/apps/{app}/envs", response_model=EnvSetPage, responses=listed(404), summary="List env sets")
 async def list_envsets(app: Name, listing: List) -> Response:
     """The app's env sets, by ref."""
     return await listing.under(keys.app(app), f"app {app}", keys.envsets_of(app))
@@ -29,7 +27,7 @@ async def list_envsets(app: Name, listing: List) -> Response:
     "/apps/{app}/envs",
     status_code=201,
     response_model=EnvSet,
-    responses=write_errors(404, 409),
+    responses=created(404),
     summary="Register an env set",
 )
 async def register_envset(app: Name, body: EnvSetCreate, write: Post) -> Response:
@@ -42,9 +40,7 @@ async def register_envset(app: Name, body: EnvSetCreate, write: Post) -> Respons
     )
 
 
-@router.get(
-    "/apps/{app}/envs/{ref}", response_model=EnvSet, responses=read_errors(404), summary="Read an env set"
-)
+@router.get("/apps/{app}/envs/{ref}", response_model=EnvSet, responses=found(404), summary="Read an env set")
 async def get_envset(app: Name, ref: Ref, view: Read) -> Response:
     """The env set with its variables."""
     return await view.one(keys.envset(app, ref), f"env set {ref} of app {app}")
@@ -53,7 +49,7 @@ async def get_envset(app: Name, ref: Ref, view: Read) -> Response:
 @router.delete(
     "/apps/{app}/envs/{ref}",
     response_model=Deleted,
-    responses=write_errors(404, 409),
+    responses=removed(404),
     summary="Unregister an env set",
 )
 async def unregister_envset(app: Name, ref: Ref, write: Put) -> Response:

@@ -7,6 +7,7 @@ from fastapi import Depends, Header, Query, Request, Response
 from fastapi.routing import APIRouter
 from pydantic import MISSING, Field
 from sse_starlette import EventSourceResponse
+from sse_starlette.sse import AppStatus
 
 from app.errors import InvalidRequest, RevInFuture
 from app.events.filters import Filter
@@ -16,8 +17,9 @@ from app.events.stream import Stream
 from app.models.base import INT64, MAX_INT64
 from app.models.event import EventPage
 from app.models.names import IN_DIGITS, Host, InstanceId, Name, ProctypeName
-from app.routers.answers import read_errors
+from app.routers.answers import read
 from app.routers.context import Context, Ctx
+from app.routers.disconnects import Gone, until_gone
 from app.routers.reading import JSON, json_answer
 from app.routers.strict_json import StrictRoute
 
@@ -25,12 +27,16 @@ router = APIRouter(tags=["events"], route_class=StrictRoute)
 
 EVENT_STREAM = "text/event-stream"
 
+# Streams end by their own service's hub, after a whole event. The library would cut all those of the
+# process, wherever they are, and all that come later.
+AppStatus.enable_automatic_graceful_drain = False
+
 Types = Annotated[
     list[Annotated[str, Field(pattern=r"^([a-z]+(-[a-z]+)?|([a-z]+-)?\*)$", max_length=64)]],
     Query(
         alias="type",
         description="Repeatable; `instance-*` means all events of instances.",
-        examples=["app-*"],
+        examples=[["instance-*", "app-update"]],
     ),
 ]
 
@@ -63,7 +69,10 @@ class Subscription:
         wanted = self._wanted.of_app(app)
         start = await self._checked_start()
         if self._as_list:
-            return await self._list(start, wanted)
+            try:
+                return await self._list(start, wanted)
+            except Gone:
+                return Response(status_code=204)  # nobody reads it
         return self._stream(start, wanted)
 
     async def _checked_start(self) -> Position:
@@ -80,7 +89,10 @@ class Subscription:
         context = self._context
         if self._wait:
             with self._request.state.slot.waiting():
-                page = await read_page(context.store, context.hub, start, wanted, self._limit, self._wait)
+                page = await until_gone(
+                    self._request,
+                    read_page(context.store, context.hub, start, wanted, self._limit, self._wait),
+                )
         else:
             page = await read_page(context.store, context.hub, start, wanted, self._limit, 0)
         items = b",".join(event.data for event in page.events)
@@ -99,10 +111,9 @@ class Subscription:
             async for chunk in stream.chunks():
                 yield chunk
 
-        # Keep-alives are the stream's own: it knows when it is idle.
-        return EventSourceResponse(
-            chunks(), headers=headers, ping=0, sep="\n", send_timeout=context.send_timeout
-        )
+        # Keep-alives are the stream's own: it knows when it is idle. A reader that is frozen is let go
+        # by the server, which can cut the connection; a time limit here would only end the stream.
+        return EventSourceResponse(chunks(), headers=headers, ping=0, sep="\n")
 
 
 async def _subscription(
@@ -171,7 +182,7 @@ STREAM_ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/events", responses={**read_errors(), **STREAM_ANSWER}, summary="Follow what happens")
+@router.get("/events", responses={**read(), **STREAM_ANSWER}, summary="Follow what happens")
 async def get_events(
     subscription: Subscribe,
     app: Annotated[Name | MISSING, Query(description="Only of this app.")] = MISSING,
@@ -183,7 +194,7 @@ async def get_events(
 
 @router.get(
     "/apps/{app}/events",
-    responses={**read_errors(), **STREAM_ANSWER},
+    responses={**read(), **STREAM_ANSWER},
     summary="Follow what happens to an app",
 )
 async def get_app_events(app: Name, subscription: Subscribe) -> Response:

@@ -16,11 +16,12 @@ from app.models.instance import Instance, InstanceCreate, Status, StatusFilter
 from app.models.names import IN_DIGITS, Host, InstanceId, Name, ProctypeName, Ref, ShortText, Text
 from app.models.page import InstancePage
 from app.registry import tickets
-from app.registry.life import REACHABLE
+from app.registry.life import reachable
 from app.registry.selection import Selection
 from app.registry.state import exists
-from app.routers.answers import read_errors, write_errors
+from app.routers.answers import created, found, listed, removed
 from app.routers.context import Ctx
+from app.routers.disconnects import Gone, until_gone
 from app.routers.reading import List, Listing, Read
 from app.routers.strict_json import StrictRoute
 from app.routers.writing import Post, Put, live_instance, nothing
@@ -49,7 +50,7 @@ async def _page(listing: Listing, selection: Selection, *parents: tuple[str, str
     return await listing.page(find)
 
 
-@router.get("/instances", response_model=InstancePage, responses=read_errors(), summary="List instances")
+@router.get("/instances", response_model=InstancePage, responses=listed(), summary="List instances")
 async def list_instances(
     listing: List,
     status: Statuses = [],  # noqa: B006 - FastAPI reads it as a declaration
@@ -76,7 +77,7 @@ async def list_instances(
 @router.get(
     "/apps/{app}/instances",
     response_model=InstancePage,
-    responses=read_errors(404),
+    responses=listed(404),
     summary="List an app's instances",
 )
 async def list_app_instances(
@@ -103,7 +104,7 @@ async def list_app_instances(
 @router.get(
     "/apps/{app}/proctypes/{proctype}/instances",
     response_model=InstancePage,
-    responses=read_errors(404),
+    responses=listed(404),
     summary="List a proctype's instances",
 )
 async def list_proctype_instances(
@@ -141,7 +142,7 @@ def location_of(record: Record) -> str:
     "/instances",
     status_code=201,
     response_model=Instance,
-    responses=write_errors(409),
+    responses=created(),
     summary="Register an instance",
 )
 async def register_instance(body: InstanceCreate, write: Post) -> Response:
@@ -154,7 +155,7 @@ async def register_instance(body: InstanceCreate, write: Post) -> Response:
 @router.get(
     "/instances/{id}",
     response_model=Instance,
-    responses=read_errors(404),
+    responses=found(404),
     summary="Read an instance, or wait for a status",
 )
 async def get_instance(
@@ -194,18 +195,21 @@ async def _wait_for(
             record = (await context.store.latest()).get(key)
             if record is None or not _is_live(record):
                 return
-            status = codec.decode(record, Instance).status
-            if status in wanted or not wanted & REACHABLE[status]:
+            instance = codec.decode(record, Instance)
+            if instance.status in wanted or not wanted & reachable(instance):
                 return
             left = until - time.monotonic()
-            if left <= 0 or not await watch.changed(left):
+            try:
+                if left <= 0 or not await until_gone(request, watch.changed(left)):
+                    return
+            except Gone:
                 return
 
 
 @router.delete(
     "/instances/{id}",
     response_model=Deleted,
-    responses=write_errors(404),
+    responses=removed(404),
     summary="Unregister an instance",
 )
 async def unregister_instance(

@@ -20,7 +20,7 @@ from app.models.instance import (
 )
 from app.models.names import InstanceId
 from app.registry import claims, life, locks
-from app.routers.answers import write_errors
+from app.routers.answers import changed, queued, removed
 from app.routers.context import Ctx
 from app.routers.disconnects import Gone, until_gone
 from app.routers.instances import location_of
@@ -34,10 +34,7 @@ router = APIRouter(tags=["life of an instance"], route_class=StrictRoute)
 @router.post(
     "/instances/claim",
     response_model=Instance,
-    responses={
-        **write_errors(409),
-        204: {"description": "There was no ticket that fits, for as long as was waited."},
-    },
+    responses=queued(),
     summary="Claim the oldest ticket that fits",
 )
 async def claim_next(body: ClaimNext, write: Post, context: Ctx, request: Request) -> Response:
@@ -71,13 +68,14 @@ async def claim_next(body: ClaimNext, write: Post, context: Ctx, request: Reques
                     # Nobody is there to hold a claim: a ticket that was called for is handed on.
                     break
                 answered = answer(outcome := await attempt(write))
+            place.claimed = outcome.changes.answer
     return answered or Response(status_code=204, headers={"Visor-Rev": str(outcome.rev)})
 
 
 @router.post(
     "/instances/{id}/claim",
     response_model=Instance,
-    responses=write_errors(404, 409),
+    responses=changed(404),
     summary="Claim an instance",
 )
 async def claim_instance(id: InstanceId, body: Claim, write: Post) -> Response:
@@ -90,7 +88,7 @@ async def claim_instance(id: InstanceId, body: Claim, write: Post) -> Response:
 @router.post(
     "/instances/{id}/unclaim",
     response_model=Instance,
-    responses=write_errors(403, 404, 409),
+    responses=changed(403, 404),
     summary="Give a claim back",
 )
 async def unclaim_instance(id: InstanceId, body: Unclaim, write: Post) -> Response:
@@ -101,7 +99,7 @@ async def unclaim_instance(id: InstanceId, body: Unclaim, write: Post) -> Respon
 @router.post(
     "/instances/{id}/start",
     response_model=Instance,
-    responses=write_errors(403, 404, 409),
+    responses=changed(403, 404),
     summary="Say that it runs",
 )
 async def start_instance(id: InstanceId, body: Start, write: Post) -> Response:
@@ -112,7 +110,7 @@ async def start_instance(id: InstanceId, body: Start, write: Post) -> Response:
 @router.post(
     "/instances/{id}/stop",
     response_model=Instance,
-    responses=write_errors(404, 409),
+    responses=changed(404),
     summary="Ask it to stop",
 )
 async def stop_instance(id: InstanceId, write: Post) -> Response:
@@ -123,7 +121,7 @@ async def stop_instance(id: InstanceId, write: Post) -> Response:
 @router.post(
     "/instances/{id}/exit",
     response_model=Instance,
-    responses=write_errors(403, 404, 409),
+    responses=changed(403, 404),
     summary="Say that it has exited",
 )
 async def exit_instance(id: InstanceId, body: Claimer, write: Post) -> Response:
@@ -134,7 +132,7 @@ async def exit_instance(id: InstanceId, body: Claimer, write: Post) -> Response:
 @router.post(
     "/instances/{id}/fail",
     response_model=Instance,
-    responses=write_errors(403, 404, 409),
+    responses=changed(403, 404),
     summary="Say that it has failed",
 )
 async def fail_instance(id: InstanceId, body: Failure, write: Post) -> Response:
@@ -145,7 +143,7 @@ async def fail_instance(id: InstanceId, body: Failure, write: Post) -> Response:
 @router.post(
     "/instances/{id}/lost",
     response_model=Instance,
-    responses=write_errors(404, 409),
+    responses=changed(404),
     summary="Say that it is lost",
 )
 async def lose_instance(id: InstanceId, body: Loss, write: Post) -> Response:
@@ -156,7 +154,7 @@ async def lose_instance(id: InstanceId, body: Loss, write: Post) -> Response:
 @router.post(
     "/instances/{id}/restart",
     response_model=Instance,
-    responses=write_errors(404, 409),
+    responses=changed(404),
     summary="Count a restart",
 )
 async def restart_instance(id: InstanceId, body: Restart, write: Post) -> Response:
@@ -167,7 +165,7 @@ async def restart_instance(id: InstanceId, body: Restart, write: Post) -> Respon
 @router.put(
     "/instances/{id}/lock",
     response_model=Instance,
-    responses=write_errors(404, 409),
+    responses=changed(404),
     summary="Lock an instance",
 )
 async def lock_instance(id: InstanceId, body: LockRequest, write: Put) -> Response:
@@ -178,7 +176,7 @@ async def lock_instance(id: InstanceId, body: LockRequest, write: Put) -> Respon
 @router.delete(
     "/instances/{id}/lock",
     response_model=Deleted,
-    responses=write_errors(404, 409),
+    responses=removed(404),
     summary="Unlock an instance",
 )
 async def unlock_instance(id: InstanceId, write: Put) -> Response:

@@ -9,7 +9,7 @@ from app.models.member import Member, MemberKind, MemberSet
 from app.models.names import HostMaybePort
 from app.models.page import MemberPage
 from app.registry import members
-from app.routers.answers import read_errors, write_errors
+from app.routers.answers import changed, found, listed, removed
 from app.routers.reading import List, Read
 from app.routers.strict_json import StrictRoute
 from app.routers.writing import Put, at_key
@@ -18,7 +18,7 @@ router = APIRouter(tags=["members"], route_class=StrictRoute)
 
 
 @router.get(
-    "/members/{kind}", response_model=MemberPage, responses=read_errors(), summary="List members of a kind"
+    "/members/{kind}", response_model=MemberPage, responses=listed(), summary="List members of a kind"
 )
 async def list_members(kind: MemberKind, listing: List) -> Response:
     """By address."""
@@ -28,7 +28,7 @@ async def list_members(kind: MemberKind, listing: List) -> Response:
 @router.put(
     "/members/{kind}/{addr}",
     response_model=Member,
-    responses=write_errors(),
+    responses=changed(),
     summary="Announce or renew a member",
 )
 async def set_member(kind: MemberKind, addr: HostMaybePort, body: MemberSet, write: Put) -> Response:
@@ -39,9 +39,7 @@ async def set_member(kind: MemberKind, addr: HostMaybePort, body: MemberSet, wri
     )
 
 
-@router.get(
-    "/members/{kind}/{addr}", response_model=Member, responses=read_errors(404), summary="Read a member"
-)
+@router.get("/members/{kind}/{addr}", response_model=Member, responses=found(404), summary="Read a member")
 async def get_member(kind: MemberKind, addr: HostMaybePort, view: Read) -> Response:
     """The member, as long as it is there."""
     members.check_addr(kind, addr)
@@ -51,7 +49,7 @@ async def get_member(kind: MemberKind, addr: HostMaybePort, view: Read) -> Respo
 @router.delete(
     "/members/{kind}/{addr}",
     response_model=Deleted,
-    responses=write_errors(404),
+    responses=removed(404),
     summary="Remove a member",
 )
 async def remove_member(kind: MemberKind, addr: HostMaybePort, write: Put) -> Response:

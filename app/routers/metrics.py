@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.routers.answers import problems
 from app.routers.strict_json import StrictRoute
 
 logger = logging.getLogger("visor.metrics")
@@ -174,7 +175,13 @@ def metrics_router(metrics: Metrics) -> APIRouter:
         name="read_metrics",
         summary="Read the metrics",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        responses={
+            200: {
+                "description": "The figures as they are now.",
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+            },
+            **problems(400, 500),
+        },
     )
     async def read_metrics(request: Request) -> Response:
         """Figures in the Prometheus text format, or in OpenMetrics where `Accept` asks for it."""

@@ -7,7 +7,7 @@ from fastapi.routing import APIRouter
 
 from app.errors import CoordinatorUnavailable
 from app.models.base import Model
-from app.routers.answers import read_errors
+from app.routers.answers import problems
 from app.routers.context import Ctx
 from app.routers.reading import json_answer
 from app.routers.strict_json import StrictRoute
@@ -21,13 +21,23 @@ class Live(Model):
     status: Literal["ok"]
 
 
-@router.get("/livez", response_model=Live, summary="Whether the process lives")
+@router.get(
+    "/livez",
+    response_model=Live,
+    responses={200: {"description": "It does."}, **problems(400, 500)},
+    summary="Whether the process lives",
+)
 async def livez() -> Response:
     """Says nothing of the store: a process that waits for its store must not be killed for it."""
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
-@router.get("/readyz", response_model=Live, responses=read_errors(), summary="Whether it can serve")
+@router.get(
+    "/readyz",
+    response_model=Live,
+    responses={200: {"description": "It can."}, **problems(400, 500, 503)},
+    summary="Whether it can serve",
+)
 async def readyz(context: Ctx) -> Response:
     """The store is reached and the snapshot loaded; if not, why, and what to do."""
     health = context.store.health()

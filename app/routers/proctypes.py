@@ -11,7 +11,7 @@ from app.models.proctype import Proctype, ProctypeCreate, ProctypePatch
 from app.registry import proctypes
 from app.registry.state import exists
 from app.registry.upkeep import ended_of
-from app.routers.answers import read_errors, write_errors
+from app.routers.answers import changed, created, found, listed, removed
 from app.routers.reading import List, Read
 from app.routers.strict_json import StrictRoute
 from app.routers.writing import Post, Put, at_key
@@ -23,7 +23,7 @@ router = APIRouter(tags=["proctypes"], route_class=StrictRoute)
 @router.get(
     "/apps/{app}/proctypes",
     response_model=ProctypePage,
-    responses=read_errors(404),
+    responses=listed(404),
     summary="List proctypes",
 )
 async def list_proctypes(app: Name, listing: List) -> Response:
@@ -35,7 +35,7 @@ async def list_proctypes(app: Name, listing: List) -> Response:
     "/apps/{app}/proctypes",
     status_code=201,
     response_model=Proctype,
-    responses=write_errors(404, 409),
+    responses=created(404),
     summary="Register a proctype",
 )
 async def register_proctype(app: Name, body: ProctypeCreate, write: Post) -> Response:
@@ -51,7 +51,7 @@ async def register_proctype(app: Name, body: ProctypeCreate, write: Post) -> Res
 @router.get(
     "/apps/{app}/proctypes/{proctype}",
     response_model=Proctype,
-    responses=read_errors(404),
+    responses=found(404),
     summary="Read a proctype",
 )
 async def get_proctype(app: Name, proctype: ProctypeName, view: Read) -> Response:
@@ -62,7 +62,7 @@ async def get_proctype(app: Name, proctype: ProctypeName, view: Read) -> Respons
 @router.patch(
     "/apps/{app}/proctypes/{proctype}",
     response_model=Proctype,
-    responses=write_errors(404),
+    responses=changed(404),
     summary="Change a proctype's limits",
 )
 async def patch_proctype(app: Name, proctype: ProctypeName, body: ProctypePatch, write: Put) -> Response:
@@ -76,7 +76,7 @@ async def patch_proctype(app: Name, proctype: ProctypeName, body: ProctypePatch,
 @router.delete(
     "/apps/{app}/proctypes/{proctype}",
     response_model=Deleted,
-    responses=write_errors(404, 409),
+    responses=removed(404),
     summary="Unregister a proctype",
 )
 async def unregister_proctype(app: Name, proctype: ProctypeName, write: Put) -> Response:
@@ -90,7 +90,7 @@ async def unregister_proctype(app: Name, proctype: ProctypeName, write: Put) -> 
 @router.get(
     "/apps/{app}/proctypes/{proctype}/ended",
     response_model=EndedPage,
-    responses=read_errors(404),
+    responses=listed(404),
     summary="List ended instances",
 )
 async def list_ended(app: Name, proctype: ProctypeName, listing: List) -> Response:

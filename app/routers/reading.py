@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Header, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import MISSING, Field
 
 from app.errors import InvalidCursor, NotFound
@@ -13,7 +13,7 @@ from app.models.base import INT64, MAX_INT64
 from app.models.names import IN_DIGITS
 from app.registry.state import exists
 from app.routers import cursors
-from app.routers.conditions import unchanged
+from app.routers.conditions import IfNoneMatch, unchanged
 from app.routers.context import Context, Ctx
 from app.store.contract import Record, Snapshot
 from app.store.reading import ask
@@ -102,14 +102,7 @@ async def _view(
     consistency: Annotated[
         Consistency, Query(description="`stale` reads what this replica holds.")
     ] = Consistency.LINEARIZABLE,
-    if_none_match: Annotated[
-        str | MISSING,
-        Header(
-            alias="If-None-Match",
-            description="304 where the resource is still at this tag.",
-            examples=['"42"'],
-        ),
-    ] = MISSING,
+    if_none_match: IfNoneMatch = MISSING,
 ) -> View:
     return View(
         context,

@@ -3,15 +3,14 @@
 import asyncio
 import socket
 
-from app.errors import InvalidRequest
 from app.models.names import is_ip
 
 SECONDS = 5.0
 
 
-async def resolve(addr: str) -> str:
+async def resolve(addr: str) -> str | None:
     """The address of a host: itself where it is one; else the first IPv4 address of the name, or the
-    first IPv6 one. Raises InvalidRequest where there is none, or no answer within 5 s."""
+    first IPv6 one. None where there is none, or no answer within 5 s."""
     if is_ip(addr):
         return addr
     try:
@@ -23,4 +22,4 @@ async def resolve(addr: str) -> str:
         for entry in found:
             if entry[0] == family and is_ip(str(entry[4][0])):
                 return str(entry[4][0])
-    raise InvalidRequest.of(["body", "addr"], f"{addr} does not resolve: give its ip")
+    return None

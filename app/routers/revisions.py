@@ -9,7 +9,7 @@ from app.models.names import Name, Ref
 from app.models.page import RevisionPage
 from app.models.revision import Ratification, Revision, RevisionCreate
 from app.registry import revisions
-from app.routers.answers import read_errors, write_errors
+from app.routers.answers import changed, created, found, listed, removed
 from app.routers.reading import List, Read
 from app.routers.strict_json import StrictRoute
 from app.routers.writing import Post, Put, at_key
@@ -17,7 +17,7 @@ from app.routers.writing import Post, Put, at_key
 router = APIRouter(tags=["revisions"], route_class=StrictRoute)
 
 
-@router.get("/revisions", response_model=RevisionPage, responses=read_errors(), summary="List all revisions")
+@router.get("/revisions", response_model=RevisionPage, responses=listed(), summary="List all revisions")
 async def list_all_revisions(listing: List) -> Response:
     """Of all apps, by app and ref."""
     return await listing.of(keys.REVISIONS)
@@ -26,7 +26,7 @@ async def list_all_revisions(listing: List) -> Response:
 @router.get(
     "/apps/{app}/revisions",
     response_model=RevisionPage,
-    responses=read_errors(404),
+    responses=listed(404),
     summary="List an app's revisions",
 )
 async def list_revisions(app: Name, listing: List) -> Response:
@@ -38,7 +38,7 @@ async def list_revisions(app: Name, listing: List) -> Response:
     "/apps/{app}/revisions",
     status_code=201,
     response_model=Revision,
-    responses=write_errors(404, 409),
+    responses=created(404),
     summary="Propose or register a revision",
 )
 async def register_revision(app: Name, body: RevisionCreate, write: Post) -> Response:
@@ -54,7 +54,7 @@ async def register_revision(app: Name, body: RevisionCreate, write: Post) -> Res
 @router.get(
     "/apps/{app}/revisions/{ref}",
     response_model=Revision,
-    responses=read_errors(404),
+    responses=found(404),
     summary="Read a revision",
 )
 async def get_revision(app: Name, ref: Ref, view: Read) -> Response:
@@ -65,7 +65,7 @@ async def get_revision(app: Name, ref: Ref, view: Read) -> Response:
 @router.delete(
     "/apps/{app}/revisions/{ref}",
     response_model=Deleted,
-    responses=write_errors(404, 409),
+    responses=removed(404),
     summary="Purge a revision",
 )
 async def purge_revision(app: Name, ref: Ref, write: Put) -> Response:
@@ -78,7 +78,7 @@ async def purge_revision(app: Name, ref: Ref, write: Put) -> Response:
 @router.post(
     "/apps/{app}/revisions/{ref}/ratify",
     response_model=Revision,
-    responses=write_errors(404, 409),
+    responses=changed(404),
     summary="Ratify a revision",
 )
 async def ratify_revision(app: Name, ref: Ref, body: Ratification, write: Post) -> Response:

@@ -12,7 +12,7 @@ from app.models.names import Host, HostPort
 from app.models.page import RunnerPage
 from app.models.runner import Runner, RunnerCreate
 from app.registry import runners
-from app.routers.answers import read_errors, write_errors
+from app.routers.answers import created, found, listed, removed
 from app.routers.reading import List, Read
 from app.routers.strict_json import StrictRoute
 from app.routers.writing import Post, Put, at_key
@@ -20,7 +20,7 @@ from app.routers.writing import Post, Put, at_key
 router = APIRouter(tags=["runners"], route_class=StrictRoute)
 
 
-@router.get("/runners", response_model=RunnerPage, responses=read_errors(), summary="List runners")
+@router.get("/runners", response_model=RunnerPage, responses=listed(), summary="List runners")
 async def list_runners(
     listing: List, host: Annotated[Host | MISSING, Query(description="Only on this host.")] = MISSING
 ) -> Response:
@@ -32,7 +32,7 @@ async def list_runners(
     "/runners",
     status_code=201,
     response_model=Runner,
-    responses=write_errors(409),
+    responses=created(),
     summary="Register a runner",
 )
 async def register_runner(body: RunnerCreate, write: Post) -> Response:
@@ -45,14 +45,14 @@ async def register_runner(body: RunnerCreate, write: Post) -> Response:
     )
 
 
-@router.get("/runners/{addr}", response_model=Runner, responses=read_errors(404), summary="Read a runner")
+@router.get("/runners/{addr}", response_model=Runner, responses=found(404), summary="Read a runner")
 async def get_runner(addr: HostPort, view: Read) -> Response:
     """The runner at an address."""
     return await view.one(keys.runner(addr), f"runner {addr}")
 
 
 @router.delete(
-    "/runners/{addr}", response_model=Deleted, responses=write_errors(404), summary="Unregister a runner"
+    "/runners/{addr}", response_model=Deleted, responses=removed(404), summary="Unregister a runner"
 )
 async def unregister_runner(addr: HostPort, write: Put) -> Response:
     """The runner has ended."""

@@ -13,7 +13,7 @@ from app.models.names import Name, ProctypeName, Ref
 from app.models.scale import Scale, Scaled, ScaleTarget
 from app.registry import scale
 from app.registry.scale import Step
-from app.routers.answers import read_errors, write_errors
+from app.routers.answers import committed, read
 from app.routers.reading import Read, json_answer
 from app.routers.strict_json import StrictRoute
 from app.routers.writing import Put, at_key
@@ -25,7 +25,7 @@ router = APIRouter(tags=["scale"], route_class=StrictRoute)
 @router.get(
     "/apps/{app}/proctypes/{proctype}/scale",
     response_model=Scale,
-    responses=read_errors(404),
+    responses=read(404),
     summary="Read the scale",
 )
 async def get_scale(
@@ -55,7 +55,7 @@ async def get_scale(
 @router.put(
     "/apps/{app}/proctypes/{proctype}/scale",
     response_model=Scaled,
-    responses=write_errors(404, 409),
+    responses=committed(404),
     summary="Scale",
 )
 async def set_scale(app: Name, proctype: ProctypeName, body: ScaleTarget, write: Put) -> Response:

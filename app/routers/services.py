@@ -5,11 +5,11 @@ from fastapi.routing import APIRouter
 
 from app.models import keys
 from app.models.base import Deleted
-from app.models.names import Name
+from app.models.names import ServiceName
 from app.models.page import EndpointPage, ServicePage
 from app.models.service import Endpoint, EndpointCreate, EndpointId, Service, ServiceCreate, endpoint_id
 from app.registry import services
-from app.routers.answers import read_errors, write_errors
+from app.routers.answers import created, found, listed, removed
 from app.routers.reading import List, Read
 from app.routers.resolving import resolve
 from app.routers.strict_json import StrictRoute
@@ -18,7 +18,7 @@ from app.routers.writing import Post, Put, at_key
 router = APIRouter(tags=["services"], route_class=StrictRoute)
 
 
-@router.get("/services", response_model=ServicePage, responses=read_errors(), summary="List services")
+@router.get("/services", response_model=ServicePage, responses=listed(), summary="List services")
 async def list_services(listing: List) -> Response:
     """All services, by name."""
     return await listing.of(keys.SERVICES)
@@ -28,7 +28,7 @@ async def list_services(listing: List) -> Response:
     "/services",
     status_code=201,
     response_model=Service,
-    responses=write_errors(409),
+    responses=created(),
     summary="Register a service",
 )
 async def register_service(body: ServiceCreate, write: Post) -> Response:
@@ -41,10 +41,8 @@ async def register_service(body: ServiceCreate, write: Post) -> Response:
     )
 
 
-@router.get(
-    "/services/{service}", response_model=Service, responses=read_errors(404), summary="Read a service"
-)
-async def get_service(service: Name, view: Read) -> Response:
+@router.get("/services/{service}", response_model=Service, responses=found(404), summary="Read a service")
+async def get_service(service: ServiceName, view: Read) -> Response:
     """The service; its endpoints are a list of their own."""
     return await view.one(keys.service(service), f"service {service}")
 
@@ -52,10 +50,10 @@ async def get_service(service: Name, view: Read) -> Response:
 @router.delete(
     "/services/{service}",
     response_model=Deleted,
-    responses=write_errors(404),
+    responses=removed(404),
     summary="Unregister a service",
 )
-async def unregister_service(service: Name, write: Put) -> Response:
+async def unregister_service(service: ServiceName, write: Put) -> Response:
     """Goes with its endpoints, in one commit."""
     return await write.delete(
         lambda snapshot, at: services.unregister(snapshot, at, service), at_key(keys.service(service))
@@ -65,10 +63,10 @@ async def unregister_service(service: Name, write: Put) -> Response:
 @router.get(
     "/services/{service}/endpoints",
     response_model=EndpointPage,
-    responses=read_errors(404),
+    responses=listed(404),
     summary="List endpoints",
 )
-async def list_endpoints(service: Name, listing: List) -> Response:
+async def list_endpoints(service: ServiceName, listing: List) -> Response:
     """The service's endpoints, by id."""
     return await listing.under(keys.service(service), f"service {service}", keys.endpoints_of(service))
 
@@ -77,11 +75,12 @@ async def list_endpoints(service: Name, listing: List) -> Response:
     "/services/{service}/endpoints",
     status_code=201,
     response_model=Endpoint,
-    responses=write_errors(404, 409),
+    responses=created(404),
     summary="Register an endpoint",
 )
-async def register_endpoint(service: Name, body: EndpointCreate, write: Post) -> Response:
+async def register_endpoint(service: ServiceName, body: EndpointCreate, write: Post) -> Response:
     """`ip` is resolved from `addr` when it is not given; a name that does not resolve is refused."""
+    # What does not resolve is the rule's to refuse: a retry is answered whatever the resolver says by now.
     ip = body.ip or await resolve(body.addr)
     id = endpoint_id(body.addr, body.port)
     return await write.answer(
@@ -95,10 +94,10 @@ async def register_endpoint(service: Name, body: EndpointCreate, write: Post) ->
 @router.get(
     "/services/{service}/endpoints/{id}",
     response_model=Endpoint,
-    responses=read_errors(404),
+    responses=found(404),
     summary="Read an endpoint",
 )
-async def get_endpoint(service: Name, id: EndpointId, view: Read) -> Response:
+async def get_endpoint(service: ServiceName, id: EndpointId, view: Read) -> Response:
     """What an SRV record needs."""
     return await view.one(keys.endpoint(service, id), f"endpoint {id} of service {service}")
 
@@ -106,10 +105,10 @@ async def get_endpoint(service: Name, id: EndpointId, view: Read) -> Response:
 @router.delete(
     "/services/{service}/endpoints/{id}",
     response_model=Deleted,
-    responses=write_errors(404),
+    responses=removed(404),
     summary="Unregister an endpoint",
 )
-async def unregister_endpoint(service: Name, id: EndpointId, write: Put) -> Response:
+async def unregister_endpoint(service: ServiceName, id: EndpointId, write: Put) -> Response:
     """The service stays."""
     return await write.delete(
         lambda snapshot, at: services.unregister_endpoint(snapshot, at, service, id),

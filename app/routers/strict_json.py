@@ -1,4 +1,4 @@
-"""Request bodies, read strictly: what is not plainly one JSON value is refused, not interpreted."""
+"""Requests, read strictly: a body that is not plainly one JSON value is refused, not interpreted."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import MalformedRequest, UnsupportedMediaType
+from app.errors import InvalidRequest, MalformedRequest, UnsupportedMediaType
 from app.routers import strict_query
 
 MAX_DEPTH = 64
@@ -58,13 +58,15 @@ class StrictRoute(APIRoute):
             if not ends_in_name and request.scope["path"].endswith("\n"):
                 raise HTTPException(404)
             check_query(request)
-            if not reads_body:
+            if request.method == "GET":
                 return await handler(request)
             own = StrictRequest(request.scope, request.receive, request._send)
             body = await own.body()
             if body:
                 require_json(own)
                 own.parsed = parse(body)
+                if not reads_body and own.parsed not in ({}, None):
+                    raise InvalidRequest.of(["body"], "this call takes none")
             return await handler(own)
 
         return strict

@@ -5,7 +5,7 @@ from fastapi.routing import APIRouter
 
 from app.models import keys
 from app.models.time import SCHEMA_VERSION, RevInfo, SchemaInfo
-from app.routers.answers import read_errors
+from app.routers.answers import read
 from app.routers.context import Ctx
 from app.routers.reading import Read, json_answer
 from app.routers.strict_json import StrictRoute
@@ -13,7 +13,7 @@ from app.routers.strict_json import StrictRoute
 router = APIRouter(tags=["time"], route_class=StrictRoute)
 
 
-@router.get("/rev", response_model=RevInfo, responses=read_errors(), summary="Read the rev")
+@router.get("/rev", response_model=RevInfo, responses=read(), summary="Read the rev")
 async def get_rev(context: Ctx, view: Read) -> Response:
     """The latest rev, the oldest that can still be read, and when the commit was made. With `?rev=N`,
     when that one was made."""
@@ -25,7 +25,7 @@ async def get_rev(context: Ctx, view: Read) -> Response:
     return json_answer(info.model_dump_json().encode(), snapshot.rev)
 
 
-@router.get("/schema", response_model=SchemaInfo, responses=read_errors(), summary="Read the schema version")
+@router.get("/schema", response_model=SchemaInfo, responses=read(), summary="Read the schema version")
 async def get_schema(view: Read) -> Response:
     """The version of the stored layout. The service refuses to start on a newer one."""
     rev, record = await view.ask(lambda snapshot: snapshot.get(keys.SCHEMA))

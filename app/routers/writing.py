@@ -13,7 +13,7 @@ from app.errors import InvalidRequest
 from app.models import codec, keys
 from app.registry.idempotency import IdempotentCall, Replay, once
 from app.registry.preconditions import Preconditions, Target
-from app.routers.conditions import preconditions
+from app.routers.conditions import IfNoneMatch, preconditions
 from app.routers.context import Ctx
 from app.routers.reading import json_answer
 from app.store.contract import Changes, Origin, Outcome, Record, Rule, Snapshot, Store
@@ -121,10 +121,6 @@ Actor = Annotated[
 IfMatch = Annotated[
     str | MISSING,
     Header(alias="If-Match", description="412 unless the resource is still at this tag.", examples=['"42"']),
-]
-IfNoneMatch = Annotated[
-    str | MISSING,
-    Header(alias="If-None-Match", description="`*`: 412 if the resource is there.", examples=["*"]),
 ]
 
 

@@ -24,7 +24,7 @@ from app.store.file_lock import FileLock
 from app.store.history import Draft, History, latest_time
 from app.store.sqlite import SqliteLog
 from app.store.sqlite_file import connect_reader, connect_writer, damaged, examine, remove_database, sync_path
-from app.store.sqlite_layout import BACKUP, STORE, Damaged, read_state, record_of, write_state
+from app.store.sqlite_layout import BACKUP, STORE, UNREADABLE, read_state, record_of, write_state
 from app.store.sqlite_layout import SELECT_VERSIONS as _EVERY_VERSION
 
 logger = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def _mark(draft: Path, kind: str, source: Path) -> None:
     with closing(apsw.Connection(str(draft), flags=flags)) as connection:
         try:
             state = read_state(connection)
-        except (Damaged, apsw.SQLError) as error:
+        except (*UNREADABLE, apsw.SQLError) as error:
             raise StartError(f"{source} is not a sound Visor store ({error}): name another file") from error
         # A store that is restored lives a life of its own from here on.
         name = str(uuid.uuid4()) if kind == STORE else state.store_id
@@ -150,7 +150,7 @@ def _prove(draft: Path, source: Path) -> None:
         try:
             for row in connection.execute(_EVERY_VERSION):
                 record_of(row, _nothing)
-        except Damaged as error:
+        except UNREADABLE as error:
             raise damaged(source, error) from error
 
 
@@ -167,7 +167,7 @@ def _settled_rev(target: Path) -> int:
         with closing(connect_writer(target)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             return max(rev, read_state(connection).rev)
-    except (StartError, Damaged, apsw.Error) as error:
+    except (StartError, *UNREADABLE, apsw.Error) as error:
         logger.warning("the replaced store cannot be read, its revs are passed over by the clock: %s", error)
         return 0
 

@@ -48,7 +48,8 @@ class Record:
 
     `created_rev` is the rev at which the key came to be, `rev` the one of this version; `ttl` in
     seconds, for a key that lives by a lease. `terms` is what the key can be found by. `wire` is a
-    place for whoever encodes records to keep the result: a version never changes.
+    place for whoever encodes records to keep the result: a version never changes. `lease` is the
+    coordinator's number of the key's lease, where it numbers them.
     """
 
     key: str
@@ -58,6 +59,7 @@ class Record:
     ttl: int | None = None
     terms: tuple[str, ...] = ()
     wire: bytes | None = None
+    lease: int = 0
 
     @property
     def deleted(self) -> bool:
@@ -135,6 +137,13 @@ prefix, a `?` and a condition on the value (`instance/?host=10.0.0.1`): only key
 may carry it, so that a driver without the index can scan the prefix instead."""
 
 
+Fence = Callable[[str], str | None]
+"""The key that changes whenever a key comes to carry the term (or ceases to): what to guard where keys
+can be guarded but sets cannot. None where a rule's outcome does not depend on it. A fence below `fence/`
+is put by the store itself, with each commit that changes who carries the term; any other is a key that
+the registry changes then anyway."""
+
+
 def prefix_of(term: str) -> str:
     """The key prefix below which all keys that carry the term are."""
     return term.partition("?")[0]
@@ -171,7 +180,8 @@ class Store(Protocol):
         """The oldest rev that can still be read."""
 
     async def open(self) -> None:
-        """Load what there is. Raises StartError with a line for the operator."""
+        """Load what there is; nothing where that was done already. Raises StartError with a line for
+        the operator."""
 
     async def close(self) -> None:
         """Finish what was accepted, refuse the rest, let go of everything. May be called twice."""

@@ -142,6 +142,8 @@ class EmbeddedStore:
         return self._oldest
 
     async def open(self) -> None:
+        if self._tasks:
+            return
         self._install(*await asyncio.get_running_loop().run_in_executor(self._writer, self._load))
         self._trouble = ""
         self._tasks = [

@@ -1,24 +1,86 @@
 """From the setting `store` to the store it names."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from app.errors import StartError
-from app.store.contract import Index, Store
+from app.store.contract import Fence, Index, Store
 from app.store.embedded import EmbeddedStore
 from app.store.memory import NoLog
 from app.store.sqlite import SqliteLog
 
-_KNOWN = "`sqlite:///relative.db`, `sqlite:////absolute/path.db` or `memory:`"
+_FILES = "`sqlite:///relative.db`, `sqlite:////absolute/path.db`"
+_KNOWN = f"{_FILES}, `memory:` or `etcd://host:2379,host:2379/prefix`"
 
 
-def open_store(url: str, index: Index, *, history: int, memory_revs: int) -> Store:
+@dataclass(frozen=True, slots=True)
+class EtcdAccess:
+    """How to get into an etcd: user and password, and files for TLS."""
+
+    user: str = ""
+    password: str = ""
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+
+def open_store(
+    url: str,
+    index: Index,
+    *,
+    history: int,
+    memory_revs: int,
+    fence: Fence = lambda term: None,
+    access: EtcdAccess | None = None,
+) -> Store:
     """The store that the URL names, not opened yet. Raises StartError.
 
-    `history` revs are kept; the newest `memory_revs` of them in memory.
+    `history` revs are kept; the newest `memory_revs` of them in memory. `fence` and `access` are for
+    etcd.
     """
     if url == "memory:":
         return EmbeddedStore(NoLog(), index, history=history, memory_revs=history)
+    if url.startswith("etcd:"):
+        return _etcd(url, index, history, memory_revs, fence, access or EtcdAccess())
     return EmbeddedStore(SqliteLog(sqlite_path(url)), index, history=history, memory_revs=memory_revs)
+
+
+def _etcd(
+    url: str, index: Index, history: int, memory_revs: int, fence: Fence, access: EtcdAccess
+) -> Store:
+    # Here, and not above: who keeps the store in a file need not wait for gRPC to load.
+    from app.store.etcd import EtcdStore
+    from app.store.etcd_client import EtcdClient
+    from app.store.etcd_layout import prefix_of_path
+
+    try:
+        parts = urlsplit(url)
+        endpoints = [one for one in parts.netloc.split(",") if one]
+        wrong = not endpoints or "@" in parts.netloc or bool(parts.query or parts.fragment)
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise StartError(
+            "store: write `etcd://host:2379,host:2379/prefix`; user and password have settings of their own"
+        )
+
+    def connect() -> EtcdClient:
+        try:
+            return EtcdClient(
+                endpoints,
+                user=access.user,
+                password=access.password,
+                ca=access.ca,
+                cert=access.cert,
+                key=access.key,
+            )
+        except OSError as error:
+            raise StartError(f"a file for etcd's TLS cannot be read: {error}") from error
+
+    return EtcdStore(
+        connect, prefix_of_path(parts.path), index, fence, history=history, memory_revs=memory_revs
+    )
 
 
 def sqlite_path(url: str) -> Path:
@@ -30,5 +92,5 @@ def sqlite_path(url: str) -> Path:
         raise StartError(f"store: {named} is no store this version has: write {_KNOWN}")
     path = rest.removeprefix("///")
     if path == rest or path in ("", ":memory:") or path.endswith("/") or "\0" in path:
-        raise StartError(f"store: that `sqlite:` URL names no file: write {_KNOWN}")
+        raise StartError(f"store: that `sqlite:` URL names no file: write {_FILES}")
     return Path(path)

@@ -23,6 +23,7 @@ from app.store.sqlite_layout import (
     SELECT_COMMITS,
     SELECT_CURRENT,
     SELECT_VERSIONS,
+    UNREADABLE,
     Damaged,
     State,
     commit_of,
@@ -57,7 +58,7 @@ class SqliteLog:
         self._lock.acquire()
         try:
             return self._open(index, window)
-        except (Damaged, apsw.CorruptError) as error:
+        except UNREADABLE as error:
             self.close()
             raise damaged(self._path, error) from error
         except (apsw.Error, OSError) as error:

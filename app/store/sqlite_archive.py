@@ -19,6 +19,7 @@ from app.store.sqlite_layout import (
     SELECT_COMMITS,
     SELECT_CURRENT,
     SELECT_VERSIONS,
+    UNREADABLE,
     Damaged,
     commit_of,
     read_state,
@@ -97,7 +98,7 @@ class Archive:
                     oldest_rev=oldest,
                 )
             yield connection
-        except (Damaged, apsw.Error) as error:
+        except (*UNREADABLE, apsw.Error) as error:
             logger.error("the store's file cannot be read: %s", error)
             raise CoordinatorUnavailable(
                 "The store's old history cannot be read; its operator finds the cause in the log."

@@ -14,9 +14,9 @@ from app.store.sqlite_layout import (
     SCHEMA,
     STORE,
     TABLES,
+    UNREADABLE,
     Damaged,
     State,
-    commit_of,
     read_state,
     write_state,
 )
@@ -100,7 +100,7 @@ def examine(
         return _examine(path, vfs, shown or path, backup_allowed)
     except apsw.NotADBError as error:
         raise _foreign(shown or path, "it is no SQLite file") from error
-    except (Damaged, apsw.CorruptError) as error:
+    except UNREADABLE as error:
         raise damaged(shown or path, error) from error
     except apsw.Error as error:
         raise StartError(f"{shown or path} cannot be read ({error}): mend that, or name another") from error
@@ -147,26 +147,23 @@ def _identify(path: Path, connection: apsw.Connection) -> None:
 
 
 def _verify(connection: apsw.Connection) -> State:
+    connection.execute(f"PRAGMA cache_size = -{4 * CACHE_KIB}")
     connection.execute("BEGIN")
-    # The full check, not the quick one: it also holds the rows against the index by rev, so that a
-    # row whose key or rev was altered cannot hide in another place.
+    # Each row's own checksum is verified when the row is read. What that cannot show is a row that
+    # is not found: hence the counts of what has to be there, and the full check, not the quick one:
+    # it holds the rows against the index by rev, so that an altered key or rev hides nothing.
     faults = connection.execute("PRAGMA integrity_check(1)").get
     if faults != "ok":
         raise Damaged(f"SQLite's check says: {' '.join(str(faults).split())}")
     state = read_state(connection)
-    (count, last) = connection.execute(
-        "SELECT count(*), max(rev) FROM commits WHERE rev > ?", (state.oldest_rev,)
+    (count, last, changes) = connection.execute(
+        "SELECT count(*), max(rev), total(changes) FROM commits WHERE rev > ?", (state.oldest_rev,)
     ).fetchall()[0]
     if count != state.rev - state.oldest_rev or (count and last != state.rev):
         raise Damaged(
             f"it has {count} commits after rev {state.oldest_rev}, and should have all up to {state.rev}"
         )
-    changes = 0
-    for row in connection.execute(
-        "SELECT rev, at, actor, request, changes, sum FROM commits WHERE rev > ?", (state.oldest_rev,)
-    ):
-        changes += commit_of(row).changes
     found = connection.execute("SELECT count(*) FROM versions WHERE rev > ?", (state.oldest_rev,)).get
     if found != changes:
-        raise Damaged(f"its commits made {changes} changes, and it has {found}")
+        raise Damaged(f"its commits made {changes:.0f} changes, and it has {found}")
     return state

@@ -68,6 +68,10 @@ class Damaged(Exception):
     """The file does not hold what was written to it. The message says what is wrong."""
 
 
+UNREADABLE = (Damaged, apsw.CorruptError, UnicodeDecodeError)
+"""How damage shows: a checksum, SQLite's own structure, or text that is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """Where the history of a file begins and ends.
@@ -155,6 +159,8 @@ def commit_of(row: tuple[Any, ...]) -> CommitRow:
 def record_of(row: tuple[Any, ...], index: Index) -> Record:
     """Decode a row of SELECT_VERSIONS or SELECT_CURRENT, a deletion too. Raises Damaged."""
     key, rev, created_rev, ttl, value, found = row
+    if not (isinstance(key, str) and isinstance(value, bytes)):
+        raise Damaged("a row has values of the wrong types")
     if found != _version_sum(key, rev, created_rev, ttl, value):
         raise Damaged(f"the checksum of {key!r} at rev {rev} is wrong")
     return Record(key, value, created_rev, rev, ttl, index(key, value) if value else ())

@@ -34,8 +34,8 @@ async def test_a_lease_that_ends_is_a_commit(store):
 
 async def test_renewing_makes_no_commit_and_keeps_the_key(store):
     await write(store, lease("a/1", 1), lease("a/2", 1))
-    for _ in range(4):
-        await asyncio.sleep(0.4)
+    for _ in range(3):
+        await asyncio.sleep(0.45)
         [outcome] = await write(store, renew("a/1"))
         assert not outcome.committed
     snapshot = await store.latest()
@@ -44,26 +44,22 @@ async def test_renewing_makes_no_commit_and_keeps_the_key(store):
     assert store.rev == 3
 
 
-async def test_a_put_without_ttl_ends_the_lease(store):
+async def test_the_last_put_decides_whether_and_how_long(store):
     await write(store, lease("a/1", 1), put("a/1", "for ever"), lease("a/2", 1), delete("a/2"))
-    await asyncio.sleep(1.3)
-    assert store.rev == 4
+    await write(store, lease("a/3", 1), lease("a/3", 60))
+    await asyncio.sleep(1.2)
+    assert store.rev == 6
     assert (await store.latest()).get("a/1").ttl is None
-
-
-async def test_a_longer_lease_replaces_a_shorter(store):
-    await write(store, lease("a/1", 1), lease("a/1", 60))
-    await asyncio.sleep(1.3)
-    assert (await store.latest()).get("a/1").ttl == 60
+    assert (await store.latest()).get("a/3").ttl == 60
 
 
 async def test_a_restart_keeps_leases_and_gives_them_their_time_again(make):
-    if not make.durable:
-        pytest.skip("it keeps nothing over a restart")
+    if make.kind != "sqlite":
+        pytest.skip("it keeps nothing over a restart, or is tested already")
     store = await make()
     await write(store, lease("a/1", 1))
     await store.close()
-    await asyncio.sleep(1.2)
+    await asyncio.sleep(1.1)
     store = await make()
     assert (await store.latest()).get("a/1").ttl == 1
     await gone(store, "a/1", 3)

@@ -66,6 +66,22 @@ async def test_a_failed_fsync_is_answered_with_the_truth_and_the_store_goes_on(d
     await found.close()
 
 
+async def test_what_a_crash_left_is_made_durable_before_it_is_served(disk, store, tmp_path):
+    """After a crash the kernel may hold frames of the log as written that no fsync has confirmed."""
+    await write(store, *(increment("a/n") for _ in range(5)))
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+    for name in ("s.db", "s.db-wal"):
+        (crashed / name).write_bytes((tmp_path / name).read_bytes())
+    assert (crashed / "s.db-wal").stat().st_size > 0
+    again = EmbeddedStore(SqliteLog(crashed / "s.db", vfs=disk.name), index, history=1000, memory_revs=5)
+    await again.open()
+    assert (crashed / "s.db-wal").stat().st_size == 0
+    assert disk.syncs[str(crashed / "s.db")] > 0
+    assert word_of((await again.latest()).get("a/n")) == "5"
+    await again.close()
+
+
 async def test_a_disk_that_stays_away_refuses_until_it_is_back(disk, store):
     await write(store, put("a/1", "x"))
     disk.failing_syncs = 1

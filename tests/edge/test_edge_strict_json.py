@@ -207,5 +207,9 @@ def test_the_raw_body_stays_readable(edge):
     assert answer == {"name": "a", "size": 1, "raw": raw.decode()}
 
 
-def test_a_body_on_an_operation_that_takes_none_is_no_error(edge):
-    assert edge.client.request("DELETE", "/things/a", content=b"\xff").status_code == 200
+def test_an_operation_that_takes_no_body_takes_an_empty_object_and_nothing_else(edge):
+    """What a client believes to have said must not be dropped in silence."""
+    assert edge.client.request("DELETE", "/things/a", json={}).status_code == 200
+    refused = edge.client.request("DELETE", "/things/a", json={"force": True})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["loc"] == ["body"]

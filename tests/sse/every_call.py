@@ -161,7 +161,7 @@ CALLS = [
         "runner-register",
         "POST",
         "/runners",
-        {"addr": "10.0.0.7:9000", "host": HOST, "instance_id": 1},
+        {"addr": "10.0.0.7:9000", "instance_id": 1},
         {"runner": "10.0.0.7:9000", "host": HOST},
         "/runners/10.0.0.7:9000",
     ),

@@ -21,7 +21,7 @@ def live_a_while(visor: Service) -> None:
             start = {"host": host, "hostname": "box", "port": 8000}
             visor.made(f"/instances/{claimed['id']}/start", start)
     visor.put("/members/proxies/" + OTHER, {"version": "1"})
-    visor.made("/runners", {"addr": f"{ONE}:9000", "host": ONE, "instance_id": 1})
+    visor.made("/runners", {"addr": f"{ONE}:9000", "instance_id": 1})
     visor.scale(12, "dog", "worker")
     visor.scale(0, "dog", "worker")
     visor.scale(0, "dog")

@@ -1,0 +1,115 @@
+"""The document as a whole: what it says of itself, and the order in which its parts are brought into form."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+
+from app import __version__
+from app.models.event import StreamMessage
+from app.openapi import examples, schemas, sharing
+
+TAGS = {
+    "apps": "Apps and their variables.",
+    "env sets": "Immutable, named sets of variables.",
+    "revisions": "Versions of an app's code: proposed, then accepted.",
+    "proctypes": "Process types of an app, each with a port of its own.",
+    "scale": "How many instances there are to be.",
+    "instances": "Tickets to run one process, and what became of them.",
+    "life of an instance": "What hosts and operators say of an instance.",
+    "services": "Names and the endpoints at which they answer.",
+    "runners": "Which process runs which instance.",
+    "members": "The platform's own parts.",
+    "events": "Everything that happens, in order.",
+    "time": "The rev, and the stored layout.",
+    "operations": "Health, metrics, and what errors mean.",
+}
+
+DESCRIPTION = """\
+The registry of what runs on a platform: apps, their revisions, env sets and process types, and the
+instances that hosts claim and run.
+
+The one idea is time. Every commit has a **rev**; every read is of one snapshot (`?rev=N` names it);
+every write is one commit; `GET /events` streams everything after a rev, gap-free and exactly
+resumable.
+
+No call of this version asks for credentials: put the service where only those who may write reach it.
+"""
+
+EVENT_STREAM = "text/event-stream"
+
+
+def build(app: FastAPI) -> dict[str, Any]:
+    """The schema of the application, OpenAPI 3.1.0."""
+    made = get_openapi(
+        title="Visor",
+        version=__version__,
+        openapi_version="3.1.0",
+        description=DESCRIPTION,
+        routes=app.routes,
+        tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+        servers=[{"url": "/", "description": "The service that this document was read from."}],
+        contact={"name": "Visor maintainers"},
+        license_info={"name": "MIT", "identifier": "MIT"},
+    )
+    components = made["components"]
+    _add_stream_messages(made["paths"], components["schemas"])
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(unused, None)
+    operations = [
+        (method, operation) for path in made["paths"].values() for method, operation in path.items()
+    ]
+    for method, operation in operations:
+        _amend(method, operation)
+    schemas.tidy(made)
+    examples.add(operation for _, operation in operations)
+    components["headers"] = sharing.HEADERS
+    components["responses"] = sharing.share_problems(operation for _, operation in operations)
+    components["parameters"] = sharing.share_parameters([operation for _, operation in operations])
+    # Said outright, so that no generator asks for credentials either.
+    made["security"] = []
+    order = ("openapi", "info", "servers", "security", "tags", "paths", "components")
+    made["components"] = {name: dict(sorted(components[name].items())) for name in sorted(components)}
+    return {name: made[name] for name in order}
+
+
+def _amend(method: str, operation: dict[str, Any]) -> None:
+    body = operation.get("requestBody")
+    responses = operation["responses"]
+    if "HTTPValidationError" in str(responses.get("422")):
+        # The framework declares it for every parameter, one that cannot be wrong included.
+        del responses["422"]
+    if body is None:
+        for status in ("413", "415"):
+            responses.pop(status, None)
+    elif method == "patch":
+        content = body["content"]
+        content["application/merge-patch+json"] = content.pop("application/json")
+    names = {parameter["name"] for parameter in operation.get("parameters", ())}
+    for status, response in responses.items():
+        added = ["Visor-Rev"]
+        if status < "300" and "Idempotency-Key" in names:
+            added.append("Idempotency-Replayed")
+        if status in ("429", "503"):
+            added.append("Retry-After")
+        response["headers"] = {**sharing.headers(*added), **response.get("headers", {})}
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _add_stream_messages(paths: dict[str, Any], found: dict[str, Any]) -> None:
+    """What a stream carries, said beside the stream: OpenAPI 3.1 has no word for its messages, and the
+    generators read it as a string."""
+    made = TypeAdapter(StreamMessage).json_schema(
+        ref_template="#/components/schemas/{model}", mode="serialization"
+    )
+    definitions = made.pop("$defs")
+    for name, schema in {"StreamMessage": made, **definitions}.items():
+        found.setdefault(name, schema)
+    for path in paths.values():
+        stream = path.get("get", {}).get("responses", {}).get("200", {}).get("content", {}).get(EVENT_STREAM)
+        if stream is not None:
+            stream["schema"] = {
+                "type": "string",
+                "contentSchema": {"$ref": "#/components/schemas/StreamMessage"},
+            }

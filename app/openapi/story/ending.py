@@ -1,0 +1,22 @@
+"""Everything is removed again: revs 35 to 45."""
+
+from app.openapi.story.telling import HOST, REF, Step
+
+
+def _removed(path: str, rev: int, operation: str) -> Step:
+    return Step(f"DELETE {path}", answer={"rev": rev}, operation=operation)
+
+
+ENDING = (
+    _removed(f"/members/pms/{HOST}", 35, "remove_member"),
+    _removed("/runners/10.0.0.7:9000", 36, "unregister_runner"),
+    _removed("/services/memcached/endpoints/10-0-0-7-11211", 37, "unregister_endpoint"),
+    _removed("/services/memcached", 38, "unregister_service"),
+    _removed("/apps/rocket/env/cat", 39, "remove_env_var"),
+    _removed("/apps/rocket/envs/prod-7", 40, "unregister_envset"),
+    Step("DELETE /instances/20"),
+    _removed("/apps/rocket/proctypes/web", 42, "unregister_proctype"),
+    Step("PATCH /apps/rocket", {"head": None}),
+    _removed(f"/apps/rocket/revisions/{REF}", 44, "purge_revision"),
+    _removed("/apps/rocket", 45, "unregister_app"),
+)

@@ -1,0 +1,50 @@
+"""Services, runners and members, and what the service says of itself: revs 31 to 34."""
+
+from app.openapi.story.telling import HOST, Step, at, page, resource
+
+_SERVICE = resource(31, 31, name="memcached")
+_ENDPOINT = resource(
+    32,
+    32,
+    service="memcached",
+    id="10-0-0-7-11211",
+    addr=HOST,
+    ip=HOST,
+    port=11211,
+    priority=0,
+    weight=10,
+    target=None,
+)
+_RUNNER = resource(33, 33, addr="10.0.0.7:9000", host=HOST, instance_id=20)
+_MEMBER = resource(34, 34, kind="pms", addr=HOST, version="1.4.2", ttl=300)
+
+PARTS = (
+    Step("POST /services", {"name": "memcached"}, _SERVICE, 201, "register_service"),
+    Step("GET /services/memcached", answer=_SERVICE, operation="get_service"),
+    Step("GET /services", answer=page(31, _SERVICE), operation="list_services"),
+    Step(
+        "POST /services/memcached/endpoints",
+        {"addr": HOST, "port": 11211, "weight": 10},
+        _ENDPOINT,
+        201,
+        "register_endpoint",
+    ),
+    Step("GET /services/memcached/endpoints/10-0-0-7-11211", answer=_ENDPOINT, operation="get_endpoint"),
+    Step("GET /services/memcached/endpoints", answer=page(32, _ENDPOINT), operation="list_endpoints"),
+    Step(
+        "POST /runners",
+        {"addr": "10.0.0.7:9000", "instance_id": 20},
+        _RUNNER,
+        201,
+        "register_runner",
+    ),
+    Step("GET /runners/10.0.0.7:9000", answer=_RUNNER, operation="get_runner"),
+    Step(f"GET /runners?host={HOST}", answer=page(33, _RUNNER), operation="list_runners"),
+    Step(f"PUT /members/pms/{HOST}", {"version": "1.4.2", "ttl": 300}, _MEMBER, operation="set_member"),
+    Step(f"GET /members/pms/{HOST}", answer=_MEMBER, operation="get_member"),
+    Step("GET /members/pms", answer=page(34, _MEMBER), operation="list_members"),
+    Step("GET /rev", answer={"rev": 34, "oldest_rev": 0, "at": at(34)}, operation="get_rev"),
+    Step("GET /schema", answer={"version": 1}, operation="get_schema"),
+    Step("GET /livez", answer={"status": "ok"}, operation="livez"),
+    Step("GET /readyz", answer={"status": "ok"}, operation="readyz"),
+)

@@ -1,0 +1,147 @@
+"""What is older than the history in memory: asked of etcd at its revision."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from app.errors import CoordinatorUnavailable, RevCompacted
+from app.store.contract import Change, Commit, Index, Journal, Record, prefix_of, sorted_changes
+from app.store.etcd_client import Compacted, EtcdClient, EtcdError, Event, Revision, prefix_end
+from app.store.etcd_layout import JOURNAL, lease_ended, read_journal, record_of
+
+_SECONDS = 5.0
+
+
+class EtcdArchive:
+    """Reads of the past. Raises EtcdError, of it Compacted where the past is gone."""
+
+    def __init__(self, client: EtcdClient, prefix: str, index: Index) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._range = (prefix.encode(), prefix_end(prefix.encode()))
+        self._index = index
+
+    async def oldest(self, known: int) -> int:
+        """The oldest revision that can be read, at least `known`: a watch from before it is refused."""
+        try:
+            watch = await self._client.watch((self._prefix + JOURNAL).encode(), start_revision=max(known, 1))
+        except Compacted as error:
+            return max(known, error.revision)
+        try:
+            # A member says so with its first answer or the one after it.
+            async with asyncio.timeout(0.05):
+                await watch.take()
+        except Compacted as error:
+            return max(known, error.revision)
+        except TimeoutError:
+            pass
+        finally:
+            await watch.close()
+        return known
+
+    async def snapshot(self, rev: int, compacted: Callable[[], RevCompacted]) -> "ArchivedSnapshot":
+        """The registry at the revision. `compacted` makes the error for when it goes while it is read."""
+        await self._client.range((self._prefix + JOURNAL).encode(), revision=rev, keys_only=True)
+        return ArchivedSnapshot(self, rev, asyncio.get_running_loop(), compacted)
+
+    async def get(self, key: str, rev: int) -> Record | None:
+        found = await self._client.range((self._prefix + key).encode(), revision=rev)
+        return record_of(found.kvs[0], self._prefix, self._index) if found.kvs else None
+
+    async def below(self, prefix: str, after: str, limit: int, rev: int) -> tuple[list[Record], bool]:
+        """Records below a key prefix, after a key, and whether there are more."""
+        start = (
+            (self._prefix + after).encode() + b"\0" if after > prefix else (self._prefix + prefix).encode()
+        )
+        end = prefix_end((self._prefix + prefix).encode())
+        found = await self._client.range(start, end, revision=rev, limit=limit)
+        return [record_of(kv, self._prefix, self._index) for kv in found.kvs], found.more
+
+    async def journal_at(self, rev: int) -> Journal | None:
+        found = await self._client.range((self._prefix + JOURNAL).encode(), revision=rev)
+        if not found.kvs:
+            return None
+        journal, _ = read_journal(found.kvs[0].value)
+        return journal
+
+    async def commits(self, after: int, last: int, limit: int) -> list[Commit]:
+        """The commits after `after`, up to the revision `last`."""
+        found: list[Commit] = []
+        journal = await self.journal_at(after) if after else None
+        async with await self._client.watch(*self._range, start_revision=after + 1, prev_kv=True) as watch:
+            async with asyncio.timeout(_SECONDS):
+                # Nothing tells that there is no commit between here and `last` but that nothing comes.
+                end = await self._last_of_ours(last)
+                while len(found) < limit and (found[-1].rev if found else after) < end:
+                    for item in await watch.take():
+                        if isinstance(item, Revision) and item.revision <= end:
+                            found.append(self._commit(item, journal))
+                            journal = found[-1].journal
+        return found[:limit]
+
+    async def _last_of_ours(self, last: int) -> int:
+        """The last revision up to `last` at which something of ours was put."""
+        found = await self._client.range((self._prefix + JOURNAL).encode(), revision=last, keys_only=True)
+        return found.kvs[0].mod_revision if found.kvs else 0
+
+    def _commit(self, revision: Revision, before: Journal | None) -> Commit:
+        journal = lease_ended(before) if before is not None else None
+        changes: list[Change] = []
+        for event in revision.events:
+            if event.kv.key == (self._prefix + JOURNAL).encode():
+                journal, _ = read_journal(event.kv.value)
+            else:
+                changes.append(self._change(event))
+        assert journal is not None, "the first commit has a journal entry"
+        return Commit(revision.revision, journal, sorted_changes(changes))
+
+    def _change(self, event: Event) -> Change:
+        key = event.kv.key.decode().removeprefix(self._prefix)
+        before = record_of(event.before, self._prefix, self._index) if event.before else None
+        return Change(key, before, None if event.deleted else record_of(event.kv, self._prefix, self._index))
+
+
+class ArchivedSnapshot:
+    """The registry at one old revision. Read in a thread: each call waits for etcd."""
+
+    blocking = True
+
+    def __init__(
+        self,
+        archive: EtcdArchive,
+        rev: int,
+        loop: asyncio.AbstractEventLoop,
+        compacted: Callable[[], RevCompacted],
+    ) -> None:
+        self._compacted = compacted
+        self._archive = archive
+        self._loop = loop
+        self.rev = rev
+
+    def _wait(self, call: Any) -> Any:
+        try:
+            return asyncio.run_coroutine_threadsafe(call, self._loop).result(_SECONDS)
+        except Compacted:
+            raise self._compacted() from None
+        except (EtcdError, TimeoutError) as error:
+            raise CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.") from error
+
+    def get(self, key: str) -> Record | None:
+        record: Record | None = self._wait(self._archive.get(key, self.rev))
+        return record
+
+    def scan(
+        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
+    ) -> list[Record]:
+        found: list[Record] = []
+        more = True
+        while more and (reverse or limit is None or len(found) < limit):
+            page, more = self._wait(self._archive.below(prefix_of(term), after, 1000, self.rev))
+            found += (record for record in page if term in record.terms)
+            after = page[-1].key if page else after
+        if reverse:
+            found.reverse()
+        return found if limit is None else found[:limit]
+
+    def count(self, term: str) -> int:
+        return len(self.scan(term))

@@ -1,0 +1,73 @@
+"""Asking the cluster whether what is held is the latest. One request serves all who wait."""
+
+import asyncio
+
+from app.errors import CoordinatorUnavailable
+from app.store.etcd_client import EtcdClient, EtcdError, prefix_end
+from app.store.etcd_follow import Follower
+from app.store.etcd_layout import JOURNAL
+
+SECONDS = 2.5
+"""How long a read may take to be confirmed: an answer has to come within 3 s when etcd is away."""
+
+
+class Confirmer:
+    """Linearizable reads of what the history holds, as etcd's ReadIndex does them."""
+
+    def __init__(self, client: EtcdClient, prefix: str, follower: Follower) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._follower = follower
+        self._next: asyncio.Task[int] | None = None
+        self._now: asyncio.Task[int] | None = None
+        self.rounds = 0
+
+    async def confirm(self) -> int:
+        """Return when the history has all that was committed before this call: etcd's revision then.
+        Raises CoordinatorUnavailable."""
+        # A request that is under way may have been answered before this call began: wait for the next.
+        if self._next is None:
+            self._next = asyncio.create_task(self._after(self._now), name="visor-confirm")
+        return await asyncio.shield(self._next)
+
+    async def _after(self, before: "asyncio.Task[int] | None") -> int:
+        if before is not None:
+            await asyncio.wait({before})
+        self._now, self._next = self._next, None
+        self.rounds += 1
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await self._ask()
+        except EtcdError as error:
+            raise CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.") from error
+        except TimeoutError as error:
+            raise CoordinatorUnavailable(
+                f"What etcd has was not seen here within {SECONDS:g} s: ask again, or another replica."
+            ) from error
+
+    async def _ask(self) -> int:
+        journal = (self._prefix + JOURNAL).encode()
+        found = await self._client.range(journal, keys_only=True)
+        # Every commit of ours puts the journal again, so its revision is that of the last one..
+        await self._follower.reach(found.kvs[0].mod_revision if found.kvs else 0)
+        # ..but for keys that go with their lease.
+        for prefix in self._follower.leased_prefixes:
+            await self._reach_count(prefix)
+        return found.revision
+
+    async def _reach_count(self, prefix: str) -> None:
+        full = (self._prefix + prefix).encode()
+        while not self._follower.closing:
+            news = asyncio.create_task(self._follower.news())
+            total = (await self._client.range(full, prefix_end(full), count_only=True)).total
+            history = self._follower.history
+            if history.count(prefix, history.rev) == total:
+                news.cancel()
+                return
+            await news
+
+    async def close(self) -> None:
+        for task in (self._now, self._next):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)

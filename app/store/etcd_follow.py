@@ -1,0 +1,163 @@
+"""The one watch of a process: it feeds the history that everything is read from.
+
+The history only ever gets whole revisions, each once and in order. A watch that is lost is resumed at
+the last revision delivered, plus one. Where etcd has compacted what comes next, or is not the etcd that
+it was, the state is loaded afresh, and with it a new history begins.
+"""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from app.store.contract import Change, Commit, Index, Journal, Record, sorted_changes
+from app.store.etcd_client import (
+    Away,
+    Compacted,
+    EtcdClient,
+    EtcdError,
+    Event,
+    Revision,
+    WatchLost,
+    WrongCluster,
+    prefix_end,
+)
+from app.store.etcd_layout import JOURNAL, lease_ended, read_journal, record_of
+from app.store.history import History
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 0.1
+"""Seconds between two tries to have a watch."""
+
+
+class Follower:
+    """Follows the keys below `prefix`. `history` may be another object after `load`."""
+
+    def __init__(self, client: EtcdClient, prefix: str, index: Index, window: int) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._range = (prefix.encode(), prefix_end(prefix.encode()))
+        self._index = index
+        self._window = window
+        self._watched = 0
+        self._news = asyncio.Event()
+        self._awaited: dict[str, asyncio.Future[int]] = {}
+        self.history = History(index, window)
+        self.journal = Journal(datetime.fromtimestamp(0, UTC), "visor", "none")
+        self.leased: set[str] = set()
+        self.trouble = ""
+        self.closing = False
+
+    async def load(self) -> None:
+        """Read the latest state as the new beginning of the history. Raises EtcdError."""
+        records: list[Record] = []
+        revision = 0
+        async for page in self._client.pages(*self._range):
+            revision = page.revision
+            for kv in page.kvs:
+                if kv.key == self._key(JOURNAL):
+                    self.journal, _ = read_journal(kv.value)
+                else:
+                    records.append(record_of(kv, self._prefix, self._index))
+        history = History(self._index, self._window)
+        history.load(revision, records)
+        self.history = history
+        self.leased = {record.key for record in records if record.lease}
+        self._watched = revision
+        self._tell()
+
+    async def run(self) -> None:
+        """Follow for ever. Ends by being cancelled."""
+        while True:
+            try:
+                await self._follow()
+            except (Compacted, WrongCluster) as error:
+                await self._load_again(error)
+            except Away as error:
+                self.trouble = f"etcd is away ({error})"
+            except WatchLost as error:
+                logger.info("the watch is resumed after revision %d: %s", self._watched, error)
+            except EtcdError as error:
+                await self._load_again(error)
+            await asyncio.sleep(PAUSE)
+
+    async def _follow(self) -> None:
+        async with await self._client.watch(*self._range, start_revision=self._watched + 1) as watch:
+            self.trouble = ""
+            while True:
+                for item in await watch.take():
+                    if isinstance(item, Revision):
+                        self._apply(item)
+                self._tell()
+
+    async def _load_again(self, reason: EtcdError) -> None:
+        logger.warning("the state is loaded afresh: %s", reason)
+        if isinstance(reason, WrongCluster):
+            self._client.forget_cluster()
+        try:
+            await self.load()
+        except EtcdError as error:
+            self.trouble = f"the state cannot be loaded ({error})"
+
+    def _apply(self, revision: Revision) -> None:
+        if revision.revision <= self._watched:
+            return
+        self._watched = revision.revision
+        journal, id = lease_ended(self.journal), None
+        changes: list[Change] = []
+        for event in revision.events:
+            if event.kv.key == self._key(JOURNAL):
+                journal, id = read_journal(event.kv.value)
+            else:
+                changes.append(self._change(event))
+        self.journal = journal
+        self.history.apply(Commit(revision.revision, journal, sorted_changes(changes)))
+        waiting = self._awaited.get(id) if id is not None else None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(revision.revision)
+
+    def _change(self, event: Event) -> Change:
+        key = event.kv.key.decode().removeprefix(self._prefix)
+        before = self.history.get(key, self.history.rev)
+        after = None if event.deleted else record_of(event.kv, self._prefix, self._index)
+        if after is not None and after.lease:
+            self.leased.add(key)
+        else:
+            self.leased.discard(key)
+        return Change(key, before, after)
+
+    def _key(self, name: str) -> bytes:
+        return (self._prefix + name).encode()
+
+    def awaited(self, id: str) -> "asyncio.Future[int]":
+        """The rev of the commit with this journal id, once it has been seen. To be taken before the
+        commit is sent, and given back with `forget`."""
+        return self._awaited.setdefault(id, asyncio.get_running_loop().create_future())
+
+    def forget(self, id: str) -> None:
+        future = self._awaited.pop(id, None)
+        if future is not None:
+            future.cancel()
+
+    async def reach(self, revision: int) -> None:
+        """Return when the history has the revision, or at once when the store closes."""
+        while self.history.rev < revision and not self.closing:
+            await self.news()
+
+    async def news(self) -> None:
+        """Return when the history has changed."""
+        await self._news.wait()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def stop(self) -> None:
+        """Nobody waits from here on."""
+        self.closing = True
+        self._news.set()
+
+    @property
+    def leased_prefixes(self) -> set[str]:
+        """Below which there are keys that can go without a journal entry."""
+        return {key.partition("/")[0] + "/" for key in self.leased}

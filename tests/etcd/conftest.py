@@ -1,0 +1,38 @@
+"""One etcd for the tests that leave it as they found it; each test has keys of its own."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.store.etcd_client import EtcdClient, prefix_end
+from tests.etcd.cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path_factory.mktemp("etcd")).start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+async def client(etcd: Cluster) -> AsyncIterator[EtcdClient]:
+    async with EtcdClient(etcd.endpoints) as client:
+        yield client
+
+
+class Keys:
+    """The keys of one test."""
+
+    def __init__(self, name: str) -> None:
+        self.prefix = f"/{name}/".encode()
+        self.end = prefix_end(self.prefix)
+
+    def __call__(self, name: str | int) -> bytes:
+        return self.prefix + str(name).encode()
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return Keys(tmp_path.name)

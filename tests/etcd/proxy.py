@@ -1,0 +1,93 @@
+"""A TCP proxy that fails on demand: between the client and one etcd."""
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Self
+
+from tests.etcd.cluster import free_port
+
+
+class Proxy:
+    """Forwards a port of 127.0.0.1 to another one, until told otherwise."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self.port = free_port()
+        self.endpoint = f"127.0.0.1:{self.port}"
+        self.lose_replies = False
+        """While set, what the server says is thrown away; what the client says arrives."""
+        self.lost = 0
+        """Bytes thrown away."""
+        self.budget: int | None = None
+        """Bytes the server may still say before the connection is cut; None: no limit."""
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self.up()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.down()
+
+    async def up(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+
+    async def down(self) -> None:
+        """An outage: connections end, new ones are refused."""
+        if self._server is not None:
+            self._server.close()
+        await self.cut()
+
+    async def cut(self) -> None:
+        """End the connections that there are."""
+        ended = list(self._connections)
+        for connection in ended:
+            connection.cancel()
+        await asyncio.gather(*ended, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._connection(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_server: asyncio.StreamWriter | None = None
+        try:
+            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._target)
+            async with asyncio.TaskGroup() as group:
+                there = group.create_task(self._there(reader, to_server))
+                back = group.create_task(self._back(from_server, writer))
+                await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
+                there.cancel()
+                back.cancel()
+        except* OSError:
+            pass
+        finally:
+            for end in (writer, to_server):
+                if end is not None:
+                    end.transport.abort()
+                    with contextlib.suppress(OSError):
+                        await end.wait_closed()
+
+    async def _there(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+
+    async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            if self.lose_replies:
+                self.lost += len(data)
+                continue
+            if self.budget is not None:
+                data = data[: self.budget]
+                self.budget -= len(data)
+            writer.write(data)
+            await writer.drain()
+            if self.budget == 0:
+                self.budget = None
+                return

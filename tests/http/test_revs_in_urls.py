@@ -1,0 +1,143 @@
+"""`?rev=N` on every GET of state: the past as it was, to the byte, or a clear refusal."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.http.every_route import (
+    EMPTY,
+    FILL,
+    LISTS,
+    NOT_STATE,
+    READS,
+    SINGLE,
+    STATE,
+    path_of,
+    play,
+    read_all,
+)
+from tests.http.expect import invalid, refused
+from tests.serving import APP, Service, serving
+
+NO_REVS = ["0", "-1", "5_0", "+5", " 5", "5 ", "", "1.0", "1e1", "0x1", "٣", "latest", str(2**63), "9" * 400]
+
+
+def test_every_get_is_sorted_into_state_or_not():
+    assert sorted([*STATE, *NOT_STATE]) == sorted(READS)
+    assert sorted([*LISTS, *SINGLE, "/rev", "/schema", "/apps/{app}/proctypes/{proctype}/scale"]) == sorted(
+        STATE
+    )
+
+
+def test_the_example_of_the_contract(visor):
+    visor.made("/apps", {**APP, "name": "rocket"})
+    visor.put("/apps/rocket/env/cow", {"value": "moo"})
+    visor.put("/apps/rocket/env/cat", {"value": "meow"})
+    refused(visor.get("/apps/rocket/env/cat?rev=1"), 404, "not-found", rev=1)
+    assert visor.get("/apps/rocket/env/cat?rev=3").json()["value"] == "meow"
+    assert visor.get("/rev").json()["rev"] == 3
+
+
+@pytest.mark.parametrize("template", STATE)
+def test_the_latest_rev_reads_what_no_rev_reads(full, template):
+    now = full.get(path_of(template))
+    then = full.get(path_of(template), params={"rev": full.rev})
+    assert now.content == then.content
+    assert now.headers["Visor-Rev"] == then.headers["Visor-Rev"] == str(full.rev)
+
+
+@pytest.mark.parametrize("template", STATE)
+def test_the_past_is_another_state(full, template):
+    """At rev 1 there was the app and nothing else."""
+    answer = full.get(path_of(template), params={"rev": 1})
+    assert answer.headers["Visor-Rev"] == "1"
+    if template in ("/apps/{app}", "/apps/{app}/env", "/apps/{app}/env/{key}"):
+        assert answer.json()["rev"] == 1
+    elif template in SINGLE or "{proctype}" in template or "{service}" in template:
+        refused(answer, 404, "not-found", rev=1)
+    elif template in LISTS:
+        ours = [APP["name"]] if template == "/apps" else []
+        assert [one["name"] for one in answer.json()["items"]] == ours
+        assert answer.json()["rev"] == 1
+
+
+@pytest.mark.parametrize("template", STATE)
+def test_what_is_no_rev_is_refused(full, template):
+    for rev in NO_REVS:
+        invalid(full.get(path_of(template), params={"rev": rev}), "query", "rev")
+
+
+@pytest.mark.parametrize("template", STATE)
+def test_the_future_is_refused_with_the_rev_there_is(full, template):
+    for rev in (full.rev + 1, 2**63 - 1):
+        refused(full.get(path_of(template), params={"rev": rev}), 400, "rev-in-future", current_rev=full.rev)
+
+
+@pytest.fixture(scope="module")
+def short() -> Iterator[Service]:
+    """A service that keeps three revs before the latest."""
+    with serving(history=3) as service:
+        play(service, FILL)
+        yield service
+
+
+@pytest.mark.parametrize("template", STATE)
+def test_compacted_revs_are_gone_with_the_oldest_there_is(short, template):
+    oldest = short.rev - 3
+    assert short.get(path_of(template), params={"rev": oldest}).headers["Visor-Rev"] == str(oldest)
+    for rev in (oldest - 1, 1):
+        refused(short.get(path_of(template), params={"rev": rev}), 410, "rev-compacted", oldest_rev=oldest)
+
+
+def test_the_oldest_rev_is_said(short):
+    assert short.get("/rev").json()["oldest_rev"] == short.rev - 3
+
+
+def all_revs(visor: Service, last: int) -> dict[int, dict[str, tuple[int, bytes]]]:
+    return {rev: read_all(visor, STATE, rev) for rev in range(1, last + 1)}
+
+
+@pytest.mark.parametrize("memory_revs", [1000, 2], ids=["from-memory", "from-disk"])
+def test_snapshots_never_change(tmp_path: Path, memory_revs: int):
+    """Every GET of state at every rev has the same bytes: when it is the latest, when all is over, and
+    after a restart; read from memory and read from disk."""
+    settings = {"store": f"sqlite:///{tmp_path}/visor.db", "memory_revs": memory_revs}
+    fresh: dict[int, dict[str, tuple[int, bytes]]] = {}
+    with serving(**settings) as visor:
+        for step in [*FILL, *EMPTY]:
+            play(visor, [step])
+            fresh[visor.rev] = read_all(visor, STATE, visor.rev)
+        last = visor.rev
+        assert sorted(fresh) == list(range(1, last + 1))
+        assert all_revs(visor, last) == fresh
+    with serving(**settings) as visor:
+        assert visor.rev == last
+        assert all_revs(visor, last) == fresh
+        visor.made("/apps", APP)
+        assert read_all(visor, STATE, last // 2) == fresh[last // 2]
+
+
+def test_snapshots_never_change_in_memory():
+    with serving() as visor:
+        play(visor, FILL)
+        before = all_revs(visor, visor.rev)
+        last = visor.rev
+        play(visor, EMPTY)
+        assert all_revs(visor, last) == before
+
+
+def test_a_name_that_is_used_again_does_not_change_the_past(visor):
+    first = visor.made("/apps", {**APP, "env": {"life": "1"}})
+    visor.delete("/apps/cat")
+    second = visor.made("/apps", {**APP, "env": {"life": "2"}})
+    assert visor.get("/apps/cat?rev=1").json() == first
+    refused(visor.get("/apps/cat?rev=2"), 404, "not-found", rev=2)
+    assert visor.get("/apps/cat?rev=3").json() == second
+    assert second["created_rev"] == 3
+
+
+def test_a_stale_read_is_of_what_the_replica_holds(full):
+    answer = full.get("/apps/cat?consistency=stale")
+    assert answer.content == full.get("/apps/cat").content
+    invalid(full.get("/apps/cat?consistency=eventual"), "query", "consistency")

@@ -1,0 +1,135 @@
+"""`Accept: application/json`: the same history as a list, page by page or by waiting."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx2
+import pytest
+from pydantic import TypeAdapter
+
+from app.models.event import EventPage
+from tests.serving import Service
+from tests.sse.conftest import Follow, Serve
+from tests.sse.platform_history import fits, live_a_while
+
+_PAGE: TypeAdapter[object] = TypeAdapter(EventPage)
+
+LIST = {"Accept": "application/json"}
+
+
+def _page(visor: Service, path: str = "/events", place: str | None = None, **query: Any) -> Any:
+    headers = LIST if place is None else {**LIST, "Last-Event-ID": place}
+    answer = visor.get(path, headers=headers, params=query)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    page = answer.json()
+    assert list(page) == ["rev", "items", "next"]
+    assert answer.headers["visor-rev"] == str(page["rev"])
+    _PAGE.validate_json(answer.content)
+    return page
+
+
+def test_a_list_has_the_same_events_as_the_stream(serve: Serve, follow: Follow) -> None:
+    visor = serve(bookmark=0.02)
+    live_a_while(visor)
+    frames = [f for f in follow(visor, rev=0).up_to(visor.rev) if f.is_event]
+    answer = visor.get("/events?rev=0&limit=1000", headers=LIST)
+    assert answer.content.split(b'"items":[')[1].startswith(b",".join((f.data or "").encode() for f in frames))
+    page = answer.json()
+    assert page["rev"] == visor.rev
+    assert page["next"] == str(visor.rev), "everything up to there was looked at"
+
+
+def test_next_goes_through_the_history_exactly_once(serve: Serve) -> None:
+    """With any limit, also inside a rev, filtered or not, of one app or of all."""
+    visor = serve()
+    live_a_while(visor)
+    whole = _page(visor, rev=0, limit=1000)["items"]
+    for limit in (1, 3, 7, 100):
+        for path, wanted in (("/events", {}), ("/events", {"type": "app-*"}), ("/apps/dog/events", {})):
+            got: list[Any] = []
+            page = _page(visor, path, rev=0, limit=limit, **wanted)
+            while page["items"]:
+                assert len(page["items"]) <= limit
+                got += page["items"]
+                page = _page(visor, path, page["next"], limit=limit, **wanted)
+            more = {"app": "dog"} if path != "/events" else {}
+            assert got == [event for event in whole if fits(event, **wanted, **more)]
+
+
+def test_limits_out_of_range_are_invalid(visor: Service) -> None:
+    for query in ("limit=0", "limit=1001", "limit=x", "wait=61", "wait=-1", "wait=0.5"):
+        assert visor.get(f"/events?{query}", headers=LIST).status_code == 422, query
+
+
+def test_without_events_the_list_is_empty_at_once(visor: Service) -> None:
+    assert _page(visor) == {"rev": 0, "items": [], "next": "0"}
+    visor.made("/services", {"name": "a"})
+    assert _page(visor) == {"rev": 1, "items": [], "next": "1"}
+    assert _page(visor, rev=0, type="app-*") == {"rev": 1, "items": [], "next": "1"}
+    assert _page(visor, place="1-0") == {"rev": 1, "items": [], "next": "1"}
+
+
+def test_a_wait_ends_with_the_first_event_that_fits(visor: Service) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        any_ = pool.submit(_page, visor, rev=0, wait=30)
+        fitting = pool.submit(_page, visor, rev=0, wait=30, type="app-*")
+        _until(lambda: visor.context.slots.subscribers == 2)
+        visor.made("/services", {"name": "a"})
+        assert [event["type"] for event in any_.result(10)["items"]] == ["service-register"]
+        assert not fitting.done()
+        visor.runnable()
+        page = fitting.result(10)
+    assert [event["type"] for event in page["items"]] == ["app-register"]
+    assert visor.context.slots.subscribers == 0
+    follower = _page(visor, place=page["next"])
+    assert [event["rev"] for event in follower["items"]] == [3, 4]
+
+
+def test_a_wait_for_what_is_there_is_none(visor: Service) -> None:
+    visor.made("/services", {"name": "a"})
+    began = time.monotonic()
+    assert len(_page(visor, rev=0, wait=30)["items"]) == 1
+    assert time.monotonic() - began < 20
+
+
+def test_a_wait_ends_empty_when_its_time_is_over(visor: Service) -> None:
+    began = time.monotonic()
+    assert _page(visor, rev=0, wait=1) == {"rev": 0, "items": [], "next": "0"}
+    assert time.monotonic() - began >= 1
+
+
+def test_a_wait_that_saw_what_does_not_fit_says_how_far_it_came(visor: Service) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(_page, visor, rev=0, wait=1, type="app-*")
+        _until(lambda: visor.context.slots.subscribers == 1)
+        visor.made("/services", {"name": "a"})
+        assert waiting.result(10) == {"rev": 1, "items": [], "next": "1"}
+
+
+def test_a_wait_ends_at_shutdown(serve: Serve) -> None:
+    visor = serve()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(_page, visor, rev=0, wait=30)
+        _until(lambda: visor.context.slots.subscribers == 1)
+        visor.server.should_exit = True
+        assert waiting.result(10) == {"rev": 0, "items": [], "next": "0"}
+
+
+def test_a_client_that_leaves_gives_its_place_back(visor: Service) -> None:
+    """Or clients that are impatient would fill the places of all."""
+    visor.runnable()
+    visor.ticket()
+    for path in ("/events?wait=60", "/instances/1?status=running&wait=60"):
+        with httpx2.Client(base_url=visor.url, timeout=0.2) as client, pytest.raises(httpx2.TimeoutException):
+            client.get(path, headers=LIST)
+        _until(lambda: visor.context.slots.subscribers == 0)
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.005)

@@ -1,0 +1,117 @@
+"""A subscriber that reads slowly, or not at all, costs the others nothing, and is told when it is late."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.serving import Service
+from tests.sse.conftest import Follow, Serve
+
+BIG = "x" * 60_000
+
+
+def _fill(visor: Service, revs: int) -> None:
+    """So many revs of one event of 60 kB each: more than the buffers between two sockets hold."""
+    for number in range(revs):
+        answer = visor.put("/apps/cat/env/big", {"value": f"{number} {BIG}"})
+        assert answer.status_code == 200
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 15
+    while not holds():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.005)
+
+
+def test_a_slow_reader_falls_behind_and_the_others_do_not(serve: Serve, follow: Follow) -> None:
+    """Its place is kept in the history: it reads all of it later, in order."""
+    visor = serve()
+    visor.runnable()
+    slow = follow(visor, receive_buffer=4096)
+    fast = follow(visor)
+    for number in range(160):
+        visor.put("/apps/cat/env/big", {"value": f"{number} {BIG}"})
+        assert fast.events(1)[0].rev == number + 4, "the fast one waits for the slow one"
+    assert [frame.rev for frame in slow.events(160)] == list(range(4, 164))
+
+
+def test_a_reader_whose_place_is_compacted_is_told(serve: Serve, follow: Follow) -> None:
+    visor = serve(history=10)
+    visor.runnable()
+    slow = follow(visor, receive_buffer=4096)
+    _fill(visor, 200)
+    frames = slow.rest()
+    assert slow.whole, "the stream ends as HTTP wants it"
+    *before, last = frames
+    revs = [frame.rev for frame in before if frame.is_event]
+    assert revs == list(range(4, 4 + len(revs))), "what it did get is without a gap"
+    assert len(revs) < 200
+    assert (last.event, last.id) == ("gone", None)
+    assert last.said["oldest_rev"] > revs[-1]
+    assert last.said["oldest_rev"] <= visor.get("/rev").json()["oldest_rev"]
+    assert follow(visor, last_event_id=before[-1].id).status == 410, "and it has to start afresh"
+    assert follow(visor, snapshot=True).status == 200
+
+
+def test_a_frozen_reader_is_let_go(
+    serve: Serve, follow: Follow, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that takes nothing for `send_timeout` gives its place back, without noise in the log."""
+    visor = serve(send_timeout=0.3)
+    visor.runnable()
+    frozen = follow(visor, receive_buffer=4096)
+    live = follow(visor)
+    _until(lambda: visor.context.slots.subscribers == 2)
+    _fill(visor, 120)
+    _until(lambda: visor.context.slots.subscribers == 1)
+    _until(lambda: len(visor.server.server_state.connections) <= 2)  # the live one's and the client's
+    live.events(120)
+    assert len(list(iter(frozen.event, None))) < 120
+    assert frozen.whole is False, "it was cut, so that it resumes"
+    assert "Traceback" not in caplog.text
+    assert not [r for r in caplog.records if r.exc_info], caplog.text
+
+
+def test_a_stream_ends_at_its_age_and_is_resumed_exactly(serve: Serve, follow: Follow) -> None:
+    """Between events, as HTTP wants it, and not all streams at a time."""
+    visor = serve(stream_max_age=0.2)
+    visor.runnable()
+    seen = []
+    place = "0"
+    for round in range(6):
+        stream = follow(visor, last_event_id=place)
+        visor.scale(10 * (round + 1))
+        frames = [frame for frame in stream.rest() if frame.is_event]
+        assert stream.whole
+        seen += frames
+        place = frames[-1].id or ""
+    whole = follow(visor, rev=0).events(63)
+    assert [frame.raw for frame in seen] == [frame.raw for frame in whole]
+
+
+def test_without_an_age_streams_do_not_end(serve: Serve, follow: Follow) -> None:
+    visor = serve(stream_max_age=0, keep_alive=0.02)
+    stream = follow(visor)
+    for _ in range(20):
+        assert stream.next() is not None
+
+
+def test_there_are_so_many_places_for_subscribers(serve: Serve, follow: Follow) -> None:
+    """One too many is told so, with when to try again; a place that is free again can be had."""
+    visor = serve(max_subscribers=2)
+    streams = [follow(visor) for _ in range(2)]
+    _until(lambda: visor.context.slots.subscribers == 2)
+    refused = follow(visor)
+    assert refused.status == 429
+    assert refused.headers["retry-after"] == "1"
+    assert refused.problem["code"] == "too-many-subscribers"
+    waiting = visor.get("/events?wait=1", headers={"Accept": "application/json"})
+    assert waiting.status_code == 429
+    assert visor.get("/events", headers={"Accept": "application/json"}).status_code == 200
+    assert visor.post("/instances/claim", {"host": "10.0.0.7", "wait": 1}).status_code == 429
+    assert visor.post("/instances/claim", {"host": "10.0.0.7"}).status_code == 204
+    streams[0].close()
+    _until(lambda: visor.context.slots.subscribers == 1)
+    assert follow(visor).status == 200

@@ -1,0 +1,68 @@
+"""What a GET of a scale counts, on plain data."""
+
+from typing import Any
+
+import pytest
+
+from app.errors import NotFound
+from app.models.scale import ScaleCount, Statuses
+from app.registry import scale
+from tests.life.life_table import TABLE
+from tests.unit.life_registry import Registry
+
+
+def counted(revision: str, env: str | None, count: int, **statuses: int) -> ScaleCount:
+    zero = dict.fromkeys(Statuses.model_fields, 0)
+    return ScaleCount(revision=revision, env=env, count=count, statuses=Statuses(**{**zero, **statuses}))
+
+
+@pytest.fixture
+def registry() -> Registry:
+    registry = Registry()
+    registry.runnable()
+    return registry
+
+
+def test_counts_say_how_many_are_in_each_status(registry: Registry) -> None:
+    for state in TABLE:
+        registry.ticket_in(state)
+    assert scale.counts(registry, "cat", "web") == [
+        counted("r1", None, 3, pending=1, claimed=1, running=1, stopping=1, exited=1, failed=1, lost=2)
+    ]
+
+
+def test_counts_are_by_revision_and_env_set_and_can_be_narrowed(registry: Registry) -> None:
+    registry.runnable(ref="r2")
+    for ref, env in (("r2", None), ("r1", "e1"), ("r1", None), ("r1", "e1")):
+        registry.ticket(ref=ref, env=env)
+    r1, r1e1, r2 = (
+        counted("r1", None, 1, pending=1),
+        counted("r1", "e1", 2, pending=2),
+        counted("r2", None, 1, pending=1),
+    )
+    asked: list[tuple[dict[str, Any], list[ScaleCount]]] = [
+        ({}, [r1, r1e1, r2]),
+        ({"revision": "r1"}, [r1, r1e1]),
+        ({"env": "e1"}, [r1e1]),
+        ({"env": None}, [r1, r2]),
+        ({"revision": "r1", "env": None}, [r1]),
+        ({"revision": "r1", "env": "e1"}, [r1e1]),
+        ({"revision": "r2", "env": "e1"}, [counted("r2", "e1", 0)]),
+        ({"revision": "r9"}, [counted("r9", None, 0)]),
+    ]
+    for filters, items in asked:
+        assert scale.counts(registry, "cat", "web", **filters) == items, filters
+
+
+def test_another_proctype_is_not_counted(registry: Registry) -> None:
+    registry.runnable("cat", "worker")
+    registry.ticket("cat", "worker")
+    assert scale.counts(registry, "cat", "web") == []
+
+
+@pytest.mark.parametrize(("app", "proctype"), [("dog", "web"), ("cat", "worker")])
+def test_the_counts_of_what_is_not_registered_are_not_found(
+    registry: Registry, app: str, proctype: str
+) -> None:
+    with pytest.raises(NotFound):
+        scale.counts(registry, app, proctype)

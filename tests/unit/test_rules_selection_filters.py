@@ -1,0 +1,88 @@
+"""Filters of instances against the plainest way to filter: look at everything."""
+
+from collections.abc import Collection
+from itertools import product
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.models import codec, keys
+from app.models.instance import Instance, Status
+from app.registry.selection import Selection
+from tests.life.life_table import WAYS
+from tests.unit.life_registry import Registry
+
+APPS, PROCTYPES, REFS, ENVS = ("cat", "cat-2", "dog"), ("web", "worker"), ("r1", "r2"), ("e1", "e2")
+HOSTS = ("10.0.0.7", "10.0.0.8")
+
+
+def populated() -> Registry:
+    """Every combination of what an instance is of, in states that differ."""
+    registry = Registry()
+    for app, proctype, ref, env in product(APPS, PROCTYPES, REFS, ENVS):
+        registry.runnable(app, proctype, ref, env)
+    states = list(WAYS)
+    for n, (app, proctype, ref, env) in enumerate(product(APPS, PROCTYPES, REFS, (None, *ENVS))):
+        for state in (states[n % len(states)], states[n * 5 % len(states)]):
+            id = registry.ticket(app, proctype, ref, env)
+            for call in WAYS[state]:
+                registry.say(call, id, **({"host": HOSTS[n % 2]} if call in ("claim", "start", "exit", "fail") else {}))
+    return registry
+
+
+POPULATED = populated()
+EVERYTHING = [codec.decode(record, Instance) for record in POPULATED.scan(keys.LIVE)]
+
+
+def some(values: Collection[str]) -> st.SearchStrategy[frozenset[str]]:
+    return st.frozensets(st.sampled_from([*values, "nothere"]), max_size=3)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    apps=some(APPS),
+    proctypes=some(PROCTYPES),
+    revisions=some(REFS),
+    envs=some(ENVS),
+    hosts=some(HOSTS),
+    statuses=st.frozensets(st.sampled_from(list(Status)), max_size=4),
+    limit=st.integers(1, 30),
+)
+def test_a_selection_is_what_looking_at_everything_finds_page_by_page(
+    apps: frozenset[str],
+    proctypes: frozenset[str],
+    revisions: frozenset[str],
+    envs: frozenset[str],
+    hosts: frozenset[str],
+    statuses: frozenset[Status],
+    limit: int,
+) -> None:
+    expected = [
+        instance.id
+        for instance in EVERYTHING
+        if all(
+            not wanted or value in wanted
+            for wanted, value in (
+                (apps, instance.app),
+                (proctypes, instance.proctype),
+                (revisions, instance.revision),
+                (envs, instance.env),
+                (hosts, instance.host),
+                (statuses, instance.status),
+            )
+        )
+    ]
+    selection = Selection(apps, revisions, proctypes, envs, hosts, statuses)
+    found: list[int] = []
+    after = ""
+    while page := selection.find(POPULATED, after, limit):
+        assert len(page) <= limit
+        found += [codec.decode(record, Instance).id for record in page]
+        after = page[-1].key
+    assert found == expected
+
+
+def test_no_filter_means_everything_but_what_is_done() -> None:
+    found = Selection().find(POPULATED, "", 1000)
+    assert [codec.decode(r, Instance).id for r in found] == [instance.id for instance in EVERYTHING]
+    assert len(found) < POPULATED.count(keys.INSTANCES) or len(found) < len(APPS) * 24

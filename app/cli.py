@@ -2,18 +2,21 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from app import __version__, logs, openapi
 from app.errors import StartError
 from app.main import create_app
 from app.registry.restored import adjust
-from app.server import VisorServer, build_config, listen
+from app.server import VisorServer, build_config, listen, listening_at
 from app.settings import Settings, load
 from app.store.backup import backup, restore
 from app.store.open import sqlite_path
+from app.workers import Workers, command_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="run the service", description="Run the service.")
     _add_flags(serve, *Settings.model_fields)
+    # How a worker is handed the socket that it shares with the others.
+    serve.add_argument("--fd", type=int, help=argparse.SUPPRESS)
     serve.set_defaults(run=_serve)
     back = commands.add_parser(
         "backup",
@@ -76,8 +81,10 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 def _serve(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     logs.configure(settings.log_format, settings.log_level)
+    if settings.workers > 1 and arguments.fd is None:
+        return _serve_many(settings)
     app = create_app(settings)
-    socket = listen(settings.host, settings.port)
+    socket = listen(settings.host, settings.port) if arguments.fd is None else listening_at(arguments.fd)
     config = build_config(
         app,
         host=settings.host,
@@ -95,9 +102,27 @@ def _serve(arguments: argparse.Namespace) -> int:
         await app.state.visor.store.open()
         await server.serve(sockets=[socket])
 
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        # The server has signal handlers of its own while it runs, and passes on what it got at its end:
+        # by then all is done, and that is no failure.
+        if not server.started:
+            raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
     with socket, asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(run())
     return 0 if server.started else 1
+
+
+def _serve_many(settings: Settings) -> int:
+    if not settings.store.startswith("etcd:"):
+        raise StartError(
+            f"VISOR_WORKERS (--workers) is {settings.workers}, but an embedded store belongs to one process: "
+            "several need etcd"
+        )
+    with listen(settings.host, settings.port) as socket:
+        return Workers(command_of(sys.argv[1:]), socket, settings.workers).run()
 
 
 def _backup(arguments: argparse.Namespace) -> int:
@@ -118,3 +143,7 @@ def _openapi(arguments: argparse.Namespace) -> int:
     app = create_app(Settings(store="memory:"))
     sys.stdout.write(openapi.to_yaml(app.openapi()))
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -95,6 +95,11 @@ def listen(host: str, port: int) -> socket.socket:
         raise StartError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
 
 
+def listening_at(fd: int) -> socket.socket:
+    """The listening socket that another process has opened and left at the file descriptor."""
+    return socket.socket(fileno=fd)
+
+
 class VisorServer(uvicorn.Server):
     """A uvicorn server that sets a stop event before it waits for its connections to end.
 

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     ] = "sqlite:///./visor.db"
     host: Annotated[str, Field(min_length=1, description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="port to listen on; 0: any free one")] = 8000
+    workers: Annotated[
+        int, Field(ge=1, le=256, description="processes; more than 1 only on etcd, which they share")
+    ] = 1
     history: Annotated[
         int, Field(ge=1, le=2**53, description="revs that stay readable, before which history is dropped")
     ] = 360_000

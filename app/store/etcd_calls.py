@@ -61,10 +61,11 @@ class Calls:
             return await target.calls[name](request, timeout=seconds, metadata=self.metadata())
 
         reply = await self.ask(attempt, within, repeat=repeat)
-        if reply.header.cluster_id != self.cluster:
-            if self.cluster:
-                raise WrongCluster(f"cluster {reply.header.cluster_id:x} answers, not {self.cluster:x}")
-            self.cluster = reply.header.cluster_id
+        cluster = reply.header.cluster_id
+        if cluster != self.cluster:
+            self.cluster = self.cluster or cluster
+            if cluster and cluster != self.cluster:
+                raise WrongCluster(f"cluster {cluster:x} answers, not {self.cluster:x}")
         return reply
 
     async def ask(

@@ -240,6 +240,7 @@ class EtcdClient:
                         raise ended(first)
                 except BaseException:
                     call.cancel()
+                    await call.code()
                     raise
                 return target, status, call, first
 
@@ -306,6 +307,7 @@ class EtcdClient:
                     left[reply.id] = max(reply.ttl, 0)
             finally:
                 call.cancel()
+                await call.code()
             return left
 
         return await self._calls.ask(attempt, within, repeat=True) if wanted else {}

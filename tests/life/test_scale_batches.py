@@ -52,14 +52,15 @@ def test_up_to_a_hundred_changes_are_one_commit_more_are_batches(
         assert steps == batches, "every batch leaves a true state on the way"
 
 
-def test_ten_thousand_up_and_down(visor: Service) -> None:
-    visor.runnable()
-    up = visor.scale(10_000)
-    assert (up["previous"], up["started"]) == (0, list(range(1, 10_001)))
-    assert count(visor) == 10_000
-    down = visor.scale(0)
-    assert (down["previous"], down["stopped"]) == (10_000, up["started"])
-    assert (count(visor), visor.get("/instances").json()["items"]) == (0, [])
+def test_ten_thousand_up_and_down(tmp_path: Path) -> None:
+    with serving(store=f"sqlite:///{tmp_path}/visor.db") as visor:
+        visor.runnable()
+        up = visor.scale(10_000)
+        assert (up["previous"], up["started"]) == (0, list(range(1, 10_001)))
+        assert count(visor) == 10_000
+        down = visor.scale(0)
+        assert (down["previous"], down["stopped"]) == (10_000, up["started"])
+        assert (count(visor), visor.get("/instances").json()["items"]) == (0, [])
 
 
 def test_two_at_a_time_never_add_up_to_a_third_number(visor: Service) -> None:

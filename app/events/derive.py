@@ -89,7 +89,7 @@ def _event(commit: Commit, change: Change, kind: str, index: int) -> Event | Non
         names, host = describe(kind, shown)
         type_ = f"{STEMS[kind]}-{action}"
         tail = b',"object":' + said_of(kind, shown)
-    except (ValidationError, ValueError, LookupError, TypeError):
+    except (ValidationError, ValueError, LookupError, TypeError, RecursionError):
         # Written by another hand, in a form that is not ours: the stream says so and goes on.
         names, host, type_, tail = {"key": change.key}, None, "unknown", b""
     head: dict[str, Any] = {
@@ -114,6 +114,8 @@ def said_of(kind: str, record: Record) -> bytes:
 def _action(change: Change, kind: str) -> str | None:
     before, after = change.before, change.after
     if kind == "schema":
+        if after is None:
+            raise ValueError("no call takes the schema away")
         return None if before is None else "update"  # a fresh store has its first
     if kind == "instance":
         return _instance_action(before, after)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from app.errors import RevCompacted
+from app.errors import RequestError, RevCompacted
 from app.store.contract import Commit, Store
 
 logger = logging.getLogger(__name__)
@@ -13,6 +13,8 @@ Listener = Callable[[Commit | None], None]
 """Told each commit, in order; None where some were missed and anything may have changed."""
 
 _READ = 256
+RETRY_SECONDS = 0.1
+"""Between attempts to read a history that the store cannot give for the moment."""
 
 
 class Hub:
@@ -67,6 +69,11 @@ class Hub:
                 logger.warning("the hub fell behind the history at rev %d", seen)
                 self._tell(None)
                 seen = self._store.rev
+                commits = []
+            except RequestError as error:
+                logger.warning("the hub reads on in a moment: %s", error.detail)
+                commits = []
+                await asyncio.sleep(RETRY_SECONDS)
             else:
                 for commit in commits:
                     self._tell(commit)

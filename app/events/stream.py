@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from app.errors import RevCompacted
+from app.errors import CoordinatorUnavailable, RevCompacted
 from app.events.derive import describe, events_of, said_of, to_json
 from app.events.filters import Filter
 from app.events.hub import Hub
@@ -92,6 +92,8 @@ class Stream:
                     await self._hub.news(self._at.rev, max(next_word - time.monotonic(), 0.001))
         except RevCompacted:
             yield gone(self._store.oldest_rev)
+        except CoordinatorUnavailable:
+            return  # a clean end: its reader comes again with the place it has
 
     async def _pending(self) -> bytes:
         """The frames of the next commits; moves the place."""
@@ -133,7 +135,7 @@ class Stream:
             if not self._wanted.fits_object(kind, names, host):
                 return None
             said = said_of(kind, record)
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             return None
         head = to_json({"rev": record.rev, "type": "snapshot", "kind": kind, **names})
         return b'event: snapshot\ndata: %b,"object":%b}\n\n' % (head[:-1], said)

@@ -183,7 +183,7 @@ def index(key: str, value: bytes) -> tuple[str, ...]:
         if kind == "runner":
             return (RUNNERS, runners_on(said["host"]))
         return _instance_terms(said, is_ended(value))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return (kind + slash,)
 
 

@@ -277,7 +277,6 @@ class EmbeddedStore:
         draft = Draft(self._history)
         commits: list[Commit] = []
         ends: list[tuple[_Waiting, Outcome | BaseException]] = []
-        leased: list[Changes] = []
         last = self._last
         for waiting in group:
             if waiting.answer.cancelled():
@@ -295,17 +294,15 @@ class EmbeddedStore:
                     error.rev = draft.rev
                 ends.append((waiting, error))
                 continue
-            if changes.renews:
-                leased.append(changes)
+            # At once, so that the end of the lease sees it where it waits for the same group. Should the
+            # group fail, the key has been given some time.
+            for key in changes.renews:
+                self._leases.renew(key)
             record = draft.get(changes.answer) if changes.answer else None
             ends.append((waiting, Outcome(draft.rev, changes, record, not changes.empty)))
         failure = None
         if commits:
             failure = await self._append(commits, max(self._oldest, commits[-1].rev - self._keep))
-        if failure is None:
-            for changes in leased:
-                for key in changes.renews:
-                    self._leases.renew(key)
         for waiting, end in ends:
             if waiting.answer.done():
                 continue

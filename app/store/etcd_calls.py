@@ -43,6 +43,12 @@ class Timeouts:
     idle: float = 1.0
 
 
+def failed(failure: grpc.aio.AioRpcError, target: Endpoint) -> EtcdError:
+    """What gRPC's error means. Raise it outside of the `except`: gRPC's own error keeps, by its
+    traceback, the call, and that keeps the channel from ending."""
+    return classify(failure.code(), failure.details() or "", target.address)
+
+
 class Calls:
     """Calls to one cluster."""
 
@@ -95,7 +101,7 @@ class Calls:
                     left = min(left, self.timeouts.attempt)
                 return await attempt(target, left)
             except grpc.aio.AioRpcError as failure:
-                error = classify(failure.code(), failure.details() or "", target.address)
+                error = failed(failure, target)
             except TimeoutError:
                 error = Ambiguous(f"{target.address}: no answer in time")
             except grpc.aio.UsageError:
@@ -141,16 +147,16 @@ class Calls:
             if self._token is None:
                 request = MESSAGES["AuthenticateRequest"](name=self._user, password=self._password)
                 left = max(0.0, deadline - self._loop.time())
+                error: EtcdError | None = None
                 try:
                     reply = await target.calls["Authenticate"](request, timeout=left)
                     self._token = reply.token
                 except grpc.aio.AioRpcError as failure:
-                    details = failure.details() or ""
-                    if "authentication is not enabled" in details:
-                        self._token = ""
-                    else:
-                        error = classify(failure.code(), details, target.address)
-                        raise (NotDone(str(error)) if isinstance(error, Away) else error) from None
+                    error = failed(failure, target)
+                    if "authentication is not enabled" in str(error):
+                        self._token, error = "", None
+                if error is not None:
+                    raise NotDone(str(error)) if isinstance(error, Away) else error
             return self._token or ""
 
     async def close(self) -> None:

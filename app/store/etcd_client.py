@@ -12,7 +12,7 @@ import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
 
 from app.store.etcd_answers import Alarm, Lease, Member, Status, status_of
-from app.store.etcd_calls import Calls, Timeouts
+from app.store.etcd_calls import Calls, Timeouts, failed
 from app.store.etcd_endpoints import Endpoint, Endpoints, address_of, credentials
 from app.store.etcd_errors import (
     Ambiguous,
@@ -32,7 +32,6 @@ from app.store.etcd_errors import (
     TooLarge,
     WatchLost,
     WrongCluster,
-    classify,
 )
 from app.store.etcd_txn import (
     Compare,
@@ -240,7 +239,7 @@ class EtcdClient:
                         raise ended(first)
                 except BaseException:
                     call.cancel()
-                    await call.code()
+                    del call  # an exception's frames would keep it, and it the channel
                     raise
                 return target, status, call, first
 
@@ -261,7 +260,7 @@ class EtcdClient:
                 current = (await self.range(key, keys_only=True)).revision
                 if current < start_revision - 1:
                     raise RevisionWentBack(f"etcd is at revision {current}, before {start_revision - 1}")
-            except EtcdError:
+            except BaseException:
                 await watch.close()
                 raise
         return watch
@@ -273,11 +272,14 @@ class EtcdClient:
         return status
 
     async def _still_alive(self, target: Endpoint) -> None:
+        error: EtcdError | None = None
         try:
             await self._alive(target, self.timeouts.idle)
         except grpc.aio.AioRpcError as failure:
+            error = failed(failure, target)
+        if error is not None:
             self._calls.endpoints.failed(target)
-            raise classify(failure.code(), failure.details() or "", target.address) from None
+            raise error
 
     # Leases
 
@@ -307,7 +309,7 @@ class EtcdClient:
                     left[reply.id] = max(reply.ttl, 0)
             finally:
                 call.cancel()
-                await call.code()
+                del call  # an exception's frames would keep it, and it the channel
             return left
 
         return await self._calls.ask(attempt, within, repeat=True) if wanted else {}

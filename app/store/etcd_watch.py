@@ -114,6 +114,16 @@ class Assembler:
         return whole
 
 
+class _Over:
+    """In the place of the call of a closed watch."""
+
+    def cancel(self) -> None:
+        pass
+
+    async def write(self, _: Any) -> None:
+        raise asyncio.InvalidStateError("the watch was closed")
+
+
 class Watch:
     """A watch that the member has confirmed. Iterate it, or `take()` all there is; then `close()`.
 
@@ -134,7 +144,7 @@ class Watch:
     ) -> None:
         self.revision: int = first.header.revision
         """The member's revision when the watch was created."""
-        self._call = call
+        self._call: Any = call
         self._assembler = Assembler(start_revision - 1 if start_revision else self.revision, trusted)
         self.last = self._assembler.last
         self._idle = idle
@@ -226,18 +236,22 @@ class Watch:
 
     async def request_progress(self) -> None:
         """Ask for a `Progress`; it comes among the revisions."""
+        lost = ""
         try:
             await self._call.write(MESSAGES["WatchRequest"](progress={}))
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as failure:
-            raise self._end or WatchLost(f"the watch has ended: {failure!r}") from failure
+            lost = f"the watch has ended: {failure!r}"
+        if lost:
+            raise self._end or WatchLost(lost)
 
     async def close(self) -> None:
         """End the watch. May be called twice, and while another iterates: that one gets `WatchLost`."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A call that is still referred to keeps its channel from ending.
         self._call.cancel()
-        await self._call.code()
+        self._call = _Over()
         self._closed(self)
 
     async def __aenter__(self) -> Self:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from contract_stores import build
-from contract_words import ORIGIN, delete, increment, put, puts, value_of, word_of, write
+from contract_words import ORIGIN, delete, increment, plain, put, puts, value_of, word_of, write
 
 from app.errors import AlreadyExists, BodyTooLarge, CoordinatorUnavailable
 from app.store.contract import MAX_CHANGES, MAX_VALUE, Changes
@@ -77,6 +77,31 @@ async def test_a_rule_sees_those_before_it_in_its_group(store):
     ends = await asyncio.gather(*(store.transact(increment("a/n"), ORIGIN) for _ in range(50)))
     assert sorted(int(word_of(o.record)) for o in ends) == list(range(1, 51))
     assert [o.rev for o in ends] == list(range(1, 51))
+
+
+async def test_a_rule_reads_its_group_as_everybody_will(store):
+    def reading(snapshot):
+        return (
+            [plain(snapshot.get(f"a/{n}")) for n in range(6)],
+            *([plain(r) for r in snapshot.scan(term)] for term in ("a/", "a/?letter=x", "b/")),
+            *([plain(r) for r in snapshot.scan("a/", after=f"a/{n}", limit=2)] for n in range(6)),
+            *([plain(r) for r in snapshot.scan("a/", after="a/2", limit=n, reverse=True)] for n in range(6)),
+            [snapshot.count(term) for term in ("a/", "a/?letter=x", "b/")],
+        )
+
+    seen = []
+
+    def look(snapshot, at):
+        seen.append((snapshot.rev, reading(snapshot)))
+        return Changes()
+
+    await write(store, puts(**{f"a/{n}": "x" for n in range(4)}), put("b/1", "x"))
+    group = [look, delete("a/1"), look, puts(**{"a/3": "y", "a/5": "x", "a/1": "z"}), look]
+    group += [delete(prefixes=["b/"]), put("a/0", "xx"), look]
+    await asyncio.gather(*(store.transact(rule, ORIGIN) for rule in group))
+    assert [rev for rev, _ in seen] == [2, 3, 4, 6]
+    for rev, read in seen:
+        assert read == reading(await store.at(rev)), rev
 
 
 async def test_concurrent_increments_lose_none(store):

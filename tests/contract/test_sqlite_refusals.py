@@ -189,6 +189,23 @@ async def test_rows_that_are_gone_or_altered(tmp_path, statement, says):
     assert says in await refusal(path)
 
 
+async def test_a_row_that_hides_in_another_place(tmp_path):
+    """Its checksum would tell, but a row under another rev is not what a reader at its rev meets."""
+    path = tmp_path / "s.db"
+    await make_file(path)
+    connection = apsw.Connection(str(path))
+    [entry] = connection.execute("SELECT * FROM sqlite_schema WHERE name = 'versions_by_rev'").fetchall()
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("DELETE FROM sqlite_schema WHERE name = 'versions_by_rev'")
+    connection.close()
+    altered(path, "UPDATE versions SET rev = 1000 WHERE key = 'b/3'")
+    connection = apsw.Connection(str(path))
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", entry)
+    connection.close()
+    assert "SQLite's check says" in await refusal(path)
+
+
 async def test_flipped_bytes_are_refused_or_seen_never_believed(tmp_path):
     sound = tmp_path / "sound.db"
     wanted = await make_file(sound)

@@ -54,6 +54,7 @@ async def test_a_reply_lost_after_the_commit_is_ambiguous_and_the_commit_happene
             await sent
         proxy.lose_replies = False
         # The connection comes back, and nothing of before is sent on it.
+        await far.range(keys("warm"))
         await far.txn(success=[Put(keys("warm"), b"")])
         assert await version(client, keys("a")) == 1
 

@@ -3,7 +3,7 @@ filter must not list everything. So is a body where none is taken."""
 
 import pytest
 
-from tests.http.every_route import BODIES, OPERATIONS, STATE, path_of
+from tests.http.every_route import BODIES, OPERATIONS, STATE, accepting, path_of
 from tests.http.expect import invalid, refused
 
 
@@ -18,7 +18,10 @@ def _nothing_changes(full):
 def test_an_unknown_parameter_is_refused_and_named(full, method, template):
     body = BODIES.get((method, template))
     content = {} if body is None else {"json": body}
-    answer = full.client.request(method, path_of(template), params={"stauts": "running"}, **content)
+    headers = accepting(template)
+    answer = full.client.request(
+        method, path_of(template), params={"stauts": "running"}, headers=headers, **content
+    )
     invalid(answer, "query", "stauts")
     assert "stauts" in answer.json()["detail"]
 

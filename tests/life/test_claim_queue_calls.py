@@ -16,7 +16,9 @@ def ticket(id: int, app: str = "cat", proctype: str = "web") -> Commit:
     return Commit(id, Journal(START, "tester", "TEST"), (Change(record.key, None, record),))
 
 
-def waiting(queue: ClaimQueue, stack: ExitStack, app: str | None = None, proctype: str | None = None) -> Place:
+def waiting(
+    queue: ClaimQueue, stack: ExitStack, app: str | None = None, proctype: str | None = None
+) -> Place:
     return stack.enter_context(queue.place(app, proctype))
 
 

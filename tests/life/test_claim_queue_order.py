@@ -157,9 +157,7 @@ def test_a_claim_and_a_scale_down_never_both_have_the_ticket(visor: Service) -> 
     visor.runnable()
     for _ in range(20):
         [id] = visor.scale(1)["started"]
-        answer, scaled = together(
-            lambda id=id: say(visor, "claim", id), lambda: visor.scale(0)
-        )
+        answer, scaled = together(lambda id=id: say(visor, "claim", id), lambda: visor.scale(0))
         assert scaled["stopped"] == [id]
         now = visor.get(f"/instances/{id}")
         if answer.status_code == 200:

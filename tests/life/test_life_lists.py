@@ -118,7 +118,11 @@ def test_pages_of_a_filtered_list_are_pages_of_one_snapshot(visor: Service) -> N
 
 def test_lists_below_what_is_not_registered_are_not_found(visor: Service) -> None:
     visor.runnable()
-    for path in ("/apps/dog/instances", "/apps/dog/proctypes/web/instances", "/apps/cat/proctypes/x/instances"):
+    for path in (
+        "/apps/dog/instances",
+        "/apps/dog/proctypes/web/instances",
+        "/apps/cat/proctypes/x/instances",
+    ):
         assert visor.get(path).status_code == 404, path
     then = visor.rev
     visor.delete("/apps/cat/proctypes/web")
@@ -127,7 +131,9 @@ def test_lists_below_what_is_not_registered_are_not_found(visor: Service) -> Non
     assert visor.get(f"{path}?rev={then}").json()["items"] == []
 
 
-@pytest.mark.parametrize("query", ["status=done", "status=", "host=a%20b", "app=-x", "proctype=a-b", "colour=red"])
+@pytest.mark.parametrize(
+    "query", ["status=done", "status=", "host=a%20b", "app=-x", "proctype=a-b", "colour=red"]
+)
 def test_a_filter_that_is_none_is_refused(visor: Service, query: str) -> None:
     answer = visor.get(f"/instances?{query}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")

@@ -3,6 +3,7 @@
 import random
 import threading
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import httpx2
 import pytest
 
 from app.errors import CoordinatorUnavailable
-from tests.life.saying import everything, events_after, ids, together
+from tests.life.saying import events_after, everything, ids, together
 from tests.serving import Service, serving
 
 SCALE = "/apps/cat/proctypes/web/scale"
@@ -48,7 +49,7 @@ def test_up_to_a_hundred_changes_are_one_commit_more_are_batches(
         for rev in range(before + 1, visor.rev + 1):
             [item] = visor.get(SCALE, params={"revision": "128af9", "rev": rev}).json()["items"]
             counted.append(item["count"])
-        steps = [abs(b - a) for a, b in zip(counted, counted[1:], strict=False)]
+        steps = [abs(b - a) for a, b in pairwise(counted)]
         assert steps == batches, "every batch leaves a true state on the way"
 
 
@@ -86,7 +87,9 @@ def test_of_two_long_ones_at_a_time_one_wins_and_the_other_says_conflict(visor: 
     conflicts = 0
     for _ in range(6):
         a, b = chosen.sample((0, 150, 260, 370, 480), 2)
-        answers = dict(zip((a, b), together(lambda a=a: put(visor, a), lambda b=b: put(visor, b)), strict=True))
+        answers = dict(
+            zip((a, b), together(lambda a=a: put(visor, a), lambda b=b: put(visor, b)), strict=True)
+        )
         number = count(visor)
         assert number in (a, b)
         assert answers[number].status_code == 200

@@ -15,7 +15,13 @@ def test_up_gives_new_tickets_and_says_which(visor: Service) -> None:
     visor.runnable()
     before = visor.rev
     answer = visor.put(SCALE, {"revision": "128af9", "env": None, "count": 3})
-    assert answer.json() == {"rev": before + 1, "previous": 0, "count": 3, "started": [1, 2, 3], "stopped": []}
+    assert answer.json() == {
+        "rev": before + 1,
+        "previous": 0,
+        "count": 3,
+        "started": [1, 2, 3],
+        "stopped": [],
+    }
     assert answer.headers["visor-rev"] == str(before + 1)
     items = visor.get("/instances").json()["items"]
     assert [(i["id"], i["status"], i["env"], i["revision"]) for i in items] == [
@@ -39,7 +45,9 @@ def test_down_takes_back_pending_then_stops_claimed_then_running_lowest_id_first
     visor.runnable()
     states = ["running", "claimed", "pending", "pending", "running", "claimed"]
     made = {id: state for state in states for id in [ticket_in(visor, state)]}
-    order = [id for wanted in ("pending", "claimed", "running") for id, state in made.items() if state == wanted]
+    order = [
+        id for wanted in ("pending", "claimed", "running") for id, state in made.items() if state == wanted
+    ]
     before = visor.rev
     taken = []
     for count in (5, 3, 0):

@@ -7,6 +7,7 @@ each field at most once, so that nothing sloppy on the wire goes unseen.
 import json
 import re
 import socket
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -90,6 +91,8 @@ class SseStream:
             lines["Last-Event-ID"] = last_event_id
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         self.socket.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+        self._patience = timeout
+        self._deadline = time.monotonic() + timeout
         self._raw = b""
         self._text = b""
         self.whole: bool | None = None
@@ -106,6 +109,7 @@ class SseStream:
         self.socket.close()
 
     def _more(self) -> bool:
+        assert time.monotonic() < self._deadline, "what is waited for does not come"
         try:
             part = self.socket.recv(65536)
         except ConnectionResetError:
@@ -133,6 +137,10 @@ class SseStream:
 
     def next(self) -> Frame | None:
         """The next frame; None at the end. TimeoutError where nothing comes."""
+        self._deadline = time.monotonic() + self._patience
+        return self._next()
+
+    def _next(self) -> Frame | None:
         assert self.status == 200, f"no stream: {self.status} {self._raw!r}"
         assert self.headers["content-type"].startswith("text/event-stream"), self.headers
         while True:
@@ -165,7 +173,8 @@ class SseStream:
 
     def event(self) -> Frame | None:
         """The next event of the history, past comments and marks; None at the end."""
-        while (frame := self.next()) is not None:
+        self._deadline = time.monotonic() + self._patience
+        while (frame := self._next()) is not None:
             if frame.is_event:
                 return frame
         return None
@@ -181,9 +190,10 @@ class SseStream:
 
     def up_to(self, rev: int) -> list[Frame]:
         """All frames up to the bookmark that says that everything up to `rev` was sent, with it."""
+        self._deadline = time.monotonic() + self._patience
         found = []
         while True:
-            frame = self.next()
+            frame = self._next()
             assert frame is not None, f"the stream ended before rev {rev}"
             found.append(frame)
             if frame.event == "bookmark" and frame.rev >= rev:

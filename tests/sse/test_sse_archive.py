@@ -1,8 +1,20 @@
 """History that has left the memory is served from disk, identically."""
 
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from tests.serving import serving
+import pytest
+
+from app.errors import CoordinatorUnavailable
+from app.models import keys
+from app.settings import Settings
+from app.store.contract import Changes, Origin
+from app.store.embedded import EmbeddedStore
+from app.store.sqlite import SqliteLog
+from tests.serving import Service, serving
 from tests.sse.platform_history import live_a_while
 from tests.sse.sse_reader import SseStream
 
@@ -34,3 +46,68 @@ def test_a_stream_goes_from_disk_to_memory_without_a_seam(tmp_path: Path) -> Non
             for number in range(40, 60):
                 visor.made("/services", {"name": f"s{number}"})
             assert [frame.id for frame in stream.events(60)] == [f"{rev}-0" for rev in range(1, 61)]
+
+
+class Faltering:
+    """A log in a file whose old history cannot be read while it is `away`, as while it is opened again."""
+
+    def __init__(self, path: Path) -> None:
+        self._log: Any = SqliteLog(path)
+        self.away = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def commits(self, after: int, limit: int) -> Any:
+        if self.away:
+            raise CoordinatorUnavailable("The store's old history cannot be read.")
+        return self._log.commits(after, limit)
+
+
+def test_a_history_that_falters_ends_streams_cleanly_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Streams that need it end, to be resumed; who waits is still woken when it is back."""
+    log = Faltering(tmp_path / "visor.db")
+    store = EmbeddedStore(log, keys.index, history=1000, memory_revs=1)
+    visor = Service(Settings(store="memory:"), store)
+    try:
+        _write_group(visor, 5)
+        stream = SseStream(visor.port, "/events", rev=0)
+        assert len(stream.events(5)) == 5
+        log.away = True
+        _write_group(visor, 5)  # at once: the first four are not in memory when the hub looks
+        rest = [frame for frame in stream.rest() if frame.is_event]
+        assert stream.whole
+        log.away = False
+        place = rest[-1].id if rest else "5-0"
+        with SseStream(visor.port, "/events", last_event_id=place) as again, ThreadPoolExecutor(1) as pool:
+            assert [f.rev for f in rest + again.events(5 - len(rest))] == [6, 7, 8, 9, 10]
+            waiting = pool.submit(visor.get, "/events?wait=20", headers={"Accept": "application/json"})
+            while visor.context.slots.subscribers < 2:
+                pass
+            visor.made("/services", {"name": "after"})
+            assert [event["type"] for event in waiting.result(15).json()["items"]] == ["service-register"]
+        stream.close()
+    finally:
+        visor.stop()
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
+def _write_group(visor: Service, count: int) -> None:
+    """So many commits of one event, durable together."""
+
+    async def write() -> None:
+        first = visor.context.store.rev
+        await asyncio.gather(
+            *(
+                visor.context.store.transact(
+                    lambda snapshot, at, key=f"spaceship/{first + n}": Changes(puts={key: b"{}"}),
+                    Origin("test", "group"),
+                )
+                for n in range(count)
+            )
+        )
+
+    loop = visor.context.hub._task.get_loop()
+    asyncio.run_coroutine_threadsafe(write(), loop).result(10)

@@ -123,7 +123,7 @@ def test_a_client_that_leaves_gives_its_place_back(visor: Service) -> None:
     visor.runnable()
     visor.ticket()
     for path in ("/events?wait=60", "/instances/1?status=running&wait=60"):
-        with httpx2.Client(base_url=visor.url, timeout=0.2) as client, pytest.raises(httpx2.TimeoutException):
+        with httpx2.Client(base_url=visor.url, timeout=0.2, verify=False) as client, pytest.raises(httpx2.TimeoutException):
             client.get(path, headers=LIST)
         _until(lambda: visor.context.slots.subscribers == 0)
 

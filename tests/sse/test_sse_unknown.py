@@ -20,6 +20,9 @@ GARBAGE = {
     "app/number": b"7",
     "app/null": b"null",
     "app/bytes": b"\xff\xfe",
+    "app/deep": b"[" * 20_000,
+    "instance/deep": b"[" * 20_000,
+    "app/half": b'{"name":"\\ud800"}',
     "instance/0000000000000000009": b'{"id":9,"status":"odd"}',
     "instance/text": b'"pending"',
     "instance/0000000000000000010": b'{"ended":true,"id":10}',
@@ -136,13 +139,17 @@ def test_a_snapshot_leaves_out_what_cannot_be_read(visor: Service, follow: Follo
 
 
 def test_a_new_schema_is_an_event(visor: Service, follow: Follow) -> None:
+    """The first is none: it was there before anybody could have known another."""
     stream = follow(visor)
+    _write(visor, "migration", puts={"schema": b"1"})
     rev = _write(visor, "migration", puts={"schema": b"2"})
     (frame,) = stream.events(1)
     assert (frame.id, frame.event) == (f"{rev}-0", "schema-update")
     assert frame.said["object"] == {"version": 2}
     assert frame.said["actor"] == "migration"
     _EVENT.validate_json(frame.data or "")
+    _write(visor, deletes={"schema"})
+    assert stream.events(1)[0].event == "unknown"
 
 
 def test_the_registrys_own_keys_are_no_events(visor: Service, follow: Follow) -> None:

@@ -78,9 +78,7 @@ class Registry:
         if keys.proctype(app, proctype) not in self.records:
             self.run(proctypes.register, app, ProctypeCreate(name=proctype))
 
-    def ticket(
-        self, app: str = "cat", proctype: str = "web", ref: str = "r1", env: str | None = None
-    ) -> int:
+    def ticket(self, app: str = "cat", proctype: str = "web", ref: str = "r1", env: str | None = None) -> int:
         body = InstanceCreate(app=app, proctype=proctype, revision=ref, env=env)
         key = self.run(tickets.register, body).answer
         assert key is not None

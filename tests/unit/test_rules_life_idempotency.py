@@ -25,9 +25,7 @@ def registry() -> Registry:
 
 
 def propose(registry: Registry, call: IdempotentCall = CALL, ref: str = "r2") -> Changes:
-    return registry.run(
-        once(call, lambda s, at: revisions.register(s, at, "cat", RevisionCreate(ref=ref)))
-    )
+    return registry.run(once(call, lambda s, at: revisions.register(s, at, "cat", RevisionCreate(ref=ref))))
 
 
 def test_the_second_call_changes_nothing_and_gives_the_first_answer(registry: Registry) -> None:

@@ -26,7 +26,9 @@ def registry() -> Registry:
     return registry
 
 
-def step(registry: Registry, count: int, run: str = "one", first: bool = True, env: str | None = None) -> Step:
+def step(
+    registry: Registry, count: int, run: str = "one", first: bool = True, env: str | None = None
+) -> Step:
     target = ScaleTarget(revision="r1", env=env, count=count)
     changes = registry.run(scale.step, "cat", "web", target, run, first)
     assert len(changes.puts) + len(changes.deletes) <= MAX_CHANGES

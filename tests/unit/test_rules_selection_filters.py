@@ -26,7 +26,9 @@ def populated() -> Registry:
         for state in (states[n % len(states)], states[n * 5 % len(states)]):
             id = registry.ticket(app, proctype, ref, env)
             for call in WAYS[state]:
-                registry.say(call, id, **({"host": HOSTS[n % 2]} if call in ("claim", "start", "exit", "fail") else {}))
+                registry.say(
+                    call, id, **({"host": HOSTS[n % 2]} if call in ("claim", "start", "exit", "fail") else {})
+                )
     return registry
 
 

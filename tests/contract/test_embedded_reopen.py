@@ -1,0 +1,120 @@
+"""A log that fails: what the embedded store asks of it meanwhile, and what it tells its callers."""
+
+import asyncio
+import time
+
+import pytest
+from contract_words import ORIGIN, index, put, until, write
+
+from app.errors import CoordinatorUnavailable, StartError
+from app.store.contract import Commit
+from app.store.embedded import EmbeddedStore, Loaded, LogBroken
+from app.store.memory import NoLog
+
+
+class FragileLog(NoLog):
+    """Keeps commits in a list. Told to, it fails: before keeping a group or after, or in opening."""
+
+    def __init__(self) -> None:
+        self.kept: list[Commit] = []
+        self.calls: list[str] = []
+        self.fail_before = self.fail_after = self.fail_open = 0
+        self.failure: Exception = LogBroken("the disk is gone")
+
+    def open(self, index, window) -> Loaded:
+        self.calls.append("open")
+        time.sleep(0.02)
+        if self.fail_open:
+            self.fail_open -= 1
+            raise StartError("it is still gone")
+        rev = len(self.kept)
+        last = self.kept[-1].journal if self.kept else None
+        return Loaded(rev=rev, oldest_rev=0, floor=0, records=(), commits=list(self.kept), last=last)
+
+    def append(self, commits, oldest_rev) -> None:
+        self.calls.append("append")
+        if self.fail_before:
+            self.fail_before -= 1
+            raise self.failure
+        self.kept += commits
+        if self.fail_after:
+            self.fail_after -= 1
+            raise self.failure
+
+    def close(self) -> None:
+        self.calls.append("close")
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def log():
+    return FragileLog()
+
+
+@pytest.fixture
+async def store(log, monkeypatch):
+    monkeypatch.setattr("app.store.embedded.REOPEN_SECONDS", 0.02)
+    store = EmbeddedStore(log, index, history=1000, memory_revs=1000)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.mark.parametrize("failure", [LogBroken("broken"), RuntimeError("what nobody foresaw")])
+async def test_a_group_that_was_kept_is_answered_as_done(log, store, failure):
+    await write(store, put("a/0", "x"))
+    log.fail_after, log.failure = 1, failure
+    ends = await asyncio.gather(*(store.transact(put(f"a/{n}", "x"), ORIGIN) for n in range(1, 4)))
+    assert [end.rev for end in ends] == [2, 3, 4]
+    assert (await store.latest()).count("a/") == 4
+    assert store.health().ready
+
+
+@pytest.mark.parametrize("failure", [LogBroken("broken"), RuntimeError("what nobody foresaw")])
+async def test_a_group_that_was_not_kept_is_answered_as_not_done(log, store, failure):
+    await write(store, put("a/0", "x"))
+    log.fail_before, log.failure = 1, failure
+    with pytest.raises(CoordinatorUnavailable, match="Nothing was changed") as refused:
+        await store.transact(put("a/1", "x"), ORIGIN)
+    assert "outcome" not in refused.value.members
+    assert (await store.latest()).get("a/1") is None
+    [outcome] = await write(store, put("a/1", "x"))
+    assert outcome.rev == 2
+
+
+async def test_what_another_wrote_meanwhile_is_not_taken_for_ours(log, store):
+    await write(store, put("a/0", "x"))
+    [mine] = await store.commits(0, 1)
+
+    def open_with_another(index, window):
+        log.kept.append(Commit(2, mine.journal, ()))
+        return FragileLog.open(log, index, window)
+
+    log.fail_before = 1
+    log.open = open_with_another
+    with pytest.raises(CoordinatorUnavailable) as refused:
+        await store.transact(put("a/1", "x"), ORIGIN)
+    assert refused.value.members == {"outcome": "unknown"}
+
+
+async def test_while_it_does_not_open_nothing_is_accepted(log, store):
+    log.fail_before, log.fail_open = 1, 5
+    first = asyncio.create_task(store.transact(put("a/1", "x"), ORIGIN))
+    await until(lambda: not store.health().ready)
+    with pytest.raises(CoordinatorUnavailable, match="Nothing was written"):
+        await store.transact(put("a/2", "x"), ORIGIN)
+    with pytest.raises(CoordinatorUnavailable, match="Nothing was changed"):
+        await first
+    assert store.health().ready
+
+
+async def test_nothing_is_appended_to_a_log_that_is_being_opened_again(log, store):
+    await write(store, *(put(f"a/{n}", "x") for n in range(5)))
+    log.calls.clear()
+    log.fail_before = 1
+    writing = asyncio.create_task(store.transact(put("a/5", "x"), ORIGIN))
+    await until(lambda: "close" in log.calls)
+    compacting = [asyncio.create_task(store.compact(n)) for n in (2, 3)]
+    await asyncio.gather(writing, *compacting, return_exceptions=True)
+    assert log.calls == ["append", "close", "open", "append", "append"]
+    assert store.oldest_rev == 3

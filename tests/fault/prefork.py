@@ -1,0 +1,47 @@
+"""Starts `visor` commands as processes of their own, without the seconds that the imports take.
+
+Run as a script it imports the application once, and then, for each line of JSON that it reads, forks
+a process that runs the command: `{"args": [..], "stderr": path, "env": {..}}` -> its pid. A line
+`{"wait": pid}` gives its exit status, negative for a signal.
+"""
+
+import json
+import os
+import sys
+import traceback
+
+
+def _run(args: list[str], stderr: str, env: dict[str, str]) -> int:
+    """In the child: what the console script `visor` does."""
+    os.setsid()
+    output = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for descriptor in (1, 2):
+        os.dup2(output, descriptor)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.environ.update(env)
+    try:
+        return cli.main(args)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+        return 70
+
+
+if __name__ == "__main__":
+    from app import cli
+
+    # Nothing is flushed twice: the child leaves by _exit.
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if "wait" in asked:
+            answer = os.waitstatus_to_exitcode(os.waitpid(asked["wait"], 0)[1])
+        else:
+            answer = os.fork()
+            if answer == 0:
+                code = _run(asked["args"], asked["stderr"], asked["env"])
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()

@@ -1,0 +1,95 @@
+"""The events, replayed from nothing but what the service says, have to give every state of the model."""
+
+from typing import Any
+
+from tests.model.comparing import Both, timeless
+from tests.model.contract_state import State
+
+NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "app": ("app", ("name",)),
+    "rev": ("revision", ("app", "ref")),
+    "env": ("envset", ("app", "ref")),
+    "proc": ("proctype", ("app", "name")),
+    "instance": ("instance", ("id",)),
+    "service": ("service", ("name",)),
+    "endpoint": ("endpoint", ("service", "id")),
+    "runner": ("runner", ("addr",)),
+    "member": ("member", ("kind", "addr")),
+}
+"""By how an event's type begins: the kind of its object, and what names it."""
+
+
+def history(both: Both, after: int, limit: int) -> list[Any]:
+    """All events after a rev, page by page."""
+    found: list[Any] = []
+    path, headers = f"/events?rev={after}&limit={limit}", {"Accept": "application/json"}
+    while True:
+        page = both.ask("GET", path, **headers)
+        assert page.status == 200, page.raw
+        found += page.body["items"]
+        if not page.body["items"]:
+            assert page.body["rev"] == both.model.rev
+            return found
+        headers["Last_Event_ID"] = page.body["next"]
+
+
+def compare_history(both: Both, limit: int) -> None:
+    """Every event is as the model has it, none is missing, and together they make each state."""
+    model = both.model
+    oldest = model.oldest
+    by_rev: dict[int, list[Any]] = {}
+    for event in history(both, oldest, limit):
+        by_rev.setdefault(event["rev"], []).append(event)
+    assert list(by_rev) == sorted(by_rev)
+    state = {kind: dict(objects) for kind, objects in model.states[oldest].kinds.items()}
+    for rev in range(oldest + 1, model.rev + 1):
+        events = by_rev.pop(rev, [])
+        assert [event["index"] for event in events] == list(range(len(events)))
+        assert {(event["at"], event["actor"]) for event in events} <= {("T", model.actors[rev])}
+        said = [(event["type"], event["object"]) for event in events]
+        assert sorted(said, key=repr) == sorted(model.events[rev], key=repr), rev
+        for type_, shown in said:
+            stem, _, action = type_.partition("-")
+            kind, names = NAMES[stem]
+            key = tuple(shown[name] for name in names)
+            if action == "unregister":
+                assert state[kind].pop(key) == shown
+            else:
+                assert (action == "register") == (key not in state[kind]), (rev, type_)
+                state[kind][key] = shown
+        expected = model.states[rev].kinds
+        for kind, _ in NAMES.values():
+            assert state[kind] == expected[kind], (rev, kind)
+    assert by_rev == {}
+
+
+def compare_lists(both: Both, rev: int | None) -> None:
+    """Every list there is, at a rev."""
+
+    def everything(path: str, kind: str, *key: Any) -> None:
+        def listed(state: State) -> Any:
+            if kind == "revision":
+                return state.all(kind)
+            return [one for name, one in sorted(state.kinds[kind].items()) if name[: len(key)] == key]
+
+        both.read(path, rev, listed, limit=1000)
+
+    everything("/apps", "app")
+    everything("/revisions", "revision")
+    everything("/instances", "instance")
+    everything("/services", "service")
+    everything("/runners", "runner")
+    for kind in ("pms", "proxies", "loggers"):
+        everything(f"/members/{kind}", "member", kind)
+    state = both.model.now if rev is None else both.model.states[rev]
+    for app in state.kinds["app"]:
+        everything(f"/apps/{app[0]}/envs", "envset", *app)
+        everything(f"/apps/{app[0]}/proctypes", "proctype", *app)
+    for service in state.kinds["service"]:
+        everything(f"/services/{service[0]}/endpoints", "endpoint", *service)
+
+
+def compare_rev(both: Both) -> None:
+    answer = both.ask("GET", "/rev")
+    expected = {"rev": both.model.rev, "oldest_rev": both.model.oldest, "at": "T" if both.model.rev else None}
+    assert timeless(answer.body) == expected

@@ -1,0 +1,201 @@
+"""Random commands on instances: tickets, claims, their whole life, scale."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from tests.model import contract_instances as contract
+from tests.model.comparing import Both
+from tests.model.contract_state import Draft, Object, State
+from tests.model.platform_rules import ACTORS, APPS, ENVS, HOSTS, MATCH, ONCE, PROCTYPES, REFS
+
+WHICH = st.integers(0, 30)
+TOKENS = st.sampled_from(["none", "none", "present", "former"])
+COUNTS = st.sampled_from([0, 0, 1, 2, 2, 3, 4])
+
+
+class InstanceRules:
+    """Mixed into the machine, which has `both`."""
+
+    both: Both
+
+    def _id(self, which: int) -> int:
+        """One that lives, mostly; or one that is done, or never was."""
+        live = list(self.both.model.now.kinds["instance"])
+        if which < 24 and live:
+            return int(live[-1 - which % min(len(live), 5)][0])
+        return which % 12 + 1
+
+    def _claimer(self, id: int, host: str, token: str) -> Object:
+        """Whom a call says it comes from: mostly the right one."""
+        one = self.both.model.now.find("instance", id) or {"host": None, "claim_rev": None}
+        said: Object = {"host": one["host"] if one["host"] and token != "none" else host}
+        if token == "present" and one["claim_rev"]:
+            said["claim_rev"] = one["claim_rev"]
+        elif token == "former":
+            said["claim_rev"] = (one["claim_rev"] or 2) - 1 or 1
+        return said
+
+    def _call(
+        self, call: str, id: int, body: Any, command: Any, match: str, key: str | None, **more: Any
+    ) -> None:
+        self.both.write(
+            "POST",
+            f"/instances/{id}/{call}",
+            command,
+            body,
+            target=lambda state: state.find("instance", id),
+            match=match,
+            key=key,
+            **more,
+        )
+
+    @rule(app=APPS, proctype=PROCTYPES, ref=REFS, env=st.none() | ENVS, match=MATCH, key=ONCE, actor=ACTORS)
+    def register_ticket(
+        self,
+        app: str,
+        proctype: str,
+        ref: str,
+        env: str | None,
+        match: str,
+        key: str | None,
+        actor: str | None,
+    ) -> None:
+        body = {"app": app, "proctype": proctype, "revision": ref, **({"env": env} if env else {})}
+        self.both.write(
+            "POST",
+            "/instances",
+            lambda draft: contract.register_ticket(draft, app, proctype, ref, env),
+            body,
+            status=201,
+            location=lambda made: f"/instances/{made['id']}",
+            match=match,
+            key=key,
+            actor=actor,
+        )
+
+    @rule(which=WHICH, host=HOSTS, match=MATCH, key=ONCE, actor=ACTORS)
+    def claim(self, which: int, host: str, match: str, key: str | None, actor: str | None) -> None:
+        id = self._id(which)
+        self._call(
+            "claim",
+            id,
+            {"host": host},
+            lambda draft: contract.claim(draft, id, host),
+            match,
+            key,
+            actor=actor,
+        )
+
+    @rule(host=HOSTS, app=st.none() | APPS, proctype=st.none() | PROCTYPES, key=ONCE)
+    def claim_next(self, host: str, app: str | None, proctype: str | None, key: str | None) -> None:
+        body = {"host": host, **({"app": app} if app else {}), **({"proctype": proctype} if proctype else {})}
+        self.both.write(
+            "POST",
+            "/instances/claim",
+            lambda draft: contract.claim_next(draft, host, app, proctype),
+            body,
+            key=key,
+        )
+
+    @rule(
+        which=WHICH, host=HOSTS, token=TOKENS, error=st.sampled_from([None, "no room"]), match=MATCH, key=ONCE
+    )
+    def unclaim(
+        self, which: int, host: str, token: str, error: str | None, match: str, key: str | None
+    ) -> None:
+        id = self._id(which)
+        body = {**self._claimer(id, host, token), **({"error": error} if error else {})}
+        self._call("unclaim", id, body, lambda draft: contract.unclaim(draft, id, body), match, key)
+
+    @rule(
+        which=WHICH,
+        host=HOSTS,
+        token=TOKENS,
+        said=st.sampled_from([{"port": 9000}, {"port": 9000, "tele_port": 9001}]),
+        match=MATCH,
+        key=ONCE,
+    )
+    def start(self, which: int, host: str, token: str, said: Any, match: str, key: str | None) -> None:
+        id = self._id(which)
+        body = {**self._claimer(id, host, token), "hostname": "box.example.com", **said}
+        self._call("start", id, body, lambda draft: contract.start(draft, id, body), match, key)
+
+    @rule(which=WHICH, match=MATCH, key=ONCE)
+    def stop(self, which: int, match: str, key: str | None) -> None:
+        id = self._id(which)
+        self._call("stop", id, None, lambda draft: contract.stop(draft, id), match, key)
+
+    @rule(which=WHICH, host=HOSTS, token=TOKENS, failed=st.booleans(), match=MATCH, key=ONCE)
+    def end(self, which: int, host: str, token: str, failed: bool, match: str, key: str | None) -> None:
+        id = self._id(which)
+        body = self._claimer(id, host, token)
+        if failed:
+            body["reason"] = "crashed"
+            self._call("fail", id, body, lambda draft: contract.fail(draft, id, body), match, key)
+        else:
+            self._call("exit", id, body, lambda draft: contract.exit(draft, id, body), match, key)
+
+    @rule(which=WHICH, match=MATCH, key=ONCE, actor=ACTORS)
+    def lose(self, which: int, match: str, key: str | None, actor: str | None) -> None:
+        id = self._id(which)
+        body = {"client": "watcher", "reason": "away"}
+        self._call("lost", id, body, lambda draft: contract.lose(draft, id, body), match, key, actor=actor)
+
+    @rule(
+        which=WHICH, reason=st.sampled_from(["fail", "oom"]), count=st.integers(1, 2), match=MATCH, key=ONCE
+    )
+    def restart(self, which: int, reason: str, count: int, match: str, key: str | None) -> None:
+        id = self._id(which)
+        body = {"reason": reason, **({"count": count} if count > 1 else {})}
+        self._call("restart", id, body, lambda draft: contract.restart(draft, id, reason, count), match, key)
+
+    @rule(which=WHICH, client=st.sampled_from(["ann", "ben"]), off=st.booleans(), match=MATCH)
+    def lock(self, which: int, client: str, off: bool, match: str) -> None:
+        id = self._id(which)
+        body = {"client": client, "reason": "look"}
+
+        def found(state: State) -> Object | None:
+            return state.find("instance", id)
+
+        def locked(draft: Draft) -> Object:
+            return contract.lock(draft, id, body)
+
+        path = f"/instances/{id}/lock"
+        if off:
+            self.both.write(
+                "DELETE", path, lambda draft: contract.unlock(draft, id), target=found, match=match
+            )
+        else:
+            self.both.write("PUT", path, locked, body, target=found, match=match)
+
+    @rule(which=WHICH, why=st.sampled_from(["", "?client=ann&reason=old"]), match=MATCH, actor=ACTORS)
+    def unregister(self, which: int, why: str, match: str, actor: str | None) -> None:
+        id = self._id(which)
+        client, reason = ("ann", "old") if why else (None, None)
+        self.both.write(
+            "DELETE",
+            f"/instances/{id}{why}",
+            lambda draft: contract.unregister(draft, id, client, reason),
+            target=lambda state: state.find("instance", id),
+            match=match,
+            actor=actor,
+        )
+
+    @rule(app=APPS, proctype=PROCTYPES, ref=REFS, env=st.none() | ENVS, count=COUNTS, match=MATCH)
+    def scale(self, app: str, proctype: str, ref: str, env: str | None, count: int, match: str) -> None:
+        body = {"revision": ref, "env": env, "count": count}
+        self.both.scale(
+            f"/apps/{app}/proctypes/{proctype}/scale",
+            body,
+            lambda: contract.scale(self.both.model, app, proctype, body, "anonymous"),
+            match,
+            lambda state: state.find("proctype", app, proctype),
+        )
+
+    @rule(count=st.sampled_from([101, 130]))
+    def scale_far(self, count: int) -> None:
+        """Up in batches, and back again: small numbers are what the other rules need."""
+        for target in (count, 1):
+            self.scale(app="cat", proctype="web", ref="r1", env=None, count=target, match="")

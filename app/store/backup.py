@@ -19,8 +19,8 @@ import apsw
 
 from app.errors import StartError
 from app.store.contract import Changes, Index, Journal, Snapshot
-from app.store.embedded import make_commit
 from app.store.file_lock import FileLock
+from app.store.group import make_commit
 from app.store.history import Draft, History, latest_time
 from app.store.sqlite import SqliteLog
 from app.store.sqlite_file import connect_reader, connect_writer, damaged, examine, remove_database, sync_path

@@ -9,14 +9,11 @@ refused too, for what they were refused by was in the draft.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 from app.errors import (
-    BodyTooLarge,
     CoordinatorUnavailable,
     RequestError,
     RevCompacted,
@@ -24,9 +21,6 @@ from app.errors import (
     StorageFull,
 )
 from app.store.contract import (
-    MAX_CHANGES,
-    MAX_VALUE,
-    Change,
     Changes,
     Commit,
     Health,
@@ -34,13 +28,13 @@ from app.store.contract import (
     Journal,
     Origin,
     Outcome,
-    Record,
     Rule,
     Snapshot,
-    sorted_changes,
 )
-from app.store.history import Draft, History, latest_time
+from app.store.group import Group, Waiting
+from app.store.history import Draft, History
 from app.store.leases import Leases
+from app.store.log import Loaded, Log, LogBroken
 
 logger = logging.getLogger(__name__)
 
@@ -50,53 +44,6 @@ GROUP = 256
 REOPEN_SECONDS = 1.0
 """Between attempts to open a log again that failed in a way that leaves its state unknown, and to
 write to one that was full."""
-
-
-class LogBroken(Exception):
-    """The log cannot say whether the group is durable. It has to be opened again to find out."""
-
-
-@dataclass(slots=True)
-class Loaded:
-    """What a log holds: the state at `floor`, and the commits after it up to `rev`."""
-
-    rev: int
-    oldest_rev: int
-    floor: int
-    records: Iterable[Record]
-    commits: Iterable[Commit]
-    last: Journal | None
-
-
-class Log(Protocol):
-    """Where an embedded store keeps its commits. Called from one thread at a time."""
-
-    def open(self, index: Index, window: int) -> Loaded:
-        """Take hold of the log. Raises StartError. At most `window` of the newest commits are given."""
-
-    def append(self, commits: Sequence[Commit], oldest_rev: int) -> None:
-        """Keep the commits; durable when it returns. Raises StorageFull (nothing was kept) or
-        LogBroken. May drop some of the history before `oldest_rev`."""
-
-    def snapshot(self, rev: int) -> Snapshot:
-        """The state at a rev that is no longer in memory. May be read in any one thread at a time."""
-
-    def commits(self, after: int, limit: int) -> list[Commit]:
-        """Commits that are no longer in memory."""
-
-    def journal_at(self, rev: int) -> Journal | None:
-        """The journal of the latest kept commit at or before `rev`."""
-
-    def statistics(self) -> dict[str, float]: ...
-
-    def close(self) -> None: ...
-
-
-@dataclass(slots=True)
-class _Waiting:
-    rule: Rule
-    origin: Origin
-    answer: "asyncio.Future[Outcome]"
 
 
 class EmbeddedStore:
@@ -119,7 +66,7 @@ class EmbeddedStore:
         self._history = History(index, self._window)
         self._oldest = 0
         self._last: Journal | None = None
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Waiting] = deque()
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
         self._leases = Leases()
@@ -257,7 +204,7 @@ class EmbeddedStore:
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
         if self._closing or not self._tasks:
             raise CoordinatorUnavailable("The store is closing. Nothing was written; ask another replica.")
-        waiting = _Waiting(rule, origin, asyncio.get_running_loop().create_future())
+        waiting = Waiting(rule, origin, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._wake.set()
         # Shielded: a client that goes away does not take back what may be on its way to the disk.
@@ -273,45 +220,15 @@ class EmbeddedStore:
                 return
 
     async def _write_group(self) -> None:
-        group = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
-        draft = Draft(self._history)
-        commits: list[Commit] = []
-        ends: list[tuple[_Waiting, Outcome | BaseException]] = []
-        last = self._last
-        for waiting in group:
-            if waiting.answer.cancelled():
-                continue
-            at = latest_time(self._clock(), last.at if last else None)
-            journal = Journal(at, waiting.origin.actor, waiting.origin.request)
-            try:
-                changes = waiting.rule(draft, at)
-                if not changes.empty:
-                    commits.append(make_commit(draft, changes, journal))
-                    last = journal
-            except Exception as error:
-                # Whatever a rule raises is its caller's; the rest of the group goes on.
-                if isinstance(error, RequestError) and error.rev is None:
-                    error.rev = draft.rev
-                ends.append((waiting, error))
-                continue
-            # At once, so that the end of the lease sees it where it waits for the same group. Should the
-            # group fail, the key has been given some time.
-            for key in changes.renews:
-                self._leases.renew(key)
-            record = draft.get(changes.answer) if changes.answer else None
-            ends.append((waiting, Outcome(draft.rev, changes, record, not changes.empty)))
+        waiting = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
+        group = Group(Draft(self._history), self._last, self._clock, self._leases.renew)
+        for one in waiting:
+            group.run(one)
         failure = None
-        if commits:
-            failure = await self._append(commits, max(self._oldest, commits[-1].rev - self._keep))
-        for waiting, end in ends:
-            if waiting.answer.done():
-                continue
-            if failure is not None:
-                waiting.answer.set_exception(failure)
-            elif isinstance(end, BaseException):
-                waiting.answer.set_exception(end)
-            else:
-                waiting.answer.set_result(end)
+        if group.commits:
+            oldest = max(self._oldest, group.commits[-1].rev - self._keep)
+            failure = await self._append(group.commits, oldest)
+        group.answer(failure)
 
     async def _append(self, commits: list[Commit], oldest: int) -> RequestError | None:
         """Make the commits durable and then history; the error to answer with where that failed."""
@@ -416,23 +333,3 @@ class EmbeddedStore:
                 except RequestError as error:
                     logger.warning("a lease ended but its key could not be removed yet: %s", error.detail)
                     await asyncio.sleep(REOPEN_SECONDS)
-
-
-def make_commit(draft: Draft, changes: Changes, journal: Journal) -> Commit:
-    """The draft's next commit. Raises where a rule wants what no coordinator takes."""
-    size = len(changes.puts) + len(changes.deletes) + len(changes.prefixes)
-    if size > MAX_CHANGES:
-        raise ValueError(f"a rule changed {size} keys: a coordinator takes {MAX_CHANGES}")
-    for key, value in changes.puts.items():
-        if not value:
-            raise ValueError(f"a rule put nothing at {key!r}: an empty value means a deletion")
-        if len(value) > MAX_VALUE:
-            raise BodyTooLarge(f"This would take {len(value)} bytes: make it smaller.", limit=MAX_VALUE)
-    rev = draft.rev + 1
-    pairs = draft.commit(changes, rev)
-    made: list[Change] = []
-    for before, after in pairs:
-        either = after or before
-        if either is not None:
-            made.append(Change(either.key, before, after))
-    return Commit(rev, journal, sorted_changes(made))

@@ -66,6 +66,8 @@ class Txn(NamedTuple):
     failure: "Sequence[Op]" = ()
 
 
+_PLAIN = Get(b"")[4:]
+
 Op = Put | Delete | Get | Txn
 
 
@@ -99,19 +101,16 @@ def prefix_end(prefix: bytes) -> bytes:
 
 
 def range_request(get: Get) -> Any:
-    return _RANGE(
-        key=get.key,
-        range_end=get.range_end,
-        limit=get.limit,
-        revision=get.revision,
-        sort_order=2 if get.descending else int(get.sort != "key"),
-        sort_target=_SORTS[get.sort],
-        serializable=get.serializable,
-        keys_only=get.keys_only,
-        count_only=get.count_only,
-        min_mod_revision=get.min_mod_revision,
-        max_mod_revision=get.max_mod_revision,
-    )
+    request = _RANGE(key=get.key, range_end=get.range_end, revision=get.revision, limit=get.limit)
+    if get[4:] != _PLAIN:
+        request.serializable = get.serializable
+        request.keys_only = get.keys_only
+        request.count_only = get.count_only
+        request.sort_order = 2 if get.descending else int(get.sort != "key")
+        request.sort_target = _SORTS[get.sort]
+        request.min_mod_revision = get.min_mod_revision
+        request.max_mod_revision = get.max_mod_revision
+    return request
 
 
 def txn_request(txn: Txn) -> Any:
@@ -136,7 +135,12 @@ def _compare(compare: Compare) -> Any:
 def _op(op: Op) -> Any:
     match op:
         case Put():
-            return _OP(put=op._asdict())
+            message = _OP()
+            put = message.put
+            put.key, put.value = op.key, op.value
+            if op.lease or op.prev_kv:
+                put.lease, put.prev_kv = op.lease, op.prev_kv
+            return message
         case Delete():
             return _OP(delete=op._asdict())
         case Get():

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.store.contract import Commit, Index, Journal, Snapshot
-from app.store.embedded import Loaded
+from app.store.log import Loaded
 
 
 class NoLog:

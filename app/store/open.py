@@ -46,9 +46,7 @@ def open_store(
     return EmbeddedStore(SqliteLog(sqlite_path(url)), index, history=history, memory_revs=memory_revs)
 
 
-def _etcd(
-    url: str, index: Index, history: int, memory_revs: int, fence: Fence, access: EtcdAccess
-) -> Store:
+def _etcd(url: str, index: Index, history: int, memory_revs: int, fence: Fence, access: EtcdAccess) -> Store:
     # Here, and not above: who keeps the store in a file need not wait for gRPC to load.
     from app.store.etcd import EtcdStore
     from app.store.etcd_client import EtcdClient

@@ -14,8 +14,8 @@ import apsw
 
 from app.errors import CoordinatorUnavailable, RevCompacted, StartError, StorageFull
 from app.store.contract import Change, Commit, Index, Journal, Record, Snapshot
-from app.store.embedded import Loaded, LogBroken
 from app.store.file_lock import FileLock
+from app.store.log import Loaded, LogBroken
 from app.store.sqlite_archive import Archive, journal_at
 from app.store.sqlite_compaction import drop_step
 from app.store.sqlite_file import connect_writer, create, damaged, examine

@@ -8,7 +8,8 @@ from contract_words import ORIGIN, index, put, until, write
 
 from app.errors import CoordinatorUnavailable, StartError
 from app.store.contract import Commit
-from app.store.embedded import EmbeddedStore, Loaded, LogBroken
+from app.store.embedded import EmbeddedStore
+from app.store.log import Loaded, LogBroken
 from app.store.memory import NoLog
 
 

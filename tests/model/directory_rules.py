@@ -16,15 +16,15 @@ class DirectoryRules:
 
     both: Both
 
-    @rule(name=SERVICES, gone=st.booleans(), match=MATCH, key=ONCE)
-    def service(self, name: str, gone: bool, match: str, key: str | None) -> None:
+    @rule(name=SERVICES, gone=st.booleans(), how=POST)
+    def service(self, name: str, gone: bool, how: How) -> None:
         if gone:
             self.both.write(
                 "DELETE",
                 f"/services/{name}",
                 lambda draft: contract.unregister_service(draft, name),
                 target=lambda state: state.find("service", name),
-                match=match,
+                **how,
             )
             return
         self.both.write(
@@ -35,8 +35,7 @@ class DirectoryRules:
             status=201,
             target=lambda state: state.find("service", name),
             location=lambda _: f"/services/{name}",
-            match=match,
-            key=key,
+            **how,
         )
 
     @rule(
@@ -45,11 +44,10 @@ class DirectoryRules:
         port=st.sampled_from([80, 81]),
         more=st.sampled_from([{}, {"priority": 1, "weight": 2, "target": "db"}]),
         gone=st.booleans(),
-        match=MATCH,
-        key=ONCE,
+        how=POST,
     )
     def endpoint(
-        self, service: str, at: Any, port: int, more: Any, gone: bool, match: str, key: str | None
+        self, service: str, at: Any, port: int, more: Any, gone: bool, how: How
     ) -> None:
         body = {**at, "port": port, **more}
         id = contract.endpoint_id(body["addr"], port)
@@ -60,7 +58,7 @@ class DirectoryRules:
                 f"{path}/{id}",
                 lambda draft: contract.unregister_endpoint(draft, service, id),
                 target=lambda state: state.find("endpoint", service, id),
-                match=match,
+                **how,
             )
             return
         self.both.write(
@@ -71,12 +69,11 @@ class DirectoryRules:
             status=201,
             target=lambda state: state.find("endpoint", service, id),
             location=lambda _: f"{path}/{id}",
-            match=match,
-            key=key,
+            **how,
         )
 
-    @rule(addr=ADDRS, id=st.integers(1, 5), gone=st.booleans(), match=MATCH, key=ONCE)
-    def runner(self, addr: str, id: int, gone: bool, match: str, key: str | None) -> None:
+    @rule(addr=ADDRS, id=st.integers(1, 5), gone=st.booleans(), how=POST)
+    def runner(self, addr: str, id: int, gone: bool, how: How) -> None:
         body = {"addr": addr, "instance_id": id}
         if gone:
             self.both.write(
@@ -84,7 +81,7 @@ class DirectoryRules:
                 f"/runners/{quote(addr)}",
                 lambda draft: contract.unregister_runner(draft, addr),
                 target=lambda state: state.find("runner", addr),
-                match=match,
+                **how,
             )
             return
         self.both.write(
@@ -94,18 +91,16 @@ class DirectoryRules:
             body,
             status=201,
             target=lambda state: state.find("runner", addr),
-            match=match,
-            key=key,
+            **how,
         )
 
     @rule(
         where=st.sampled_from([("pms", "10.0.0.7"), ("proxies", "10.0.0.7"), ("loggers", "10.0.0.8:514")]),
         body=st.sampled_from([{"version": v, "ttl": t} for v in ("1", "2") for t in (None, 3600)]),
         gone=st.sampled_from([False, False, True]),
-        match=MATCH,
-        actor=ACTORS,
+        how=PUT,
     )
-    def member(self, where: tuple[str, str], body: Any, gone: bool, match: str, actor: str | None) -> None:
+    def member(self, where: tuple[str, str], body: Any, gone: bool, how: How) -> None:
         path = f"/members/{where[0]}/{where[1]}"
         if gone:
             self.both.write(
@@ -113,8 +108,7 @@ class DirectoryRules:
                 path,
                 lambda draft: contract.remove_member(draft, *where),
                 target=lambda state: state.find("member", *where),
-                match=match,
-                actor=actor,
+                **how,
             )
             return
         self.both.write(
@@ -123,6 +117,5 @@ class DirectoryRules:
             lambda draft: contract.put_member(draft, *where, body),
             body,
             target=lambda state: state.find("member", *where),
-            match=match,
-            actor=actor,
+            **how,
         )

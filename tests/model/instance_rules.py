@@ -38,7 +38,7 @@ class InstanceRules:
         return said
 
     def _call(
-        self, call: str, id: int, body: Any, command: Any, match: str, key: str | None, **more: Any
+        self, call: str, id: int, body: Any, command: Any, how: How, **more: Any
     ) -> None:
         self.both.write(
             "POST",
@@ -46,19 +46,18 @@ class InstanceRules:
             command,
             body,
             target=lambda state: state.find("instance", id),
-            match=match,
-            key=key,
+            **how,
             **more,
         )
 
-    @rule(app=APPS, proctype=PROCTYPES, ref=REFS, env=st.none() | ENVS, match=MATCH, key=ONCE, actor=ACTORS)
+    @rule(app=APPS, proctype=PROCTYPES, ref=REFS, env=st.none() | ENVS, how=POST)
     def register_ticket(
         self,
         app: str,
         proctype: str,
         ref: str,
         env: str | None,
-        match: str,
+        how: How,
         key: str | None,
         actor: str | None,
     ) -> None:
@@ -70,89 +69,84 @@ class InstanceRules:
             body,
             status=201,
             location=lambda made: f"/instances/{made['id']}",
-            match=match,
-            key=key,
-            actor=actor,
+            **how,
         )
 
-    @rule(which=WHICH, host=HOSTS, match=MATCH, key=ONCE, actor=ACTORS)
-    def claim(self, which: int, host: str, match: str, key: str | None, actor: str | None) -> None:
+    @rule(which=WHICH, host=HOSTS, how=POST)
+    def claim(self, which: int, host: str, how: How) -> None:
         id = self._id(which)
         self._call(
             "claim",
             id,
             {"host": host},
             lambda draft: contract.claim(draft, id, host),
-            match,
-            key,
-            actor=actor,
+            how,
         )
 
-    @rule(host=HOSTS, app=st.none() | APPS, proctype=st.none() | PROCTYPES, key=ONCE)
-    def claim_next(self, host: str, app: str | None, proctype: str | None, key: str | None) -> None:
+    @rule(host=HOSTS, app=st.none() | APPS, proctype=st.none() | PROCTYPES, how=CALL)
+    def claim_next(self, host: str, app: str | None, proctype: str | None, how: How) -> None:
         body = {"host": host, **({"app": app} if app else {}), **({"proctype": proctype} if proctype else {})}
         self.both.write(
             "POST",
             "/instances/claim",
             lambda draft: contract.claim_next(draft, host, app, proctype),
             body,
-            key=key,
+            **how,
         )
 
     @rule(
-        which=WHICH, host=HOSTS, token=TOKENS, error=st.sampled_from([None, "no room"]), match=MATCH, key=ONCE
+        which=WHICH, host=HOSTS, token=TOKENS, error=st.sampled_from([None, "no room"]), how=POST
     )
     def unclaim(
-        self, which: int, host: str, token: str, error: str | None, match: str, key: str | None
+        self, which: int, host: str, token: str, error: str | None, how: How
     ) -> None:
         id = self._id(which)
         body = {**self._claimer(id, host, token), **({"error": error} if error else {})}
-        self._call("unclaim", id, body, lambda draft: contract.unclaim(draft, id, body), match, key)
+        self._call("unclaim", id, body, lambda draft: contract.unclaim(draft, id, body), how)
 
     @rule(
         which=WHICH,
         host=HOSTS,
         token=TOKENS,
         said=st.sampled_from([{"port": 9000}, {"port": 9000, "tele_port": 9001}]),
-        match=MATCH,
-        key=ONCE,
+        how=POST,
     )
-    def start(self, which: int, host: str, token: str, said: Any, match: str, key: str | None) -> None:
+    def start(self, which: int, host: str, token: str, said: Any, how: How) -> None:
         id = self._id(which)
         body = {**self._claimer(id, host, token), "hostname": "box.example.com", **said}
-        self._call("start", id, body, lambda draft: contract.start(draft, id, body), match, key)
+        self._call("start", id, body, lambda draft: contract.start(draft, id, body), how)
 
-    @rule(which=WHICH, match=MATCH, key=ONCE)
-    def stop(self, which: int, match: str, key: str | None) -> None:
+    @rule(which=WHICH, how=POST)
+    def stop(self, which: int, how: How) -> None:
         id = self._id(which)
-        self._call("stop", id, None, lambda draft: contract.stop(draft, id), match, key)
+        self._call("stop", id, None, lambda draft: contract.stop(draft, id), how)
 
-    @rule(which=WHICH, host=HOSTS, token=TOKENS, failed=st.booleans(), match=MATCH, key=ONCE)
-    def end(self, which: int, host: str, token: str, failed: bool, match: str, key: str | None) -> None:
+    @rule(which=WHICH, host=HOSTS, token=TOKENS, failed=st.booleans(), how=POST)
+    def end(self, which: int, host: str, token: str, failed: bool, how: How) -> None:
         id = self._id(which)
         body = self._claimer(id, host, token)
         if failed:
             body["reason"] = "crashed"
-            self._call("fail", id, body, lambda draft: contract.fail(draft, id, body), match, key)
+            self._call("fail", id, body, lambda draft: contract.fail(draft, id, body), how)
         else:
-            self._call("exit", id, body, lambda draft: contract.exit(draft, id, body), match, key)
+            self._call("exit", id, body, lambda draft: contract.exit(draft, id, body), how)
 
-    @rule(which=WHICH, match=MATCH, key=ONCE, actor=ACTORS)
-    def lose(self, which: int, match: str, key: str | None, actor: str | None) -> None:
+    @rule(which=WHICH, how=POST)
+    def lose(self, which: int, how: How) -> None:
         id = self._id(which)
         body = {"client": "watcher", "reason": "away"}
-        self._call("lost", id, body, lambda draft: contract.lose(draft, id, body), match, key, actor=actor)
+        self._call("lost", id, body, lambda draft: contract.lose(draft, id, body), how)
 
     @rule(
-        which=WHICH, reason=st.sampled_from(["fail", "oom"]), count=st.integers(1, 2), match=MATCH, key=ONCE
+        which=WHICH, reason=st.sampled_from(["fail", "oom"]), count=st.integers(1, 2), how=POST
     )
-    def restart(self, which: int, reason: str, count: int, match: str, key: str | None) -> None:
+    def restart(self, which: int, reason: str, count: int, how: How) -> None:
         id = self._id(which)
         body = {"reason": reason, **({"count": count} if count > 1 else {})}
-        self._call("restart", id, body, lambda draft: contract.restart(draft, id, reason, count), match, key)
+        self._call("restart", id, body, lambda draft: contract.restart(draft, id, reason, count), how)
 
-    @rule(which=WHICH, client=st.sampled_from(["ann", "ben"]), off=st.booleans(), match=MATCH)
-    def lock(self, which: int, client: str, off: bool, match: str) -> None:
+    @rule(which=WHICH, client=st.sampled_from(["ann", "ben"]), off=st.booleans(), how=PUT)
+    def lock(self, which: int, client: str, off: bool, how: How) -> None:
         id = self._id(which)
         body = {"client": client, "reason": "look"}
 
@@ -165,13 +159,13 @@ class InstanceRules:
         path = f"/instances/{id}/lock"
         if off:
             self.both.write(
-                "DELETE", path, lambda draft: contract.unlock(draft, id), target=found, match=match
+                "DELETE", path, lambda draft: contract.unlock(draft, id), target=found, **how
             )
         else:
-            self.both.write("PUT", path, locked, body, target=found, match=match)
+            self.both.write("PUT", path, locked, body, target=found, **how)
 
-    @rule(which=WHICH, why=st.sampled_from(["", "?client=ann&reason=old"]), match=MATCH, actor=ACTORS)
-    def unregister(self, which: int, why: str, match: str, actor: str | None) -> None:
+    @rule(which=WHICH, why=st.sampled_from(["", "?client=ann&reason=old"]), how=PUT)
+    def unregister(self, which: int, why: str, how: How) -> None:
         id = self._id(which)
         client, reason = ("ann", "old") if why else (None, None)
         self.both.write(
@@ -179,12 +173,11 @@ class InstanceRules:
             f"/instances/{id}{why}",
             lambda draft: contract.unregister(draft, id, client, reason),
             target=lambda state: state.find("instance", id),
-            match=match,
-            actor=actor,
+            **how,
         )
 
-    @rule(app=APPS, proctype=PROCTYPES, ref=REFS, env=st.none() | ENVS, count=COUNTS, match=MATCH)
-    def scale(self, app: str, proctype: str, ref: str, env: str | None, count: int, match: str) -> None:
+    @rule(app=APPS, proctype=PROCTYPES, ref=REFS, env=st.none() | ENVS, count=COUNTS, how=PUT)
+    def scale(self, app: str, proctype: str, ref: str, env: str | None, count: int, how: How) -> None:
         body = {"revision": ref, "env": env, "count": count}
         self.both.scale(
             f"/apps/{app}/proctypes/{proctype}/scale",

@@ -32,11 +32,9 @@ class PlatformRules:
     @rule(
         name=APPS,
         env=st.none() | st.dictionaries(KEYS, VALUES, max_size=2),
-        match=MATCH,
-        key=ONCE,
-        actor=ACTORS,
+        how=POST,
     )
-    def register_app(self, name: str, env: Any, match: str, key: str | None, actor: str | None) -> None:
+    def register_app(self, name: str, env: Any, how: How) -> None:
         body = {"name": name, "repo_url": "https://git.example.com/x.git", "stack": "lenny"}
         if env is not None:
             body["env"] = env
@@ -48,9 +46,7 @@ class PlatformRules:
             status=201,
             target=lambda state: state.find("app", name),
             location=lambda _: f"/apps/{name}",
-            match=match,
-            key=key,
-            actor=actor,
+            **how,
         )
 
     @rule(
@@ -63,32 +59,30 @@ class PlatformRules:
                 "head": st.none() | REFS,
             },
         ),
-        match=MATCH,
-        actor=ACTORS,
+        how=PUT,
     )
-    def patch_app(self, app: str, body: Any, match: str, actor: str | None) -> None:
+    def patch_app(self, app: str, body: Any, how: How) -> None:
         self.both.write(
             "PATCH",
             f"/apps/{app}",
             lambda draft: contract.patch_app(draft, app, body),
             body,
             target=lambda state: state.find("app", app),
-            match=match,
-            actor=actor,
+            **how,
         )
 
-    @rule(app=APPS, match=MATCH)
-    def unregister_app(self, app: str, match: str) -> None:
+    @rule(app=APPS, how=PUT)
+    def unregister_app(self, app: str, how: How) -> None:
         self.both.write(
             "DELETE",
             f"/apps/{app}",
             lambda draft: contract.unregister_app(draft, app),
             target=lambda state: state.find("app", app),
-            match=match,
+            **how,
         )
 
-    @rule(app=APPS, changes=st.dictionaries(KEYS, st.none() | VALUES, max_size=3), match=MATCH, actor=ACTORS)
-    def patch_env(self, app: str, changes: Any, match: str, actor: str | None) -> None:
+    @rule(app=APPS, changes=st.dictionaries(KEYS, st.none() | VALUES, max_size=3), how=PUT)
+    def patch_env(self, app: str, changes: Any, how: How) -> None:
         self.both.write(
             "PATCH",
             f"/apps/{app}/env",
@@ -96,12 +90,11 @@ class PlatformRules:
             changes,
             target=lambda state: state.find("app", app),
             shape=lambda made: {"rev": made["rev"], "vars": made["env"]},
-            match=match,
-            actor=actor,
+            **how,
         )
 
-    @rule(app=APPS, key=KEYS, value=st.none() | VALUES, match=MATCH)
-    def one_variable(self, app: str, key: str, value: str | None, match: str) -> None:
+    @rule(app=APPS, key=KEYS, value=st.none() | VALUES, how=PUT)
+    def one_variable(self, app: str, key: str, value: str | None, how: How) -> None:
         """Set, or with None removed."""
         path = f"/apps/{app}/env/{key}"
 
@@ -115,7 +108,7 @@ class PlatformRules:
                 path,
                 lambda draft: contract.remove_variable(draft, app, key),
                 target=variable,
-                match=match,
+                **how,
             )
             return
         self.both.write(
@@ -125,11 +118,11 @@ class PlatformRules:
             {"value": value},
             target=variable,
             shape=lambda made: {"rev": made["rev"], "key": key, "value": value},
-            match=match,
+            **how,
         )
 
-    @rule(app=APPS, ref=ENVS, env=st.dictionaries(KEYS, VALUES, max_size=2), match=MATCH, key=ONCE)
-    def register_envset(self, app: str, ref: str, env: Any, match: str, key: str | None) -> None:
+    @rule(app=APPS, ref=ENVS, env=st.dictionaries(KEYS, VALUES, max_size=2), how=POST)
+    def register_envset(self, app: str, ref: str, env: Any, how: How) -> None:
         body = {"ref": ref, "vars": env}
         self.both.write(
             "POST",
@@ -139,23 +132,22 @@ class PlatformRules:
             status=201,
             target=lambda state: state.find("envset", app, ref),
             location=lambda _: f"/apps/{app}/envs/{ref}",
-            match=match,
-            key=key,
+            **how,
         )
 
-    @rule(app=APPS, ref=ENVS, match=MATCH)
-    def unregister_envset(self, app: str, ref: str, match: str) -> None:
+    @rule(app=APPS, ref=ENVS, how=PUT)
+    def unregister_envset(self, app: str, ref: str, how: How) -> None:
         self.both.write(
             "DELETE",
             f"/apps/{app}/envs/{ref}",
             lambda draft: contract.unregister_envset(draft, app, ref),
             target=lambda state: state.find("envset", app, ref),
-            match=match,
+            **how,
         )
 
-    @rule(app=APPS, ref=REFS, url=st.none() | ARCHIVES, match=MATCH, key=ONCE, actor=ACTORS)
+    @rule(app=APPS, ref=REFS, url=st.none() | ARCHIVES, how=POST)
     def register_revision(
-        self, app: str, ref: str, url: str | None, match: str, key: str | None, actor: str | None
+        self, app: str, ref: str, url: str | None, how: How
     ) -> None:
         body = {"ref": ref, **({"archive_url": url} if url else {})}
         self.both.write(
@@ -166,35 +158,32 @@ class PlatformRules:
             status=201,
             target=lambda state: state.find("revision", app, ref),
             location=lambda _: f"/apps/{app}/revisions/{ref}",
-            match=match,
-            key=key,
-            actor=actor,
+            **how,
         )
 
-    @rule(app=APPS, ref=REFS, url=ARCHIVES, match=MATCH, key=ONCE)
-    def ratify(self, app: str, ref: str, url: str, match: str, key: str | None) -> None:
+    @rule(app=APPS, ref=REFS, url=ARCHIVES, how=POST)
+    def ratify(self, app: str, ref: str, url: str, how: How) -> None:
         self.both.write(
             "POST",
             f"/apps/{app}/revisions/{ref}/ratify",
             lambda draft: contract.ratify(draft, app, ref, url),
             {"archive_url": url},
             target=lambda state: state.find("revision", app, ref),
-            match=match,
-            key=key,
+            **how,
         )
 
-    @rule(app=APPS, ref=REFS, match=MATCH)
-    def purge(self, app: str, ref: str, match: str) -> None:
+    @rule(app=APPS, ref=REFS, how=PUT)
+    def purge(self, app: str, ref: str, how: How) -> None:
         self.both.write(
             "DELETE",
             f"/apps/{app}/revisions/{ref}",
             lambda draft: contract.purge(draft, app, ref),
             target=lambda state: state.find("revision", app, ref),
-            match=match,
+            **how,
         )
 
-    @rule(app=APPS, name=PROCTYPES, memory=st.sampled_from([None, None, 512]), match=MATCH, key=ONCE)
-    def register_proctype(self, app: str, name: str, memory: int | None, match: str, key: str | None) -> None:
+    @rule(app=APPS, name=PROCTYPES, memory=st.sampled_from([None, None, 512]), how=POST)
+    def register_proctype(self, app: str, name: str, memory: int | None, how: How) -> None:
         body = {"name": name, **({"limits": {"memory_limit_mb": memory}} if memory else {})}
         self.both.write(
             "POST",
@@ -204,8 +193,7 @@ class PlatformRules:
             status=201,
             target=lambda state: state.find("proctype", app, name),
             location=lambda _: f"/apps/{app}/proctypes/{name}",
-            match=match,
-            key=key,
+            **how,
         )
 
     @rule(
@@ -215,24 +203,24 @@ class PlatformRules:
             [{}, {"limits": None}, {"limits": {}}]
             + [{"limits": {"memory_limit_mb": memory}} for memory in (None, 256, 512)]
         ),
-        match=MATCH,
+        how=PUT,
     )
-    def patch_proctype(self, app: str, name: str, body: Any, match: str) -> None:
+    def patch_proctype(self, app: str, name: str, body: Any, how: How) -> None:
         self.both.write(
             "PATCH",
             f"/apps/{app}/proctypes/{name}",
             lambda draft: contract.patch_proctype(draft, app, name, body),
             body,
             target=lambda state: state.find("proctype", app, name),
-            match=match,
+            **how,
         )
 
-    @rule(app=APPS, name=PROCTYPES, match=MATCH)
-    def unregister_proctype(self, app: str, name: str, match: str) -> None:
+    @rule(app=APPS, name=PROCTYPES, how=PUT)
+    def unregister_proctype(self, app: str, name: str, how: How) -> None:
         self.both.write(
             "DELETE",
             f"/apps/{app}/proctypes/{name}",
             lambda draft: contract.unregister_proctype(draft, app, name),
             target=lambda state: state.find("proctype", app, name),
-            match=match,
+            **how,
         )

@@ -85,18 +85,22 @@ class SseStream:
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
-        self.socket.connect(("127.0.0.1", port))
         lines = {"Host": "visor", "Accept": "text/event-stream", **(headers or {})}
         if last_event_id is not None:
             lines["Last-Event-ID"] = last_event_id
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        self.socket.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
         self._patience = timeout
         self._deadline = time.monotonic() + timeout
         self._raw = b""
         self._text = b""
         self.whole: bool | None = None
-        self.status, self.headers = self._read_head()
+        try:
+            self.socket.connect(("127.0.0.1", port))
+            self.socket.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+            self.status, self.headers = self._read_head()
+        except BaseException:
+            self.socket.close()
+            raise
         self._chunked = self.headers.get("transfer-encoding") == "chunked"
 
     def __enter__(self) -> "SseStream":

@@ -1,0 +1,105 @@
+"""One group of rules, run one after the other, each seeing the changes of those before it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.errors import BodyTooLarge, RequestError
+from app.store.contract import (
+    MAX_CHANGES,
+    MAX_VALUE,
+    Change,
+    Changes,
+    Commit,
+    Journal,
+    Origin,
+    Outcome,
+    Rule,
+    sorted_changes,
+)
+from app.store.history import Draft, latest_time
+
+
+@dataclass(slots=True)
+class Waiting:
+    rule: Rule
+    origin: Origin
+    answer: "asyncio.Future[Outcome]"
+
+
+class Group:
+    """Runs rules on a draft and keeps how each ended, until the commits are durable or are not. `renew` is
+    told the keys whose lease a rule renews."""
+
+    def __init__(
+        self,
+        draft: Draft,
+        last: Journal | None,
+        clock: Callable[[], datetime],
+        renew: Callable[[str], None],
+    ) -> None:
+        self._draft = draft
+        self._last = last
+        self._clock = clock
+        self._renew = renew
+        self._ends: list[tuple[Waiting, Outcome | Exception]] = []
+        self.commits: list[Commit] = []
+
+    def run(self, waiting: Waiting) -> None:
+        """Run one rule. Whatever it raises is its caller's; the rest of the group goes on."""
+        if waiting.answer.cancelled():
+            return
+        try:
+            self._ends.append((waiting, self._run(waiting)))
+        except Exception as error:
+            if isinstance(error, RequestError) and error.rev is None:
+                error.rev = self._draft.rev
+            self._ends.append((waiting, error))
+
+    def _run(self, waiting: Waiting) -> Outcome:
+        at = latest_time(self._clock(), self._last.at if self._last else None)
+        changes = waiting.rule(self._draft, at)
+        if not changes.empty:
+            journal = Journal(at, waiting.origin.actor, waiting.origin.request)
+            self.commits.append(make_commit(self._draft, changes, journal))
+            self._last = journal
+        # At once, so that the end of the lease sees it where it waits for the same group. Should the group
+        # fail, the key has been given some time.
+        for key in changes.renews:
+            self._renew(key)
+        record = self._draft.get(changes.answer) if changes.answer else None
+        return Outcome(self._draft.rev, changes, record, not changes.empty)
+
+    def answer(self, failure: Exception | None) -> None:
+        """Tell everybody how it ended: the refused too, for they were refused by what is durable only
+        now. `failure` is what kept the commits from becoming so."""
+        for waiting, end in self._ends:
+            if waiting.answer.done():
+                continue
+            if failure is not None:
+                waiting.answer.set_exception(failure)
+            elif isinstance(end, Exception):
+                waiting.answer.set_exception(end)
+            else:
+                waiting.answer.set_result(end)
+
+
+def make_commit(draft: Draft, changes: Changes, journal: Journal) -> Commit:
+    """The draft's next commit. Raises where a rule wants what no coordinator takes."""
+    size = len(changes.puts) + len(changes.deletes) + len(changes.prefixes)
+    if size > MAX_CHANGES:
+        raise ValueError(f"a rule changed {size} keys: a coordinator takes {MAX_CHANGES}")
+    for key, value in changes.puts.items():
+        if not value:
+            raise ValueError(f"a rule put nothing at {key!r}: an empty value means a deletion")
+        if len(value) > MAX_VALUE:
+            raise BodyTooLarge(f"This would take {len(value)} bytes: make it smaller.", limit=MAX_VALUE)
+    rev = draft.rev + 1
+    pairs = draft.commit(changes, rev)
+    made: list[Change] = []
+    for before, after in pairs:
+        either = after or before
+        if either is not None:
+            made.append(Change(either.key, before, after))
+    return Commit(rev, journal, sorted_changes(made))

@@ -1,0 +1,47 @@
+"""Where an embedded store keeps its commits: what it asks of a log, whichever it is."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.store.contract import Commit, Index, Journal, Record, Snapshot
+
+
+class LogBroken(Exception):
+    """The log cannot say whether the group is durable. It has to be opened again to find out."""
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What a log holds: the state at `floor`, and the commits after it up to `rev`."""
+
+    rev: int
+    oldest_rev: int
+    floor: int
+    records: Iterable[Record]
+    commits: Iterable[Commit]
+    last: Journal | None
+
+
+class Log(Protocol):
+    """Where an embedded store keeps its commits. Called from one thread at a time."""
+
+    def open(self, index: Index, window: int) -> Loaded:
+        """Take hold of the log. Raises StartError. At most `window` of the newest commits are given."""
+
+    def append(self, commits: Sequence[Commit], oldest_rev: int) -> None:
+        """Keep the commits; durable when it returns. Raises StorageFull (nothing was kept) or
+        LogBroken. May drop some of the history before `oldest_rev`."""
+
+    def snapshot(self, rev: int) -> Snapshot:
+        """The state at a rev that is no longer in memory. May be read in any one thread at a time."""
+
+    def commits(self, after: int, limit: int) -> list[Commit]:
+        """Commits that are no longer in memory."""
+
+    def journal_at(self, rev: int) -> Journal | None:
+        """The journal of the latest kept commit at or before `rev`."""
+
+    def statistics(self) -> dict[str, float]: ...
+
+    def close(self) -> None: ...

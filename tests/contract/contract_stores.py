@@ -13,7 +13,10 @@ from app.store.embedded import EmbeddedStore
 from app.store.memory import NoLog
 from app.store.sqlite import SqliteLog
 
-KINDS = ("memory", "sqlite", "sqlite-small-window")
+DURABLE = ("sqlite", "sqlite-small-window")
+"""Those that keep what they have over a restart."""
+
+KINDS = ("memory", *DURABLE)
 
 
 def build(kind: str, path: Path, *, history: int = 1000, **more: Any) -> EmbeddedStore:

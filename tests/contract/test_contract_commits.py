@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from contract_stores import build
+from contract_stores import DURABLE, build
 from contract_words import ORIGIN, delete, increment, plain, put, puts, value_of, word_of, write
 
 from app.errors import AlreadyExists, BodyTooLarge, CoordinatorUnavailable
@@ -179,9 +179,8 @@ async def test_time_never_goes_back(make):
     assert [c.journal.at for c in await store.commits(0, 10)] == wanted
 
 
+@pytest.mark.parametrize("make", DURABLE, indirect=True)
 async def test_time_does_not_go_back_over_a_restart(make):
-    if not make.durable:
-        pytest.skip("it keeps nothing over a restart")
     late = datetime(2050, 1, 1, tzinfo=UTC)
     store = await make(clock=lambda: late)
     await write(store, put("a/1", "x"))

@@ -53,9 +53,8 @@ async def test_the_last_put_decides_whether_and_how_long(store):
     assert (await store.latest()).get("a/3").ttl == 60
 
 
+@pytest.mark.parametrize("make", ["sqlite"], indirect=True)
 async def test_a_restart_keeps_leases_and_gives_them_their_time_again(make):
-    if make.kind != "sqlite":
-        pytest.skip("it keeps nothing over a restart, or is tested already")
     store = await make()
     await write(store, lease("a/1", 1))
     await store.close()

@@ -6,7 +6,7 @@ of each write whether it happened, and how often.
 """
 
 import itertools
-import random
+from random import Random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +36,7 @@ class Writer:
     script: Callable[["Writer"], None]
     kept: list[Promised] = field(default_factory=list)
     once: set[str] = field(default_factory=set)
-    random: random.Random = field(default_factory=random.Random)
+    random: Random = field(default_factory=Random)
     _count: itertools.count = field(default_factory=itertools.count)
     _retry: tuple[str, str, Any, str] | None = None
     _client: httpx2.Client | None = None
@@ -139,7 +139,7 @@ def hosts(w: Writer) -> None:
         w.write("DELETE", path)
 
 
-def _end(me: dict[str, Any], chance: random.Random) -> Any:
+def _end(me: dict[str, Any], chance: Random) -> Any:
     # Two of three do not fit their call, and are refused: that is one more way for a write to end.
     return chance.choice([me, {**me, "reason": "died"}, {"client": "test", "reason": "silent"}])
 
@@ -161,6 +161,6 @@ def crew(seed: int) -> list[Writer]:
     """Nine writers with nine kinds of work."""
     scripts = [variables, apps, apps, tickets, tickets, scales, hosts, hosts, services]
     return [
-        Writer(f"w{number}", script, random=random.Random(f"{seed}-{number}"))
+        Writer(f"w{number}", script, random=Random(f"{seed}-{number}"))
         for number, script in enumerate(scripts)
     ]

@@ -90,27 +90,25 @@ def test_403_and_404_and_409(visor):
     assert "revision nothing of app cat" in missing["detail"], "it says which resource"
 
 
-def test_409_conflict_where_no_port_is_left(visor):
+def test_409_conflict_where_no_port_is_left():
     """All ports are taken: the registry is told so through its own store, not by 57,536 requests."""
-    visor.made("/apps", APP)
-    web = visor.made("/apps/cat/proctypes", {"name": "web"})
-    kept = visor.context.store.stale().get(keys.proctype("cat", "web")).value
+    with serving() as visor:
+        visor.made("/apps", APP)
+        web = visor.made("/apps/cat/proctypes", {"name": "web"})
+        kept = visor.context.store.stale().get(keys.proctype("cat", "web")).value
 
-    def take(first: int) -> None:
-        puts = {
-            keys.proctype("taken", f"p{port}"): kept.replace(b'"port":%d' % web["port"], b'"port":%d' % port)
-            for port in range(first, min(first + 100, LAST + 1))
-        }
-        transact(visor, Changes(puts=puts))
+        def taken(port: int) -> bytes:
+            return kept.replace(b'"port":%d' % web["port"], b'"port":%d' % port)
 
-    for first in range(FIRST + 1, LAST + 1, 100):
-        take(first)
-    transact(visor, Changes(puts={keys.PORT_COUNTER: b"%d" % (LAST + 1)}))
-    before = visor.rev
-    refused(visor.post("/apps/cat/proctypes", {"name": "one"}), 409, "conflict")
-    assert visor.rev == before
-    visor.delete("/apps/cat/proctypes/web")
-    assert visor.made("/apps/cat/proctypes", {"name": "one"})["port"] == web["port"]
+        for first in range(FIRST + 1, LAST + 1, 100):
+            ports = range(first, min(first + 100, LAST + 1))
+            transact(visor, Changes(puts={keys.proctype("taken", f"p{port}"): taken(port) for port in ports}))
+        transact(visor, Changes(puts={keys.PORT_COUNTER: b"%d" % (LAST + 1)}))
+        before = visor.rev
+        refused(visor.post("/apps/cat/proctypes", {"name": "one"}), 409, "conflict")
+        assert visor.rev == before
+        visor.delete("/apps/cat/proctypes/web")
+        assert visor.made("/apps/cat/proctypes", {"name": "one"})["port"] == web["port"]
 
 
 def transact(visor: Service, changes: Changes) -> None:

@@ -124,10 +124,11 @@ class Both:
         assert got.headers["Visor-Rev"] == str(self.model.rev), where
 
     def scale(
-        self, path: str, body: Object, command: Callable[[], Object], match: str, target: Target
+        self, path: str, body: Object, command: Callable[[], Object], target: Target, match: str, actor: str
     ) -> None:
         """A scale, which may be several commits."""
         headers, holds = precondition(match, target(self.model.now))
+        headers["Visor_Actor"] = actor
         got = self.ask("PUT", path, body, **headers)
         where = f"PUT {path} {body} -> {got.status} {got.raw!r}"
         try:

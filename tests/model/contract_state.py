@@ -80,7 +80,7 @@ class Draft:
             raise Refused(*otherwise)
         return found
 
-    def register(self, kind: str, key: Key, event: str | None, **fields: Any) -> Object:
+    def register(self, kind: str, key: Key, event: str | None, /, **fields: Any) -> Object:
         if key in self.state.kinds[kind]:
             raise Refused(*EXISTS)
         times = {"created_at": T, "updated_at": T}
@@ -88,7 +88,7 @@ class Draft:
         self._put(kind, key, made, event)
         return made
 
-    def change(self, kind: str, key: Key, event: str, **fields: Any) -> Object:
+    def change(self, kind: str, key: Key, event: str, /, **fields: Any) -> Object:
         """What changes nothing is no commit."""
         before = self.state.kinds[kind][key]
         if all(before[name] == value for name, value in fields.items()):

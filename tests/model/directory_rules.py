@@ -8,7 +8,7 @@ from hypothesis.stateful import rule
 
 from tests.model import contract_resources as contract
 from tests.model.comparing import Both
-from tests.model.platform_rules import ACTORS, ADDRS, MATCH, ONCE, SERVICES
+from tests.model.platform_rules import ADDRS, POST, PUT, SERVICES, How
 
 
 class DirectoryRules:
@@ -46,9 +46,7 @@ class DirectoryRules:
         gone=st.booleans(),
         how=POST,
     )
-    def endpoint(
-        self, service: str, at: Any, port: int, more: Any, gone: bool, how: How
-    ) -> None:
+    def endpoint(self, service: str, at: Any, port: int, more: Any, gone: bool, how: How) -> None:
         body = {**at, "port": port, **more}
         id = contract.endpoint_id(body["addr"], port)
         path = f"/services/{service}/endpoints"

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from tests.model import contract_instances as contract
-from tests.model.comparing import Both
+from tests.model.comparing import ANONYMOUS, Both
 from tests.model.contract_state import Draft, Object, State
-from tests.model.platform_rules import ACTORS, APPS, ENVS, HOSTS, MATCH, ONCE, PROCTYPES, REFS
+from tests.model.platform_rules import APPS, ENVS, HOSTS, POST, PROCTYPES, PUT, REFS, How
 
 WHICH = st.integers(0, 30)
 TOKENS = st.sampled_from(["none", "none", "present", "former"])
+PLAIN: How = {"match": "", "actor": None}
 COUNTS = st.sampled_from([0, 0, 1, 2, 2, 3, 4])
 
 
@@ -37,9 +38,7 @@ class InstanceRules:
             said["claim_rev"] = (one["claim_rev"] or 2) - 1 or 1
         return said
 
-    def _call(
-        self, call: str, id: int, body: Any, command: Any, how: How, **more: Any
-    ) -> None:
+    def _call(self, call: str, id: int, body: Any, command: Any, how: How, **more: Any) -> None:
         self.both.write(
             "POST",
             f"/instances/{id}/{call}",
@@ -58,8 +57,6 @@ class InstanceRules:
         ref: str,
         env: str | None,
         how: How,
-        key: str | None,
-        actor: str | None,
     ) -> None:
         body = {"app": app, "proctype": proctype, "revision": ref, **({"env": env} if env else {})}
         self.both.write(
@@ -83,7 +80,7 @@ class InstanceRules:
             how,
         )
 
-    @rule(host=HOSTS, app=st.none() | APPS, proctype=st.none() | PROCTYPES, how=CALL)
+    @rule(host=HOSTS, app=st.none() | APPS, proctype=st.none() | PROCTYPES, how=POST)
     def claim_next(self, host: str, app: str | None, proctype: str | None, how: How) -> None:
         body = {"host": host, **({"app": app} if app else {}), **({"proctype": proctype} if proctype else {})}
         self.both.write(
@@ -94,12 +91,8 @@ class InstanceRules:
             **how,
         )
 
-    @rule(
-        which=WHICH, host=HOSTS, token=TOKENS, error=st.sampled_from([None, "no room"]), how=POST
-    )
-    def unclaim(
-        self, which: int, host: str, token: str, error: str | None, how: How
-    ) -> None:
+    @rule(which=WHICH, host=HOSTS, token=TOKENS, error=st.sampled_from([None, "no room"]), how=POST)
+    def unclaim(self, which: int, host: str, token: str, error: str | None, how: How) -> None:
         id = self._id(which)
         body = {**self._claimer(id, host, token), **({"error": error} if error else {})}
         self._call("unclaim", id, body, lambda draft: contract.unclaim(draft, id, body), how)
@@ -137,9 +130,7 @@ class InstanceRules:
         body = {"client": "watcher", "reason": "away"}
         self._call("lost", id, body, lambda draft: contract.lose(draft, id, body), how)
 
-    @rule(
-        which=WHICH, reason=st.sampled_from(["fail", "oom"]), count=st.integers(1, 2), how=POST
-    )
+    @rule(which=WHICH, reason=st.sampled_from(["fail", "oom"]), count=st.integers(1, 2), how=POST)
     def restart(self, which: int, reason: str, count: int, how: How) -> None:
         id = self._id(which)
         body = {"reason": reason, **({"count": count} if count > 1 else {})}
@@ -158,9 +149,7 @@ class InstanceRules:
 
         path = f"/instances/{id}/lock"
         if off:
-            self.both.write(
-                "DELETE", path, lambda draft: contract.unlock(draft, id), target=found, **how
-            )
+            self.both.write("DELETE", path, lambda draft: contract.unlock(draft, id), target=found, **how)
         else:
             self.both.write("PUT", path, locked, body, target=found, **how)
 
@@ -179,16 +168,18 @@ class InstanceRules:
     @rule(app=APPS, proctype=PROCTYPES, ref=REFS, env=st.none() | ENVS, count=COUNTS, how=PUT)
     def scale(self, app: str, proctype: str, ref: str, env: str | None, count: int, how: How) -> None:
         body = {"revision": ref, "env": env, "count": count}
+        actor = how["actor"] or ANONYMOUS
         self.both.scale(
             f"/apps/{app}/proctypes/{proctype}/scale",
             body,
-            lambda: contract.scale(self.both.model, app, proctype, body, "anonymous"),
-            match,
+            lambda: contract.scale(self.both.model, app, proctype, body, actor),
             lambda state: state.find("proctype", app, proctype),
+            how["match"],
+            actor,
         )
 
     @rule(count=st.sampled_from([101, 130]))
     def scale_far(self, count: int) -> None:
         """Up in batches, and back again: small numbers are what the other rules need."""
         for target in (count, 1):
-            self.scale(app="cat", proctype="web", ref="r1", env=None, count=target, match="")
+            self.scale(app="cat", proctype="web", ref="r1", env=None, count=target, how=PLAIN)

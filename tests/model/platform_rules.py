@@ -18,9 +18,16 @@ HOSTS = st.sampled_from(["10.0.0.7", "10.0.0.7", "box8.example.com"])
 ADDRS = st.sampled_from(["10.0.0.7:9000", "10.0.0.7:9001", "[fd00::1]:9000", "box8.example.com:9000"])
 KEYS = st.sampled_from(["cow", "cow-bell", "COW", "a.b_c"])
 VALUES = st.sampled_from(["moo", "", "a=b", '\u2713 \\ "quoted"\n', "moo"])
-MATCH = st.sampled_from([""] * 9 + ["current", "weak", "stale", "there", "absent"])
-ONCE = st.sampled_from([None] * 9 + ["k1", "k2", "k3"])
-ACTORS = st.sampled_from([None, None, "ann", "deploy bot"])
+
+How = dict[str, Any]
+_MATCH = st.sampled_from([""] * 9 + ["current", "weak", "stale", "there", "absent"])
+_ONCE = st.sampled_from([None] * 9 + ["k1", "k2", "k3"])
+_ACTORS = st.sampled_from([None, None, "ann", "deploy bot"])
+PUT = st.fixed_dictionaries({"match": _MATCH, "actor": _ACTORS})
+"""How a write is said: its precondition and its actor."""
+POST = st.fixed_dictionaries({"match": _MATCH, "actor": _ACTORS, "key": _ONCE})
+"""The same of a POST, which may have an Idempotency-Key."""
+
 ARCHIVES = st.sampled_from(["https://archive.example.com/1", "https://archive.example.com/2"])
 
 
@@ -146,9 +153,7 @@ class PlatformRules:
         )
 
     @rule(app=APPS, ref=REFS, url=st.none() | ARCHIVES, how=POST)
-    def register_revision(
-        self, app: str, ref: str, url: str | None, how: How
-    ) -> None:
+    def register_revision(self, app: str, ref: str, url: str | None, how: How) -> None:
         body = {"ref": ref, **({"archive_url": url} if url else {})}
         self.both.write(
             "POST",

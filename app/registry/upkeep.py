@@ -1,7 +1,7 @@
 """What goes when its time is over: ended entries and kept answers. Commits of their own, no events.
 
-To find what is to go takes a look at everything, page by page; to remove it takes a rule on a
-hundred keys, which looks at each again.
+To find what is to go takes a look at everything, page by page; to remove it takes a rule on
+fifty keys, which looks at each again.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from app.models.instance import Ended
 from app.registry.idempotency import expired
 from app.store.contract import Changes, Record, Snapshot
 
-BATCH = 100
+BATCH = 50
+"""Keys of one commit: each may take a look at a proctype of its own, and a store guards what was read."""
 ENDED_LIFETIME = timedelta(days=30)
 ENDED_KEPT = 1000
 """Ended entries of a proctype."""

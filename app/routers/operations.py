@@ -24,7 +24,7 @@ class Live(Model):
 @router.get(
     "/livez",
     response_model=Live,
-    responses={200: {"description": "It does."}, **problems(400, 500)},
+    responses={200: {"description": "It does."}, **problems(400, 422, 500)},
     summary="Whether the process lives",
 )
 async def livez() -> Response:
@@ -35,7 +35,7 @@ async def livez() -> Response:
 @router.get(
     "/readyz",
     response_model=Live,
-    responses={200: {"description": "It can."}, **problems(400, 500, 503)},
+    responses={200: {"description": "It can."}, **problems(400, 422, 500, 503)},
     summary="Whether it can serve",
 )
 async def readyz(context: Ctx) -> Response:

@@ -50,7 +50,7 @@ def _prose(error: type[RequestError]) -> str:
     name="list_problems",
     summary="List the error codes",
     response_class=HTMLResponse,
-    responses={200: {"description": "The page."}, **problems(400, 429, 500)},
+    responses={200: {"description": "The page."}, **problems(400, 422, 429, 500)},
 )
 async def list_problems() -> HTMLResponse:
     """Every error code that an answer can carry, with its status, as a page to read."""
@@ -69,7 +69,7 @@ async def list_problems() -> HTMLResponse:
     name="read_problem",
     summary="Explain an error code",
     response_class=HTMLResponse,
-    responses={200: {"description": "The page."}, **problems(400, 404, 429, 500)},
+    responses={200: {"description": "The page."}, **problems(400, 404, 422, 429, 500)},
 )
 async def read_problem(
     code: Annotated[str, Path(description="The `code` of a problem.", examples=["not-found"])],

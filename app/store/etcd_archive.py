@@ -6,8 +6,8 @@ from typing import Any
 
 from app.errors import CoordinatorUnavailable, RevCompacted
 from app.store.contract import Change, Commit, Index, Journal, Record, prefix_of, sorted_changes
-from app.store.etcd_client import Compacted, EtcdClient, EtcdError, Event, Revision, prefix_end
-from app.store.etcd_layout import JOURNAL, lease_ended, read_journal, record_of
+from app.store.etcd_client import Compacted, EtcdClient, EtcdError, Event, NotDone, Revision, prefix_end
+from app.store.etcd_layout import JOURNAL, NO_JOURNAL, key_of, lease_ended, read_journal, record_of
 
 _SECONDS = 5.0
 
@@ -28,8 +28,8 @@ class EtcdArchive:
         except Compacted as error:
             return max(known, error.revision)
         try:
-            # A member says so with its first answer or the one after it.
-            async with asyncio.timeout(0.05):
+            # A member says so with its first answer or the one after it; or the journal has gone on.
+            async with asyncio.timeout(0.3):
                 await watch.take()
         except Compacted as error:
             return max(known, error.revision)
@@ -65,38 +65,33 @@ class EtcdArchive:
         return journal
 
     async def commits(self, after: int, last: int, limit: int) -> list[Commit]:
-        """The commits after `after`, up to the revision `last`."""
+        """The commits after `after`, up to the one at the revision `last`, which has to be one of ours."""
         found: list[Commit] = []
         journal = await self.journal_at(after) if after else None
         async with await self._client.watch(*self._range, start_revision=after + 1, prev_kv=True) as watch:
-            async with asyncio.timeout(_SECONDS):
-                # Nothing tells that there is no commit between here and `last` but that nothing comes.
-                end = await self._last_of_ours(last)
-                while len(found) < limit and (found[-1].rev if found else after) < end:
-                    for item in await watch.take():
-                        if isinstance(item, Revision) and item.revision <= end:
-                            found.append(self._commit(item, journal))
-                            journal = found[-1].journal
+            try:
+                async with asyncio.timeout(_SECONDS):
+                    while len(found) < limit and (found[-1].rev if found else after) < last:
+                        for item in await watch.take():
+                            if isinstance(item, Revision) and item.revision <= last:
+                                found.append(self._commit(item, journal or NO_JOURNAL))
+                                journal = found[-1].journal
+            except TimeoutError:
+                raise NotDone(f"the commits up to {last} did not come") from None
         return found[:limit]
 
-    async def _last_of_ours(self, last: int) -> int:
-        """The last revision up to `last` at which something of ours was put."""
-        found = await self._client.range((self._prefix + JOURNAL).encode(), revision=last, keys_only=True)
-        return found.kvs[0].mod_revision if found.kvs else 0
-
-    def _commit(self, revision: Revision, before: Journal | None) -> Commit:
-        journal = lease_ended(before) if before is not None else None
+    def _commit(self, revision: Revision, before: Journal) -> Commit:
+        journal = lease_ended(before)
         changes: list[Change] = []
         for event in revision.events:
             if event.kv.key == (self._prefix + JOURNAL).encode():
                 journal, _ = read_journal(event.kv.value)
             else:
                 changes.append(self._change(event))
-        assert journal is not None, "the first commit has a journal entry"
         return Commit(revision.revision, journal, sorted_changes(changes))
 
     def _change(self, event: Event) -> Change:
-        key = event.kv.key.decode().removeprefix(self._prefix)
+        key = key_of(event.kv.key, self._prefix)
         before = record_of(event.before, self._prefix, self._index) if event.before else None
         return Change(key, before, None if event.deleted else record_of(event.kv, self._prefix, self._index))
 

@@ -24,11 +24,15 @@ class Confirmer:
 
     async def confirm(self) -> int:
         """Return when the history has all that was committed before this call: etcd's revision then.
-        Raises CoordinatorUnavailable."""
+        Raises CoordinatorUnavailable, within `SECONDS`."""
         # A request that is under way may have been answered before this call began: wait for the next.
         if self._next is None:
             self._next = asyncio.create_task(self._after(self._now), name="visor-confirm")
-        return await asyncio.shield(self._next)
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await asyncio.shield(self._next)
+        except TimeoutError:
+            raise self._unconfirmed() from None
 
     async def _after(self, before: "asyncio.Task[int] | None") -> int:
         if before is not None:
@@ -41,9 +45,12 @@ class Confirmer:
         except EtcdError as error:
             raise CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.") from error
         except TimeoutError as error:
-            raise CoordinatorUnavailable(
-                f"What etcd has was not seen here within {SECONDS:g} s: ask again, or another replica."
-            ) from error
+            raise self._unconfirmed() from error
+
+    def _unconfirmed(self) -> CoordinatorUnavailable:
+        return CoordinatorUnavailable(
+            f"What etcd has was not seen here within {SECONDS:g} s: ask again, or another replica."
+        )
 
     async def _ask(self) -> int:
         journal = (self._prefix + JOURNAL).encode()
@@ -52,19 +59,19 @@ class Confirmer:
         await self._follower.reach(found.kvs[0].mod_revision if found.kvs else 0)
         # ..but for keys that go with their lease.
         for prefix in self._follower.leased_prefixes:
-            await self._reach_count(prefix)
+            await self._reach_count(prefix, found.revision)
         return found.revision
 
-    async def _reach_count(self, prefix: str) -> None:
+    async def _reach_count(self, prefix: str, revision: int) -> None:
+        """Wait for the keys below the prefix to be as many as at the revision: after the last journal
+        entry before it there can only be fewer of them."""
         full = (self._prefix + prefix).encode()
+        found = await self._client.range(full, prefix_end(full), count_only=True, revision=revision)
         while not self._follower.closing:
-            news = asyncio.create_task(self._follower.news())
-            total = (await self._client.range(full, prefix_end(full), count_only=True)).total
             history = self._follower.history
-            if history.count(prefix, history.rev) == total:
-                news.cancel()
+            if history.rev > revision or history.count(prefix, history.rev) == found.total:
                 return
-            await news
+            await self._follower.news()
 
     async def close(self) -> None:
         for task in (self._now, self._next):

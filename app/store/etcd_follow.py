@@ -7,9 +7,8 @@ it was, the state is loaded afresh, and with it a new history begins.
 
 import asyncio
 import logging
-from datetime import UTC, datetime
 
-from app.store.contract import Change, Commit, Index, Journal, Record, sorted_changes
+from app.store.contract import Change, Commit, Index, Record, sorted_changes
 from app.store.etcd_client import (
     Away,
     Compacted,
@@ -21,13 +20,16 @@ from app.store.etcd_client import (
     WrongCluster,
     prefix_end,
 )
-from app.store.etcd_layout import JOURNAL, lease_ended, read_journal, record_of
+from app.store.etcd_layout import JOURNAL, NO_JOURNAL, key_of, lease_ended, read_journal, record_of
 from app.store.history import History
 
 logger = logging.getLogger(__name__)
 
 PAUSE = 0.1
 """Seconds between two tries to have a watch."""
+
+LOAD_SECONDS = 2.0
+"""For the last commits before a load to be found."""
 
 
 class Follower:
@@ -43,7 +45,7 @@ class Follower:
         self._news = asyncio.Event()
         self._awaited: dict[str, asyncio.Future[int]] = {}
         self.history = History(index, window)
-        self.journal = Journal(datetime.fromtimestamp(0, UTC), "visor", "none")
+        self.journal = NO_JOURNAL
         self.leased: set[str] = set()
         self.trouble = ""
         self.closing = False
@@ -51,20 +53,51 @@ class Follower:
     async def load(self) -> None:
         """Read the latest state as the new beginning of the history. Raises EtcdError."""
         records: list[Record] = []
-        revision = 0
+        journal, revision, last = NO_JOURNAL, 0, 0
         async for page in self._client.pages(*self._range):
             revision = page.revision
             for kv in page.kvs:
+                last = max(last, kv.mod_revision)
                 if kv.key == self._key(JOURNAL):
-                    self.journal, _ = read_journal(kv.value)
+                    journal, _ = read_journal(kv.value)
                 else:
                     records.append(record_of(kv, self._prefix, self._index))
+        floor, ended = await self._last_commit(last, revision)
         history = History(self._index, self._window)
-        history.load(revision, records)
+        history.load(floor, records)
         self.history = history
+        self.journal = lease_ended(journal) if ended else journal
         self.leased = {record.key for record in records if record.lease}
         self._watched = revision
         self._tell()
+
+    async def _last_commit(self, last: int, revision: int) -> tuple[int, bool]:
+        """The last revision up to `revision` at which something of ours has changed, given that what is
+        there is from `last` at the latest; and whether keys went with their leases since then. So that
+        every replica begins at a commit, whatever others write to the same etcd. Where that is
+        compacted, nobody can ask what was before `revision`."""
+        if not last:
+            return revision, False
+        try:
+            counts = [
+                (await self._client.range(*self._range, count_only=True, revision=at)).total
+                for at in (last, revision)
+            ]
+            gone = counts[0] - counts[1]
+            if gone <= 0:
+                return last, False
+            async with (
+                asyncio.timeout(LOAD_SECONDS),
+                await self._client.watch(*self._range, start_revision=last + 1) as watch,
+            ):
+                while gone > 0:
+                    for item in await watch.take():
+                        if isinstance(item, Revision) and gone > 0:
+                            gone -= sum(event.deleted for event in item.events)
+                            last = item.revision
+        except (Compacted, TimeoutError):
+            return revision, False
+        return last, True
 
     async def run(self) -> None:
         """Follow for ever. Ends by being cancelled."""
@@ -79,6 +112,11 @@ class Follower:
                 logger.info("the watch is resumed after revision %d: %s", self._watched, error)
             except EtcdError as error:
                 await self._load_again(error)
+            except Exception as error:
+                # Whatever it is: to follow no more, in silence, would be worse than to begin anew.
+                logger.exception("following etcd failed")
+                self.trouble = f"following etcd failed ({error!r})"
+                await self._load_again(EtcdError(repr(error)))
             await asyncio.sleep(PAUSE)
 
     async def _follow(self) -> None:
@@ -117,7 +155,7 @@ class Follower:
             waiting.set_result(revision.revision)
 
     def _change(self, event: Event) -> Change:
-        key = event.kv.key.decode().removeprefix(self._prefix)
+        key = key_of(event.kv.key, self._prefix)
         before = self.history.get(key, self.history.rev)
         after = None if event.deleted else record_of(event.kv, self._prefix, self._index)
         if after is not None and after.lease:

@@ -10,7 +10,7 @@ of the one before it, and is Visor's own doing.
 """
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 from app.store.contract import Index, Journal, Record
 from app.store.etcd_client import KeyValue
@@ -28,9 +28,14 @@ def prefix_of_path(path: str) -> str:
     return (path.strip("/") or "visor") + "/"
 
 
+def key_of(key: bytes, prefix: str) -> str:
+    """The registry's key. One of another hand may be no text."""
+    return key.decode(errors="backslashreplace").removeprefix(prefix)
+
+
 def record_of(kv: KeyValue, prefix: str, index: Index) -> Record:
     """A version of a key. `lease` is etcd's id of the lease it lives by."""
-    key = kv.key.decode().removeprefix(prefix)
+    key = key_of(kv.key, prefix)
     terms = () if key.startswith(FENCE) else index(key, kv.value)
     return Record(key, kv.value, kv.create_revision, kv.mod_revision, None, terms, lease=kv.lease)
 
@@ -41,10 +46,18 @@ def journal_value(journal: Journal, id: str) -> bytes:
     return json.dumps(said, separators=(",", ":")).encode()
 
 
+NO_JOURNAL = Journal(datetime.fromtimestamp(0, UTC), "visor", "none")
+"""Before the first entry."""
+
+
 def read_journal(value: bytes) -> tuple[Journal, str]:
-    """A journal entry and its id."""
-    said = json.loads(value)
-    return Journal(datetime.fromisoformat(said["at"]), said["actor"], said["request"]), said["id"]
+    """A journal entry and its id. One that another hand has written says nothing."""
+    try:
+        said = json.loads(value)
+        at = datetime.fromisoformat(said["at"]).astimezone(UTC)
+        return Journal(at, str(said["actor"]), str(said["request"])), str(said["id"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return NO_JOURNAL, ""
 
 
 def lease_ended(before: Journal) -> Journal:

@@ -160,6 +160,10 @@ async def test_a_member_that_has_lost_the_majority_says_so_and_its_watch_ends(
     with pytest.raises(Away):
         await client.watch(keys.prefix, keys.end)
     assert (await client.status(alone.endpoint)).leader == 0
+    async with EtcdClient([alone.endpoint]) as only:
+        # It can say for certain that it will not do it.
+        with pytest.raises(NotDone, match="no leader"):
+            await only.txn(success=[Put(keys("a"), b"")])
     for member in whole.members:
         member.thaw()
     async with asyncio.timeout(10):

@@ -173,13 +173,13 @@ async def test_a_slow_reader_gets_all_of_it(
     client: EtcdClient, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.store.etcd_watch._AHEAD", 10)
-    written = await write(client, keys, 500)
+    written = await write(client, keys, 2500)  # etcd sends a thousand at a time
     async with await client.watch(keys.prefix, keys.end, start_revision=written[0]) as watch:
         found: list[Revision] = []
         async for item in watch:
             if isinstance(item, Revision):
                 found.append(item)
-            if len(found) == 500:
+            if len(found) == 2500:
                 break
             await asyncio.sleep(0)
     assert [one.revision for one in found] == written

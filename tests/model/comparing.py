@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
+from hypothesis import note
+
 from tests.model.contract_state import Draft, Model, Object, Refused, State, T
 from tests.serving import Service
 
@@ -54,7 +56,9 @@ class Both:
         if body is not None:
             named.setdefault("Content-Type", "application/json")
         self._connection.request(method, path, said, named)
-        return Answer(self._connection.getresponse())
+        answer = Answer(self._connection.getresponse())
+        note(f"{method} {path} {named} {said or ''} -> {answer.status} at {answer.headers['Visor-Rev']}")
+        return answer
 
     def write(
         self,
@@ -108,6 +112,15 @@ class Both:
             if location is not None:
                 assert got.headers["Location"] == location(made), where
         assert got.headers["Visor-Rev"] == str(model.rev), where
+
+    def repeat(self, which: int) -> None:
+        """One of the calls that had a key, again."""
+        if not self._kept:
+            return
+        key = sorted(self._kept)[which % len(self._kept)]
+        (method, path, body), first = self._kept[key]
+        got = self.ask(method, path, body, Idempotency_Key=key)
+        self._compare_replay(((method, path, body), first), (method, path, body), got, f"{key} again")
 
     def _compare_replay(self, kept: tuple[Any, Answer], said: Any, got: Answer, where: str) -> None:
         if kept[0] != said:

@@ -3,10 +3,8 @@
 from typing import Any
 from urllib.parse import quote
 
-from hypothesis import strategies as st
-from hypothesis.stateful import rule
-
 from tests.model import contract_resources as contract
+from tests.model.choosing import command
 from tests.model.comparing import Both
 from tests.model.platform_rules import ADDRS, POST, PUT, SERVICES, How
 
@@ -16,7 +14,7 @@ class DirectoryRules:
 
     both: Both
 
-    @rule(name=SERVICES, gone=st.booleans(), how=POST)
+    @command(2, name=SERVICES, gone=(True, False), how=POST)
     def service(self, name: str, gone: bool, how: How) -> None:
         if gone:
             self.both.write(
@@ -38,12 +36,13 @@ class DirectoryRules:
             **how,
         )
 
-    @rule(
+    @command(
+        3,
         service=SERVICES,
-        at=st.sampled_from([{"addr": "10.0.0.7"}, {"addr": "db.example.com", "ip": "10.0.0.9"}]),
-        port=st.sampled_from([80, 81]),
-        more=st.sampled_from([{}, {"priority": 1, "weight": 2, "target": "db"}]),
-        gone=st.booleans(),
+        at=[{"addr": "10.0.0.7"}, {"addr": "db.example.com", "ip": "10.0.0.9"}],
+        port=[80, 81],
+        more=[{}, {"priority": 1, "weight": 2, "target": "db"}],
+        gone=(True, False),
         how=POST,
     )
     def endpoint(self, service: str, at: Any, port: int, more: Any, gone: bool, how: How) -> None:
@@ -70,7 +69,7 @@ class DirectoryRules:
             **how,
         )
 
-    @rule(addr=ADDRS, id=st.integers(1, 5), gone=st.booleans(), how=POST)
+    @command(2, addr=ADDRS, id=range(1, 6), gone=(True, False), how=POST)
     def runner(self, addr: str, id: int, gone: bool, how: How) -> None:
         body = {"addr": addr, "instance_id": id}
         if gone:
@@ -92,10 +91,11 @@ class DirectoryRules:
             **how,
         )
 
-    @rule(
-        where=st.sampled_from([("pms", "10.0.0.7"), ("proxies", "10.0.0.7"), ("loggers", "10.0.0.8:514")]),
-        body=st.sampled_from([{"version": v, "ttl": t} for v in ("1", "2") for t in (None, 3600)]),
-        gone=st.sampled_from([False, False, True]),
+    @command(
+        3,
+        where=[("pms", "10.0.0.7"), ("proxies", "10.0.0.7"), ("loggers", "10.0.0.8:514")],
+        body=[{"version": v, "ttl": t} for v in ("1", "2") for t in (None, 3600)],
+        gone=[False, False, True],
         how=PUT,
     )
     def member(self, where: tuple[str, str], body: Any, gone: bool, how: How) -> None:

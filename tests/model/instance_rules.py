@@ -2,24 +2,38 @@
 
 from typing import Any
 
-from hypothesis import strategies as st
-from hypothesis.stateful import rule
-
 from tests.model import contract_instances as contract
+from tests.model.choosing import command, whole
 from tests.model.comparing import ANONYMOUS, Both
 from tests.model.contract_state import Draft, Object, State
-from tests.model.platform_rules import APPS, ENVS, HOSTS, POST, PROCTYPES, PUT, REFS, How
+from tests.model.platform_rules import APPS, ENVS, HOSTS, PLAIN, POST, PROCTYPES, PUT, REFS, How
 
-WHICH = st.integers(0, 30)
-TOKENS = st.sampled_from(["none", "none", "present", "former"])
-PLAIN: How = {"match": "", "actor": None}
-COUNTS = st.sampled_from([0, 0, 1, 2, 2, 3, 4])
+WHICH = range(31)
+TOKENS = ["none", "none", "present", "former"]
+Of = dict[str, Any]
+OF = whole(luck=[*[0] * 10, *range(40)], app=APPS, proctype=PROCTYPES, ref=REFS, env=[None, *ENVS])
+COUNTS = [0, 0, 1, 2, 2, 3, 4]
 
 
 class InstanceRules:
     """Mixed into the machine, which has `both`."""
 
     both: Both
+
+    def _runnable(self, of: Of) -> tuple[str, str, str, str | None]:
+        """What an instance is of: mostly something that is there."""
+        state = self.both.model.now
+        accepted = {key for key, one in state.kinds["revision"].items() if one["state"] == "accepted"}
+        there = [
+            (app, proctype, ref, env)
+            for app, proctype in sorted(state.kinds["proctype"])
+            for of_app, ref in sorted(accepted)
+            for env in (None, *sorted(one for owner, one in state.kinds["envset"] if owner == app))
+            if of_app == app
+        ]
+        if of["luck"] and there:
+            return there[of["luck"] % len(there)]
+        return of["app"], of["proctype"], of["ref"], of["env"]
 
     def _id(self, which: int) -> int:
         """One that lives, mostly; or one that is done, or never was."""
@@ -38,7 +52,7 @@ class InstanceRules:
             said["claim_rev"] = (one["claim_rev"] or 2) - 1 or 1
         return said
 
-    def _call(self, call: str, id: int, body: Any, command: Any, how: How, **more: Any) -> None:
+    def _call(self, call: str, id: int, body: Any, command: Any, how: How) -> None:
         self.both.write(
             "POST",
             f"/instances/{id}/{call}",
@@ -46,18 +60,11 @@ class InstanceRules:
             body,
             target=lambda state: state.find("instance", id),
             **how,
-            **more,
         )
 
-    @rule(app=APPS, proctype=PROCTYPES, ref=REFS, env=st.none() | ENVS, how=POST)
-    def register_ticket(
-        self,
-        app: str,
-        proctype: str,
-        ref: str,
-        env: str | None,
-        how: How,
-    ) -> None:
+    @command(10, of=OF, how=POST)
+    def register_ticket(self, of: Of, how: How) -> None:
+        app, proctype, ref, env = self._runnable(of)
         body = {"app": app, "proctype": proctype, "revision": ref, **({"env": env} if env else {})}
         self.both.write(
             "POST",
@@ -69,7 +76,7 @@ class InstanceRules:
             **how,
         )
 
-    @rule(which=WHICH, host=HOSTS, how=POST)
+    @command(8, which=WHICH, host=HOSTS, how=POST)
     def claim(self, which: int, host: str, how: How) -> None:
         id = self._id(which)
         self._call(
@@ -80,7 +87,7 @@ class InstanceRules:
             how,
         )
 
-    @rule(host=HOSTS, app=st.none() | APPS, proctype=st.none() | PROCTYPES, how=POST)
+    @command(5, host=HOSTS, app=[None, *APPS], proctype=[None, *PROCTYPES], how=POST)
     def claim_next(self, host: str, app: str | None, proctype: str | None, how: How) -> None:
         body = {"host": host, **({"app": app} if app else {}), **({"proctype": proctype} if proctype else {})}
         self.both.write(
@@ -91,17 +98,18 @@ class InstanceRules:
             **how,
         )
 
-    @rule(which=WHICH, host=HOSTS, token=TOKENS, error=st.sampled_from([None, "no room"]), how=POST)
+    @command(4, which=WHICH, host=HOSTS, token=TOKENS, error=[None, "no room"], how=POST)
     def unclaim(self, which: int, host: str, token: str, error: str | None, how: How) -> None:
         id = self._id(which)
         body = {**self._claimer(id, host, token), **({"error": error} if error else {})}
         self._call("unclaim", id, body, lambda draft: contract.unclaim(draft, id, body), how)
 
-    @rule(
+    @command(
+        9,
         which=WHICH,
         host=HOSTS,
         token=TOKENS,
-        said=st.sampled_from([{"port": 9000}, {"port": 9000, "tele_port": 9001}]),
+        said=[{"port": 9000}, {"port": 9000, "tele_port": 9001}],
         how=POST,
     )
     def start(self, which: int, host: str, token: str, said: Any, how: How) -> None:
@@ -109,12 +117,12 @@ class InstanceRules:
         body = {**self._claimer(id, host, token), "hostname": "box.example.com", **said}
         self._call("start", id, body, lambda draft: contract.start(draft, id, body), how)
 
-    @rule(which=WHICH, how=POST)
+    @command(4, which=WHICH, how=POST)
     def stop(self, which: int, how: How) -> None:
         id = self._id(which)
         self._call("stop", id, None, lambda draft: contract.stop(draft, id), how)
 
-    @rule(which=WHICH, host=HOSTS, token=TOKENS, failed=st.booleans(), how=POST)
+    @command(7, which=WHICH, host=HOSTS, token=TOKENS, failed=(True, False), how=POST)
     def end(self, which: int, host: str, token: str, failed: bool, how: How) -> None:
         id = self._id(which)
         body = self._claimer(id, host, token)
@@ -124,19 +132,19 @@ class InstanceRules:
         else:
             self._call("exit", id, body, lambda draft: contract.exit(draft, id, body), how)
 
-    @rule(which=WHICH, how=POST)
+    @command(4, which=WHICH, how=POST)
     def lose(self, which: int, how: How) -> None:
         id = self._id(which)
         body = {"client": "watcher", "reason": "away"}
         self._call("lost", id, body, lambda draft: contract.lose(draft, id, body), how)
 
-    @rule(which=WHICH, reason=st.sampled_from(["fail", "oom"]), count=st.integers(1, 2), how=POST)
+    @command(3, which=WHICH, reason=["fail", "oom"], count=range(1, 3), how=POST)
     def restart(self, which: int, reason: str, count: int, how: How) -> None:
         id = self._id(which)
         body = {"reason": reason, **({"count": count} if count > 1 else {})}
         self._call("restart", id, body, lambda draft: contract.restart(draft, id, reason, count), how)
 
-    @rule(which=WHICH, client=st.sampled_from(["ann", "ben"]), off=st.booleans(), how=PUT)
+    @command(4, which=WHICH, client=["ann", "ben"], off=(True, False), how=PUT)
     def lock(self, which: int, client: str, off: bool, how: How) -> None:
         id = self._id(which)
         body = {"client": client, "reason": "look"}
@@ -153,7 +161,7 @@ class InstanceRules:
         else:
             self.both.write("PUT", path, locked, body, target=found, **how)
 
-    @rule(which=WHICH, why=st.sampled_from(["", "?client=ann&reason=old"]), how=PUT)
+    @command(4, which=WHICH, why=["", "?client=ann&reason=old"], how=PUT)
     def unregister(self, which: int, why: str, how: How) -> None:
         id = self._id(which)
         client, reason = ("ann", "old") if why else (None, None)
@@ -165,8 +173,9 @@ class InstanceRules:
             **how,
         )
 
-    @rule(app=APPS, proctype=PROCTYPES, ref=REFS, env=st.none() | ENVS, count=COUNTS, how=PUT)
-    def scale(self, app: str, proctype: str, ref: str, env: str | None, count: int, how: How) -> None:
+    @command(6, of=OF, count=COUNTS, how=PUT)
+    def scale(self, of: Of, count: int, how: How) -> None:
+        app, proctype, ref, env = self._runnable(of)
         body = {"revision": ref, "env": env, "count": count}
         actor = how["actor"] or ANONYMOUS
         self.both.scale(
@@ -178,8 +187,8 @@ class InstanceRules:
             actor,
         )
 
-    @rule(count=st.sampled_from([101, 130]))
-    def scale_far(self, count: int) -> None:
+    @command(1, of=OF, count=[101, 130])
+    def scale_far(self, of: Of, count: int) -> None:
         """Up in batches, and back again: small numbers are what the other rules need."""
         for target in (count, 1):
-            self.scale(app="cat", proctype="web", ref="r1", env=None, count=target, how=PLAIN)
+            self.scale(of, target, PLAIN)

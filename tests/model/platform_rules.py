@@ -2,33 +2,32 @@
 
 from typing import Any
 
-from hypothesis import strategies as st
-from hypothesis.stateful import rule
-
 from tests.model import contract_resources as contract
+from tests.model.choosing import command, mapping, part, whole
 from tests.model.comparing import Both
 from tests.model.contract_state import State
 
-APPS = st.sampled_from(["cat", "cat", "cat", "cat-2", "dog"])
-REFS = st.sampled_from(["r1", "r1", "r1", "r2", "r.3"])
-ENVS = st.sampled_from(["e1", "e1", "e2"])
-PROCTYPES = st.sampled_from(["web", "web", "worker"])
-SERVICES = st.sampled_from(["db", "mail"])
-HOSTS = st.sampled_from(["10.0.0.7", "10.0.0.7", "box8.example.com"])
-ADDRS = st.sampled_from(["10.0.0.7:9000", "10.0.0.7:9001", "[fd00::1]:9000", "box8.example.com:9000"])
-KEYS = st.sampled_from(["cow", "cow-bell", "COW", "a.b_c"])
-VALUES = st.sampled_from(["moo", "", "a=b", '\u2713 \\ "quoted"\n', "moo"])
+APPS = ["cat", "cat", "cat", "cat-2", "dog"]
+REFS = ["r1", "r1", "r1", "r2", "r.3"]
+ENVS = ["e1", "e1", "e2"]
+PROCTYPES = ["web", "web", "worker"]
+SERVICES = ["db", "mail"]
+HOSTS = ["10.0.0.7", "10.0.0.7", "box8.example.com"]
+ADDRS = ["10.0.0.7:9000", "10.0.0.7:9001", "[fd00::1]:9000", "box8.example.com:9000"]
+KEYS = ["cow", "cow-bell", "COW", "a.b_c"]
+VALUES = ["moo", "", "a=b", '\u2713 \\ "quoted"\n', "moo"]
 
 How = dict[str, Any]
-_MATCH = st.sampled_from([""] * 9 + ["current", "weak", "stale", "there", "absent"])
-_ONCE = st.sampled_from([None] * 9 + ["k1", "k2", "k3"])
-_ACTORS = st.sampled_from([None, None, "ann", "deploy bot"])
-PUT = st.fixed_dictionaries({"match": _MATCH, "actor": _ACTORS})
+_MATCH = [""] * 20 + ["current", "weak", "stale", "there", "absent"]
+_ONCE = [None] * 90 + [f"k{n}" for n in range(30)]
+_ACTORS = [None, None, "ann", "deploy bot"]
+PLAIN: How = {"match": "", "actor": None}
+PUT = whole(match=_MATCH, actor=_ACTORS)
 """How a write is said: its precondition and its actor."""
-POST = st.fixed_dictionaries({"match": _MATCH, "actor": _ACTORS, "key": _ONCE})
+POST = whole(match=_MATCH, actor=_ACTORS, key=_ONCE)
 """The same of a POST, which may have an Idempotency-Key."""
 
-ARCHIVES = st.sampled_from(["https://archive.example.com/1", "https://archive.example.com/2"])
+ARCHIVES = ["https://archive.example.com/1", "https://archive.example.com/2"]
 
 
 class PlatformRules:
@@ -36,14 +35,23 @@ class PlatformRules:
 
     both: Both
 
-    @rule(
+    @command(2, app=APPS)
+    def something_to_run(self, app: str) -> None:
+        """Whatever of it is not there yet."""
+        self.register_app(app, {"cow": "moo"}, PLAIN)
+        self.register_revision(app, "r1", ARCHIVES[0], PLAIN)
+        self.register_envset(app, "e1", {}, PLAIN)
+        self.register_proctype(app, "web", None, PLAIN)
+
+    @command(
+        2,
         name=APPS,
-        env=st.none() | st.dictionaries(KEYS, VALUES, max_size=2),
+        env=mapping(KEYS, VALUES, 2),
         how=POST,
     )
     def register_app(self, name: str, env: Any, how: How) -> None:
         body = {"name": name, "repo_url": "https://git.example.com/x.git", "stack": "lenny"}
-        if env is not None:
+        if env:
             body["env"] = env
         self.both.write(
             "POST",
@@ -56,15 +64,13 @@ class PlatformRules:
             **how,
         )
 
-    @rule(
+    @command(
+        3,
         app=APPS,
-        body=st.fixed_dictionaries(
-            {},
-            optional={
-                "stack": st.sampled_from(["lenny", "squeeze"]),
-                "deploy_type": st.sampled_from(["lxc", "docker", None]),
-                "head": st.none() | REFS,
-            },
+        body=part(
+            stack=["lenny", "squeeze"],
+            deploy_type=["lxc", "docker", None],
+            head=[None, *REFS],
         ),
         how=PUT,
     )
@@ -78,7 +84,7 @@ class PlatformRules:
             **how,
         )
 
-    @rule(app=APPS, how=PUT)
+    @command(1, app=APPS, how=PUT)
     def unregister_app(self, app: str, how: How) -> None:
         self.both.write(
             "DELETE",
@@ -88,7 +94,7 @@ class PlatformRules:
             **how,
         )
 
-    @rule(app=APPS, changes=st.dictionaries(KEYS, st.none() | VALUES, max_size=3), how=PUT)
+    @command(2, app=APPS, changes=mapping(KEYS, [None, *VALUES], 3), how=PUT)
     def patch_env(self, app: str, changes: Any, how: How) -> None:
         self.both.write(
             "PATCH",
@@ -100,7 +106,7 @@ class PlatformRules:
             **how,
         )
 
-    @rule(app=APPS, key=KEYS, value=st.none() | VALUES, how=PUT)
+    @command(3, app=APPS, key=KEYS, value=[None, *VALUES], how=PUT)
     def one_variable(self, app: str, key: str, value: str | None, how: How) -> None:
         """Set, or with None removed."""
         path = f"/apps/{app}/env/{key}"
@@ -128,7 +134,7 @@ class PlatformRules:
             **how,
         )
 
-    @rule(app=APPS, ref=ENVS, env=st.dictionaries(KEYS, VALUES, max_size=2), how=POST)
+    @command(3, app=APPS, ref=ENVS, env=mapping(KEYS, VALUES, 2), how=POST)
     def register_envset(self, app: str, ref: str, env: Any, how: How) -> None:
         body = {"ref": ref, "vars": env}
         self.both.write(
@@ -142,7 +148,7 @@ class PlatformRules:
             **how,
         )
 
-    @rule(app=APPS, ref=ENVS, how=PUT)
+    @command(2, app=APPS, ref=ENVS, how=PUT)
     def unregister_envset(self, app: str, ref: str, how: How) -> None:
         self.both.write(
             "DELETE",
@@ -152,7 +158,7 @@ class PlatformRules:
             **how,
         )
 
-    @rule(app=APPS, ref=REFS, url=st.none() | ARCHIVES, how=POST)
+    @command(4, app=APPS, ref=REFS, url=[None, *ARCHIVES], how=POST)
     def register_revision(self, app: str, ref: str, url: str | None, how: How) -> None:
         body = {"ref": ref, **({"archive_url": url} if url else {})}
         self.both.write(
@@ -166,7 +172,7 @@ class PlatformRules:
             **how,
         )
 
-    @rule(app=APPS, ref=REFS, url=ARCHIVES, how=POST)
+    @command(2, app=APPS, ref=REFS, url=ARCHIVES, how=POST)
     def ratify(self, app: str, ref: str, url: str, how: How) -> None:
         self.both.write(
             "POST",
@@ -177,7 +183,7 @@ class PlatformRules:
             **how,
         )
 
-    @rule(app=APPS, ref=REFS, how=PUT)
+    @command(2, app=APPS, ref=REFS, how=PUT)
     def purge(self, app: str, ref: str, how: How) -> None:
         self.both.write(
             "DELETE",
@@ -187,7 +193,7 @@ class PlatformRules:
             **how,
         )
 
-    @rule(app=APPS, name=PROCTYPES, memory=st.sampled_from([None, None, 512]), how=POST)
+    @command(3, app=APPS, name=PROCTYPES, memory=[None, None, 512], how=POST)
     def register_proctype(self, app: str, name: str, memory: int | None, how: How) -> None:
         body = {"name": name, **({"limits": {"memory_limit_mb": memory}} if memory else {})}
         self.both.write(
@@ -201,13 +207,12 @@ class PlatformRules:
             **how,
         )
 
-    @rule(
+    @command(
+        2,
         app=APPS,
         name=PROCTYPES,
-        body=st.sampled_from(
-            [{}, {"limits": None}, {"limits": {}}]
-            + [{"limits": {"memory_limit_mb": memory}} for memory in (None, 256, 512)]
-        ),
+        body=[{}, {"limits": None}, {"limits": {}}]
+        + [{"limits": {"memory_limit_mb": memory}} for memory in (None, 256, 512)],
         how=PUT,
     )
     def patch_proctype(self, app: str, name: str, body: Any, how: How) -> None:
@@ -220,7 +225,7 @@ class PlatformRules:
             **how,
         )
 
-    @rule(app=APPS, name=PROCTYPES, how=PUT)
+    @command(2, app=APPS, name=PROCTYPES, how=PUT)
     def unregister_proctype(self, app: str, name: str, how: How) -> None:
         self.both.write(
             "DELETE",

@@ -3,16 +3,13 @@
 from typing import Any
 from urllib.parse import quote
 
-from hypothesis import strategies as st
-from hypothesis.stateful import rule
-
+from tests.model.choosing import command, few, part
 from tests.model.comparing import Both
 from tests.model.contract_resources import ACTIVE, SCALED, endpoint_id
 from tests.model.contract_state import Object, State
 from tests.model.platform_rules import ADDRS, APPS, ENVS, HOSTS, KEYS, PROCTYPES, REFS, SERVICES
 
-LATEST = st.none()
-BACK = st.one_of(LATEST, st.integers(-1, 60))
+BACK = [*[None] * 40, -1, *range(60)]
 """Which rev is read: the latest, or one so many back (-1: the next, which is not there yet)."""
 
 STATUSES = ("pending", "claimed", "running", "stopping", "exited", "failed", "lost", "active")
@@ -63,7 +60,7 @@ class ReadingRules:
     def _one(self, path: str, back: int | None, kind: str, *key: Any) -> None:
         self.both.read(path, self._rev(back), lambda state: state.find(kind, *key))
 
-    @rule(app=APPS, key=KEYS, back=BACK)
+    @command(2, app=APPS, key=KEYS, back=BACK)
     def read_app(self, app: str, key: str, back: int | None) -> None:
         self._one(f"/apps/{app}", back, "app", app)
 
@@ -80,7 +77,7 @@ class ReadingRules:
         self.both.read(f"/apps/{app}/env", self._rev(back), env)
         self.both.read(f"/apps/{app}/env/{key}", self._rev(back), variable)
 
-    @rule(app=APPS, ref=REFS, env=ENVS, name=PROCTYPES, back=BACK)
+    @command(2, app=APPS, ref=REFS, env=ENVS, name=PROCTYPES, back=BACK)
     def read_what_is_an_apps(self, app: str, ref: str, env: str, name: str, back: int | None) -> None:
         self._one(f"/apps/{app}/revisions/{ref}", back, "revision", app, ref)
         self._one(f"/apps/{app}/envs/{env}", back, "envset", app, env)
@@ -94,7 +91,7 @@ class ReadingRules:
 
             self.both.read(f"/apps/{app}/{path}", self._rev(back), listed, limit=1)
 
-    @rule(service=SERVICES, addr=ADDRS, host=HOSTS, back=BACK)
+    @command(2, service=SERVICES, addr=ADDRS, host=HOSTS, back=BACK)
     def read_the_directory(self, service: str, addr: str, host: str, back: int | None) -> None:
         rev = self._rev(back)
         id = endpoint_id("10.0.0.7", 80)
@@ -106,23 +103,21 @@ class ReadingRules:
             "/runners", rev, lambda state: state.all("runner", lambda one: one["host"] == host), host=host
         )
 
-    @rule(which=st.integers(1, 20), back=BACK)
+    @command(3, which=range(1, 21), back=BACK)
     def read_instance(self, which: int, back: int | None) -> None:
         self._one(f"/instances/{which}", back, "instance", which)
 
-    @rule(
-        filters=st.fixed_dictionaries(
-            {},
-            optional={
-                "app": st.lists(APPS, min_size=1, max_size=2),
-                "revision": st.lists(REFS, min_size=1, max_size=2),
-                "proctype": st.lists(PROCTYPES, min_size=1, max_size=2),
-                "env": st.lists(ENVS, min_size=1, max_size=2),
-                "host": st.lists(HOSTS, min_size=1, max_size=2),
-                "status": st.lists(st.sampled_from(STATUSES), min_size=1, max_size=2),
-            },
+    @command(
+        4,
+        filters=part(
+            app=few(APPS),
+            revision=few(REFS),
+            proctype=few(PROCTYPES),
+            env=few(ENVS),
+            host=few(HOSTS),
+            status=few(STATUSES),
         ),
-        limit=st.sampled_from([1, 2, 5, 1000]),
+        limit=[1, 2, 5, 1000],
         back=BACK,
     )
     def read_instances(self, filters: dict[str, list[str]], limit: int, back: int | None) -> None:
@@ -137,7 +132,7 @@ class ReadingRules:
             "/instances", self._rev(back), lambda state: state.all("instance", fits), limit=limit, **filters
         )
 
-    @rule(app=APPS, proctype=PROCTYPES, back=BACK)
+    @command(2, app=APPS, proctype=PROCTYPES, back=BACK)
     def read_ended(self, app: str, proctype: str, back: int | None) -> None:
         def ended(state: State) -> list[Object] | None:
             registered = state.find("proctype", app, proctype)
@@ -148,9 +143,7 @@ class ReadingRules:
 
         self.both.read(f"/apps/{app}/proctypes/{proctype}/ended", self._rev(back), ended, limit=1000)
 
-    @rule(
-        app=APPS, proctype=PROCTYPES, ref=st.none() | REFS, env=st.sampled_from([None, "", "e1"]), back=BACK
-    )
+    @command(3, app=APPS, proctype=PROCTYPES, ref=[None, *REFS], env=[None, "", "e1"], back=BACK)
     def read_scale(self, app: str, proctype: str, ref: str | None, env: str | None, back: int | None) -> None:
         rev = self._rev(back)
 
@@ -181,7 +174,7 @@ class ReadingRules:
         query = {**({} if ref is None else {"revision": ref}), **({} if env is None else {"env": env})}
         self.both.read(f"/apps/{app}/proctypes/{proctype}/scale", rev, counted, **query)
 
-    @rule(which=st.integers(1, 12), back=st.integers(0, 3))
+    @command(1, which=range(1, 13), back=range(4))
     def read_again_what_is_known(self, which: int, back: int) -> None:
         """304 while it is at that rev."""
         one = self.both.model.now.find("instance", which)
@@ -191,7 +184,11 @@ class ReadingRules:
         assert got.status == (200 if back else 304), got.raw
         assert got.headers["ETag"] == f'"{one["rev"]}"'
 
-    @rule(wrong=st.sampled_from(WRONG))
+    @command(3, which=range(30))
+    def say_again(self, which: int) -> None:
+        self.both.repeat(which)
+
+    @command(2, wrong=WRONG)
     def ask_what_is_never_right(self, wrong: tuple[str, str, Any, int, str]) -> None:
         method, path, body, status, code = wrong
         got = self.both.ask(method, path, body)

@@ -7,19 +7,23 @@ longer one, `VISOR_MODEL_SHRINK=1` for the shortest run that fails, which may ta
 
 import os
 import sys
+from collections import Counter
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, run_state_machine_as_test
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from app.settings import Settings
+from tests.model.choosing import any_command
 from tests.model.comparing import Both
 from tests.model.directory_rules import DirectoryRules
 from tests.model.history_replay import compare_history, compare_lists, compare_rev
-from tests.model.instance_rules import PLAIN, InstanceRules
+from tests.model.instance_rules import InstanceRules
 from tests.model.platform_rules import PlatformRules
 from tests.model.reading_rules import ReadingRules
 from tests.serving import Service
@@ -28,8 +32,8 @@ EXAMPLES = int(os.environ.get("VISOR_MODEL_EXAMPLES", "0"))
 SHRINK = bool(os.environ.get("VISOR_MODEL_SHRINK"))
 
 BOUNDED = settings(
-    max_examples=EXAMPLES or 6,
-    stateful_step_count=120,
+    max_examples=EXAMPLES or 8,
+    stateful_step_count=200,
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
@@ -47,9 +51,10 @@ class Registry(PlatformRules, DirectoryRules, InstanceRules, ReadingRules, RuleB
 
     def __init__(self) -> None:
         super().__init__()
+        self._seeds: Counter[int] = Counter()
         self._directory = TemporaryDirectory()
         path = Path(self._directory.name, "visor.db")
-        self.service = Service(
+        self._service = Service(
             Settings(
                 store="memory:" if self.store == "memory" else f"sqlite:///{path}",
                 history=self.history,
@@ -57,14 +62,18 @@ class Registry(PlatformRules, DirectoryRules, InstanceRules, ReadingRules, RuleB
                 log_level="error",
             )
         )
-        self.both = Both(self.service, self.history)
+        self.both = Both(self._service, self.history)
 
     @initialize()
-    def something_to_run(self) -> None:
-        self.register_app("cat", {"cow": "moo"}, PLAIN)
-        self.register_revision("cat", "r1", "https://archive.example.com/1", PLAIN)
-        self.register_envset("cat", "e1", {}, PLAIN)
-        self.register_proctype("cat", "web", None, PLAIN)
+    def begin(self) -> None:
+        self.something_to_run("cat")
+
+    @rule(seed=st.integers(0, 2**32))
+    def step(self, seed: int) -> None:
+        """One of the commands. By chance and not by strategies: Hypothesis likes what is small and what
+        it has done before, and a platform is interesting when it is busy."""
+        self._seeds[seed] += 1
+        any_command(self, Random(f"{seed} for time {self._seeds[seed]}"))
 
     def teardown(self) -> None:
         try:
@@ -78,7 +87,7 @@ class Registry(PlatformRules, DirectoryRules, InstanceRules, ReadingRules, RuleB
                     compare_lists(self.both, max(model.rev - back, model.oldest, 1))
         finally:
             self.both.close()
-            self.service.stop()
+            self._service.stop()
             self._directory.cleanup()
 
 

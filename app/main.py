@@ -45,6 +45,12 @@ from app.store.open import EtcdAccess, open_store
 EXPOSED = ["Visor-Rev", "ETag", "Location", "Idempotency-Replayed", "Retry-After"]
 
 
+def is_pending(store: Store, ticket: str) -> bool:
+    """Whether the ticket is one that a host may claim, as far as is known here."""
+    record = store.stale().get(ticket)
+    return record is not None and keys.pending() in record.terms
+
+
 def build_context(settings: Settings, store: Store | None = None) -> Context:
     """The parts of a service, wired but not started. `store` instead of the one that is set."""
     if store is None:
@@ -62,7 +68,8 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
                 settings.etcd_key,
             ),
         )
-    hub, claim_queue, key_watch = Hub(store), ClaimQueue(), KeyWatch()
+    hub, key_watch = Hub(store), KeyWatch()
+    claim_queue = ClaimQueue(lambda ticket: is_pending(store, ticket))
     hub.listen(claim_queue.listen)
     hub.listen(key_watch.listen)
     return Context(

@@ -5,12 +5,35 @@ from pathlib import Path
 
 import pytest
 
+from tests.etcd.cluster import Cluster
 from tests.serving import Service, serving
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One etcd for the tests that leave it as they found it; each has keys of its own."""
+    cluster = Cluster(tmp_path_factory.mktemp("etcd")).start()
+    yield cluster
+    cluster.stop()
+
+
+def store_of(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of an empty store of this kind, for the test whose directory this is."""
+    if kind == "etcd":
+        cluster: Cluster = request.getfixturevalue("etcd")
+        return f"etcd://{cluster.endpoints[0]}{path}"
+    return "memory:" if kind == "memory" else f"sqlite:///{path}/visor.db"
+
+
+@pytest.fixture(params=["memory", "sqlite", "etcd"])
 def visor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
     """A fresh service, on each store."""
-    store = "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/visor.db"
-    with serving(store=store) as service:
+    with serving(store=store_of(request.param, tmp_path, request)) as service:
+        yield service
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def embedded_visor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
+    """A fresh service, on each store of one process: for what etcd does in another way."""
+    with serving(store=store_of(request.param, tmp_path, request)) as service:
         yield service

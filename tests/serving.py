@@ -2,9 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -13,12 +13,15 @@ from app.server import VisorServer, build_config, listen
 from app.settings import Settings
 from app.store.contract import Store
 
+T = TypeVar("T")
+
 APP = {"name": "cat", "repo_url": "https://git.example.com/cat.git", "stack": "lenny"}
 ARCHIVE = "https://archive.example.com/cat/128af9.img"
 
 
 class Service:
-    """A running service. `url` is where it answers; `client` a keep-alive client of it."""
+    """A running service. `url` is where it answers; `client` a keep-alive client of it; `start` the rev at
+    which it was started; `coordinator` what keeps its store: memory, sqlite or etcd."""
 
     def __init__(self, settings: Settings, store: Store | None = None) -> None:
         self.app = create_app(settings, store)
@@ -42,15 +45,50 @@ class Service:
             self._thread.join(0.005)
         # Plain HTTP: to load the authorities of TLS would take most of a start.
         self.client = httpx2.Client(base_url=self.url, timeout=90, verify=False)
+        self.start: int = self.context.store.rev
+        self.coordinator = settings.store.partition(":")[0]
+        self._writes = 0
+        self._count_writes(self.context.store)
+
+    def _count_writes(self, store: Any) -> None:
+        transact = store.transact
+
+        async def counted(*given: Any) -> Any:
+            self._writes += 1
+            try:
+                return await transact(*given)
+            finally:
+                self._writes -= 1
+
+        store.transact = counted
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
             runner.run(self.server.serve(sockets=[self._socket]))
 
     @property
     def context(self) -> Any:
         """The parts of the service (`app.routers.context.Context`), for looking inside."""
         return self.app.state.visor
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being worked on, neither a request nor the write of one that waits."""
+        return self._writes == 0 and bool(self.context.slots.requests == 0)
+
+    def inside(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run this in the service's own event loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    def nth(self, commit: int) -> int:
+        """The rev of the so-manieth commit since the service was started: etcd, which others use too, does
+        not begin at 0."""
+        return self.start + commit
+
+    def tag(self, commit: int) -> str:
+        """The ETag of what that commit has changed last."""
+        return f'"{self.nth(commit)}"'
 
     def stop(self) -> None:
         """As SIGTERM does."""

@@ -1,6 +1,7 @@
 """Hosts that wait for a ticket, in the order in which they came. A ticket wakes one of them."""
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 
 from app.models import keys
@@ -56,14 +57,16 @@ class Place:
     ) -> None:
         self._queue.leave(self)
         for ticket, terms in self.left_over().items():
-            self._queue.call_next(ticket, terms)
+            self._queue.hand_on(ticket, terms)
 
 
 class ClaimQueue:
-    """Listens to the hub; one call for each ticket that becomes pending."""
+    """Listens to the hub; one call for each ticket that becomes pending. `pending` says whether a ticket
+    still is."""
 
-    def __init__(self) -> None:
+    def __init__(self, pending: Callable[[str], bool] = lambda ticket: True) -> None:
         self._places: dict[Place, None] = {}
+        self._pending = pending
 
     def place(self, app: str | None, proctype: str | None) -> Place:
         """A place for a host that takes tickets of the app and the proctype (None: of any)."""
@@ -84,6 +87,13 @@ class ClaimQueue:
             if place.term in terms and not place.called:
                 place.call(ticket, terms)
                 return
+
+    def hand_on(self, ticket: str, terms: tuple[str, ...]) -> None:
+        """Call the next for a ticket that one was called for and did not take. Not where another has it:
+        of several who are called at a time each may get another's, and a call too many would let one who
+        is far behind overtake them."""
+        if self._pending(ticket):
+            self.call_next(ticket, terms)
 
     def listen(self, commit: Commit | None) -> None:
         """The hub's listener."""

@@ -40,6 +40,7 @@ async def _read(store: Store, start: Position, wanted: Filter, limit: int) -> Pa
     found: list[Event] = []
     at = start
     while True:
+        latest = store.rev
         commits = await store.commits(at.after, _COMMITS)
         for commit in commits:
             for event in events_of(commit):
@@ -50,6 +51,8 @@ async def _read(store: Store, start: Position, wanted: Filter, limit: int) -> Pa
                 found.append(event)
             at = Position(max(commit.rev, at.rev))
         await asyncio.sleep(0)  # a long look back must not keep the others waiting
+        if not commits:
+            # A coordinator that others use has revs that are not ours: nothing of ours is up to here.
+            at = Position(max(latest, at.rev))
         if not commits or at.rev >= store.rev:
-            at = Position(at.rev)
             return Page(at.rev, found, at)

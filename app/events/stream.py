@@ -98,7 +98,12 @@ class Stream:
     async def _pending(self) -> bytes:
         """The frames of the next commits; moves the place."""
         chunk = bytearray()
-        for commit in await self._store.commits(self._at.after, _COMMITS):
+        latest = self._store.rev
+        commits = await self._store.commits(self._at.after, _COMMITS)
+        if not commits:
+            # A coordinator that others use has revs that are not ours: nothing of ours is up to here.
+            self._at = Position(max(latest, self._at.rev))
+        for commit in commits:
             for event in events_of(commit):
                 if not self._at.passed(event.rev, event.index) and self._wanted.fits(
                     event.type, event.names, event.host
@@ -107,10 +112,6 @@ class Stream:
             self._at = Position(max(commit.rev, self._at.rev))
             if len(chunk) >= _CHUNK:
                 break
-        else:
-            # Nothing is left of a rev that was received in part, or it had no more events.
-            if self._at.index is not None and self._store.rev >= self._at.rev:
-                self._at = Position(self._at.rev)
         return bytes(chunk)
 
     async def _snapshot_chunks(self, rev: int) -> AsyncIterator[bytes]:

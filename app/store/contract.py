@@ -203,7 +203,8 @@ class Store(Protocol):
         is raised here, once what it has read is durable. Raises CoordinatorUnavailable, StorageFull."""
 
     async def commits(self, after: int, limit: int) -> Sequence[Commit]:
-        """Up to `limit` commits after `rev`, in order. Raises RevCompacted where one is gone."""
+        """Up to `limit` commits after `rev`, in order; none only where there is none up to the rev held
+        here when it was asked. Raises RevCompacted where one is gone."""
 
     async def wait(self, after: int) -> None:
         """Return as soon as there is a commit after `rev` (which may be at once)."""

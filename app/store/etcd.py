@@ -259,13 +259,16 @@ class EtcdStore:
         history = self._follower.history
         if after >= history.floor:
             return history.commits_after(after, limit)
+        floor = history.floor
         try:
-            return await self._archive.commits(after, history.floor, limit)
+            found = await self._archive.commits(after, floor, limit)
         except Compacted:
             await self._learn_oldest_now()
             raise self._compacted(after) from None
         except EtcdError as error:
             raise CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.") from error
+        # None means that nothing of ours is in between, and then what is held is next.
+        return found or await self.commits(floor, limit)
 
     async def wait(self, after: int) -> None:
         await self._follower.reach(after + 1)

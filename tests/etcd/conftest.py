@@ -1,19 +1,12 @@
-"""One etcd for the tests that leave it as they found it; each test has keys of its own."""
+"""A client of the etcd that tests share, and keys of its own for each test."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from app.store.etcd_client import EtcdClient, prefix_end
 from tests.etcd.cluster import Cluster
-
-
-@pytest.fixture(scope="session")
-def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp("etcd")).start()
-    yield cluster
-    cluster.stop()
 
 
 @pytest.fixture

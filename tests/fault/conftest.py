@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fault.visor_process import Launcher, Serving
+from tests.serving import Service, serving
 
 Serve = Callable[..., Serving]
 
@@ -16,6 +17,15 @@ Serve = Callable[..., Serving]
 def launcher() -> Iterator[Launcher]:
     with closing(Launcher()) as launcher:
         yield launcher
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def visor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
+    """A fresh service in this process, on each store of one machine."""
+    with serving(
+        store="memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/visor.db"
+    ) as service:
+        yield service
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ of each write whether it happened, and how often.
 """
 
 import itertools
-from random import Random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import httpx2

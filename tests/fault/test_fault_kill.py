@@ -24,7 +24,11 @@ class Follower:
         self._place = "0"
 
     def follow_until_cut(self) -> None:
-        with SseStream(self._visor.port, "/events", last_event_id=self._place) as stream:
+        try:
+            stream = SseStream(self._visor.port, "/events", last_event_id=self._place)
+        except ConnectionError:
+            return  # it was killed before it answered
+        with stream:
             while (frame := stream.next()) is not None:
                 self._take(frame)
             assert stream.whole is False
@@ -44,7 +48,14 @@ class Follower:
 class Remembered:
     """What old revs answered, byte for byte."""
 
-    PATHS = ("/apps", "/instances", "/apps/base", "/apps/base/env", "/revisions", "/apps/base/proctypes/web/scale")
+    PATHS = (
+        "/apps",
+        "/instances",
+        "/apps/base",
+        "/apps/base/env",
+        "/revisions",
+        "/apps/base/proctypes/web/scale",
+    )
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance

@@ -116,7 +116,11 @@ def test_a_waiter_is_told_after_the_write_is_there_to_read(visor: Service) -> No
                 ).json()
                 place = page["next"]
                 (event,) = page["items"]
-                assert client.get("/apps/cat/env/k").json() == {"rev": event["rev"], "key": "k", "value": str(turn)}
+                assert client.get("/apps/cat/env/k").json() == {
+                    "rev": event["rev"],
+                    "key": "k",
+                    "value": str(turn),
+                }
 
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(wait)

@@ -53,7 +53,13 @@ class Launcher:
     def run(self, *args: str, stderr: Path, env: dict[str, str] | None = None) -> tuple[int, str]:
         """Run `visor ARGS` to its end: its exit status, and what it wrote."""
         before = stderr.stat().st_size if stderr.exists() else 0
-        status = self.wait(self.start(*args, stderr=stderr, env=env))
+        pid, until = self.start(*args, stderr=stderr, env=env), time.monotonic() + 30
+        while _lives(pid):
+            if time.monotonic() > until:
+                os.kill(pid, signal.SIGKILL)
+                raise AssertionError(f"visor {' '.join(args)} with {env} goes on")
+            time.sleep(0.002)
+        status = self.wait(pid)
         return status, stderr.read_bytes()[before:].decode()
 
     def close(self) -> None:

@@ -11,13 +11,13 @@ def test_an_app_is_registered_with_its_first_variables(visor):
     answer = visor.post("/apps", {**APP, "env": {"cow": "moo"}})
     assert answer.status_code == 201
     assert answer.headers["Location"] == "/apps/cat"
-    assert answer.headers["ETag"] == '"1"'
-    assert answer.headers["Visor-Rev"] == "1"
+    assert answer.headers["ETag"] == visor.tag(1)
+    assert answer.headers["Visor-Rev"] == str(visor.nth(1))
     made = answer.json()
     assert made == {
         **APP,
-        "rev": 1,
-        "created_rev": 1,
+        "rev": visor.nth(1),
+        "created_rev": visor.nth(1),
         "created_at": made["created_at"],
         "updated_at": made["created_at"],
         "deploy_type": "lxc",
@@ -25,7 +25,7 @@ def test_an_app_is_registered_with_its_first_variables(visor):
         "env": {"cow": "moo"},
     }
     assert visor.get("/apps/cat").json() == made
-    assert visor.get("/apps").json() == {"rev": 1, "items": [made], "next": None}
+    assert visor.get("/apps").json() == {"rev": visor.nth(1), "items": [made], "next": None}
 
 
 def test_what_may_be_said_at_registration(visor):
@@ -37,7 +37,7 @@ def test_an_app_is_registered_once(visor):
     visor.made("/apps", APP)
     refused(visor.post("/apps", {**APP, "stack": "other"}), 409, "already-exists")
     assert visor.get("/apps/cat").json()["stack"] == APP["stack"]
-    assert visor.rev == 1
+    assert visor.rev == visor.nth(1)
     assert visor.post("/apps", {**APP, "name": "CAT"}).status_code == 201, "another name"
 
 
@@ -45,11 +45,11 @@ def test_an_app_is_changed(visor):
     made = visor.made("/apps", {**APP, "env": {"cow": "moo"}})
     changed = visor.patch("/apps/cat", {"stack": "buster", "repo_url": "git@b:c", "deploy_type": "x"})
     assert changed.status_code == 200
-    assert changed.headers["ETag"] == '"2"'
+    assert changed.headers["ETag"] == visor.tag(2)
     said = changed.json()
     assert said == {
         **made,
-        "rev": 2,
+        "rev": visor.nth(2),
         "updated_at": said["updated_at"],
         "stack": "buster",
         "repo_url": "git@b:c",
@@ -70,8 +70,8 @@ def test_a_patch_that_changes_nothing_makes_no_commit(visor):
     visor.made("/apps", APP)
     for same in ({}, {"stack": APP["stack"]}, {"head": None}, {"deploy_type": None}):
         answer = visor.patch("/apps/cat", same)
-        assert (answer.status_code, answer.json()["rev"]) == (200, 1)
-    assert visor.rev == 1
+        assert (answer.status_code, answer.json()["rev"]) == (200, visor.nth(1))
+    assert visor.rev == visor.nth(1)
 
 
 def test_the_head_is_a_registered_revision(visor):
@@ -85,10 +85,10 @@ def test_the_head_is_a_registered_revision(visor):
 
 
 def test_an_app_that_is_not_there(visor):
-    refused(visor.get("/apps/cat"), 404, "not-found", rev=0)
+    refused(visor.get("/apps/cat"), 404, "not-found", rev=visor.nth(0))
     refused(visor.patch("/apps/cat", {"stack": "x"}), 404, "not-found")
     refused(visor.delete("/apps/cat"), 404, "not-found")
-    assert visor.rev == 0
+    assert visor.rev == visor.nth(0)
 
 
 def test_unregistering_takes_all_that_is_the_apps_in_one_commit(visor):
@@ -135,4 +135,9 @@ def test_an_app_may_be_registered_again(visor):
     visor.patch("/apps/cat", {"head": "128af9"})
     visor.delete("/apps/cat")
     made = visor.made("/apps", APP)
-    assert (made["env"], made["head"], made["created_rev"], made["rev"]) == ({}, None, 5, 5)
+    assert (made["env"], made["head"], made["created_rev"], made["rev"]) == (
+        {},
+        None,
+        visor.nth(5),
+        visor.nth(5),
+    )

@@ -6,21 +6,27 @@ from tests.http.expect import refused
 from tests.serving import APP, serving
 
 
-def test_a_fresh_registry_is_at_rev_0(visor):
-    assert visor.get("/rev").json() == {"rev": 0, "oldest_rev": 0, "at": None}
-    assert visor.get("/apps").json() == {"rev": 0, "items": [], "next": None}
-    assert visor.get("/apps").headers["Visor-Rev"] == "0"
+def test_a_fresh_registry_is_at_rev_0(embedded_visor):
+    """On etcd the revs are those of all who use it."""
+    assert embedded_visor.get("/rev").json() == {"rev": 0, "oldest_rev": 0, "at": None}
+
+
+def test_a_fresh_registry_is_empty_and_nothing_is_compacted(visor):
+    said = visor.get("/rev").json()
+    assert (said["rev"], said["oldest_rev"]) == (visor.nth(0), 0)
+    assert visor.get("/apps").json() == {"rev": visor.nth(0), "items": [], "next": None}
+    assert visor.get("/apps").headers["Visor-Rev"] == str(visor.nth(0))
 
 
 def test_the_rev_and_when_it_was(visor):
     before = datetime.now(UTC) - timedelta(seconds=1)
     made = visor.made("/apps", APP)
     said = visor.get("/rev").json()
-    assert said == {"rev": 1, "oldest_rev": 0, "at": made["created_at"]}
+    assert said == {"rev": visor.nth(1), "oldest_rev": 0, "at": made["created_at"]}
     assert before < datetime.fromisoformat(said["at"]) < datetime.now(UTC) + timedelta(seconds=1)
     second = visor.patch("/apps/cat", {"stack": "x"}).json()
-    assert visor.get("/rev?rev=1").json()["at"] == made["created_at"]
-    assert visor.get("/rev?rev=2").json()["at"] == second["updated_at"]
+    assert visor.get(f"/rev?rev={visor.nth(1)}").json()["at"] == made["created_at"]
+    assert visor.get(f"/rev?rev={visor.nth(2)}").json()["at"] == second["updated_at"]
 
 
 def test_times_never_go_back(visor):
@@ -62,7 +68,7 @@ def test_metrics_tell_routes_and_not_names(visor):
     assert 'visor_http_requests_total{method="GET",route="/apps/{app}",status="404"} 1.0' in page.text
     assert 'visor_http_requests_total{method="POST",route="/apps",status="201"} 1.0' in page.text
     assert 'route="other",status="404"' in page.text
-    assert "visor_store_rev 1.0" in page.text
+    assert f"visor_store_rev {visor.nth(1)}.0" in page.text
     assert "visor_subscribers 0.0" in page.text
     assert "no-such" not in page.text
     assert "cat" not in page.text.replace("application", "")

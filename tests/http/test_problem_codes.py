@@ -4,7 +4,6 @@ Not here, because nothing of this version can raise them: `unauthenticated` and 
 for credentials yet). `internal-error` is a fault: it is provoked where the edge of the server is tested.
 """
 
-import asyncio
 import re
 
 import pytest
@@ -63,7 +62,7 @@ def test_there_is_no_page_for_another_code(full, code):
 
 
 def test_400(visor):
-    refused(visor.get("/apps?rev=1"), 400, "rev-in-future", current_rev=0)
+    refused(visor.get(f"/apps?rev={visor.nth(1)}"), 400, "rev-in-future", current_rev=visor.nth(0))
     refused(visor.get("/apps?cursor=x"), 400, "invalid-cursor")
     refused(visor.get("/apps/cat", headers={"If-None-Match": "1"}), 404, "not-found")
     refused(visor.delete("/apps/cat", headers={"If-Match": "1"}), 400, "malformed-request")
@@ -113,13 +112,7 @@ def test_409_conflict_where_no_port_is_left():
 
 def transact(visor: Service, changes: Changes) -> None:
     """Commit changes past the rules, in the service's own event loop."""
-    store = visor.context.store
-    loop = store._tasks[0].get_loop()
-
-    async def commit() -> None:
-        await store.transact(lambda snapshot, at: changes, Origin("tests", "TEST"))
-
-    asyncio.run_coroutine_threadsafe(commit(), loop).result(30)
+    visor.inside(visor.context.store.transact(lambda snapshot, at: changes, Origin("tests", "TEST")))
 
 
 def test_410_and_412():
@@ -176,8 +169,7 @@ def test_503_while_the_store_closes():
     visor = Service(Settings(store="memory:", log_level="warning"), store)
     try:
         visor.made("/apps", APP)
-        loop = store._tasks[0].get_loop()
-        asyncio.run_coroutine_threadsafe(store.close(), loop).result(30)
+        visor.inside(store.close())
         answer = visor.patch("/apps/cat", {"stack": "x"})
         said = refused(answer, 503, "coordinator-unavailable")
         assert "outcome" not in said, "it is certain that nothing was written"

@@ -1,7 +1,5 @@
 """Proctypes: each with a port of its own, ascending from 8000, reused only after 65535 was reached."""
 
-import asyncio
-
 import pytest
 
 from app.models import keys
@@ -28,13 +26,13 @@ def test_a_proctype_is_registered_and_read(visor):
         "name": "web",
         "port": 8000,
         "limits": {"memory_limit_mb": 512},
-        "rev": 2,
-        "created_rev": 2,
+        "rev": visor.nth(2),
+        "created_rev": visor.nth(2),
         "created_at": made["created_at"],
         "updated_at": made["created_at"],
     }
     assert visor.get("/apps/cat/proctypes/web").json() == made
-    assert visor.get("/apps/cat/proctypes").json() == {"rev": 2, "items": [made], "next": None}
+    assert visor.get("/apps/cat/proctypes").json() == {"rev": visor.nth(2), "items": [made], "next": None}
 
 
 @pytest.mark.parametrize("limits", [{}, {"limits": {}}, {"limits": {"memory_limit_mb": None}}])
@@ -58,12 +56,16 @@ def test_limits_are_changed(visor):
     register(visor, "web")
     patched = visor.patch("/apps/cat/proctypes/web", {"limits": {"memory_limit_mb": 64}})
     assert patched.status_code == 200
-    assert patched.headers["ETag"] == '"3"'
+    assert patched.headers["ETag"] == visor.tag(3)
     said = patched.json()
-    assert (said["limits"], said["port"], said["created_rev"]) == ({"memory_limit_mb": 64}, 8000, 2)
+    assert (said["limits"], said["port"], said["created_rev"]) == (
+        {"memory_limit_mb": 64},
+        8000,
+        visor.nth(2),
+    )
     for same in ({}, {"limits": {}}, {"limits": {"memory_limit_mb": 64}}):
         assert visor.patch("/apps/cat/proctypes/web", same).json() == said
-    assert visor.rev == 3
+    assert visor.rev == visor.nth(3)
     for none in ({"limits": None}, {"limits": {"memory_limit_mb": None}}):
         visor.patch("/apps/cat/proctypes/web", {"limits": {"memory_limit_mb": 64}})
         answer = visor.patch("/apps/cat/proctypes/web", none)
@@ -97,14 +99,8 @@ def test_after_the_last_port_the_lowest_free_one_is_given(visor):
     visor.made("/apps", APP)
     for name in ("a", "b", "c"):
         register(visor, name)
-    store = visor.context.store
-
-    async def near_the_end() -> None:
-        await store.transact(
-            lambda snapshot, at: Changes(puts={keys.PORT_COUNTER: b"65534"}), Origin("tests", "TEST")
-        )
-
-    asyncio.run_coroutine_threadsafe(near_the_end(), store._tasks[0].get_loop()).result(30)
+    near_the_end = Changes(puts={keys.PORT_COUNTER: b"65534"})
+    visor.inside(visor.context.store.transact(lambda snapshot, at: near_the_end, Origin("tests", "TEST")))
     visor.delete("/apps/cat/proctypes/b")
     assert register(visor, "d") == 65534, "8001 is free, but 65535 was not reached yet"
     assert register(visor, "e") == 65535

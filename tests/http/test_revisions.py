@@ -18,8 +18,8 @@ def test_a_revision_is_proposed_and_ratified(visor):
         "ref": "128af9",
         "state": "proposed",
         "archive_url": None,
-        "rev": 2,
-        "created_rev": 2,
+        "rev": visor.nth(2),
+        "created_rev": visor.nth(2),
         "created_at": proposed["created_at"],
         "updated_at": proposed["created_at"],
     }
@@ -29,14 +29,14 @@ def test_a_revision_is_proposed_and_ratified(visor):
     said = ratified.json()
     assert said == {
         **proposed,
-        "rev": 3,
+        "rev": visor.nth(3),
         "updated_at": said["updated_at"],
         "state": "accepted",
         "archive_url": ARCHIVE,
     }
     assert visor.get("/apps/cat/revisions/128af9").json() == said
     refused(visor.post("/apps/cat/revisions/128af9/ratify", {"archive_url": ARCHIVE}), 409, "invalid-state")
-    assert visor.rev == 3
+    assert visor.rev == visor.nth(3)
 
 
 def test_with_an_archive_it_is_accepted_at_once(visor):
@@ -66,10 +66,10 @@ def test_revisions_that_are_not_there(visor):
     refused(visor.get("/apps/cat/revisions"), 404, "not-found")
     refused(visor.post("/apps/cat/revisions", {"ref": "a"}), 404, "not-found")
     visor.made("/apps", APP)
-    refused(visor.get("/apps/cat/revisions/a"), 404, "not-found", rev=1)
+    refused(visor.get("/apps/cat/revisions/a"), 404, "not-found", rev=visor.nth(1))
     refused(visor.delete("/apps/cat/revisions/a"), 404, "not-found")
     refused(visor.post("/apps/cat/revisions/a/ratify", {"archive_url": ARCHIVE}), 404, "not-found")
-    assert visor.rev == 1
+    assert visor.rev == visor.nth(1)
 
 
 def test_only_an_accepted_revision_runs(visor):
@@ -88,10 +88,10 @@ def test_only_an_accepted_revision_runs(visor):
 def test_a_revision_is_purged(visor):
     visor.made("/apps", APP)
     visor.made("/apps/cat/revisions", {"ref": "a"})
-    assert visor.delete("/apps/cat/revisions/a").json() == {"rev": 3}
+    assert visor.delete("/apps/cat/revisions/a").json() == {"rev": visor.nth(3)}
     refused(visor.get("/apps/cat/revisions/a"), 404, "not-found")
-    assert visor.get("/apps/cat/revisions/a?rev=2").json()["state"] == "proposed"
-    assert visor.made("/apps/cat/revisions", {"ref": "a"})["created_rev"] == 4
+    assert visor.get(f"/apps/cat/revisions/a?rev={visor.nth(2)}").json()["state"] == "proposed"
+    assert visor.made("/apps/cat/revisions", {"ref": "a"})["created_rev"] == visor.nth(4)
 
 
 def test_the_head_is_in_use(visor):

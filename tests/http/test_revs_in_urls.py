@@ -34,9 +34,9 @@ def test_the_example_of_the_contract(visor):
     visor.made("/apps", {**APP, "name": "rocket"})
     visor.put("/apps/rocket/env/cow", {"value": "moo"})
     visor.put("/apps/rocket/env/cat", {"value": "meow"})
-    refused(visor.get("/apps/rocket/env/cat?rev=1"), 404, "not-found", rev=1)
-    assert visor.get("/apps/rocket/env/cat?rev=3").json()["value"] == "meow"
-    assert visor.get("/rev").json()["rev"] == 3
+    refused(visor.get(f"/apps/rocket/env/cat?rev={visor.nth(1)}"), 404, "not-found", rev=visor.nth(1))
+    assert visor.get(f"/apps/rocket/env/cat?rev={visor.nth(3)}").json()["value"] == "meow"
+    assert visor.get("/rev").json()["rev"] == visor.nth(3)
 
 
 @pytest.mark.parametrize("template", STATE)
@@ -131,10 +131,10 @@ def test_a_name_that_is_used_again_does_not_change_the_past(visor):
     first = visor.made("/apps", {**APP, "env": {"life": "1"}})
     visor.delete("/apps/cat")
     second = visor.made("/apps", {**APP, "env": {"life": "2"}})
-    assert visor.get("/apps/cat?rev=1").json() == first
-    refused(visor.get("/apps/cat?rev=2"), 404, "not-found", rev=2)
-    assert visor.get("/apps/cat?rev=3").json() == second
-    assert second["created_rev"] == 3
+    assert visor.get(f"/apps/cat?rev={visor.nth(1)}").json() == first
+    refused(visor.get(f"/apps/cat?rev={visor.nth(2)}"), 404, "not-found", rev=visor.nth(2))
+    assert visor.get(f"/apps/cat?rev={visor.nth(3)}").json() == second
+    assert second["created_rev"] == visor.nth(3)
 
 
 def test_a_stale_read_is_of_what_the_replica_holds(full):

@@ -98,6 +98,23 @@ async def test_who_took_another_ticket_hands_on_the_one_it_was_called_for() -> N
         assert called(dog, cat) == [True, True]
 
 
+async def test_a_ticket_that_another_has_taken_is_not_handed_on() -> None:
+    """Of two who are called at a time each may take the other's: who is behind them has no call from it."""
+    taken: set[str] = set()
+    queue = ClaimQueue(lambda ticket: ticket not in taken)
+    with ExitStack() as stack:
+        with ExitStack() as leaving:
+            first, second = waiting(queue, leaving), waiting(queue, leaving)
+            behind = waiting(queue, stack)
+            queue.listen(ticket(1))
+            queue.listen(ticket(2))
+            assert await first.turn(1)
+            assert await second.turn(1)
+            first.claimed, second.claimed = keys.instance(2), keys.instance(1)
+            taken |= {keys.instance(1), keys.instance(2)}
+        assert not behind.called
+
+
 async def test_who_found_nothing_waits_on_and_owes_nobody_a_call() -> None:
     queue = ClaimQueue()
     with ExitStack() as stack:

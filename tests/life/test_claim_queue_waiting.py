@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.life.saying import done, say, until
-from tests.life.waiting_hosts import WaitingHost, settled, wait_in_line
+from tests.life.waiting_hosts import WaitingHost, wait_in_line
 from tests.serving import Service, serving
 
 
@@ -43,14 +43,14 @@ def test_of_fifty_that_wait_one_ticket_wakes_one(visor: Service, monkeypatch: py
     with counted_attempts(visor, monkeypatch) as attempts:
         id = visor.ticket()
         assert line[0].end().claimed["id"] == id
-        until(lambda: settled(visor))
+        until(lambda: visor.settled)
         assert [host.ended for host in line] == [True] + [False] * 49
         assert 1 <= len(attempts) <= 3
         # What is no ticket wakes nobody.
         del attempts[:]
         done(visor, "start", id, host=line[0].host)
         visor.put("/apps/cat/env/a", {"value": "b"})
-        until(lambda: settled(visor))
+        until(lambda: visor.settled)
         assert attempts == []
         started = visor.scale(50)["started"]
         until(lambda: all(host.ended for host in line))

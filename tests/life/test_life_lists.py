@@ -65,7 +65,7 @@ FILTERS = filters_of(app=APPS, proctype=PROCTYPES, revision=REFS, env=ENVS, host
 def test_lists_with_any_filters_are_what_a_filter_of_everything_gives_at_any_rev(visor: Service) -> None:
     populate(visor)
     latest = visor.rev
-    first = 16
+    first = visor.nth(16)
     at: dict[int, list[Any]] = {}
 
     @settings(

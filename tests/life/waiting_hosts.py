@@ -92,14 +92,8 @@ def wait_in_line(visor: Service, count: int, **more: Any) -> list[WaitingHost]:
         hosts.append(WaitingHost(visor, f"host-{next(_names)}", **more))
         until(lambda before=before: len(queue) == before + 1)
     # In the queue, and done with its first look.
-    until(lambda: settled(visor))
+    until(lambda: visor.settled)
     return hosts
 
 
 _names = itertools.count()
-
-
-def settled(visor: Service) -> bool:
-    """Whether nothing is being worked on."""
-    store = visor.context.store
-    return not store._queue and visor.context.slots.requests == 0

@@ -83,6 +83,8 @@ class Both:
             headers["Idempotency_Key"] = key
         if actor:
             headers["Visor_Actor"] = actor
+        if method != "POST":
+            key = None  # said, and of no meaning there
         said = (method, path, body)
         kept = self._kept.get(key) if key else None
         got = self.ask(method, path, body, **headers)

@@ -9,7 +9,7 @@ from tests.model.contract_state import Draft, Object, State
 from tests.model.platform_rules import APPS, ENVS, HOSTS, PLAIN, POST, PROCTYPES, PUT, REFS, How
 
 WHICH = range(31)
-TOKENS = ["none", "none", "present", "former"]
+TOKENS = ["none"] * 4 + ["present"] * 3 + ["former", "stranger"]
 Of = dict[str, Any]
 OF = whole(luck=[*[0] * 10, *range(40)], app=APPS, proctype=PROCTYPES, ref=REFS, env=[None, *ENVS])
 COUNTS = [0, 0, 1, 2, 2, 3, 4]
@@ -35,21 +35,25 @@ class InstanceRules:
             return there[of["luck"] % len(there)]
         return of["app"], of["proctype"], of["ref"], of["env"]
 
-    def _id(self, which: int) -> int:
-        """One that lives, mostly; or one that is done, or never was."""
-        live = list(self.both.model.now.kinds["instance"])
-        if which < 24 and live:
-            return int(live[-1 - which % min(len(live), 5)][0])
+    def _id(self, which: int, *statuses: str) -> int:
+        """Mostly one that is in a status for which the call is; or any that lives; or one that is done, or
+        never was."""
+        state = self.both.model.now
+        live = [one["id"] for one in state.all("instance")]
+        fitting = [one["id"] for one in state.all("instance", lambda one: one["status"] in statuses)]
+        for found, luck in ((fitting, 18), (live, 26)):
+            if found and which < luck:
+                return int(found[-1 - which % min(len(found), 5)])
         return which % 12 + 1
 
     def _claimer(self, id: int, host: str, token: str) -> Object:
         """Whom a call says it comes from: mostly the right one."""
         one = self.both.model.now.find("instance", id) or {"host": None, "claim_rev": None}
-        said: Object = {"host": one["host"] if one["host"] and token != "none" else host}
+        said: Object = {"host": host if token == "stranger" else one["host"] or host}
         if token == "present" and one["claim_rev"]:
             said["claim_rev"] = one["claim_rev"]
         elif token == "former":
-            said["claim_rev"] = (one["claim_rev"] or 2) - 1 or 1
+            said["claim_rev"] = max((one["claim_rev"] or 2) - 1, 1)
         return said
 
     def _call(self, call: str, id: int, body: Any, command: Any, how: How) -> None:
@@ -78,7 +82,7 @@ class InstanceRules:
 
     @command(8, which=WHICH, host=HOSTS, how=POST)
     def claim(self, which: int, host: str, how: How) -> None:
-        id = self._id(which)
+        id = self._id(which, "pending")
         self._call(
             "claim",
             id,
@@ -100,7 +104,7 @@ class InstanceRules:
 
     @command(4, which=WHICH, host=HOSTS, token=TOKENS, error=[None, "no room"], how=POST)
     def unclaim(self, which: int, host: str, token: str, error: str | None, how: How) -> None:
-        id = self._id(which)
+        id = self._id(which, "claimed")
         body = {**self._claimer(id, host, token), **({"error": error} if error else {})}
         self._call("unclaim", id, body, lambda draft: contract.unclaim(draft, id, body), how)
 
@@ -113,18 +117,18 @@ class InstanceRules:
         how=POST,
     )
     def start(self, which: int, host: str, token: str, said: Any, how: How) -> None:
-        id = self._id(which)
+        id = self._id(which, "claimed", "running")
         body = {**self._claimer(id, host, token), "hostname": "box.example.com", **said}
         self._call("start", id, body, lambda draft: contract.start(draft, id, body), how)
 
     @command(4, which=WHICH, how=POST)
     def stop(self, which: int, how: How) -> None:
-        id = self._id(which)
+        id = self._id(which, "claimed", "running")
         self._call("stop", id, None, lambda draft: contract.stop(draft, id), how)
 
     @command(7, which=WHICH, host=HOSTS, token=TOKENS, failed=(True, False), how=POST)
     def end(self, which: int, host: str, token: str, failed: bool, how: How) -> None:
-        id = self._id(which)
+        id = self._id(which, "claimed", "running", "stopping", "lost")
         body = self._claimer(id, host, token)
         if failed:
             body["reason"] = "crashed"
@@ -132,7 +136,7 @@ class InstanceRules:
         else:
             self._call("exit", id, body, lambda draft: contract.exit(draft, id, body), how)
 
-    @command(4, which=WHICH, how=POST)
+    @command(2, which=WHICH, how=POST)
     def lose(self, which: int, how: How) -> None:
         id = self._id(which)
         body = {"client": "watcher", "reason": "away"}
@@ -140,7 +144,7 @@ class InstanceRules:
 
     @command(3, which=WHICH, reason=["fail", "oom"], count=range(1, 3), how=POST)
     def restart(self, which: int, reason: str, count: int, how: How) -> None:
-        id = self._id(which)
+        id = self._id(which, "running")
         body = {"reason": reason, **({"count": count} if count > 1 else {})}
         self._call("restart", id, body, lambda draft: contract.restart(draft, id, reason, count), how)
 

@@ -84,7 +84,7 @@ class PlatformRules:
             **how,
         )
 
-    @command(1, app=APPS, how=PUT)
+    @command(2, app=APPS, how=PUT)
     def unregister_app(self, app: str, how: How) -> None:
         self.both.write(
             "DELETE",

@@ -73,7 +73,7 @@ class Registry(PlatformRules, DirectoryRules, InstanceRules, ReadingRules, RuleB
         """One of the commands. By chance and not by strategies: Hypothesis likes what is small and what
         it has done before, and a platform is interesting when it is busy."""
         self._seeds[seed] += 1
-        any_command(self, Random(f"{seed} for time {self._seeds[seed]}"))
+        any_command(self, Random(f"{self.store} {self.history} {seed} {self._seeds[seed]}"))
 
     def teardown(self) -> None:
         try:

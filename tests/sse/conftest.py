@@ -1,12 +1,13 @@
 """Services with settings of their own, and streams that are closed when the test is over."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import store_of
 from tests.serving import Service, serving
 from tests.sse.sse_reader import SseStream
 
@@ -14,22 +15,40 @@ Serve = Callable[..., Service]
 Follow = Callable[..., SseStream]
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite-archive"])
-def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve]:
-    """Starts services with the settings a test gives, on each store; the archive reads nearly all of
-    its history from disk."""
+@contextmanager
+def _starting(kind: str, path: Path, request: pytest.FixtureRequest) -> Iterator[Serve]:
     with ExitStack() as running:
         started = 0
 
         def start(**settings: Any) -> Service:
             nonlocal started
             started += 1
-            if request.param != "memory":
-                settings.setdefault("store", f"sqlite:///{tmp_path}/visor-{started}.db")
-            if request.param == "sqlite-archive":
+            below = path / str(started)
+            below.mkdir()
+            settings.setdefault("store", store_of(kind.removesuffix("-archive"), below, request))
+            if kind.endswith("-archive"):
                 settings.setdefault("memory_revs", 2)
             return running.enter_context(serving(**settings))
 
+        yield start
+
+
+EMBEDDED = ["memory", "sqlite", "sqlite-archive"]
+"""The archive reads nearly all of its history from disk."""
+
+
+@pytest.fixture(params=[*EMBEDDED, "etcd"])
+def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve]:
+    """Starts services with the settings a test gives, on each store."""
+    with _starting(request.param, tmp_path, request) as start:
+        yield start
+
+
+@pytest.fixture(params=EMBEDDED)
+def embedded_serve(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve]:
+    """As `serve`, on the stores of one process: those that drop what is older than the setting `history`
+    with each commit. On etcd that is done now and then, and for all who use it."""
+    with _starting(request.param, tmp_path, request) as start:
         yield start
 
 

@@ -75,7 +75,9 @@ CALLS = [
         _ONE,
         "/instances/1",
     ),
-    Call("instance-lock", "PUT", "/instances/1/lock", {"client": "ops", "reason": "look"}, _ONE, "/instances/1"),
+    Call(
+        "instance-lock", "PUT", "/instances/1/lock", {"client": "ops", "reason": "look"}, _ONE, "/instances/1"
+    ),
     Call("instance-unlock", "DELETE", "/instances/1/lock", None, _ONE, "/instances/1"),
     Call("instance-claim", "POST", "/instances/1/claim", {"host": HOST}, _ONE, "/instances/1"),
     Call(

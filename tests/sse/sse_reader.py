@@ -123,7 +123,8 @@ class SseStream:
 
     def _read_head(self) -> tuple[int, dict[str, str]]:
         while b"\r\n\r\n" not in self._raw:
-            assert self._more(), f"closed after {self._raw!r}"
+            if not self._more():
+                raise ConnectionResetError(f"closed after {self._raw!r}")
         head, _, self._raw = self._raw.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         return int(first.split()[1]), {

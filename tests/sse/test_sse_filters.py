@@ -50,7 +50,15 @@ def test_an_apps_events_are_those_of_the_filter(serve: Serve, follow: Follow) ->
 
 
 def test_a_filter_out_of_form_is_invalid(visor: Service) -> None:
-    for query in ("type=", "type=instance-**", "type=in*", "type=APP", "instance=x", "instance=0", "host=a b"):
+    for query in (
+        "type=",
+        "type=instance-**",
+        "type=in*",
+        "type=APP",
+        "instance=x",
+        "instance=0",
+        "host=a b",
+    ):
         for accept in ("text/event-stream", "application/json"):
             answer = visor.get(f"/events?rev=0&{query}", headers={"Accept": accept})
             assert answer.status_code == 422, query

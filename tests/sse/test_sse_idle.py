@@ -3,7 +3,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.serving import Service
 from tests.sse.conftest import Follow, Serve
 from tests.sse.sse_reader import Frame, SseStream
 
@@ -30,17 +29,18 @@ def test_an_idle_stream_has_comments(serve: Serve, follow: Follow) -> None:
         assert frame is not None
         assert frame == Frame(b": keep-alive", comment="keep-alive")
     visor.made("/services", {"name": "a"})
-    assert stream.events(1)[0].id == "1-0", "events go on between them"
+    assert stream.events(1)[0].id == f"{visor.nth(1)}-0", "events go on between them"
 
 
 def test_bookmarks_say_how_far_a_filtered_stream_is(serve: Serve, follow: Follow) -> None:
     visor = serve(bookmark=0.05)
     stream = follow(visor, app="nobody")
     visor.runnable()
-    frames = stream.up_to(3)
+    rev = visor.nth(3)
+    frames = stream.up_to(rev)
     assert not any(frame.is_event for frame in frames)
     last = frames[-1]
-    assert (last.event, last.id, last.said) == ("bookmark", "3", {"type": "bookmark", "rev": 3})
+    assert (last.event, last.id, last.said) == ("bookmark", str(rev), {"type": "bookmark", "rev": rev})
 
 
 def test_bookmarks_come_to_a_busy_stream_too(serve: Serve, follow: Follow) -> None:

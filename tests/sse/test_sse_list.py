@@ -31,12 +31,19 @@ def _page(visor: Service, path: str = "/events", place: str | None = None, **que
     return page
 
 
+def _empty(rev: int) -> Any:
+    """What a list says that has nothing after this rev."""
+    return {"rev": rev, "items": [], "next": str(rev)}
+
+
 def test_a_list_has_the_same_events_as_the_stream(serve: Serve, follow: Follow) -> None:
     visor = serve(bookmark=0.02)
     live_a_while(visor)
     frames = [f for f in follow(visor, rev=0).up_to(visor.rev) if f.is_event]
     answer = visor.get("/events?rev=0&limit=1000", headers=LIST)
-    assert answer.content.split(b'"items":[')[1].startswith(b",".join((f.data or "").encode() for f in frames))
+    assert answer.content.split(b'"items":[')[1].startswith(
+        b",".join((f.data or "").encode() for f in frames)
+    )
     page = answer.json()
     assert page["rev"] == visor.rev
     assert page["next"] == str(visor.rev), "everything up to there was looked at"
@@ -65,11 +72,12 @@ def test_limits_out_of_range_are_invalid(visor: Service) -> None:
 
 
 def test_without_events_the_list_is_empty_at_once(visor: Service) -> None:
-    assert _page(visor) == {"rev": 0, "items": [], "next": "0"}
+    assert _page(visor) == _empty(visor.nth(0))
     visor.made("/services", {"name": "a"})
-    assert _page(visor) == {"rev": 1, "items": [], "next": "1"}
-    assert _page(visor, rev=0, type="app-*") == {"rev": 1, "items": [], "next": "1"}
-    assert _page(visor, place="1-0") == {"rev": 1, "items": [], "next": "1"}
+    after = _empty(visor.nth(1))
+    assert _page(visor) == after
+    assert _page(visor, rev=0, type="app-*") == after
+    assert _page(visor, place=f"{visor.nth(1)}-0") == after
 
 
 def test_a_wait_ends_with_the_first_event_that_fits(visor: Service) -> None:
@@ -85,7 +93,7 @@ def test_a_wait_ends_with_the_first_event_that_fits(visor: Service) -> None:
     assert [event["type"] for event in page["items"]] == ["app-register"]
     assert visor.context.slots.subscribers == 0
     follower = _page(visor, place=page["next"])
-    assert [event["rev"] for event in follower["items"]] == [3, 4]
+    assert [event["rev"] for event in follower["items"]] == [visor.nth(3), visor.nth(4)]
 
 
 def test_a_wait_for_what_is_there_is_none(visor: Service) -> None:
@@ -97,7 +105,7 @@ def test_a_wait_for_what_is_there_is_none(visor: Service) -> None:
 
 def test_a_wait_ends_empty_when_its_time_is_over(visor: Service) -> None:
     began = time.monotonic()
-    assert _page(visor, rev=0, wait=1) == {"rev": 0, "items": [], "next": "0"}
+    assert _page(visor, rev=0, wait=1) == _empty(visor.nth(0))
     assert time.monotonic() - began >= 1
 
 
@@ -106,7 +114,7 @@ def test_a_wait_that_saw_what_does_not_fit_says_how_far_it_came(visor: Service) 
         waiting = pool.submit(_page, visor, rev=0, wait=1, type="app-*")
         _until(lambda: visor.context.slots.subscribers == 1)
         visor.made("/services", {"name": "a"})
-        assert waiting.result(10) == {"rev": 1, "items": [], "next": "1"}
+        assert waiting.result(10) == _empty(visor.nth(1))
 
 
 def test_a_wait_ends_at_shutdown(serve: Serve) -> None:
@@ -115,7 +123,7 @@ def test_a_wait_ends_at_shutdown(serve: Serve) -> None:
         waiting = pool.submit(_page, visor, rev=0, wait=30)
         _until(lambda: visor.context.slots.subscribers == 1)
         visor.server.should_exit = True
-        assert waiting.result(10) == {"rev": 0, "items": [], "next": "0"}
+        assert waiting.result(10) == _empty(visor.nth(0))
 
 
 def test_a_client_that_leaves_gives_its_place_back(visor: Service) -> None:
@@ -123,7 +131,10 @@ def test_a_client_that_leaves_gives_its_place_back(visor: Service) -> None:
     visor.runnable()
     visor.ticket()
     for path in ("/events?wait=60", "/instances/1?status=running&wait=60"):
-        with httpx2.Client(base_url=visor.url, timeout=0.2, verify=False) as client, pytest.raises(httpx2.TimeoutException):
+        with (
+            httpx2.Client(base_url=visor.url, timeout=0.2, verify=False) as client,
+            pytest.raises(httpx2.TimeoutException),
+        ):
             client.get(path, headers=LIST)
         _until(lambda: visor.context.slots.subscribers == 0)
 

@@ -56,7 +56,9 @@ _FILTERS = st.fixed_dictionaries(
     {},
     optional={
         "type": st.lists(
-            st.sampled_from(["instance-*", "instance-claim", "app-*", "app-update", "proc-*", "rev-register"]),
+            st.sampled_from(
+                ["instance-*", "instance-claim", "app-*", "app-update", "proc-*", "rev-register"]
+            ),
             min_size=1,
             max_size=3,
         ),
@@ -91,5 +93,7 @@ def test_a_place_need_not_be_an_events(past: Service, place: int, index: int | N
     whole = whole_history(past)
     rev = min(place, past.context.store.rev)
     shown = str(rev) if index is None else f"{rev}-{index}"
-    wanted = [e for e in whole if e["rev"] > rev or (index is not None and (e["rev"], e["index"]) > (rev, index))]
+    wanted = [
+        e for e in whole if e["rev"] > rev or (index is not None and (e["rev"], e["index"]) > (rev, index))
+    ]
     assert [frame.said for frame in _rest(past, shown)] == wanted

@@ -63,7 +63,9 @@ def _lists(visor: Service, rev: int) -> dict[str, list[Any]]:
         "service": services,
         "endpoint": [e for s in services for e in _pages(visor, f"/services/{s['name']}/endpoints", rev)],
         "runner": _pages(visor, "/runners", rev),
-        "member": [m for kind in ("loggers", "pms", "proxies") for m in _pages(visor, f"/members/{kind}", rev)],
+        "member": [
+            m for kind in ("loggers", "pms", "proxies") for m in _pages(visor, f"/members/{kind}", rev)
+        ],
     }
 
 
@@ -94,9 +96,9 @@ def test_a_snapshot_is_the_lists_at_its_rev(serve: Serve, follow: Follow) -> Non
 
 def test_a_snapshot_of_an_empty_registry_is_its_end(visor: Service, follow: Follow) -> None:
     stream = follow(visor, snapshot=True)
-    assert _snapshot(stream) == ([], 0)
+    assert _snapshot(stream) == ([], visor.nth(0))
     visor.made("/services", {"name": "a"})
-    assert stream.events(1)[0].id == "1-0"
+    assert stream.events(1)[0].id == f"{visor.nth(1)}-0"
 
 
 def test_a_snapshot_has_what_the_filters_let_through(serve: Serve, follow: Follow) -> None:
@@ -197,10 +199,10 @@ def test_with_an_event_id_it_resumes_instead(visor: Service, follow: Follow) -> 
     visor.made("/services", {"name": "a"})
     (seen,) = first.events(1)
     visor.made("/services", {"name": "b"})
-    for place, expected in ((str(rev), "4-0"), (seen.id, "5-0")):
+    for place, expected in ((str(rev), visor.nth(4)), (seen.id, visor.nth(5))):
         again = follow(visor, snapshot=True, last_event_id=place)
         frames = [again.next() for _ in range(2)]
-        assert [f.id if f else None for f in frames] == [None, expected]
+        assert [f.id if f else None for f in frames] == [None, f"{expected}-0"]
 
 
 def test_a_list_has_no_snapshot(visor: Service) -> None:

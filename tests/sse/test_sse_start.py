@@ -12,19 +12,25 @@ def _services(visor: Service, *names: str) -> None:
         visor.made("/services", {"name": name})
 
 
+def _place(visor: Service, place: str) -> str:
+    """The place whose rev is counted from the service's start."""
+    commit, dash, index = place.partition("-")
+    return f"{visor.nth(int(commit))}{dash}{index}"
+
+
 def test_without_a_start_it_is_from_now_on(visor: Service, follow: Follow) -> None:
     _services(visor, "a", "b")
     stream = follow(visor)
-    assert stream.headers["visor-rev"] == "2"
+    assert stream.headers["visor-rev"] == str(visor.nth(2))
     _services(visor, "c")
-    assert stream.events(1)[0].id == "3-0"
+    assert stream.events(1)[0].id == f"{visor.nth(3)}-0"
 
 
 def test_a_rev_means_after_that_snapshot(visor: Service, follow: Follow) -> None:
     _services(visor, "a", "b", "c")
-    streams = [follow(visor, rev=rev) for rev in range(4)]
+    streams = [follow(visor, rev=visor.nth(n)) for n in range(4)]
     _services(visor, "d")
-    assert [stream.events(1)[0].id for stream in streams] == ["1-0", "2-0", "3-0", "4-0"]
+    assert [stream.events(1)[0].id for stream in streams] == [f"{visor.nth(n)}-0" for n in range(1, 5)]
 
 
 def test_an_event_id_means_after_that_event(visor: Service, follow: Follow) -> None:
@@ -43,19 +49,21 @@ def test_an_event_id_means_after_that_event(visor: Service, follow: Follow) -> N
         ("4-9", "5-0"),
         ("4", "5-0"),
     ]:
-        assert follow(visor, last_event_id=place).events(1)[0].id == next_id, place
+        stream = follow(visor, last_event_id=_place(visor, place))
+        assert stream.events(1)[0].id == _place(visor, next_id), place
 
 
 def test_the_event_id_wins_over_the_rev(visor: Service, follow: Follow) -> None:
     _services(visor, "a", "b", "c", "d")
-    assert follow(visor, rev=1, last_event_id="3-0").events(1)[0].id == "4-0"
-    assert follow(visor, rev=99, last_event_id="3").events(1)[0].id == "4-0"
+    wanted = _place(visor, "4-0")
+    assert follow(visor, rev=visor.nth(1), last_event_id=_place(visor, "3-0")).events(1)[0].id == wanted
+    assert follow(visor, rev=visor.nth(99), last_event_id=_place(visor, "3")).events(1)[0].id == wanted
 
 
 def test_an_empty_event_id_is_none(visor: Service, follow: Follow) -> None:
     """A browser that has received no id yet sends none; a proxy may send it empty."""
     _services(visor, "a", "b")
-    assert follow(visor, rev=1, last_event_id="").events(1)[0].id == "2-0"
+    assert follow(visor, rev=visor.nth(1), last_event_id="").events(1)[0].id == _place(visor, "2-0")
 
 
 MALFORMED = (
@@ -83,16 +91,19 @@ def test_a_rev_that_is_none_is_invalid(visor: Service, follow: Follow) -> None:
 
 def test_a_start_in_the_future_is_refused(visor: Service, follow: Follow) -> None:
     _services(visor, "a", "b")
-    for start in ({"rev": 3}, {"last_event_id": "3-0"}, {"last_event_id": "3"}):
+    future = visor.nth(3)
+    for start in ({"rev": future}, {"last_event_id": f"{future}-0"}, {"last_event_id": str(future)}):
         for accept in FORMS:
             stream = follow(visor, headers={"Accept": accept}, **start)
             assert stream.status == 400, start
             assert stream.problem["code"] == "rev-in-future"
-            assert stream.problem["current_rev"] == 2
+            assert stream.problem["current_rev"] == visor.nth(2)
 
 
-def test_a_start_that_is_compacted_is_refused_before_the_stream_opens(serve: Serve, follow: Follow) -> None:
-    visor = serve(history=3)
+def test_a_start_that_is_compacted_is_refused_before_the_stream_opens(
+    embedded_serve: Serve, follow: Follow
+) -> None:
+    visor = embedded_serve(history=3)
     _services(visor, *"abcdefgh")
     assert visor.get("/rev").json()["oldest_rev"] == 5
     for start in ({"rev": 0}, {"rev": 4}, {"last_event_id": "4-0"}, {"last_event_id": "4"}):
@@ -111,10 +122,10 @@ def test_head_answers_at_once(visor: Service) -> None:
         answer = visor.client.head(path, timeout=5)
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
-        assert answer.headers["visor-rev"] == "1"
+        assert answer.headers["visor-rev"] == str(visor.nth(1))
         assert answer.content == b""
         assert visor.context.slots.subscribers == 0
-    assert visor.client.head("/events?rev=7").status_code == 400, "it refuses what GET refuses"
+    assert visor.client.head(f"/events?rev={visor.nth(7)}").status_code == 400, "it refuses what GET refuses"
 
 
 def test_a_stream_is_not_to_be_kept_or_buffered(visor: Service, follow: Follow) -> None:

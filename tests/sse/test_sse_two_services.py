@@ -43,9 +43,13 @@ def test_a_service_after_one_that_was_ended_serves_streams() -> None:
 
 
 def test_two_services_have_two_histories() -> None:
-    with serving() as one, serving() as other:
-        with SseStream(one.port, "/events", rev=0) as mine, SseStream(other.port, "/events", rev=0) as its:
-            one.made("/services", {"name": "a"})
-            other.made("/services", {"name": "b"})
-            assert mine.events(1)[0].said["service"] == "a"
-            assert its.events(1)[0].said["service"] == "b"
+    with (
+        serving() as one,
+        serving() as other,
+        SseStream(one.port, "/events", rev=0) as mine,
+        SseStream(other.port, "/events", rev=0) as its,
+    ):
+        one.made("/services", {"name": "a"})
+        other.made("/services", {"name": "b"})
+        assert mine.events(1)[0].said["service"] == "a"
+        assert its.events(1)[0].said["service"] == "b"

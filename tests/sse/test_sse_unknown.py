@@ -1,6 +1,5 @@
 """What another hand has written, in a form that is not ours, never ends a stream."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -38,11 +37,8 @@ GARBAGE = {
 
 def _write(visor: Service, actor: str = "somebody", **what: Any) -> int:
     """Change the store past the registry, in the service's own loop; the rev of the commit."""
-    transaction = visor.context.store.transact(
-        lambda snapshot, at: Changes(**what), Origin(actor, "by another hand")
-    )
-    loop = visor.context.hub._task.get_loop()
-    return int(asyncio.run_coroutine_threadsafe(transaction, loop).result(10).rev)
+    origin = Origin(actor, "by another hand")
+    return visor.inside(visor.context.store.transact(lambda snapshot, at: Changes(**what), origin)).rev
 
 
 def test_what_cannot_be_read_is_an_unknown_event(serve: Serve, follow: Follow) -> None:
@@ -123,7 +119,7 @@ def test_filters_by_name_pass_over_what_has_no_name(serve: Serve, follow: Follow
         ({"type": "unknown"}, 1),
         ({"type": "*"}, 1),
     ):
-        frames = follow(visor, rev=0, **query).up_to(1)
+        frames = follow(visor, rev=0, **query).up_to(visor.rev)
         assert sum(frame.is_event for frame in frames) == expected, query
 
 
@@ -141,7 +137,8 @@ def test_a_snapshot_leaves_out_what_cannot_be_read(visor: Service, follow: Follo
 def test_a_new_schema_is_an_event(visor: Service, follow: Follow) -> None:
     """The first is none: it was there before anybody could have known another."""
     stream = follow(visor)
-    _write(visor, "migration", puts={"schema": b"1"})
+    if visor.coordinator != "etcd":  # there the store itself has put the first
+        _write(visor, "migration", puts={"schema": b"1"})
     rev = _write(visor, "migration", puts={"schema": b"2"})
     (frame,) = stream.events(1)
     assert (frame.id, frame.event) == (f"{rev}-0", "schema-update")
@@ -156,4 +153,4 @@ def test_the_registrys_own_keys_are_no_events(visor: Service, follow: Follow) ->
     stream = follow(visor, rev=0)
     _write(visor, puts={"counter/instance": b"7", "idempotency/x": b"{}", "scaling/a,b,c,": b'"x"'})
     visor.made("/services", {"name": "a"})
-    assert stream.events(1)[0].id == "2-0"
+    assert stream.events(1)[0].id == f"{visor.nth(2)}-0"

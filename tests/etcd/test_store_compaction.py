@@ -1,0 +1,148 @@
+"""Compaction, by the setting or by another hand: what is gone is said to be gone, never a hole."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.etcd.cluster import Cluster, until
+from tests.etcd.replicas import events_after, replicas
+from tests.serving import APP, Service
+from tests.sse.sse_reader import SseStream
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path_factory.mktemp("compaction")).start()
+    yield cluster
+    cluster.stop()
+
+
+def put(visor: Service, number: int) -> int:
+    answer = visor.put("/apps/cat/env/n", {"value": str(number)})
+    assert answer.status_code == 200, answer.text
+    return int(answer.headers["Visor-Rev"])
+
+
+def is_compacted(visor: Service, path: str) -> int:
+    answer = visor.get(path, headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (410, "rev-compacted"), answer.text
+    oldest: int = answer.json()["oldest_rev"]
+    return oldest
+
+
+def test_history_is_dropped_as_it_is_set(own: Cluster) -> None:
+    with replicas(own.endpoints, "history", 1, history=10, memory_revs=5) as (visor,):
+        visor.made("/apps", APP)
+        first = visor.rev
+        revs = [put(visor, number) for number in range(30)]
+        until(lambda: visor.get("/rev").json()["oldest_rev"] >= revs[-1] - 10, "it is compacted")
+        assert is_compacted(visor, f"/apps?rev={first}") == revs[-1] - 10
+        assert is_compacted(visor, f"/events?rev={first}") == revs[-1] - 10
+        oldest = visor.get("/rev").json()["oldest_rev"]
+        assert visor.get(f"/apps?rev={oldest}").status_code == 200
+        assert [event["rev"] for event in events_after(visor, oldest)] == revs[-10:]
+
+
+def test_a_rev_that_another_hand_has_compacted_is_410_with_the_oldest_that_is_left(own: Cluster) -> None:
+    with replicas(own.endpoints, "other", memory_revs=3) as (visor, second):
+        visor.made("/apps", APP)
+        revs = [put(visor, number) for number in range(20)]
+        own.compact(revs[10])
+        for service in (visor, second):
+            for path in ("/apps/cat", "/events"):
+                assert is_compacted(service, f"{path}?rev={revs[5]}") == revs[10]
+            assert service.get(f"/apps/cat?rev={revs[10]}").json()["env"]["n"] == "10"
+            assert [event["rev"] for event in events_after(service, revs[10])] == revs[11:]
+
+
+def test_where_others_have_written_last_and_all_is_compacted_the_latest_is_still_a_place(
+    own: Cluster,
+) -> None:
+    """Read at N, then watch from N, though etcd has nothing before a later revision of somebody else's."""
+    with replicas(own.endpoints, "gap", memory_revs=3, keep_alive=0.2) as (visor, second):
+        visor.made("/apps", APP)
+        revs = [put(visor, number) for number in range(10)]
+        own.ctl("put", "somebody", "else")
+        own.compact(own.revision())
+        with SseStream(second.port, "/events") as open_before:
+            rev = visor.rev
+            # It learns of the compaction by being asked for what is gone.
+            assert is_compacted(visor, f"/apps?rev={revs[0]}") == rev == revs[-1]
+            assert visor.get(f"/apps/cat?rev={rev}").status_code == 200
+            page = visor.get("/apps?limit=1")
+            assert page.status_code == 200
+            with (
+                SseStream(visor.port, "/events", rev=rev) as stream,
+                replicas(own.endpoints, "gap", 1) as (late,),
+            ):
+                start = late.rev
+                with SseStream(late.port, "/events", rev=start) as its:
+                    made = put(visor, 1)
+                    assert [one.event().rev for one in (stream, its, open_before)] == [made] * 3
+
+
+def test_subscribers_come_and_go_under_compaction_and_nobody_has_a_hole(own: Cluster) -> None:
+    with replicas(own.endpoints, "often", memory_revs=20, keep_alive=0.2) as services:
+        services[0].made("/apps", APP)
+        revs: list[int] = []
+        stop = threading.Event()
+        streams: list[tuple[int, list[int], str]] = []
+
+        def write() -> None:
+            while not stop.is_set():
+                revs.append(put(services[len(revs) % 2], len(revs)))
+
+        def compact() -> None:
+            while not stop.wait(0.25):
+                own.compact(own.revision())
+
+        def subscribe(visor: Service, back: int) -> None:
+            while not stop.is_set():
+                start = revs[max(len(revs) - back, 0)] if revs else visor.rev
+                with SseStream(visor.port, "/events", rev=start) as stream:
+                    if stream.status == 410:
+                        streams.append((start, [], "410"))
+                        assert stream.problem["oldest_rev"] > start
+                        continue
+                    seen, end = [], ""
+                    for _ in range(60):
+                        frame = stream.next()
+                        if frame is None or stop.is_set():
+                            break
+                        if frame.is_event:
+                            seen.append(frame.rev)
+                        elif frame.event == "gone":
+                            end = "gone"
+                    streams.append((start, seen, end))
+
+        failures: list[BaseException] = []
+
+        def guarded(work: object, *args: object) -> None:
+            try:
+                work(*args)  # type: ignore[operator]
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [
+            threading.Thread(target=guarded, args=(write,)),
+            threading.Thread(target=guarded, args=(compact,)),
+        ]
+        threads += [
+            threading.Thread(target=guarded, args=(subscribe, services[n % 2], back))
+            for n, back in enumerate((1, 5, 40, 100))
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(5)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert not failures, failures
+        assert len(streams) > 8
+        assert sum(len(seen) for _, seen, _ in streams) > 200
+        known = sorted(revs)
+        for start, seen, _ in streams:
+            after = [rev for rev in known if rev > start]
+            assert seen == after[: len(seen)], "a hole, or a rev twice"

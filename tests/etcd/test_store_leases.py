@@ -1,0 +1,106 @@
+"""Members with a ttl are etcd's leases: they vanish with an event, and live as long as they are renewed."""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.etcd.cluster import Cluster, until
+from tests.etcd.replicas import events_after, replicas, until_ok
+from tests.serving import Service
+from tests.sse.sse_reader import SseStream
+
+MEMBER = "/members/pms/10.0.0.7"
+
+
+@pytest.fixture
+def two(etcd: Cluster, tmp_path: Path) -> Iterator[list[Service]]:
+    with replicas(etcd.endpoints, tmp_path.name) as services:
+        yield services
+
+
+def test_a_member_that_is_not_renewed_vanishes_on_every_replica_at_one_rev(
+    two: list[Service], etcd: Cluster, tmp_path: Path
+) -> None:
+    two[0].put(MEMBER, {"version": "1", "ttl": 1})
+    rev = two[0].rev
+    streams = [SseStream(visor.port, "/events", rev=rev) for visor in two]
+    gone = [stream.event() for stream in streams]
+    assert gone[0].raw == gone[1].raw
+    assert (gone[0].said["type"], gone[0].said["actor"]) == ("member-unregister", "visor")
+    assert gone[0].said["object"]["version"] == "1"
+    for visor, stream in zip(two, streams, strict=True):
+        assert visor.get(MEMBER).status_code == 404
+        assert visor.get(f"{MEMBER}?rev={rev}").status_code == 200
+        stream.close()
+    # A replica that starts now, and has it only in etcd's history, says the same.
+    with replicas(etcd.endpoints, tmp_path.name, 1) as (late,):
+        assert late.rev == two[0].rev == gone[0].rev
+        with SseStream(late.port, "/events", rev=rev) as stream:
+            assert stream.event().raw == gone[0].raw
+            two[1].made("/services", {"name": "a"})
+            assert stream.event().said["type"] == "service-register"
+    with replicas(etcd.endpoints, tmp_path.name, 1, memory_revs=1) as (short,):
+        assert events_after(short) == events_after(two[0])
+
+
+def test_renewals_through_any_replica_keep_it_and_make_no_commit(two: list[Service]) -> None:
+    made = two[0].put(MEMBER, {"version": "1", "ttl": 2}).json()
+    end = time.monotonic() + 5
+    renewals = 0
+    while time.monotonic() < end:
+        again = two[renewals % 2].put(MEMBER, {"version": "1", "ttl": 2})
+        assert (again.status_code, again.json()) == (200, made)
+        renewals += 1
+        time.sleep(0.3)
+    assert two[1].rev == made["rev"]
+
+
+def test_it_registers_anew_when_its_lease_is_gone(two: list[Service], etcd: Cluster) -> None:
+    first = two[0].put(MEMBER, {"version": "1", "ttl": 60}).json()
+    (lease,) = [line for line in etcd.ctl("lease", "list").splitlines() if len(line) == 16][-1:]
+    etcd.ctl("lease", "revoke", lease)
+    again = two[1].put(MEMBER, {"version": "1", "ttl": 60}).json()
+    assert again["created_rev"] > first["rev"]
+    types = [event["type"] for event in events_after(two[0])]
+    assert types == ["member-register", "member-unregister", "member-register"]
+
+
+def test_another_ttl_or_none_is_what_counts_from_then_on(two: list[Service]) -> None:
+    two[0].put(MEMBER, {"version": "1", "ttl": 1})
+    two[1].put(MEMBER, {"version": "1", "ttl": None})
+    two[0].put("/members/pms/10.0.0.8", {"version": "1", "ttl": 1})
+    until(lambda: two[1].get("/members/pms/10.0.0.8").status_code == 404, "the other one vanishes")
+    assert two[1].get(MEMBER).status_code == 200
+
+
+def test_a_read_that_was_begun_after_the_end_of_a_lease_knows_of_it_on_every_replica(
+    two: list[Service],
+) -> None:
+    two[0].put(MEMBER, {"version": "1", "ttl": 1})
+    end = time.monotonic() + 10
+    while two[0].get(MEMBER).status_code == 200:
+        assert time.monotonic() < end
+    assert two[1].get(MEMBER).status_code == 404
+
+
+def test_the_death_of_the_leader_does_not_take_those_who_renew(tmp_path: Path) -> None:
+    trio = Cluster(tmp_path, 3).start()
+    try:
+        with replicas(trio.endpoints, "visor") as two:
+            addresses = [f"/members/pms/10.0.0.{n}" for n in range(5)]
+            for address in addresses:
+                two[0].put(address, {"version": "1", "ttl": 3})
+            trio.leader().kill()
+            end = time.monotonic() + 5
+            while time.monotonic() < end:
+                for visor in two:
+                    for address in addresses:
+                        until_ok(partial(visor.put, address, {"version": "1", "ttl": 3}))
+                time.sleep(0.2)
+            types = [event["type"] for event in events_after(two[1])]
+            assert types == ["member-register"] * 5, "nobody was lost"
+    finally:
+        trio.stop()

@@ -1,0 +1,151 @@
+"""Starting on an etcd: what is refused, what is shared, and several processes on one port."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app.errors import StartError
+from tests.etcd.cluster import Cluster, free_port, until
+from tests.etcd.replicas import at_once, events_after, replicas, store_url
+from tests.serving import APP, Service, serving
+
+VISOR = [sys.executable, "-m", "app.cli", "serve", "--log-level", "error"]
+
+
+@contextmanager
+def process(*flags: str) -> Iterator[subprocess.Popen[str]]:
+    running = subprocess.Popen([*VISOR, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield running
+    finally:
+        if running.poll() is None:
+            running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=30)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize(("schema", "words"), [("99", "schema 99"), ("x", "no schema")])
+def test_a_schema_that_is_not_known_is_refused_in_one_line(
+    etcd: Cluster, tmp_path: Path, schema: str, words: str
+) -> None:
+    etcd.ctl("put", f"{tmp_path.name}/schema", schema)
+    before = etcd.revision()
+    done = subprocess.run(
+        [*VISOR, "--port", "0", "--store", store_url(etcd.endpoints, tmp_path.name)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("visor: ")
+    assert words in line
+    assert etcd.revision() == before, "nothing was written"
+
+
+def test_replicas_that_start_at_once_on_an_empty_etcd_write_the_schema_once(
+    etcd: Cluster, tmp_path: Path
+) -> None:
+    url = store_url(etcd.endpoints, tmp_path.name)
+    started: list[Service] = []
+    stop = threading.Event()
+
+    def run() -> None:
+        with serving(store=url) as service:
+            started.append(service)
+            stop.wait(30)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(started) == 3, "all have started")
+    try:
+        revs = at_once([lambda s=service: s.rev for service in started])
+        assert len(set(revs)) == 1
+        schema = f"{tmp_path.name}/schema"
+        said = etcd.ctl("get", schema, "-w", "json")
+        assert '"version":1' in said, "written once"
+        started[0].made("/apps", APP)
+        assert {service.get("/apps").content for service in started} == {started[0].get("/apps").content}
+        assert len(events_after(started[1])) >= 1
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_two_prefixes_do_not_see_each_other(etcd: Cluster, tmp_path: Path) -> None:
+    with (
+        replicas(etcd.endpoints, tmp_path.name, 1) as (one,),
+        replicas(etcd.endpoints, tmp_path.name + "2", 1) as (other,),
+    ):
+        one.made("/apps", APP)
+        assert other.get("/apps").json()["items"] == []
+        other.made("/apps", APP)
+        other.delete("/apps/cat")
+        assert one.get("/apps/cat").status_code == 200
+        assert [event["type"] for event in events_after(one, one.get("/apps/cat").json()["rev"] - 1)] == [
+            "app-register"
+        ]
+
+
+def test_workers_share_a_port_come_again_when_killed_and_end_with_0(etcd: Cluster, tmp_path: Path) -> None:
+    port = free_port()
+    url = store_url(etcd.endpoints, tmp_path.name)
+    with process("--workers", "2", "--port", str(port), "--store", url) as parent:
+
+        def answers() -> bool:
+            try:
+                answer = httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=5)
+            except httpx2.TransportError:
+                return False
+            return answer.status_code == 200
+
+        until(answers, "it serves")
+        until(lambda: len(children(parent.pid)) == 2, "two workers")
+        first, second = children(parent.pid)
+        with socket.socket() as probe:
+            probe.connect(("127.0.0.1", port))
+        subprocess.run(["kill", "-KILL", str(first)], check=True)
+        until(
+            lambda: second in children(parent.pid) and len(set(children(parent.pid)) - {first}) == 2,
+            "again two",
+        )
+        for number in range(6):
+            made = httpx2.post(f"http://127.0.0.1:{port}/services", json={"name": f"s{number}"}, timeout=30)
+            assert made.status_code == 201, made.text
+            assert httpx2.get(f"http://127.0.0.1:{port}/services/s{number}", timeout=30).status_code == 200
+        workers = children(parent.pid)
+        parent.send_signal(signal.SIGTERM)
+        _, said = parent.communicate(timeout=30)
+        assert parent.returncode == 0, said
+        assert "Traceback" not in said
+        assert not any(Path(f"/proc/{pid}").exists() for pid in workers), "all of them have ended"
+
+
+def test_an_embedded_store_has_one_process(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*VISOR, "--workers", "2", "--port", "0", "--store", f"sqlite:///{tmp_path}/visor.db"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "an embedded store belongs to one process" in line
+
+
+def test_a_start_is_refused_with_a_line_and_not_with_a_traceback() -> None:
+    with pytest.raises((StartError, RuntimeError)), serving(store="etcd://user:secret@127.0.0.1:1/x"):
+        pass

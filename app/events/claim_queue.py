@@ -24,6 +24,10 @@ class Place:
     def called(self) -> bool:
         return self._event.is_set()
 
+    def has_work(self, pending: Callable[[str], bool]) -> bool:
+        """Whether it was called, and not only for tickets that others have by now."""
+        return self.called and (not self._calls or any(map(pending, self._calls)))
+
     def call(self, ticket: str | None = None, terms: tuple[str, ...] = ()) -> None:
         """Have it look for a ticket: for that one, or (None) for any."""
         if ticket is not None:
@@ -82,9 +86,9 @@ class ClaimQueue:
         self._places.pop(place, None)
 
     def call_next(self, ticket: str, terms: tuple[str, ...]) -> None:
-        """Call the first that waits for a ticket with one of the terms and was not called yet."""
+        """Call the first that waits for a ticket with one of the terms and has no other to look for."""
         for place in self._places:
-            if place.term in terms and not place.called:
+            if place.term in terms and not place.has_work(self._pending):
                 place.call(ticket, terms)
                 return
 

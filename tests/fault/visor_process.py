@@ -45,21 +45,19 @@ class Launcher:
         self._running.add(pid)
         return pid
 
-    def wait(self, pid: int) -> int:
+    def wait(self, pid: int, seconds: float = 30) -> int:
         """The exit status of a process that has ended or is about to."""
+        until = time.monotonic() + seconds
+        while _lives(pid):
+            assert time.monotonic() < until, f"process {pid} goes on"
+            time.sleep(0.002)
         self._running.discard(pid)
         return self._ask(wait=pid)
 
     def run(self, *args: str, stderr: Path, env: dict[str, str] | None = None) -> tuple[int, str]:
         """Run `visor ARGS` to its end: its exit status, and what it wrote."""
         before = stderr.stat().st_size if stderr.exists() else 0
-        pid, until = self.start(*args, stderr=stderr, env=env), time.monotonic() + 30
-        while _lives(pid):
-            if time.monotonic() > until:
-                os.kill(pid, signal.SIGKILL)
-                raise AssertionError(f"visor {' '.join(args)} with {env} goes on")
-            time.sleep(0.002)
-        status = self.wait(pid)
+        status = self.wait(self.start(*args, stderr=stderr, env=env))
         return status, stderr.read_bytes()[before:].decode()
 
     def close(self) -> None:
@@ -133,8 +131,9 @@ class Serving:
         return self.wait()
 
     def wait(self) -> int:
-        pid, self.pid = self.pid, 0
-        return self._launcher.wait(pid)
+        status = self._launcher.wait(self.pid)
+        self.pid = 0
+        return status
 
     def made(self, path: str, body: Any, method: str = "POST", **headers: str) -> Any:
         """The answer to a write that has to succeed."""

@@ -14,7 +14,7 @@ class DirectoryRules:
 
     both: Both
 
-    @command(2, name=SERVICES, gone=(True, False), how=POST)
+    @command(3, name=SERVICES, gone=(True, False), how=POST)
     def service(self, name: str, gone: bool, how: How) -> None:
         if gone:
             self.both.write(
@@ -37,7 +37,7 @@ class DirectoryRules:
         )
 
     @command(
-        3,
+        5,
         service=SERVICES,
         at=[{"addr": "10.0.0.7"}, {"addr": "db.example.com", "ip": "10.0.0.9"}],
         port=[80, 81],

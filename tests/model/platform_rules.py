@@ -183,8 +183,11 @@ class PlatformRules:
             **how,
         )
 
-    @command(2, app=APPS, ref=REFS, how=PUT)
-    def purge(self, app: str, ref: str, how: How) -> None:
+    @command(4, app=APPS, ref=REFS, head=(True, False), how=PUT)
+    def purge(self, app: str, ref: str, head: bool, how: How) -> None:
+        registered = self.both.model.now.find("app", app)
+        if head and registered and registered["head"]:
+            ref = registered["head"]
         self.both.write(
             "DELETE",
             f"/apps/{app}/revisions/{ref}",

@@ -206,7 +206,8 @@ class SseStream:
 
     def rest(self) -> list[Frame]:
         """All that still comes until the stream ends."""
-        return list(iter(self.next, None))
+        self._deadline = time.monotonic() + self._patience
+        return list(iter(self._next, None))
 
 
 def _text(value: Any) -> Any:

@@ -1,11 +1,14 @@
 """Hosts that wait for a ticket: in line, each called alone, and none left behind by another's end."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from app.models.instance import InstanceCreate
+from app.registry import tickets
 from tests.life.saying import done, say, until
 from tests.life.waiting_hosts import WaitingHost, wait_in_line
 from tests.serving import Service, serving
@@ -95,6 +98,30 @@ def test_who_comes_when_there_is_a_ticket_does_not_wait(visor: Service) -> None:
     visor.runnable()
     visor.ticket()
     assert WaitingHost(visor, "10.0.1.0", wait=60).end().seconds < 10
+
+
+def test_a_ticket_that_comes_between_the_first_look_and_the_line_is_not_missed(
+    visor: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visor.runnable()
+    store = visor.context.store
+    transact, looks = store.transact, 0
+    body = InstanceCreate(app="cat", proctype="web", revision="128af9")
+
+    async def with_a_ticket_behind_it(rule: Any, origin: Any) -> Any:
+        nonlocal looks
+        outcome = await transact(rule, origin)
+        if origin.request == "POST /instances/claim":
+            looks += 1
+            if looks == 1:
+                ticket = await transact(lambda s, at: tickets.register(s, at, body), origin)
+                await store.wait(ticket.rev - 1)
+                await asyncio.sleep(0.05)  # those that are in line are called; this one is not yet
+        return outcome
+
+    monkeypatch.setattr(store, "transact", with_a_ticket_behind_it)
+    host = WaitingHost(visor, "10.0.0.7", wait=9).end()
+    assert (host.status, host.seconds < 8) == (200, True)
 
 
 def test_the_time_that_is_over_ends_the_wait_with_nothing_and_the_ticket_goes_to_who_stays(

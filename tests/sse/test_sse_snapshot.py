@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
+import pytest
 from pydantic import TypeAdapter
 
 from app.models.event import SnapshotEvent
-from tests.serving import Service
+from tests.serving import APP, Service
 from tests.sse.conftest import Follow, Serve
 from tests.sse.platform_history import live_a_while
 from tests.sse.sse_reader import Frame, SseStream
@@ -179,16 +180,22 @@ def _name(said: dict[str, Any]) -> Any:
     return said.get("instance") or said.get("member")
 
 
-def test_a_snapshot_of_many_pages_is_of_one_rev(visor: Service, follow: Follow) -> None:
-    """More objects than are read at a time, changed while they are sent."""
-    visor.runnable()
-    visor.scale(1200)
+def test_a_snapshot_of_many_pages_is_of_one_rev(
+    visor: Service, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than the buffers between two sockets hold, changed while its reader takes its time."""
+    monkeypatch.setattr("app.events.stream._PAGE", 7)
+    for number in range(120):
+        visor.made("/apps", {**APP, "name": f"a{number:03}", "env": {"big": "x" * 60_000}})
     stream = follow(visor, snapshot=True, receive_buffer=4096)
-    visor.scale(0)
+    for number in range(90, 120):
+        assert visor.delete(f"/apps/a{number:03}").status_code == 200
+    visor.put("/apps/a089/env/big", {"value": "changed"})
     objects, rev = _snapshot(stream)
-    assert len(_by_kind(objects)["instance"]) == 1200
-    assert {said["object"]["status"] for said in objects if said["kind"] == "instance"} == {"pending"}
-    assert stream.events(1)[0].rev == rev + 1
+    assert [said["app"] for said in objects] == [f"a{number:03}" for number in range(120)]
+    assert {len(said["object"]["env"]["big"]) for said in objects} == {60_000}
+    assert rev == visor.rev - 31
+    assert [frame.said["app"] for frame in stream.events(31)] == [f"a{n:03}" for n in (*range(90, 120), 89)]
 
 
 def test_with_an_event_id_it_resumes_instead(visor: Service, follow: Follow) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.store.etcd_client import EtcdClient, Get, LeaseExists, LeaseNotFound, Progress, Put, Refused
-from tests.etcd.conftest import Keys
+from tests.etcd_client.conftest import Keys
 
 
 async def test_a_lease_has_the_time_and_the_keys_it_was_given(client: EtcdClient, keys: Keys) -> None:

@@ -17,8 +17,8 @@ from app.store.etcd_client import (
     WatchLost,
 )
 from tests.etcd.cluster import Cluster
-from tests.etcd.conftest import Keys
 from tests.etcd.proxy import Proxy
+from tests.etcd_client.conftest import Keys
 
 
 async def revisions(watch: Watch, count: int) -> list[Revision]:

@@ -19,8 +19,8 @@ from app.store.etcd_client import (
     WatchLost,
 )
 from tests.etcd.cluster import Cluster, eventually, free_port
-from tests.etcd.conftest import Keys
 from tests.etcd.proxy import Proxy
+from tests.etcd_client.conftest import Keys
 
 PATIENT = Timeouts(request=10.0)
 

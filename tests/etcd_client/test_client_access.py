@@ -17,7 +17,7 @@ from app.store.etcd_client import (
 )
 from tests.etcd.certificates import Certificates
 from tests.etcd.cluster import Cluster
-from tests.etcd.conftest import Keys
+from tests.etcd_client.conftest import Keys
 
 PASSWORD = "open-sesame"
 TOKEN_TTL = 1

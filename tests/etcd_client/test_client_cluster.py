@@ -17,7 +17,7 @@ from app.store.etcd_client import (
     WatchLost,
 )
 from tests.etcd.cluster import Cluster, Member
-from tests.etcd.conftest import Keys
+from tests.etcd_client.conftest import Keys
 
 
 @pytest.fixture(scope="module")

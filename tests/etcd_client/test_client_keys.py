@@ -20,7 +20,7 @@ from app.store.etcd_client import (
     prefix_end,
 )
 from tests.etcd.cluster import Cluster
-from tests.etcd.conftest import Keys
+from tests.etcd_client.conftest import Keys
 
 
 async def put(client: EtcdClient, key: bytes, value: bytes) -> int:

@@ -1,12 +1,22 @@
-"""A client of the etcd that tests share, and keys of its own for each test."""
+"""A client of an etcd that only these tests share, and keys of its own for each test.
 
-from collections.abc import AsyncIterator
+Compaction is of a whole etcd: what these tests compact would be gone for the others.
+"""
+
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.store.etcd_client import EtcdClient, prefix_end
 from tests.etcd.cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path_factory.mktemp("etcd-client")).start()
+    yield cluster
+    cluster.stop()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The fixtures that all suites share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,14 @@ def store_of(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
     return "memory:" if kind == "memory" else f"sqlite:///{path}/visor.db"
 
 
-@pytest.fixture(params=["memory", "sqlite", "etcd"])
+STORES = ["memory", "sqlite"]
+if "etcd" in os.environ.get("VISOR_TEST_STORES", ""):
+    STORES.append("etcd")
+"""Stores of one process; with `VISOR_TEST_STORES=etcd` a real etcd too, which takes the suites twice as
+long. What only etcd does, tests/etcd tests in any case."""
+
+
+@pytest.fixture(params=STORES)
 def visor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
     """A fresh service, on each store."""
     with serving(store=store_of(request.param, tmp_path, request)) as service:

@@ -2,11 +2,13 @@
 
 Run as a script it imports the application once, and then, for each line of JSON that it reads, forks
 a process that runs the command: `{"args": [..], "stderr": path, "env": {..}}` -> its pid. A line
-`{"wait": pid}` gives its exit status, negative for a signal.
+`{"wait": pid}` gives its exit status, negative for a signal. When its input ends,
+all that still runs is killed.
 """
 
 import json
 import os
+import signal
 import sys
 import traceback
 
@@ -32,10 +34,12 @@ if __name__ == "__main__":
     from app import cli
 
     # Nothing is flushed twice: the child leaves by _exit.
+    running = set()
     for line in sys.stdin:
         asked = json.loads(line)
         if "wait" in asked:
             answer = os.waitstatus_to_exitcode(os.waitpid(asked["wait"], 0)[1])
+            running.discard(asked["wait"])
         else:
             answer = os.fork()
             if answer == 0:
@@ -43,5 +47,8 @@ if __name__ == "__main__":
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code)
+            running.add(answer)
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
+    for pid in running:
+        os.kill(pid, signal.SIGKILL)

@@ -75,6 +75,11 @@ class RevInFuture(RequestError):
 
     status, code, title = 400, "rev-in-future", "The rev has not been reached yet"
 
+    @classmethod
+    def asked(cls, rev: int, latest: int) -> "RevInFuture":
+        """For a read at `rev` where `latest` is the latest."""
+        return cls(f"Rev {rev} has not been reached: the latest is {latest}.", current_rev=latest)
+
 
 class Unauthenticated(RequestError):
     """The request carries no valid credentials. No call of this version asks for any: the code is
@@ -152,6 +157,14 @@ class RevCompacted(RequestError):
     """The history before `oldest_rev` is dropped. Read the latest snapshot and go on from there."""
 
     status, code, title = 410, "rev-compacted", "The history before this rev is dropped"
+
+    @classmethod
+    def before(cls, oldest: int) -> "RevCompacted":
+        """Where `oldest` is the oldest rev that can still be read."""
+        return cls(
+            f"The history before rev {oldest} is dropped: read from there on, or the latest snapshot.",
+            oldest_rev=oldest,
+        )
 
 
 class RevMismatch(RequestError):

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from app.errors import BodyTooLarge
+
 MAX_CHANGES = 120
 """Keys that one rule may change: etcd allows 128 operations, the journal and others need a few."""
 
@@ -217,6 +219,19 @@ class Store(Protocol):
 
     def statistics(self) -> dict[str, float]:
         """Figures for the metrics: name -> value."""
+
+
+def check_changes(changes: Changes) -> None:
+    """Raises ValueError where a rule wants what no coordinator takes, BodyTooLarge where a value is over
+    `MAX_VALUE`."""
+    size = len(changes.puts) + len(changes.deletes) + len(changes.prefixes)
+    if size > MAX_CHANGES:
+        raise ValueError(f"a rule changed {size} keys: a coordinator takes {MAX_CHANGES}")
+    for key, value in changes.puts.items():
+        if not value:
+            raise ValueError(f"a rule put nothing at {key!r}: an empty value means a deletion")
+        if len(value) > MAX_VALUE:
+            raise BodyTooLarge(f"This would take {len(value)} bytes: make it smaller.", limit=MAX_VALUE)
 
 
 def sorted_changes(changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -145,9 +145,7 @@ class EmbeddedStore:
 
     async def at(self, rev: int) -> Snapshot:
         if rev > self.rev:
-            raise RevInFuture(
-                f"Rev {rev} has not been reached: the latest is {self.rev}.", current_rev=self.rev
-            )
+            raise RevInFuture.asked(rev, self.rev)
         self._check_kept(rev)
         if rev >= self._history.floor:
             return self._history.snapshot(rev)
@@ -155,11 +153,7 @@ class EmbeddedStore:
 
     def _check_kept(self, rev: int) -> None:
         if rev < self._oldest:
-            raise RevCompacted(
-                f"The history before rev {self._oldest} is dropped: read from there on, "
-                "or the latest snapshot.",
-                oldest_rev=self._oldest,
-            )
+            raise RevCompacted.before(self._oldest)
 
     async def journal_at(self, rev: int) -> Journal | None:
         commit = self._history.last_commit(rev)

@@ -28,6 +28,7 @@ from app.store.etcd_archive import EtcdArchive
 from app.store.etcd_client import Away, Compacted, EtcdClient, EtcdError, Status
 from app.store.etcd_commit import transaction
 from app.store.etcd_confirm import Confirmer
+from app.store.etcd_errors import cannot_ask
 from app.store.etcd_follow import Follower
 from app.store.etcd_layout import SCHEMA, SCHEMA_KEY
 from app.store.etcd_write import Writer
@@ -213,9 +214,7 @@ class EtcdStore:
         if rev > self.rev:
             reached = await self._confirmer.confirm()
             if rev > max(reached, self.rev):
-                raise RevInFuture(
-                    f"Rev {rev} has not been reached: the latest is {reached}.", current_rev=reached
-                )
+                raise RevInFuture.asked(rev, reached)
             # Nothing of ours has changed up to there, or the history would have it.
         self._check_kept(rev)
         if rev >= self._follower.history.floor:
@@ -226,7 +225,7 @@ class EtcdStore:
             await self._learn_oldest_now()
             raise self._compacted(rev) from None
         except EtcdError as error:
-            raise CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.") from error
+            raise cannot_ask(error) from error
 
     async def _learn_oldest_now(self) -> None:
         try:
@@ -239,11 +238,7 @@ class EtcdStore:
             raise self._compacted(rev)
 
     def _compacted(self, rev: int) -> RevCompacted:
-        oldest = max(self.oldest_rev, rev + 1)
-        return RevCompacted(
-            f"The history before rev {oldest} is dropped: read from there on, or the latest snapshot.",
-            oldest_rev=oldest,
-        )
+        return RevCompacted.before(max(self.oldest_rev, rev + 1))
 
     async def journal_at(self, rev: int) -> Journal | None:
         commit = self._follower.history.last_commit(rev)
@@ -266,7 +261,7 @@ class EtcdStore:
             await self._learn_oldest_now()
             raise self._compacted(after) from None
         except EtcdError as error:
-            raise CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.") from error
+            raise cannot_ask(error) from error
         # None means that nothing of ours is in between, and then what is held is next.
         return found or await self.commits(floor, limit)
 
@@ -280,7 +275,7 @@ class EtcdStore:
         except Compacted:
             await self._learn_oldest()
         except Away as error:
-            raise CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.") from error
+            raise cannot_ask(error) from error
         self._note_compaction(rev)
 
     def health(self) -> Health:

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from app.errors import CoordinatorUnavailable, RevCompacted
+from app.errors import RevCompacted
 from app.store.contract import Change, Commit, Index, Journal, Record, prefix_of, sorted_changes
 from app.store.etcd_client import Compacted, EtcdClient, EtcdError, Event, NotDone, Revision, prefix_end
+from app.store.etcd_errors import cannot_ask
 from app.store.etcd_layout import JOURNAL, NO_JOURNAL, key_of, lease_ended, read_journal, record_of
 
 _SECONDS = 5.0
@@ -119,7 +120,7 @@ class ArchivedSnapshot:
         except Compacted:
             raise self._compacted() from None
         except (EtcdError, TimeoutError) as error:
-            raise CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.") from error
+            raise cannot_ask(error) from error
 
     def get(self, key: str) -> Record | None:
         record: Record | None = self._wait(self._archive.get(key, self.rev))

@@ -4,6 +4,7 @@ import asyncio
 
 from app.errors import CoordinatorUnavailable
 from app.store.etcd_client import EtcdClient, EtcdError, prefix_end
+from app.store.etcd_errors import cannot_ask
 from app.store.etcd_follow import Follower
 from app.store.etcd_layout import JOURNAL
 
@@ -43,7 +44,7 @@ class Confirmer:
             async with asyncio.timeout(SECONDS):
                 return await self._ask()
         except EtcdError as error:
-            raise CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.") from error
+            raise cannot_ask(error) from error
         except TimeoutError as error:
             raise self._unconfirmed() from error
 

@@ -2,6 +2,8 @@
 
 import grpc  # type: ignore[import-untyped]
 
+from app.errors import CoordinatorUnavailable
+
 
 class EtcdError(Exception):
     """The root of all that the client raises."""
@@ -126,3 +128,8 @@ def classify(code: grpc.StatusCode, details: str, where: str) -> EtcdError:
         else:
             kind = Refused if code in _REFUSALS else Ambiguous
     return kind(f"{where}: {code.name}: {details}")
+
+
+def cannot_ask(error: Exception, more: str = "") -> CoordinatorUnavailable:
+    """What a request is answered whose call to etcd has failed."""
+    return CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.{more}")

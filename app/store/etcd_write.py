@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from app.errors import Conflict, CoordinatorUnavailable, RequestError, StorageFull
-from app.store.contract import MAX_CHANGES, Changes, Fence, Index, Journal, Origin, Outcome, Rule
+from app.store.contract import Changes, Fence, Index, Journal, Origin, Outcome, Rule, check_changes
 from app.store.etcd_client import (
     Ambiguous,
     EtcdClient,
@@ -25,6 +25,7 @@ from app.store.etcd_client import (
 )
 from app.store.etcd_commit import Transaction, transaction, written
 from app.store.etcd_confirm import Confirmer
+from app.store.etcd_errors import cannot_ask
 from app.store.etcd_follow import Follower
 from app.store.history import latest_time
 from app.store.recording import Recording
@@ -118,8 +119,7 @@ class Writer:
                 return None
             record = read.get(changes.answer) if changes.answer else None
             return Outcome(snapshot.rev, changes, record, False)
-        if len(changes.puts) + len(changes.deletes) + len(changes.prefixes) > MAX_CHANGES:
-            raise ValueError(f"a rule changed more than {MAX_CHANGES} keys")
+        check_changes(changes)
         return await self._commit(read, changes, Journal(at, origin.actor, origin.request), until)
 
     async def _renew(self, read: Recording, changes: Changes) -> bool:
@@ -132,7 +132,7 @@ class Writer:
             except LeaseNotFound:
                 return False
             except EtcdError as error:
-                raise CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.") from error
+                raise cannot_ask(error) from error
         return True
 
     async def _commit(
@@ -143,9 +143,7 @@ class Writer:
         except NoSpace as error:
             raise self._storage_full() from error
         except EtcdError as error:
-            raise CoordinatorUnavailable(
-                f"etcd cannot be asked: {type(error).__name__}. Nothing was written."
-            ) from error
+            raise cannot_ask(error, " Nothing was written.") from error
         made = self._transaction(read, changes, journal, leases)
         old = [before.lease for key in changes.puts if (before := read.keys.get(key)) and before.lease]
         seen = self._follower.awaited(made.id)
@@ -193,7 +191,7 @@ class Writer:
             except Refused as error:
                 raise CoordinatorUnavailable(f"etcd refuses the write: {error}") from error
             except EtcdError as error:
-                raise CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.") from error
+                raise cannot_ask(error) from error
 
     async def _find_out(self, seen: "asyncio.Future[int]", until: float, error: EtcdError) -> int:
         """Whether a transaction whose answer was lost has been carried out: its journal entry tells.

@@ -5,10 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.errors import BodyTooLarge, RequestError
+from app.errors import RequestError
 from app.store.contract import (
-    MAX_CHANGES,
-    MAX_VALUE,
     Change,
     Changes,
     Commit,
@@ -16,6 +14,7 @@ from app.store.contract import (
     Origin,
     Outcome,
     Rule,
+    check_changes,
     sorted_changes,
 )
 from app.store.history import Draft, latest_time
@@ -87,14 +86,7 @@ class Group:
 
 def make_commit(draft: Draft, changes: Changes, journal: Journal) -> Commit:
     """The draft's next commit. Raises where a rule wants what no coordinator takes."""
-    size = len(changes.puts) + len(changes.deletes) + len(changes.prefixes)
-    if size > MAX_CHANGES:
-        raise ValueError(f"a rule changed {size} keys: a coordinator takes {MAX_CHANGES}")
-    for key, value in changes.puts.items():
-        if not value:
-            raise ValueError(f"a rule put nothing at {key!r}: an empty value means a deletion")
-        if len(value) > MAX_VALUE:
-            raise BodyTooLarge(f"This would take {len(value)} bytes: make it smaller.", limit=MAX_VALUE)
+    check_changes(changes)
     rev = draft.rev + 1
     pairs = draft.commit(changes, rev)
     made: list[Change] = []

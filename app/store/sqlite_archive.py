@@ -92,11 +92,7 @@ class Archive:
             connection.execute("BEGIN")
             oldest = read_state(connection).oldest_rev
             if rev < oldest:
-                raise RevCompacted(
-                    f"The history before rev {oldest} is dropped: read from there on, "
-                    "or the latest snapshot.",
-                    oldest_rev=oldest,
-                )
+                raise RevCompacted.before(oldest)
             yield connection
         except (*UNREADABLE, apsw.Error) as error:
             logger.error("the store's file cannot be read: %s", error)

@@ -1,7 +1,6 @@
 """A TCP proxy that fails on demand: between the client and one etcd."""
 
 import asyncio
-import contextlib
 from types import TracebackType
 from typing import Self
 
@@ -48,11 +47,14 @@ class Proxy:
         for connection in ended:
             connection.cancel()
         await asyncio.gather(*ended, return_exceptions=True)
+        await asyncio.sleep(0)  # an aborted transport closes its socket in the loop's next round
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._connection(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+        # Not in the task: one that is cancelled before its first step runs none of its code.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to_server: asyncio.StreamWriter | None = None
@@ -67,11 +69,9 @@ class Proxy:
         except* OSError:
             pass
         finally:
-            for end in (writer, to_server):
-                if end is not None:
-                    end.transport.abort()
-                    with contextlib.suppress(OSError):
-                        await end.wait_closed()
+            # No await: a second cancellation would leave it, and the other end open.
+            if to_server is not None:
+                to_server.transport.abort()
 
     async def _there(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):

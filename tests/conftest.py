@@ -26,11 +26,11 @@ def store_of(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
     return "memory:" if kind == "memory" else f"sqlite:///{path}/visor.db"
 
 
-STORES = ["memory", "sqlite"]
-if "etcd" in os.environ.get("VISOR_TEST_STORES", ""):
-    STORES.append("etcd")
-"""Stores of one process; with `VISOR_TEST_STORES=etcd` a real etcd too, which takes the suites twice as
-long. What only etcd does, tests/etcd tests in any case."""
+STORES = os.environ.get("VISOR_TEST_STORES", "memory sqlite etcd").split()
+"""What the shared suites run on; `VISOR_TEST_STORES=memory` is the quickest."""
+
+
+EMBEDDED = [kind for kind in STORES if kind != "etcd"] or ["memory"]
 
 
 @pytest.fixture(params=STORES)
@@ -40,7 +40,7 @@ def visor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
         yield service
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=EMBEDDED)
 def embedded_visor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
     """A fresh service, on each store of one process: for what etcd does in another way."""
     with serving(store=store_of(request.param, tmp_path, request)) as service:

@@ -49,9 +49,9 @@ class Record:
     """One version of one key. `value` is b"" where the version is the key's deletion.
 
     `created_rev` is the rev at which the key came to be, `rev` the one of this version; `ttl` in
-    seconds, for a key that lives by a lease. `terms` is what the key can be found by. `wire` is a
-    place for whoever encodes records to keep the result: a version never changes. `lease` is the
-    coordinator's number of the key's lease, where it numbers them.
+    seconds, for a key that lives by a lease, where the coordinator has no number for the lease. `terms`
+    is what the key can be found by. `wire` is a place for whoever encodes records to keep the result: a
+    version never changes. `lease` is the coordinator's number of the key's lease, where it numbers them.
     """
 
     key: str
@@ -62,6 +62,11 @@ class Record:
     terms: tuple[str, ...] = ()
     wire: bytes | None = None
     lease: int = 0
+
+    @property
+    def leased(self) -> bool:
+        """Whether the key lives by a lease."""
+        return self.ttl is not None or bool(self.lease)
 
     @property
     def deleted(self) -> bool:

@@ -158,11 +158,11 @@ class EtcdStore:
         self._closing = True
         if not self._tasks:
             return
+        await self._writer.close()
         self._follower.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._writer.close()
         await self._confirmer.close()
         await self._client.close()
 
@@ -262,8 +262,10 @@ class EtcdStore:
             raise self._compacted(after) from None
         except EtcdError as error:
             raise cannot_ask(error) from error
-        # None means that nothing of ours is in between, and then what is held is next.
-        return found or await self.commits(floor, limit)
+        # The held ones go on where the archived ones end, unless they have moved on meanwhile.
+        if found and (len(found) == limit or history.floor > floor):
+            return found
+        return [*found, *await self.commits(floor, limit - len(found))]
 
     async def wait(self, after: int) -> None:
         await self._follower.reach(after + 1)

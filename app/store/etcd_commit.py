@@ -1,5 +1,6 @@
 """What a rule has read and wants, as one etcd transaction."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -50,10 +51,23 @@ def transaction(
         Put(full(key), value, lease=leases.get(key, 0)) for key, value in changes.puts.items()
     ]
     operations += [Delete(full(key)) for key in changes.deletes if key not in changes.puts]
-    operations += [Delete(full(one), prefix_end(full(one))) for one in changes.prefixes]
+    kept = sorted(full(key) for key in changes.puts)
+    operations += [gap for one in changes.prefixes for gap in _gaps(full(one), kept)]
     operations += [Put(full(key), b"1") for key in fences]
     operations.append(Put(full(JOURNAL), journal_value(journal, id)))
     return Transaction(id, compares, operations)
+
+
+def _gaps(prefix: bytes, kept: Sequence[bytes]) -> Iterator[Delete]:
+    """Deletions of all below the prefix but the kept keys: etcd takes no transaction that puts a key
+    and deletes a range around it."""
+    start, end = prefix, prefix_end(prefix)
+    for key in kept:
+        if start <= key < end:
+            if start < key:
+                yield Delete(start, key)
+            start = key + b"\0"
+    yield Delete(start, end)
 
 
 def written(key: str, read: Recording, changes: Changes, rev: int, lease: int, index: Index) -> Record | None:

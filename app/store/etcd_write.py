@@ -68,6 +68,11 @@ class Writer:
         self.unknown = 0
 
     async def close(self) -> None:
+        """Finish what was accepted: each write ends by its own deadline, and is told how."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2 * WRITE_SECONDS):
+                while self._running:
+                    await asyncio.wait(self._running)
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

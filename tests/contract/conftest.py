@@ -1,21 +1,31 @@
 """Every store that the contract suite runs against."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from contract_stores import KINDS, Maker
+from contract_stores import KINDS, Maker, place_of
+from shifted_store import ShiftedStore
 
 from app.store.embedded import EmbeddedStore
+from tests.etcd.cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def contract_etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """An etcd of this suite's own: its tests compact, and that is of a whole etcd."""
+    cluster = Cluster(tmp_path_factory.mktemp("contract")).start()
+    yield cluster
+    cluster.stop()
 
 
 @pytest.fixture(params=KINDS)
 async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Maker]:
-    maker = Maker(request.param, tmp_path / "store.db")
+    maker = Maker(request.param, place_of(request.param, tmp_path, request))
     yield maker
     await maker.close()
 
 
 @pytest.fixture
-async def store(make: Maker) -> EmbeddedStore:
+async def store(make: Maker) -> EmbeddedStore | ShiftedStore:
     return await make()

@@ -6,33 +6,73 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from contract_words import index
+from shifted_store import ShiftedStore
 
 from app.store.contract import Store
 from app.store.embedded import EmbeddedStore
+from app.store.etcd import EtcdStore
+from app.store.etcd_client import EtcdClient
 from app.store.memory import NoLog
 from app.store.sqlite import SqliteLog
+from tests.etcd.cluster import Cluster
 
 DURABLE = ("sqlite", "sqlite-small-window")
-"""Those that keep what they have over a restart."""
+"""Those that keep what they have in a file."""
 
-KINDS = ("memory", *DURABLE)
+EMBEDDED = ("memory", *DURABLE)
+"""Those of one process: concurrent writes become one group, in the order in which they came, and the
+`history` setting is kept to at every commit. What etcd does instead, tests/etcd says."""
+
+SHARED = ("etcd", "etcd-small-window")
+
+KINDS = (*EMBEDDED, *SHARED)
 
 
-def build(kind: str, path: Path, *, history: int = 1000, **more: Any) -> EmbeddedStore:
+@dataclass
+class Place:
+    """Where a store is kept: a file, or keys below a prefix of an etcd. `base` is the rev at which the
+    keys came to be, once they have."""
+
+    path: Path
+    etcd: str | None = None
+    base: int | None = None
+
+
+def place_of(kind: str, path: Path, request: pytest.FixtureRequest) -> Place:
+    """A place of this kind where nothing is yet, named after a path that nobody else has."""
+    if kind not in SHARED:
+        return Place(path / "store.db")
+    cluster: Cluster = request.getfixturevalue("contract_etcd")
+    return Place(path, cluster.endpoints[0])
+
+
+def build(kind: str, place: Place, *, history: int = 1000, **more: Any) -> EmbeddedStore | ShiftedStore:
     """A store that is not open. With the small window nearly all reads are served by the archive."""
-    if kind == "memory":
-        return EmbeddedStore(NoLog(), index, history=history, memory_revs=history, **more)
-    window = 2 if kind == "sqlite-small-window" else history
-    return EmbeddedStore(SqliteLog(path), index, history=history, memory_revs=window, **more)
+    window = 2 if kind.endswith("small-window") else history
+    if kind in SHARED:
+        endpoint, prefix = place.etcd, f"{place.path}/".lstrip("/")
+        store = EtcdStore(
+            lambda: EtcdClient([endpoint]),
+            prefix,
+            index,
+            "fence/{}".format,
+            history=history,
+            memory_revs=window,
+            **more,
+        )
+        return ShiftedStore(store, place.base)
+    log = NoLog() if kind == "memory" else SqliteLog(place.path)
+    return EmbeddedStore(log, index, history=history, memory_revs=window, **more)
 
 
 @dataclass
 class Maker:
-    """Opens stores of one kind on one file, and closes what a test leaves open."""
+    """Opens stores of one kind in one place, and closes what a test leaves open."""
 
     kind: str
-    path: Path
+    place: Place
     opened: list[Store] = field(default_factory=list)
 
     @property
@@ -41,8 +81,10 @@ class Maker:
 
     async def __call__(
         self, *, history: int = 1000, clock: Callable[[], datetime] | None = None
-    ) -> EmbeddedStore:
-        store = build(self.kind, self.path, history=history, **({"clock": clock} if clock else {}))
+    ) -> EmbeddedStore | ShiftedStore:
+        if self.kind in SHARED and self.place.base is None:
+            await begin(self.kind, self.place)
+        store = build(self.kind, self.place, history=history, **({"clock": clock} if clock else {}))
         await store.open()
         self.opened.append(store)
         return store
@@ -50,3 +92,11 @@ class Maker:
     async def close(self) -> None:
         for store in self.opened:
             await store.close()
+
+
+async def begin(kind: str, place: Place) -> None:
+    """Let a new registry on etcd come to be: what its making writes is before rev 0."""
+    store = build(kind, place)
+    await store.open()
+    place.base = store.base
+    await store.close()

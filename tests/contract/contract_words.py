@@ -23,8 +23,10 @@ def word_of(record: Record | None) -> str | None:
 def index(key: str, value: bytes) -> tuple[str, ...]:
     """Every prefix of the key that ends in a slash, and the first letter below the first of them."""
     prefixes = tuple(key[: at + 1] for at, character in enumerate(key) if character == "/")
+    if not prefixes:
+        return ()
     letter = json.loads(value)["word"][:1]
-    return (*prefixes, f"{prefixes[0]}?letter={letter}") if prefixes and letter else prefixes
+    return (*prefixes, f"{prefixes[0]}?letter={letter}") if letter else prefixes
 
 
 def put(key: str, word: str, **more: Any) -> Rule:

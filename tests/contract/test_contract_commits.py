@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from contract_stores import DURABLE, build
+from contract_stores import DURABLE, EMBEDDED, SHARED, build
 from contract_words import ORIGIN, delete, increment, plain, put, puts, value_of, word_of, write
 
 from app.errors import AlreadyExists, BodyTooLarge, CoordinatorUnavailable
@@ -56,9 +56,11 @@ async def test_what_a_rule_raises_harms_no_other_in_its_group(store):
 
     rules = [put("a/1", "x"), broken, put("a/2", "y")]
     ends = await asyncio.gather(*(store.transact(r, ORIGIN) for r in rules), return_exceptions=True)
-    assert [ends[0].rev, type(ends[1]), ends[2].rev] == [1, ZeroDivisionError, 2]
+    assert isinstance(ends[1], ZeroDivisionError)
+    assert {ends[0].rev, ends[2].rev} == {1, 2}
 
 
+@pytest.mark.parametrize("make", EMBEDDED, indirect=True)
 async def test_a_value_that_the_index_cannot_take_leaves_nothing_behind(store):
     """The failing commit's first keys must not slip into the commit of the next in its group."""
 
@@ -73,12 +75,14 @@ async def test_a_value_that_the_index_cannot_take_leaves_nothing_behind(store):
     assert word_of((await store.latest()).get("seen")) == "1"
 
 
+@pytest.mark.parametrize("make", EMBEDDED, indirect=True)
 async def test_a_rule_sees_those_before_it_in_its_group(store):
     ends = await asyncio.gather(*(store.transact(increment("a/n"), ORIGIN) for _ in range(50)))
     assert sorted(int(word_of(o.record)) for o in ends) == list(range(1, 51))
     assert [o.rev for o in ends] == list(range(1, 51))
 
 
+@pytest.mark.parametrize("make", EMBEDDED, indirect=True)
 async def test_a_rule_reads_its_group_as_everybody_will(store):
     def reading(snapshot):
         return (
@@ -179,7 +183,7 @@ async def test_time_never_goes_back(make):
     assert [c.journal.at for c in await store.commits(0, 10)] == wanted
 
 
-@pytest.mark.parametrize("make", DURABLE, indirect=True)
+@pytest.mark.parametrize("make", [*DURABLE, *SHARED], indirect=True)
 async def test_time_does_not_go_back_over_a_restart(make):
     late = datetime(2050, 1, 1, tzinfo=UTC)
     store = await make(clock=lambda: late)
@@ -216,13 +220,13 @@ async def test_closing_finishes_what_was_accepted_and_refuses_the_rest(store):
     with pytest.raises(CoordinatorUnavailable) as refused:
         await store.transact(put("a/late", "x"), ORIGIN)
     assert "outcome" not in refused.value.members
-    assert [o.rev for o in await asyncio.gather(*accepted)] == list(range(1, 31))
+    assert sorted(o.rev for o in await asyncio.gather(*accepted)) == list(range(1, 31))
     await closing
     await store.close()
 
 
 async def test_a_store_that_is_not_open_refuses(make):
-    store = build(make.kind, make.path)
+    store = build(make.kind, make.place)
     assert not store.health().ready
     with pytest.raises(CoordinatorUnavailable):
         await write(store, put("a/1", "x"))

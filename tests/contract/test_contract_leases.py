@@ -6,6 +6,10 @@ import pytest
 from contract_words import delete, put, write
 
 from app.store.contract import Changes
+from app.store.reading import ask
+
+TTL = 2
+"""Seconds; the least that etcd keeps to."""
 
 
 def lease(key, seconds, word="x"):
@@ -23,42 +27,41 @@ async def gone(store, key, seconds):
 
 
 async def test_a_lease_that_ends_is_a_commit(store):
-    await write(store, lease("a/1", 1), put("a/2", "stays"))
-    assert (await store.latest()).get("a/1").ttl == 1
-    await gone(store, "a/1", 3)
+    await write(store, lease("a/1", TTL), put("a/2", "stays"))
+    assert (await store.latest()).get("a/1").leased
+    await gone(store, "a/1", 3 * TTL)
     [commit] = await store.commits(2, 10)
     assert (commit.rev, [(c.key, c.after) for c in commit.changes]) == (3, [("a/1", None)])
     assert (commit.journal.actor, commit.journal.request) == ("visor", "ttl")
-    assert (await store.at(2)).get("a/1").ttl == 1
+    assert (await ask(await store.at(2), lambda s: s.get("a/1"))).leased
 
 
 async def test_renewing_makes_no_commit_and_keeps_the_key(store):
-    await write(store, lease("a/1", 1), lease("a/2", 1))
-    for _ in range(3):
-        await asyncio.sleep(0.45)
+    await write(store, lease("a/1", TTL), lease("a/2", TTL))
+    for _ in range(6):
+        await asyncio.sleep(0.3 * TTL)
         [outcome] = await write(store, renew("a/1"))
         assert not outcome.committed
-    snapshot = await store.latest()
-    assert snapshot.get("a/1") is not None
-    assert snapshot.get("a/2") is None
+    await gone(store, "a/2", 2 * TTL)
+    assert (await store.latest()).get("a/1") is not None
     assert store.rev == 3
 
 
 async def test_the_last_put_decides_whether_and_how_long(store):
-    await write(store, lease("a/1", 1), put("a/1", "for ever"), lease("a/2", 1), delete("a/2"))
-    await write(store, lease("a/3", 1), lease("a/3", 60))
-    await asyncio.sleep(1.2)
+    await write(store, lease("a/1", TTL), put("a/1", "for ever"), lease("a/2", TTL), delete("a/2"))
+    await write(store, lease("a/3", TTL), lease("a/3", 60))
+    await asyncio.sleep(1.6 * TTL)
     assert store.rev == 6
-    assert (await store.latest()).get("a/1").ttl is None
-    assert (await store.latest()).get("a/3").ttl == 60
+    assert not (await store.latest()).get("a/1").leased
+    assert (await store.latest()).get("a/3").leased
 
 
 @pytest.mark.parametrize("make", ["sqlite"], indirect=True)
 async def test_a_restart_keeps_leases_and_gives_them_their_time_again(make):
     store = await make()
-    await write(store, lease("a/1", 1))
+    await write(store, lease("a/1", TTL))
     await store.close()
-    await asyncio.sleep(1.1)
+    await asyncio.sleep(1.1 * TTL)
     store = await make()
-    assert (await store.latest()).get("a/1").ttl == 1
-    await gone(store, "a/1", 3)
+    assert (await store.latest()).get("a/1").leased
+    await gone(store, "a/1", 3 * TTL)

@@ -31,7 +31,7 @@ async def test_a_lease_that_ends_is_a_commit(store):
     assert (await store.latest()).get("a/1").leased
     await gone(store, "a/1", 3 * TTL)
     [commit] = await store.commits(2, 10)
-    assert (commit.rev, [(c.key, c.after) for c in commit.changes]) == (3, [("a/1", None)])
+    assert [(c.key, c.after) for c in commit.changes] == [("a/1", None)]
     assert (commit.journal.actor, commit.journal.request) == ("visor", "ttl")
     assert (await ask(await store.at(2), lambda s: s.get("a/1"))).leased
 
@@ -44,14 +44,15 @@ async def test_renewing_makes_no_commit_and_keeps_the_key(store):
         assert not outcome.committed
     await gone(store, "a/2", 2 * TTL)
     assert (await store.latest()).get("a/1") is not None
-    assert store.rev == 3
+    # The one commit is the end of the other. (etcd may count a revision for a lease without keys.)
+    assert [[c.key for c in commit.changes] for commit in await store.commits(2, 10)] == [["a/2"]]
 
 
 async def test_the_last_put_decides_whether_and_how_long(store):
     await write(store, lease("a/1", TTL), put("a/1", "for ever"), lease("a/2", TTL), delete("a/2"))
     await write(store, lease("a/3", TTL), lease("a/3", 60))
     await asyncio.sleep(1.6 * TTL)
-    assert store.rev == 6
+    assert list(await store.commits(6, 10)) == []
     assert not (await store.latest()).get("a/1").leased
     assert (await store.latest()).get("a/3").leased
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,62 @@ def test_32_hosts_race_for_200_tickets_and_each_has_one_winner(two: list[Service
     assert len({rev for _, _, rev in won}) == 200, "each at a rev of its own"
     claims = [one for one in events_after(two[1]) if one["type"] == "instance-claim"]
     assert sorted((c["instance"], c["object"]["host"], c["rev"]) for c in claims) == sorted(won)
+
+
+def test_hosts_that_sleep_through_their_loss_cannot_speak_for_the_next_holder(two: list[Service]) -> None:
+    """32 hosts, every fourth of which freezes after a claim. Its tickets are given back for it and won
+    by others; when it wakes it speaks with its old token, and is refused whatever it says."""
+    two[0].runnable()
+    two[0].scale(64)
+    frozen: list[tuple[int, str, int]] = []
+    running: list[tuple[int, str]] = []
+    awake = threading.Event()
+
+    def ended(visor: Service, id: int, name: str, token: int, call: str, **more: Any) -> httpx2.Response:
+        body = {"host": name, "claim_rev": token, **more}
+        return until_known(partial(visor.post, f"/instances/{id}/{call}", body))
+
+    def host(number: int) -> None:
+        visor, other, name = two[number % 2], two[1 - number % 2], f"10.0.0.{number + 1}"
+        sleeps = number % 4 == 0
+        while True:
+            answer = visor.post("/instances/claim", {"host": name, "wait": 0 if sleeps else 5})
+            if answer.status_code == 204:
+                return
+            if answer.status_code != 200:
+                assert answer.status_code in (409, 503), answer.text
+                continue
+            id, token = answer.json()["id"], answer.json()["claim_rev"]
+            if sleeps:
+                frozen.append((id, name, token))
+                # Whoever watches over the hosts gives the ticket back, through the other replica.
+                assert ended(other, id, name, token, "unclaim", error="asleep").status_code == 200
+                awake.wait(60)
+                for call, more in (("start", {"hostname": "old", "port": 1}), ("unclaim", {}), ("exit", {})):
+                    said = ended(visor, id, name, token, call, **more)
+                    assert (said.status_code, said.json()["code"]) == (403, "not-claimer"), said.text
+                return
+            started = ended(visor, id, name, token, "start", hostname="box", port=1)
+            assert started.status_code == 200, started.text
+            running.append((id, name))
+            if len(running) == 64:
+                awake.set()
+
+    at_once([partial(host, number) for number in range(32)])
+    assert len(frozen) == 8
+    assert sorted(id for id, _ in running) == list(range(1, 65)), "one winner a ticket"
+    for id, name in running:
+        instance = two[0].get(f"/instances/{id}").json()
+        assert (instance["status"], instance["host"]) == ("running", name)
+        assert instance["claim_rev"] not in {token for _, _, token in frozen}
+
+
+def until_known(ask: Callable[[], httpx2.Response]) -> httpx2.Response:
+    """The answer; asked again where the race was lost too often."""
+    while True:
+        answer = ask()
+        if answer.status_code != 409 or answer.json()["code"] != "conflict":
+            return answer
 
 
 def test_the_claim_of_one_ticket_is_won_once_and_a_stale_token_is_refused_by_both(two: list[Service]) -> None:

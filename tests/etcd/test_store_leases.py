@@ -15,6 +15,11 @@ from tests.sse.sse_reader import SseStream
 MEMBER = "/members/pms/10.0.0.7"
 
 
+def leases(etcd: Cluster) -> set[str]:
+    """The ids of all leases that live."""
+    return {line for line in etcd.ctl("lease", "list").splitlines() if len(line) == 16}
+
+
 @pytest.fixture
 def two(etcd: Cluster, tmp_path: Path) -> Iterator[list[Service]]:
     with replicas(etcd.endpoints, tmp_path.name) as services:
@@ -59,8 +64,9 @@ def test_renewals_through_any_replica_keep_it_and_make_no_commit(two: list[Servi
 
 
 def test_it_registers_anew_when_its_lease_is_gone(two: list[Service], etcd: Cluster) -> None:
+    before = leases(etcd)  # of other tests too: the etcd is shared, and its list has no order
     first = two[0].put(MEMBER, {"version": "1", "ttl": 60}).json()
-    (lease,) = [line for line in etcd.ctl("lease", "list").splitlines() if len(line) == 16][-1:]
+    (lease,) = leases(etcd) - before
     etcd.ctl("lease", "revoke", lease)
     again = two[1].put(MEMBER, {"version": "1", "ttl": 60}).json()
     assert again["created_rev"] > first["rev"]

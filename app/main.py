@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute, APIRouter
+from starlette.middleware import Middleware
 
 from app import __version__, openapi, upkeep
 from app.events.claim_queue import ClaimQueue
@@ -35,6 +36,7 @@ from app.routers import (
 from app.routers.access_log import AccessLog
 from app.routers.context import Context
 from app.routers.head import Head
+from app.routers.lean import LeanReads
 from app.routers.limits import Limits, Slots
 from app.routers.metrics import Metrics, MetricsMiddleware, metrics_router
 from app.routers.stamp import Stamp
@@ -115,6 +117,8 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
         version=__version__,
         lifespan=lifespan,
         redirect_slashes=False,
+        # It would be looked for at every request; Visor has metrics and a log of its own.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.visor = context
     app.state.stop = asyncio.Event()
@@ -157,6 +161,8 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
     app.add_middleware(Stamp, rev=lambda: context.store.rev)
     app.add_middleware(AccessLog)
     problem_json.install(app)
+    # Innermost: what surrounds it need not know which way an answer came.
+    app.user_middleware.append(Middleware(LeanReads, context=context, routes=app.router.routes))
     return app
 
 

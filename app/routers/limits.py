@@ -145,7 +145,9 @@ class Limits:
                 slot.take()
         except TooManyRequests as error:
             return error
-        declared = Headers(scope=scope).get("content-length", "")
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"").decode(
+            "latin-1"
+        )
         if declared.isdecimal() and (len(declared) > 18 or int(declared) > self.max_body):
             return _too_large(self.max_body)
         body = _Body(receive, send, self.max_body, self.body_timeout)

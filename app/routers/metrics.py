@@ -13,7 +13,6 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.routers.answers import problems
@@ -127,6 +126,8 @@ class MetricsMiddleware:
         self.app = app
         self.metrics = metrics
         self._templates: RouteTemplates | None = None
+        # Looking a series up by its labels costs more than counting; there are few (templates, not paths).
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -141,8 +142,10 @@ class MetricsMiddleware:
             nonlocal status, streams
             if message["type"] == "http.response.start":
                 status = message["status"]
-                content_type = Headers(raw=message.get("headers", [])).get("content-type", "")
-                streams = content_type.startswith("text/event-stream")
+                streams = any(
+                    name == b"content-type" and value.startswith(b"text/event-stream")
+                    for name, value in message.get("headers", ())
+                )
             await send(message)
 
         try:
@@ -160,10 +163,19 @@ class MetricsMiddleware:
             # Now, because routers may be included after the middleware is made.
             self._templates = RouteTemplates(scope["app"].routes)
         method = scope["method"] if scope["method"] in METHODS else OTHER
-        route = self._templates.of(scope)
-        self.metrics.requests.labels(method, route, str(status)).inc()
+        series = (method, self._templates.of(scope), status)
+        found = self._series.get(series)
+        if found is None:
+            method, route, _ = series
+            found = (
+                self.metrics.requests.labels(method, route, str(status)),
+                self.metrics.seconds.labels(method, route),
+            )
+            self._series[series] = found
+        count, duration = found
+        count.inc()
         if seconds is not None:
-            self.metrics.seconds.labels(method, route).observe(seconds)
+            duration.observe(seconds)
 
 
 def metrics_router(metrics: Metrics) -> APIRouter:

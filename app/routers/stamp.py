@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_NO_STORE = (b"cache-control", b"no-store")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class Stamp:
@@ -21,11 +23,15 @@ class Stamp:
 
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if "visor-rev" not in headers:
-                    headers["Visor-Rev"] = str(self.rev())
-                headers.setdefault("Cache-Control", "no-store")
-                headers["X-Content-Type-Options"] = "nosniff"
+                # Names are lower case here, as ASGI has them. A new list: answers may share theirs.
+                headers = [pair for pair in message.get("headers", ()) if pair[0] != _NOSNIFF[0]]
+                names = {name for name, _ in headers}
+                if b"visor-rev" not in names:
+                    headers.append((b"visor-rev", b"%d" % self.rev()))
+                if b"cache-control" not in names:
+                    headers.append(_NO_STORE)
+                headers.append(_NOSNIFF)
+                message["headers"] = headers
             await send(message)
 
         await self.app(scope, receive, stamped)

@@ -1,0 +1,107 @@
+"""A plain read goes a short way; every other goes the long one. Nobody can tell by the answer.
+
+`consistency=linearizable` is what a read does anyway, but who says it is not plain any more: so each
+read has a twin that goes the long way.
+"""
+
+import httpx2
+import pytest
+
+from app.main import create_app
+from app.routers.lean import LeanReads
+from app.settings import Settings
+from tests.http.every_route import READS, accepting, path_of
+
+LONG_WAY = "consistency=linearizable"
+
+NOT_SNAPSHOTS = {
+    "/events",
+    "/apps/{app}/events",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/problems",
+    "/problems/{code}",
+}
+"""What does not read a snapshot: streams, the service's own pages."""
+
+SNAPSHOTS = [template for template in READS if template not in NOT_SNAPSHOTS]
+
+QUERIES = ["", "rev={rev}", "rev={old}", "limit=1", "limit=1000", "rev={rev}&limit=2", "limit=2&rev={rev}"]
+WRONG = ["rev=0", "rev=999999", "rev=99999999999999999999", "rev=+1", "rev=1&rev=1", "limit=0", "limit=1001"]
+WRONG += ["limit=01", "rev=", "rev", "no-such=1", "&", "rev=1&", "%72ev=1", "limit=1&limit=1", "rev=%31"]
+HEADERS: list[dict[str, str]] = [{}, {"If-None-Match": '"1"'}, {"If-None-Match": "*"}, {"If-None-Match": "x"}]
+
+
+def said(answer: httpx2.Response) -> tuple[object, ...]:
+    """All of an answer but the time of day, the headers in no order."""
+    headers = sorted(pair for pair in answer.headers.multi_items() if pair[0] != "date")
+    return answer.status_code, headers, answer.content
+
+
+def twins(visor, path: str, query: str, headers: dict[str, str]) -> tuple[httpx2.Response, httpx2.Response]:
+    url = f"{path}?{query}" if query else path
+    longer = f"{path}?{query}&{LONG_WAY}" if query else f"{path}?{LONG_WAY}"
+    return visor.get(url, headers=headers), visor.get(longer, headers=headers)
+
+
+@pytest.mark.parametrize("template", SNAPSHOTS)
+def test_both_ways_answer_the_same(full, template):
+    rev, old = full.rev, full.rev // 2
+    for query in [one.format(rev=rev, old=old) for one in QUERIES] + WRONG:
+        for headers in HEADERS if query == "" else HEADERS[:1]:
+            answer, twin = twins(full, path_of(template), query, {**accepting(template), **headers})
+            assert said(answer) == said(twin), (query, headers)
+
+
+@pytest.mark.parametrize("template", SNAPSHOTS)
+def test_heads_answer_the_same(full, template):
+    path, headers = path_of(template), accepting(template)
+    short, long = (full.client.head(f"{path}{query}", headers=headers) for query in ("", f"?{LONG_WAY}"))
+    assert said(short) == said(long)
+
+
+NAMES = [
+    "none",
+    "no%20name",
+    "%2e%2e",
+    "a%00b",
+    "x" * 300,
+    "%ff",
+    "cat%0a",
+    "CAT",
+    "é",
+    "0",
+    "-1",
+    "1e3",
+    "0017",
+]
+
+
+@pytest.mark.parametrize("template", [one for one in SNAPSHOTS if "{" in one])
+def test_names_that_are_not_there_or_not_allowed_are_refused_alike(full, template):
+    good = path_of(template).split("/")
+    for at, part in enumerate(template.split("/")):
+        if part.startswith("{"):
+            for name in NAMES:
+                path = "/".join([*good[:at], name, *good[at + 1 :]])
+                answer, twin = twins(full, path, "", accepting(template))
+                assert said(answer) == said(twin), path
+                assert answer.status_code in (200, 404, 422), path
+
+
+def test_every_route_that_reads_a_snapshot_has_the_short_way():
+    """A route that is added gets it by reading through `Read` or `List`, with no more to declare."""
+    app = create_app(Settings(store="memory:"))
+    [lean] = [one for one in app.user_middleware if one.cls is LeanReads]
+    made = LeanReads(app, **lean.kwargs)
+    assert sorted(made.templates) == sorted(SNAPSHOTS)
+
+
+def test_short_ways_are_counted_by_their_template(visor):
+    visor.runnable()
+    for path in ("/apps/cat", "/apps/cat", f"/apps/cat?{LONG_WAY}", "/apps/none"):
+        visor.get(path)
+    page = visor.get("/metrics").text
+    assert 'visor_http_requests_total{method="GET",route="/apps/{app}",status="200"} 3.0' in page
+    assert 'visor_http_requests_total{method="GET",route="/apps/{app}",status="404"} 1.0' in page

@@ -221,11 +221,17 @@ class EmbeddedStore:
         failure = None
         if group.commits:
             oldest = max(self._oldest, group.commits[-1].rev - self._keep)
-            failure = await self._append(group.commits, oldest)
+            failure = await self._append(group.commits, oldest, group.answer)
         group.answer(failure)
 
-    async def _append(self, commits: list[Commit], oldest: int) -> RequestError | None:
-        """Make the commits durable and then history; the error to answer with where that failed."""
+    async def _append(
+        self,
+        commits: list[Commit],
+        oldest: int,
+        give_up: Callable[[RequestError], None] = lambda failure: None,
+    ) -> RequestError | None:
+        """Make the commits durable and then history; the error to answer with where that failed. `give_up`
+        is told the error where it is not known yet how long it will take to find out."""
         loop = asyncio.get_running_loop()
         # One at a time, until its end: a compaction must not see a log that is being opened again.
         async with self._turn:
@@ -239,7 +245,7 @@ class EmbeddedStore:
             except Exception as error:
                 # LogBroken, or what the log did not foresee: neither says what was kept.
                 logger.error("the log failed: %s", error, exc_info=not isinstance(error, LogBroken))
-                return await self._reopen(commits, str(error))
+                return await self._reopen(commits, str(error), give_up)
             self._trouble = ""
             self._publish(commits, oldest)
             return None
@@ -273,7 +279,9 @@ class EmbeddedStore:
         if self._closing:
             self._news.set()
 
-    async def _reopen(self, commits: list[Commit], reason: str) -> RequestError | None:
+    async def _reopen(
+        self, commits: list[Commit], reason: str, give_up: Callable[[RequestError], None]
+    ) -> RequestError | None:
         """Open the log again and see whether it has the commits. Until it opens, nothing is written."""
         self._trouble = f"the store failed ({reason}); it is being opened again"
         loop = asyncio.get_running_loop()
@@ -288,6 +296,8 @@ class EmbeddedStore:
                 loaded = await loop.run_in_executor(self._writer, self._load)
             except Exception as error:
                 logger.error("the log does not open: %s", error)
+                # It may never open: a damaged file does not mend itself.
+                give_up(unknown)
                 self._refuse_waiting()
                 await asyncio.sleep(REOPEN_SECONDS)
                 continue

@@ -13,6 +13,7 @@ from pathlib import Path
 import apsw
 
 from app.errors import CoordinatorUnavailable, RevCompacted, StartError, StorageFull
+from app.store import sqlite_pages
 from app.store.contract import Change, Commit, Index, Journal, Record, Snapshot
 from app.store.file_lock import FileLock
 from app.store.log import Loaded, LogBroken
@@ -63,6 +64,8 @@ class SqliteLog:
             raise damaged(self._path, error) from error
         except (apsw.Error, OSError) as error:
             self.close()
+            if sqlite_pages.is_bad_page(error):
+                raise damaged(self._path, "a page's checksum is wrong") from error
             raise StartError(
                 f"{self._path} cannot be opened ({error}): mend that, or name another store"
             ) from error
@@ -122,7 +125,7 @@ class SqliteLog:
         committing = False
         try:
             connection.execute("BEGIN IMMEDIATE")
-            write_commits(connection, iter(commits))
+            write_commits(connection, commits)
             state = replace(
                 state,
                 rev=commits[-1].rev if commits else state.rev,

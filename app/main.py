@@ -34,12 +34,15 @@ from app.routers import (
     time,
 )
 from app.routers.access_log import AccessLog
+from app.routers.admission import Admission
 from app.routers.context import Context
 from app.routers.head import Head
 from app.routers.lean import LeanReads
-from app.routers.limits import Limits, Slots
+from app.routers.limits import Limits
 from app.routers.metrics import Metrics, MetricsMiddleware, metrics_router
+from app.routers.places import Slots
 from app.routers.stamp import Stamp
+from app.routers.strict_query import Bounds
 from app.settings import Settings
 from app.store.contract import Store
 from app.store.open import EtcdAccess, open_store
@@ -79,10 +82,16 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         hub=hub,
         claim_queue=claim_queue,
         key_watch=key_watch,
-        slots=Slots(max_requests=settings.max_requests, max_subscribers=settings.max_subscribers),
+        slots=Slots(
+            max_requests=settings.max_requests,
+            max_writes=settings.max_writes,
+            max_subscribers=settings.max_subscribers,
+            max_arriving=settings.max_arriving,
+        ),
         pace=Pace(
             keep_alive=settings.keep_alive, bookmark=settings.bookmark, max_age=settings.stream_max_age
         ),
+        bounds=Bounds(settings.max_query, settings.max_filters, settings.max_page),
     )
 
 
@@ -121,6 +130,7 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.visor = context
+    app.state.bounds = context.bounds
     app.state.stop = asyncio.Event()
     metrics = Metrics(
         statistics=context.store.statistics, subscribers=lambda: float(context.slots.subscribers)
@@ -143,6 +153,8 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
     ):
         _add_routes(app, part.router)
     _add_routes(app, metrics_router(metrics))
+    # The server asks it, before a request comes to anything here.
+    app.state.admission = Admission(context.slots, metrics, to_browsers=bool(settings.cors_origins))
     openapi.install(app)
     # The last added is the outermost.
     app.add_middleware(

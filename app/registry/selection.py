@@ -8,6 +8,9 @@ from app.models import codec, keys
 from app.models.instance import Instance, Status
 from app.store.contract import Record, Snapshot
 
+MAX_TERMS = 100
+"""Terms of a way to find instances: to ask how many carry each of thousands costs more than it saves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -39,12 +42,13 @@ class Selection:
             ways.append([keys.instances_in(status) for status in self.statuses])
         if self.apps:
             ways.append([keys.instances_of_app(app) for app in self.apps])
-        if self.apps and self.proctypes:
-            ways.append([keys.instances_of_proctype(a, p) for a in self.apps for p in self.proctypes])
-        if self.apps and self.revisions:
-            ways.append([keys.instances_of_revision(a, r) for a in self.apps for r in self.revisions])
-        if self.apps and self.envs:
-            ways.append([keys.instances_of_envset(a, e) for a in self.apps for e in self.envs])
+        for others, term in (
+            (self.proctypes, keys.instances_of_proctype),
+            (self.revisions, keys.instances_of_revision),
+            (self.envs, keys.instances_of_envset),
+        ):
+            if self.apps and others and len(self.apps) * len(others) <= MAX_TERMS:
+                ways.append([term(app, other) for app in self.apps for other in others])
         return ways
 
     def find(self, snapshot: Snapshot, after: str, limit: int) -> list[Record]:

@@ -9,7 +9,8 @@ from app.events.claim_queue import ClaimQueue
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
 from app.events.stream import Pace
-from app.routers.limits import Slots
+from app.routers.places import Slots
+from app.routers.strict_query import UNSET, Bounds
 from app.store.contract import Store
 
 
@@ -23,6 +24,7 @@ class Context:
     key_watch: KeyWatch
     slots: Slots
     pace: Pace
+    bounds: Bounds = UNSET
 
 
 async def _context(request: Request) -> Context:

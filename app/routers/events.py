@@ -20,7 +20,7 @@ from app.models.names import IN_DIGITS, Host, InstanceId, Name, ProctypeName
 from app.routers.answers import read
 from app.routers.context import Context, Ctx
 from app.routers.disconnects import Gone, until_gone
-from app.routers.reading import JSON, json_answer
+from app.routers.reading import JSON, check_page, json_answer
 from app.routers.strict_json import StrictRoute
 
 router = APIRouter(tags=["events"], route_class=StrictRoute)
@@ -86,6 +86,7 @@ class Subscription:
 
     async def _list(self, start: Position, wanted: Filter) -> Response:
         context = self._context
+        check_page(self._limit, context.bounds.page)
         if self._wait:
             with self._request.state.slot.waiting():
                 page = await until_gone(

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Query, Request, Response
 from pydantic import MISSING, Field
 
-from app.errors import InvalidCursor, NotFound
+from app.errors import InvalidCursor, InvalidRequest, NotFound
 from app.models import codec
 from app.models.base import INT64, MAX_INT64
 from app.models.names import IN_DIGITS
@@ -115,6 +115,12 @@ async def _view(
 Read = Annotated[View, Depends(_view)]
 
 
+def check_page(limit: int, longest: int) -> None:
+    """Raises InvalidRequest where a page is asked for that is longer than the service is set to give."""
+    if limit > longest:
+        raise InvalidRequest.of(["query", "limit"], f"is {longest} at most on this server")
+
+
 class Listing:
     """A read of a list, page by page of one snapshot."""
 
@@ -122,6 +128,7 @@ class Listing:
         self, context: Context, request: Request, rev: int | None, stale: bool, limit: int, cursor: str | None
     ) -> None:
         self._store = context.store
+        self._longest = context.bounds.page
         self._rev = rev
         self._stale = stale
         self._limit = limit
@@ -132,6 +139,7 @@ class Listing:
 
     async def page(self, find: Callable[[Snapshot, str, int], Sequence[Record]]) -> Response:
         """The page of what `find(snapshot, after key, limit)` finds, in the order of keys."""
+        check_page(self._limit, self._longest)
         after = ""
         rev = self._rev
         if self._cursor is not None:

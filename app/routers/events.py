@@ -152,6 +152,7 @@ async def _subscription(
             description="Start after this event; wins over `rev`.",
             max_length=64,
             examples=["42-0"],
+            json_schema_extra={"pattern": r"^([0-9]{1,19}(-[0-9]{1,9})?)?$"},
         ),
     ] = MISSING,
 ) -> Subscription:

@@ -25,7 +25,7 @@ from app.errors import RequestError
 from app.models.base import MAX_INT64
 from app.routers.context import Context, Ctx
 from app.routers.problem_json import problem_response
-from app.routers.reading import Consistency, List, Listing, Read, View
+from app.routers.reading import Consistency, List, Listing, Moment, Read, View
 
 _PLAIN_QUERY = re.compile(rb"(?:(?:rev|limit)=[1-9][0-9]{0,18}|consistency=stale)")
 
@@ -140,6 +140,7 @@ def _listing(context: Context, request: Request, place: Place) -> Listing:
 
 _BUILDERS: dict[Any, Callable[[Context, Request, Place], Any]] = {
     Read: _view,
+    Moment: _view,
     List: _listing,
     Ctx: lambda context, request, place: context,
     Request: lambda context, request, place: request,
@@ -150,7 +151,8 @@ def _lean(route: APIRoute) -> _Lean | None:
     """How the route is called without the framework; None where it is not a route that reads."""
     hints = get_type_hints(route.endpoint, include_extras=True)
     hints.pop("return", None)
-    if "GET" not in (route.methods or ()) or not {Read, List} & {_hashable(hint) for hint in hints.values()}:
+    reads = {Read, Moment, List} & {_hashable(hint) for hint in hints.values()}
+    if "GET" not in (route.methods or ()) or not reads:
         return None
     parts = tuple(None if part.startswith("{") else part for part in route.path_format.split("/"))
     names = [part.strip("{}") for part in route.path_format.split("/")]

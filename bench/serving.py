@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -57,7 +58,7 @@ class Stage:
     """What runs during one benchmark; all of it ends when the benchmark does, however it does."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        self._directory = Path(tempfile.mkdtemp(dir=directory))
         self._ends = ExitStack()
         self._count = 0
 
@@ -73,9 +74,9 @@ class Stage:
         self._ends.callback(call)
 
     def place(self, name: str) -> Path:
-        """A path of its own in the directory of this run."""
+        """A path of its own in the directory of this benchmark."""
         self._count += 1
-        return self.directory / f"{self._count}-{name}"
+        return self._directory / f"{self._count}-{name}"
 
     def start(
         self,

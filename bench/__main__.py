@@ -9,14 +9,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from bench import reads, table, writes
+from bench import fanout, idle, latency, lists, reads, table, writes
 from bench.machine import this_machine
 from bench.table import Row
 from bench.turns import Plan
 
 GROUPS: dict[str, Callable[[Plan], list[Row]]] = {
     reads.GROUP: reads.measure,
+    lists.GROUP: lists.measure,
     writes.GROUP: writes.measure,
+    fanout.GROUP: fanout.measure,
+    latency.GROUP: latency.measure,
+    idle.GROUP: idle.measure,
 }
 
 

@@ -8,7 +8,7 @@ from bench.seeded import a_copy, file_of
 from bench.serving import Stage
 from bench.streams import Streams, frame_of, of_etcd, of_naive, of_nchan, of_raw, of_visor
 from bench.subscribers import Delivered
-from bench.table import Row
+from bench.table import Row, busy
 from bench.turns import Plan, by_turns
 
 GROUP = "fanout"
@@ -52,10 +52,10 @@ def _row(
         [one.rate for one in peers],
         target,
         cpu=cpu,
-        said=_missed(visor, "Visor") + _missed(peers, peer),
+        said=_missed(visor, "Visor") + _missed(peers, peer) + busy(visor, "Visor") + busy(peers, peer),
     )
 
 
 def _missed(seen: Sequence[Delivered], name: str) -> str:
     missed = sum(one.missed for one in seen)
-    return f"{name}: {missed:,} never came" if missed else ""
+    return f"{name}: {missed:,} never came; " if missed else ""

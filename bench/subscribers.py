@@ -39,7 +39,8 @@ class Audience:
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """What was seen. `missed` of all that was written never came to a subscriber. CPU in seconds,
-    latencies, from a write's answer to a subscriber's reading of its event, in milliseconds."""
+    latencies, from a write's answer to a subscriber's reading of its event, in milliseconds; `sent_p99` from
+    its sending."""
 
     events: int
     writes: int
@@ -49,6 +50,7 @@ class Delivered:
     load_cpu: float
     p50: float
     p99: float
+    sent_p99: float
 
     @property
     def rate(self) -> float:
@@ -103,6 +105,7 @@ class _Room:
     writers: dict[int, _Writer] = field(default_factory=dict)
     buffer: bytearray = field(default_factory=lambda: bytearray(BUFFER))
     events: int = 0
+    sent: list[float] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
     arrivals: list[tuple[int, float]] = field(default_factory=list)
 
@@ -209,6 +212,7 @@ def run(audience: Audience) -> Delivered:
             following += 1 / audience.pace
             idle = next((one for one in room.writers.values() if not one.busy), None)
             if idle is not None:
+                room.sent.append(now)
                 idle.write()
         wait = following - now if audience.pace else 0.05
         room.turn(not audience.pace, max(min(wait, end - now), 0.0005))
@@ -217,12 +221,15 @@ def run(audience: Audience) -> Delivered:
     events, answers = room.events - counted, len(room.answered) - writes
     missed = room.settle()
     room.close()
+    last = len(room.answered)
     # What is there before the answer is not late at all.
     late = sorted(
         max(at - room.answered[n], 0.0) for n, at in room.arrivals if writes <= n < len(room.answered)
     )
     p50, p99 = percentile(late, 0.5) * 1e3, percentile(late, 0.99) * 1e3
-    return Delivered(events, answers, seconds, missed, cpu, load_cpu, p50, p99)
+    since = sorted(at - room.sent[n] for n, at in room.arrivals if writes <= n < last)
+    sent_p99 = percentile(since, 0.99) * 1e3
+    return Delivered(events, answers, seconds, missed, cpu, load_cpu, p50, p99, sent_p99)
 
 
 if __name__ == "__main__":

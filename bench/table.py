@@ -1,13 +1,11 @@
 """The table of a run: rows that compare Visor with a peer, as JSON and as Markdown."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
 from bench.load import Seen
-from bench.machine import Machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,14 @@ def row_of(
         [one.rate for one in peers],
         target,
         cpu=(median(one.cpu_us for one in visor), median(one.cpu_us for one in peers)),
-        said=said,
+        said=said + ("; " if said else "") + busy(visor, "Visor") + busy(peers, peer),
     )
+
+
+def busy(seen: Sequence[Any], name: str) -> str:
+    """A word where the load was not much quicker than what it measured."""
+    share = median(one.load_cpu / one.seconds for one in seen)
+    return f"load busy for {share:.0%} with {name}; " if share > 0.9 else ""
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -111,15 +115,7 @@ def markdown(rows: Sequence[Row]) -> str:
         ratio = _mid(row.ratios) if row.peer else ""
         visor = number(median(row.visor)) if row.peer else _mid(row.visor)
         cpu = f"{number(row.cpu[0])}, {number(row.cpu[1])}" if row.cpu else ""
-        work = f"{row.work} ({row.said})" if row.said else row.work
+        said = row.said.strip("; ")
+        work = f"{row.work} ({said})" if said else row.work
         lines.append(f"| {work} | {visor} {row.unit} | {peer} | {ratio} | {_target(row)} | {cpu} |")
     return "\n".join(lines) + "\n"
-
-
-def as_json(machine: Machine, rows: Sequence[Row], curves: Sequence[Any]) -> str:
-    said = {
-        "machine": asdict(machine),
-        "rows": [row.as_json() for row in rows],
-        "curves": [asdict(curve) for curve in curves],
-    }
-    return json.dumps(said, indent=1, ensure_ascii=False) + "\n"

@@ -32,9 +32,9 @@ def measure(plan: Plan) -> list[Row]:
             plan,
             {
                 "nothing": loading(plan, fastapi, [nothing]),
-                "embedded": loading(plan, ours, _puts()),
+                "embedded": loading(plan, ours, puts(CLIENTS)),
                 "gateway": loading(plan, gateway, _gateway_puts()),
-                "on etcd": loading(plan, on_etcd, _puts(), beside=gateway),
+                "on etcd": loading(plan, on_etcd, puts(CLIENTS), beside=gateway),
             },
         )
         groups = visor.metric(ours, "visor_store_log_groups_total")
@@ -66,11 +66,11 @@ def _value(turn: int) -> bytes:
     return json.dumps({"value": f"postgres://db-{turn}.example.com/rocket"}).encode()
 
 
-def _puts() -> list[list[bytes]]:
-    """For each client its own."""
+def puts(clients: int) -> list[list[bytes]]:
+    """For each client its own app."""
     return [
         [request("PUT", f"/apps/{app_name(client)}/env/DB_URL", _value(turn)) for turn in range(VALUES)]
-        for client in range(CLIENTS)
+        for client in range(clients)
     ]
 
 

@@ -12,6 +12,7 @@ from types import FrameType
 from bench import fanout, growth, idle, latency, lists, reads, writes
 from bench.curves import Curve
 from bench.machine import this_machine
+from bench.processes import Pinning
 from bench.results import Results, keep
 from bench.table import Row, markdown, number
 from bench.turns import Plan
@@ -63,7 +64,8 @@ def _run(wanted: Sequence[str], given: argparse.Namespace) -> int:
     _say(*machine.lines())
     # Beside the results, and not in a /tmp that may be no disk: what is synced has to be.
     directory = Path(tempfile.mkdtemp(prefix="run-", dir=given.out)).resolve()
-    seconds, repeat = (0.3, 1) if given.quick else (given.seconds, given.repeat)
+    Pinning.wanted = not given.quick
+    seconds, repeat = (0.1, 1) if given.quick else (given.seconds, given.repeat)
     plan = Plan(seconds, repeat, given.quick, directory, stores.resolve())
     try:
         for name in wanted:

@@ -1,5 +1,6 @@
 """Starting what is measured, and ending it: processes on free ports of 127.0.0.1, ended by their ids."""
 
+import http.client
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from app.server import listen
 from bench.processes import SERVER, cpu_seconds, memory, on, tree
 
 START_SECONDS = 120.0
@@ -84,33 +86,46 @@ class Stage:
         command: Sequence[str],
         port: int,
         *,
-        cpus: frozenset[int] = SERVER,
         ready: Callable[[int], bool] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> Served:
-        """Run the command, and return when it listens on the port (and `ready` says so). Raises
+        """Run the command, and return when it answers on the port (or `ready` says so). Raises
         RuntimeError with what it wrote where it does not start."""
         log = self.place(f"{name.split()[0].lower()}.log")
-        with log.open("wb") as output, on(cpus):
-            process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        with log.open("wb") as output, on(SERVER):
+            process = subprocess.Popen(
+                command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, pass_fds=pass_fds
+            )
         self.at_end(lambda: _end(process))
         until = time.monotonic() + START_SECONDS
-        while not (_listens(port) and (ready is None or ready(port))):
+        while not (ready or _answers)(port):
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{name} has not started: {log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.01)
         return Served(name, port, process.pid)
 
-    def start_module(self, name: str, module: str, *args: str) -> Served:
-        """A peer of ours, `python -m MODULE --port N ARGS`."""
-        port = free_port()
-        return self.start(name, [sys.executable, "-m", module, "--port", str(port), *args], port)
+    def start_python(self, name: str, *args: str, ready: Callable[[int], bool] | None = None) -> Served:
+        """Run `python ARGS --fd N`, N a socket that listens already: nobody else can take its port."""
+        with listen("127.0.0.1", 0) as socket:
+            fd, port = socket.fileno(), socket.getsockname()[1]
+            command = [sys.executable, *args, "--fd", str(fd)]
+            return self.start(name, command, port, ready=ready, pass_fds=[fd])
+
+    def start_module(self, name: str, module: str) -> Served:
+        """A peer of ours."""
+        return self.start_python(name, "-m", module)
 
 
-def _listens(port: int) -> bool:
+def _answers(port: int) -> bool:
+    """Whether there is an HTTP server, whatever it answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
+        connection.request("GET", "/")
+        connection.getresponse()
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
     return True
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.peers.uvicorn_alone import arguments, serve
+from bench.peers.uvicorn_alone import serve
 
 _ANSWERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 
@@ -24,4 +24,4 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 if __name__ == "__main__":
-    serve(app, arguments().parse_args().port)
+    serve(app)

@@ -3,7 +3,7 @@
 from fastapi import FastAPI, Response
 from pydantic import BaseModel
 
-from bench.peers.uvicorn_alone import arguments, serve
+from bench.peers.uvicorn_alone import serve
 
 app = FastAPI()
 
@@ -25,4 +25,4 @@ async def nothing(body: Body) -> Body:
 
 
 if __name__ == "__main__":
-    serve(app, arguments().parse_args().port)
+    serve(app)

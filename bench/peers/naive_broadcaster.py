@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Request
 from sse_starlette import EventSourceResponse
 
-from bench.peers.uvicorn_alone import arguments, serve
+from bench.peers.uvicorn_alone import serve
 
 _PENDING = 1000
 """Events that wait for one subscriber; who publishes more waits."""
@@ -46,4 +46,4 @@ async def publish(request: Request) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    serve(app, arguments().parse_args().port)
+    serve(app)

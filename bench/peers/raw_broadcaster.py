@@ -7,7 +7,7 @@ the event goes out.
 import asyncio
 from typing import Any
 
-from bench.peers.uvicorn_alone import arguments, serve
+from bench.peers.uvicorn_alone import serve
 
 _PENDING = 64
 """Events that wait to be sent; who publishes more waits."""
@@ -56,4 +56,4 @@ class Broadcaster:
 
 
 if __name__ == "__main__":
-    serve(Broadcaster(), arguments().parse_args().port)
+    serve(Broadcaster())

@@ -5,29 +5,25 @@ from typing import Any
 
 import uvicorn
 
+from app.server import listening_at
 
-def arguments() -> argparse.ArgumentParser:
+
+def serve(app: Any) -> None:
+    """On the socket that `--fd` names, until SIGTERM. uvicorn's settings are those that Visor has."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    return parser
-
-
-def serve(app: Any, port: int, lifespan: str = "off") -> None:
-    """Until SIGTERM. uvloop and httptools are what uvicorn takes where they are installed."""
-    uvicorn.run(
+    parser.add_argument("--fd", type=int, required=True)
+    config = uvicorn.Config(
         app,
-        host="127.0.0.1",
-        port=port,
         loop="uvloop",
         http="httptools",
         ws="none",
         interface="asgi3",
-        lifespan=lifespan,  # type: ignore[arg-type]
+        lifespan="off",
         log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=2048,
         timeout_keep_alive=65,
         timeout_graceful_shutdown=1,
     )
+    uvicorn.Server(config).run(sockets=[listening_at(parser.parse_args().fd)])

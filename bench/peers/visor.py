@@ -3,22 +3,19 @@ one."""
 
 import http.client
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from bench.serving import Served, Stage, free_port
+from bench.serving import Served, Stage
 
 SETTINGS = {"log-level": "warning", "max-subscribers": "20000"}
 
 
 def start(stage: Stage, store: str, name: str = "Visor", **settings: str) -> Served:
     """On the store with this URL. `settings` as `visor serve` takes them."""
-    port = free_port()
     said = {**SETTINGS, **{key.replace("_", "-"): value for key, value in settings.items()}}
     flags = [part for key, value in said.items() for part in (f"--{key}", value)]
-    command = [sys.executable, "-m", "app.cli", "serve", "--store", store, "--port", str(port), *flags]
-    return stage.start(name, command, port, ready=_ready)
+    return stage.start_python(name, "-m", "app.cli", "serve", "--store", store, *flags, ready=_ready)
 
 
 def on_file(stage: Stage, path: Path, name: str = "Visor", **settings: str) -> Served:

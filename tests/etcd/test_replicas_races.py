@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.models import keys
+from app.registry import claims
+from app.store.contract import Changes, Origin, Snapshot
 from tests.etcd.cluster import Cluster
 from tests.etcd.replicas import at_once, events_after, replicas
 from tests.serving import APP, ARCHIVE, Service
@@ -34,6 +38,27 @@ def counted_at(events: list[Any]) -> dict[int, int]:
             (live.add if counts else live.discard)(event["instance"])
         found[event["rev"]] = len(live)
     return found
+
+
+def test_an_older_ticket_that_comes_back_while_a_host_looks_is_the_one_it_gets(two: list[Service]) -> None:
+    """It is given back through one replica, after the other has looked and before it has committed."""
+    here, there = two
+    here.runnable()
+    older, younger = here.ticket(), here.ticket()
+    assert there.post(f"/instances/{older}/claim", {"host": "10.0.0.1"}).status_code == 200
+    assert here.rev == there.rev, "both have seen it"
+    looked: list[str | None] = []
+
+    def claim(snapshot: Snapshot, at: datetime) -> Changes:
+        changes = claims.claim_next(snapshot, at, "10.0.0.2", None, None)
+        if not looked:
+            assert there.post(f"/instances/{older}/unclaim", {"host": "10.0.0.1"}).status_code == 200
+        looked.append(changes.answer)
+        return changes
+
+    outcome = here.inside(here.context.store.transact(claim, Origin("test", "claim")))
+    assert looked[0] == keys.instance(younger)
+    assert outcome.record.key == keys.instance(older)
 
 
 def test_32_hosts_race_for_200_tickets_and_each_has_one_winner(two: list[Service]) -> None:

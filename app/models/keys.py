@@ -13,6 +13,7 @@ An instance that was unregistered stays under its key as its ended entry.
 """
 
 import json
+import sys
 from typing import Any
 
 APPS = "app/"
@@ -118,6 +119,11 @@ def instances_of_envset(app: str, ref: str) -> str:
     return f"instance/?env={app},{ref}"
 
 
+def instances_called(kind: str, name: str, app: str | None = None) -> str:
+    """Those of a proctype, revision or env set (`kind`) of that name: the app's, or whichever app's."""
+    return f"instance/?{kind}={app or ''},{name}"
+
+
 def instances_on(host: str) -> str:
     return f"instance/?host={host}"
 
@@ -173,7 +179,13 @@ def fence(term: str) -> str | None:
 
 
 def index(key: str, value: bytes) -> tuple[str, ...]:
-    """The terms of a key. A value that cannot be read (written by another hand) has only its prefixes."""
+    """The terms of a key. A value that cannot be read (written by another hand) has only its prefixes.
+
+    Terms are interned: many keys carry one, and keep it as long as they are kept."""
+    return tuple(map(sys.intern, _index(key, value)))
+
+
+def _index(key: str, value: bytes) -> tuple[str, ...]:
     kind, slash, rest = key.partition("/")
     if kind in ("app", "service", "idempotency"):
         return (kind + slash,)
@@ -199,12 +211,14 @@ def _instance_terms(said: dict[str, Any], ended: bool) -> tuple[str, ...]:
         instances_of_app(app),
         instances_of_proctype(app, name),
         instances_of_revision(app, ref),
+        instances_called("proctype", name),
+        instances_called("revision", ref),
         instances_in(said["status"]),
     ]
     if said["status"] in ("pending", "claimed", "running"):
         terms.append(instances_of_scale(app, name, ref, env))
     if env is not None:
-        terms.append(instances_of_envset(app, env))
+        terms += [instances_of_envset(app, env), instances_called("env", env)]
     if said["host"] is not None:
         terms.append(instances_on(said["host"]))
     if said["status"] == "pending":

@@ -30,7 +30,7 @@ def judge(evidence: Evidence, world: World) -> Verdict:
             continue  # in the middle of a commit
         for one in _of_rev(evidence, number):
             _judge_key(verdict, one, there, below)
-        if key == ("app", "base") and not gone:
+        if key[0] == "app" and not gone:
             env = event.said["env"]
             for name in env:
                 if name.endswith(".a"):

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-BACKLOG = 2.0
+BACKLOG = 5.0
 """Seconds of turns that are made up for after a stall; what is older is never made."""
 
 

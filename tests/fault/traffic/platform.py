@@ -6,6 +6,8 @@ from tests.serving import APP, ARCHIVE
 
 REF = "128af9"
 COUNTERS = 3
+SETS = 4
+"""Apps whose variables change, by two clients each."""
 PROCTYPES = ("web", "worker")
 
 
@@ -22,8 +24,8 @@ async def prepare(client: Client) -> None:
         for name in PROCTYPES:
             await _made(client, f"/apps/{app}/proctypes", {"name": name}, ("proctype", app, name))
     await _made(client, "/apps/base/envs", {"ref": "blue", "vars": {"a": "1"}}, ("envset", "base", "blue"))
-    for number in range(COUNTERS):
-        name = f"count{number}"
+    empty = [f"vars{number}" for number in range(SETS)]
+    for name in (*empty, *(f"count{number}" for number in range(COUNTERS))):
         await _made(client, "/apps", {**APP, "name": name, "env": {"n": "0"}}, ("app", name))
 
 

@@ -9,7 +9,7 @@ PLACES: list[tuple[str, str, Key]] = [
     ("one", f"/apps/base/revisions/{REF}", ("revision", "base", REF)),
     ("one", "/apps/base/proctypes/web", ("proctype", "base", "web")),
     *(("one", f"/apps/count{n}", ("app", f"count{n}")) for n in range(COUNTERS)),
-    ("vars", "/apps/base/env", ("app", "base")),
+    ("vars", "/apps/vars0/env", ("app", "vars0")),
     ("list", "/apps?limit=10", ("list", "app")),
     ("list", "/instances?limit=5", ("list", "instance")),
     ("list", "/instances?status=running&limit=5", ("list", "instance", "running")),

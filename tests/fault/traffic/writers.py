@@ -1,7 +1,7 @@
 """Clients that write to the directory of apps, services and members: all calls that it has."""
 
 from tests.fault.traffic.client import Client
-from tests.fault.traffic.platform import COUNTERS
+from tests.fault.traffic.platform import COUNTERS, SETS
 from tests.fault.traffic.record import Outcome
 from tests.serving import APP, ARCHIVE
 
@@ -10,14 +10,13 @@ EPOCH = 40
 
 
 async def variables(c: Client) -> None:
-    """One app's variables, each client with keys of its own; two of them always change together."""
-    app, value = ("app", "base"), str(c.following())
-    await c.write("env", "PUT", f"/apps/base/env/{c.name}", {"value": value}, about=app)
-    await c.write(
-        "env", "PATCH", "/apps/base/env", {f"{c.name}.a": value, f"{c.name}.b": value, "no": None}, about=app
-    )
+    """An app's variables, each client with keys of its own; two of them always change together."""
+    name = f"vars{int(c.name[1:]) % SETS}"
+    path, app, value = f"/apps/{name}/env", ("app", name), str(c.following())
+    await c.write("env", "PUT", f"{path}/{c.name}", {"value": value}, about=app)
+    await c.write("env", "PATCH", path, {f"{c.name}.a": value, f"{c.name}.b": value, "no": None}, about=app)
     if c.random.random() < 0.2:
-        await c.write("env-remove", "DELETE", f"/apps/base/env/{c.name}", about=app)
+        await c.write("env-remove", "DELETE", f"{path}/{c.name}", about=app)
 
 
 async def counters(c: Client) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from bench import fanout, growth, idle, latency, lists, reads, writes
+from bench import fanout, growth, idle, latency, lists, reads, scale, writes
 from bench.curves import Curve
 from bench.machine import this_machine
 from bench.processes import Pinning
@@ -24,8 +24,9 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     fanout.GROUP: fanout.measure,
     latency.GROUP: latency.measure,
     idle.GROUP: idle.measure,
+    scale.GROUP: scale.measure,
 }
-CURVES: dict[str, Callable[[Plan], list[Curve]]] = {
+CURVES: dict[str, Callable[[Plan], growth.Found]] = {
     growth.OBJECTS: growth.objects,
     growth.REVS: growth.revs,
     growth.SUBSCRIBERS: growth.subscribers,
@@ -69,8 +70,7 @@ def _run(wanted: Sequence[str], given: argparse.Namespace) -> int:
     plan = Plan(seconds, repeat, given.quick, directory, stores.resolve())
     try:
         for name in wanted:
-            rows = ROWS[name](plan) if name in ROWS else []
-            curves = CURVES[name](plan) if name in CURVES else []
+            rows, curves = CURVES[name](plan) if name in CURVES else (ROWS[name](plan), [])
             _say("", f"{name}:", markdown(rows) if rows else "", *map(_told, curves))
             # At once: what comes later may fail.
             keep(given.out, name, machine, rows, curves)

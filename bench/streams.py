@@ -6,6 +6,7 @@ Visor has sent, so that all deliver the same.
 
 import json
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -71,8 +72,12 @@ def frame_of(streams: Streams) -> bytes:
         reader.sendall(streams.subscribe)
         said = b""
         wrote = False
+        until = time.monotonic() + 30
         while MARK not in said or not said.rstrip(b"\r\n").endswith(b"}}"):
-            said += reader.recv(65536)
+            more = reader.recv(65536)
+            if not more or time.monotonic() > until:
+                raise RuntimeError(f"Visor sent no event: {said!r}")
+            said += more
             if b"retry:" in said and not wrote:
                 wrote = True
                 visor.call(streams.served, "PUT", "/members/pms/10.0.0.0", {"version": "1.0.999"})

@@ -70,7 +70,15 @@ def test_each_peer_has_been_measured(results: list[dict[str, Any]]) -> None:
 
 def test_every_figure_that_was_asked_for_is_judged(results: list[dict[str, Any]]) -> None:
     judged = [row for found in results for row in found["rows"] if row["target"] is not None]
-    assert {row["group"] for row in judged} == {"reads", "lists", "writes", "fanout", "latency", "idle"}
+    assert {row["group"] for row in judged} == {
+        "reads",
+        "lists",
+        "writes",
+        "fanout",
+        "latency",
+        "idle",
+        "scale",
+    }
     assert all(row["reached"] in (True, False) for row in judged)
 
 

@@ -35,7 +35,7 @@ from app.routers import (
 from app.routers.access_log import AccessLog
 from app.routers.context import Context
 from app.routers.head import Head
-from app.routers.lean import LeanFirst, LeanReads
+from app.routers.lean import LeanCalls, LeanFirst
 from app.routers.limits import Limits, Slots
 from app.routers.metrics import Metrics, MetricsMiddleware, metrics_router
 from app.routers.stamp import Stamp
@@ -160,7 +160,13 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
     app.add_middleware(Stamp, rev=lambda: context.store.rev)
     app.add_middleware(AccessLog)
     problem_json.install(app)
-    app.lean = LeanReads(context, metrics, app.router.routes)
+    app.lean = LeanCalls(
+        context,
+        metrics,
+        app.router.routes,
+        max_body=settings.max_body,
+        body_timeout=settings.body_timeout,
+    )
     return app
 
 

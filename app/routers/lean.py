@@ -1,13 +1,13 @@
-"""The short way of a read: from the server to the route's own function, past all that is for other calls.
+"""The short way of a call: from the server to the route's own function, past all that is for other calls.
 
-The routes stay declared as they are, for the schema and for every call that is not plain. A GET of state
-without a body, whose path names a route that reads a snapshot and whose query needs no decoding, is what a
-service is asked most; of it the framework and the middleware, made for calls of every kind, cost many
-times the read. Here the route is found by the parts of its path, its parameters are checked by the same
-types, and the same function answers. What the middleware does for such a call is done here in one pass, by
-the same parts: a place of `Slots`, the headers of `stamped`, `Metrics.record`, `log_request`. Whatever is
-not plain goes the long way, so that there is one answer to everything: a test compares the two for every
-route.
+The routes stay declared as they are, for the schema and for every call that is not plain. A read of a
+snapshot, or a write, that says nothing but what its route takes is what a service is asked most; of it the
+framework and the middleware, made for calls of every kind, cost many times the work. Here the route is
+found by the parts of its path, what it takes is checked by the same types, and the same function answers.
+What the middleware does for such a call is done here in one pass, by the same parts: a place of `Slots`, a
+`BoundedBody`, the headers of `stamped`, `Metrics.record`, `log_request`. Whatever is not plain, or would be
+refused before the function runs, goes the long way, so that there is one answer to everything: a test
+compares the two for every route.
 """
 
 import logging
@@ -17,99 +17,191 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from app.errors import RequestError
+from app.errors import RequestError, TooManyRequests
 from app.routers import access_log, plain_query
 from app.routers.context import Context
 from app.routers.lean_routes import Asked, LeanRoute, LeanRoutes
-from app.routers.limits import Slot
+from app.routers.limits import BoundedBody, Slot
 from app.routers.metrics import Metrics
 from app.routers.problem_json import fault_response, problem_response
 from app.routers.stamp import RawHeaders, stamped
 
-_LONG_WAY = frozenset({b"content-length", b"transfer-encoding", b"origin"})
-"""Headers of calls with a body, and of pages of other origins: others see to those."""
+_SAID = frozenset(
+    {
+        b"if-none-match",
+        b"if-match",
+        b"visor-actor",
+        b"idempotency-key",
+        b"content-type",
+        b"content-length",
+    }
+)
+"""Headers that a plain call may have, once."""
+
+_LONG_WAY = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"origin"})
+"""Headers of bodies that come in other ways, and of pages of other origins: others see to those."""
+
+_JSON = frozenset({"application/json", "application/merge-patch+json"})
 
 
-class LeanReads:
-    """Answers plain reads."""
+class LeanCalls:
+    """Answers plain calls."""
 
-    def __init__(self, context: Context, metrics: Metrics, routes: Iterable[Any]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        metrics: Metrics,
+        routes: Iterable[Any],
+        *,
+        max_body: int,
+        body_timeout: float,
+    ) -> None:
         self._context = context
         self._metrics = metrics
         self._routes = LeanRoutes(routes)
+        self._max_body = max_body
+        self._body_timeout = body_timeout
 
     @property
-    def templates(self) -> list[str]:
-        """The routes that have the short way."""
-        return self._routes.templates
+    def operations(self) -> list[tuple[str, str]]:
+        """Method and template of the routes that have the short way."""
+        return self._routes.operations
 
-    async def answers(self, scope: Scope, send: Send) -> bool:
-        """Answer the call where it is a plain read. Else False, with nothing said or done."""
-        found = self._find(scope)
-        if found is None:
-            return False
-        lean, arguments = found
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
+        """Answer the call where it is a plain one. Else, with nothing said or done, what it has to be
+        received by: its body may have been read already."""
+        path: str = scope["path"]
+        parts = path.split("/")
+        lean = self._routes.find(scope["method"], parts)
+        if lean is None or scope.get("root_path") or "\n" in path:
+            return receive
+        asked = self._asked(scope, lean)
+        if asked is None:
+            return receive
         began = time.perf_counter()
         slot = Slot(self._context.slots)
+        try:
+            slot.take()
+            if lean.body is not None:
+                body = _Body(BoundedBody(receive, send, self._max_body, self._body_timeout).receive, receive)
+                if not await body.read():
+                    return body
+                asked.body, receive = body.whole, body
+            arguments = lean.arguments(parts, asked)
+            if arguments is None:
+                return receive
+            await self._respond(lean, arguments, scope, send, began)
+            return None
+        except TooManyRequests:
+            return receive
+        finally:
+            slot.release()
+
+    def _asked(self, scope: Scope, lean: LeanRoute) -> Asked | None:
+        """What the call says, its body apart; None where it is not plain."""
+        query_string = scope["query_string"]
+        query = plain_query.parse(query_string) if lean.method == "GET" or not query_string else None
+        if query is None:
+            return None
+        said: dict[bytes, str] = {}
+        for name, value in scope["headers"]:
+            if name in _LONG_WAY or name in said:
+                return None
+            if name in _SAID:
+                said[name] = value.decode("latin-1")
+        length = said.get(b"content-length", "0")
+        if lean.body is None:
+            if length != "0":
+                return None
+        elif (
+            said.get(b"content-type") not in _JSON
+            or not length.isdecimal()
+            or len(length) > 18
+            or not 0 < int(length) <= self._max_body
+        ):
+            return None
+        return Asked(self._context, scope, query, said)
+
+    async def _respond(
+        self, lean: LeanRoute, arguments: dict[str, Any], scope: Scope, send: Send, began: float
+    ) -> None:
         status: int | None = None
         headers: RawHeaders = []
         try:
-            response = await self._answer(slot, lean, arguments)
+            response = await _result(lean, arguments)
             headers = stamped(response.raw_headers, self._rev)
             status = response.status_code
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": response.body})
         finally:
-            slot.release()
             seconds = time.perf_counter() - began
             if status is not None:
-                self._metrics.record("GET", lean.route.path_format, status, seconds)
+                self._metrics.record(lean.method, lean.route.path_format, status, seconds)
             if access_log.logger.isEnabledFor(logging.INFO):
                 rev = next((value.decode() for name, value in headers if name == b"visor-rev"), None)
-                access_log.log_request("GET", scope["path"], status, seconds, rev)
-        return True
-
-    def _find(self, scope: Scope) -> tuple[LeanRoute, dict[str, Any]] | None:
-        """The route and what to call it with; None where the call is not a plain read."""
-        path: str = scope["path"]
-        parts = path.split("/")
-        lean = self._routes.find(parts)
-        if lean is None or scope.get("root_path") or "\n" in path:
-            return None
-        query = plain_query.parse(scope["query_string"])
-        if query is None:
-            return None
-        if_none_match: str | None = None
-        for name, value in scope["headers"]:
-            if name in _LONG_WAY:
-                return None
-            if name == b"if-none-match" and if_none_match is None:
-                if_none_match = value.decode("latin-1")
-        arguments = lean.arguments(parts, Asked(self._context, scope, query, if_none_match))
-        return None if arguments is None else (lean, arguments)
+                access_log.log_request(lean.method, scope["path"], status, seconds, rev)
 
     def _rev(self) -> int:
         return self._context.store.rev
 
-    async def _answer(self, slot: Slot, lean: LeanRoute, arguments: dict[str, Any]) -> Response:
-        try:
-            slot.take()
-            response: Response = await lean.route.endpoint(**arguments)
-            return response
-        except RequestError as error:
-            return problem_response(error)
-        except Exception:
-            return fault_response("GET")
+
+async def _result(lean: LeanRoute, arguments: dict[str, Any]) -> Response:
+    try:
+        response: Response = await lean.route.endpoint(**arguments)
+        return response
+    except RequestError as error:
+        return problem_response(error)
+    except Exception:
+        return fault_response(lean.method)
+
+
+class _Body:
+    """A body that is read, and can be received again by who else has to look at it."""
+
+    def __init__(self, bounded: Receive, receive: Receive) -> None:
+        self._bounded = bounded
+        self._receive = receive
+        self._messages: list[Message] = []
+        self._refusal: RequestError | None = None
+
+    async def read(self) -> bool:
+        """Whether all of it has come, in time."""
+        more = True
+        while more:
+            try:
+                message = await self._bounded()
+            except RequestError as refusal:
+                self._refusal = refusal
+                return False
+            self._messages.append(message)
+            if message["type"] != "http.request":
+                return False
+            more = message.get("more_body", False)
+        return True
+
+    @property
+    def whole(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self._messages)
+
+    async def __call__(self) -> Message:
+        if self._messages:
+            return self._messages.pop(0)
+        if self._refusal is not None:
+            raise self._refusal
+        return await self._receive()
 
 
 class LeanFirst(FastAPI):
     """The framework's application, with the short way before it. `lean` is set once all routes are."""
 
-    lean: LeanReads
+    lean: LeanCalls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "GET" and await self.lean.answers(scope, send):
-            return
+        if scope["type"] == "http":
+            received = await self.lean.answer(scope, receive, send)
+            if received is None:
+                return
+            receive = received
         await super().__call__(scope, receive, send)

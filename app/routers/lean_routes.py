@@ -1,4 +1,4 @@
-"""How a route that reads is called without the framework: by the types that its function declares."""
+"""How a route's function is called without the framework: by the types that it declares."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,19 +10,25 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.types import Scope
 
+from app.errors import RequestError
+from app.registry.idempotency import IdempotentCall
+from app.routers import strict_json
+from app.routers.conditions import preconditions
 from app.routers.context import Context, Ctx
 from app.routers.plain_query import PlainQuery
 from app.routers.reading import DEFAULT_LIMIT, Consistency, List, Listing, Moment, Read, View
+from app.routers.writing import Post, Put, Write, idempotent_call, origin_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
-    """A plain read, before it is known which route it is for."""
+    """A plain call: what its query, its headers and its body say."""
 
     context: Context
     scope: Scope
     query: PlainQuery
-    if_none_match: str | None
+    headers: dict[bytes, str]
+    body: bytes = b""
 
 
 _Build = Callable[[Asked], Any]
@@ -30,14 +36,17 @@ _Build = Callable[[Asked], Any]
 
 @dataclass(frozen=True, slots=True)
 class LeanRoute:
-    """A route that reads: the parts of its path (None for a parameter), and how to call its function.
-    `filters` are the repeatable parameters of its query."""
+    """A route that reads a snapshot, or writes: the parts of its path (None for a parameter), and how to
+    call its function. `filters` are the repeatable parameters of its query; `body` is what it takes as
+    its body, where it takes one."""
 
     route: APIRoute
+    method: str
     parts: tuple[str | None, ...]
     parameters: tuple[tuple[int, str, Callable[[Any], Any]], ...]
     filters: dict[str, tuple[str, Callable[[Any], Any]]]
     builders: tuple[tuple[str, _Build], ...]
+    body: tuple[str, Callable[[Any], Any]] | None
     is_list: bool
 
     def fits(self, parts: list[str]) -> bool:
@@ -47,7 +56,8 @@ class LeanRoute:
         return True
 
     def arguments(self, parts: list[str], asked: Asked) -> dict[str, Any] | None:
-        """What the function is called with; None where the framework has to look at the call."""
+        """What the function is called with; None where the framework has to look at the call, which is
+        wherever anything of it is to be refused."""
         query = asked.query
         if not self.is_list and (query.limit is not None or query.cursor is not None):
             return None
@@ -59,41 +69,48 @@ class LeanRoute:
                         return None
                     name, check = self.filters[alias]
                     values[name] = check(said)
-        except ValidationError:
+            if self.body is not None:
+                name, check = self.body
+                values[name] = check(strict_json.parse(asked.body))
+            for name, build in self.builders:
+                values[name] = build(asked)
+        except (ValidationError, RequestError):
             return None
-        for name, build in self.builders:
-            values[name] = build(asked)
         return values
 
 
 class LeanRoutes:
-    """The routes that read a snapshot, found by the parts of a path."""
+    """The routes that can be called so, found by method and the parts of a path."""
 
     def __init__(self, routes: Iterable[Any]) -> None:
-        self._found: dict[tuple[int, str], list[LeanRoute]] = {}
+        self._found: dict[tuple[str, int, str], list[LeanRoute]] = {}
         for route in routes:
             lean = _lean(route) if isinstance(route, APIRoute) else None
-            if lean is not None:
-                first = lean.parts[1]
-                assert first is not None, "a route begins with a word"
-                self._found.setdefault((len(lean.parts), first), []).append(lean)
+            # Of two that fit a path the one declared first counts, whichever way it goes.
+            if isinstance(route, APIRoute):
+                for method in route.methods or ():
+                    parts = route.path_format.split("/")
+                    self._found.setdefault((method, len(parts), parts[1]), []).append(lean or _other(route))
 
     @property
-    def templates(self) -> list[str]:
-        return [lean.route.path_format for found in self._found.values() for lean in found]
+    def operations(self) -> list[tuple[str, str]]:
+        """Method and template of each."""
+        every = (lean for found in self._found.values() for lean in found if lean.builders)
+        return [(lean.method, lean.route.path_format) for lean in every]
 
-    def find(self, parts: list[str]) -> LeanRoute | None:
+    def find(self, method: str, parts: list[str]) -> LeanRoute | None:
         """The route for a path that was split at its slashes."""
         if len(parts) > 1:
-            for lean in self._found.get((len(parts), parts[1]), ()):
+            for lean in self._found.get((method, len(parts), parts[1]), ()):
                 if lean.fits(parts):
-                    return lean
+                    return lean if lean.builders else None
         return None
 
 
 def _view(asked: Asked, tagged: bool = True) -> View:
     consistency = Consistency.STALE if asked.query.stale else Consistency.LINEARIZABLE
-    return View(asked.context, asked.query.rev, consistency, asked.if_none_match if tagged else None)
+    if_none_match = asked.headers.get(b"if-none-match") if tagged else None
+    return View(asked.context, asked.query.rev, consistency, if_none_match)
 
 
 def _moment(asked: Asked) -> View:
@@ -108,35 +125,70 @@ def _listing(asked: Asked) -> Listing:
     )
 
 
-_BUILDERS: dict[Any, _Build] = {
+def _write(asked: Asked, call: IdempotentCall | None = None) -> Write:
+    said, scope = asked.headers.get, asked.scope
+    origin = origin_of(scope["method"], scope["path"], said(b"visor-actor"))
+    return Write(asked.context.store, origin, preconditions(said(b"if-match"), said(b"if-none-match")), call)
+
+
+def _post(asked: Asked) -> Write:
+    key = asked.headers.get(b"idempotency-key")
+    return _write(asked, None if key is None else idempotent_call(key, asked.scope, asked.body))
+
+
+_READS: dict[Any, _Build] = {
     Read: _view,
     Moment: _moment,
     List: _listing,
     Ctx: lambda asked: asked.context,
     Request: lambda asked: Request(asked.scope),
 }
+_WRITES: dict[Any, _Build] = {Put: _write, Post: _post}
 
 
 def _lean(route: APIRoute) -> LeanRoute | None:
-    """How the route is called; None where it is not a route that reads a snapshot."""
+    """How the route is called; None where it neither reads a snapshot nor writes, or does more."""
     hints = get_type_hints(route.endpoint, include_extras=True)
     hints.pop("return", None)
-    needs = {name: _buildable(hint) for name, hint in hints.items()}
-    if "GET" not in (route.methods or ()) or not {Read, Moment, List} & set(needs.values()):
+    needs = {name: need for name, hint in hints.items() if (need := _buildable(hint)) is not None}
+    [method] = route.methods or {""}
+    if method == "GET" and {Read, Moment, List} & set(needs.values()):
+        builders = _READS
+    elif {Put, Post} & set(needs.values()) and all(need in _WRITES for need in needs.values()):
+        builders = _WRITES
+    else:
         return None
     parts = route.path_format.split("/")
+    body = next((field.name for field in route.dependant.body_params), None)
     return LeanRoute(
         route,
-        tuple(None if part.startswith("{") else part for part in parts),
+        method,
+        _constants(route),
         tuple(
             (at, part.strip("{}"), TypeAdapter(hints[part.strip("{}")]).validate_python)
             for at, part in enumerate(parts)
             if part.startswith("{")
         ),
         {alias: (name, check) for name, hint in hints.items() for alias, check in _filter(name, hint)},
-        tuple((name, _BUILDERS[need]) for name, need in needs.items() if need is not None),
+        tuple((name, builders[need]) for name, need in needs.items()),
+        None if body is None else (body, TypeAdapter(_undeclared(hints[body])).validate_python),
         List in needs.values(),
     )
+
+
+def _other(route: APIRoute) -> LeanRoute:
+    """Holds the place of a route that always goes the long way."""
+    return LeanRoute(route, "", _constants(route), (), {}, (), None, False)
+
+
+def _constants(route: APIRoute) -> tuple[str | None, ...]:
+    return tuple(None if part.startswith("{") else part for part in route.path_format.split("/"))
+
+
+def _undeclared(hint: Any) -> Any:
+    """A body's type, without the framework's word that it is the body."""
+    declared = get_origin(hint) is Annotated and any(isinstance(one, params.Body) for one in get_args(hint))
+    return get_args(hint)[0] if declared else hint
 
 
 def _buildable(hint: Any) -> Any:

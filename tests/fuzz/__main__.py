@@ -36,11 +36,11 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=1000, help="of each operation")
     parser.add_argument("--store", choices=["memory", "sqlite", "etcd"], default="sqlite")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
-    parser.add_argument("--include-path", help="only this one: /apps/{app}")
+    parser.add_argument("--include-path", action="append", default=[], help="only this one: /apps/{app}")
     args = parser.parse_args()
     more = ["--max-response-time", str(SLOW)]
-    if args.include_path:
-        more += ["--include-path", args.include_path]
+    for path in args.include_path:
+        more += ["--include-path", path]
     began = time.monotonic()
     with (
         TemporaryDirectory() as directory,

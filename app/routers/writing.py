@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import MISSING
+from starlette.types import Scope
 
 from app.errors import InvalidRequest
 from app.models import codec, keys
@@ -104,12 +105,27 @@ class Write:
         return json_answer(b'{"rev":%d}' % outcome.rev, outcome.rev)
 
 
-def _origin(request: Request, actor: object) -> Origin:
-    if not isinstance(actor, str):
+def origin_of(method: str, path: str, actor: str | None) -> Origin:
+    """Who asks, and for what. Raises InvalidRequest."""
+    if actor is None:
         actor = ANONYMOUS
     elif not _ACTOR.match(actor):
         raise InvalidRequest.of(["header", "Visor-Actor"], "takes up to 128 printable ASCII characters")
-    return Origin(actor, f"{request.method} {request.scope['path']}")
+    return Origin(actor, f"{method} {path}")
+
+
+def idempotent_call(key: str, scope: Scope, body: bytes) -> IdempotentCall:
+    """The call as its Idempotency-Key names it. Raises InvalidRequest."""
+    if not _KEY.match(key):
+        raise InvalidRequest.of(
+            ["header", "Idempotency-Key"], "takes 1 to 255 visible ASCII characters, no spaces"
+        )
+    asked = hashlib.sha256()
+    for part in (scope["method"].encode(), scope["path"].encode(), scope["query_string"]):
+        asked.update(part)
+        asked.update(b"\0")
+    asked.update(body)
+    return IdempotentCall(hashlib.sha256(key.encode()).hexdigest(), asked.hexdigest())
 
 
 Actor = Annotated[
@@ -147,6 +163,10 @@ async def _write(
     return Write(context.store, _origin(request, actor), conditions, None)
 
 
+def _origin(request: Request, actor: object) -> Origin:
+    return origin_of(request.method, request.scope["path"], _text(actor))
+
+
 async def _post(
     context: Ctx,
     request: Request,
@@ -165,16 +185,7 @@ async def _post(
 ) -> Write:
     call = None
     if isinstance(idempotency_key, str):
-        if not _KEY.match(idempotency_key):
-            raise InvalidRequest.of(
-                ["header", "Idempotency-Key"], "takes 1 to 255 visible ASCII characters, no spaces"
-            )
-        asked = hashlib.sha256()
-        for part in (request.method, request.scope["path"], request.scope["query_string"]):
-            asked.update(part if isinstance(part, bytes) else part.encode())
-            asked.update(b"\0")
-        asked.update(await request.body())
-        call = IdempotentCall(hashlib.sha256(idempotency_key.encode()).hexdigest(), asked.hexdigest())
+        call = idempotent_call(idempotency_key, request.scope, await request.body())
     conditions = preconditions(_text(if_match), _text(if_none_match))
     return Write(context.store, _origin(request, actor), conditions, call)
 

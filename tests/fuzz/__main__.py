@@ -1,7 +1,7 @@
 """The long form: `python -m tests.fuzz --examples 1000 --store memory|sqlite|etcd`.
 
-Prints a report, and ends with 1 where a check has failed, a call took more than two seconds, or an operation
-never succeeded.
+Prints a report, and ends with 1 where a check has failed or a call took more than two seconds. The report
+names the operations of which no call succeeded: of them little was seen.
 """
 
 import argparse
@@ -36,11 +36,11 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=1000, help="of each operation")
     parser.add_argument("--store", choices=["memory", "sqlite", "etcd"], default="sqlite")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
-    parser.add_argument("--include-path", help="only this one: /apps/{app}")
+    parser.add_argument("--include-path", action="append", default=[], help="only this one: /apps/{app}")
     args = parser.parse_args()
     more = ["--max-response-time", str(SLOW)]
-    if args.include_path:
-        more += ["--include-path", args.include_path]
+    for path in args.include_path:
+        more += ["--include-path", path]
     began = time.monotonic()
     with (
         TemporaryDirectory() as directory,
@@ -52,7 +52,7 @@ def main() -> int:
         rev = service.rev
     print(done.said, done.table(), sep="\n")  # noqa: T201
     print(f"store {args.store}, rev {rev} at the end, seed {args.seed}, {time.monotonic() - began:.0f} s")  # noqa: T201
-    return 0 if done.passed and not done.never_succeeded else 1
+    return 0 if done.passed else 1
 
 
 if __name__ == "__main__":

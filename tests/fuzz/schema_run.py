@@ -52,7 +52,7 @@ class Run:
 
     def table(self) -> str:
         """A line for each operation, and the sum."""
-        width = max(map(len, self.operations))
+        width = max(map(len, self.operations), default=0)
         lines = [f"{'operation':{width}}  calls  slowest  statuses"]
         total: Counter[int] = Counter()
         for name, one in sorted(self.operations.items()):
@@ -60,7 +60,7 @@ class Run:
             lines.append(
                 f"{name:{width}}  {one.calls.total():5}  {one.slowest:6.3f}s  {_by_status(one.calls)}"
             )
-        slowest = max(one.slowest for one in self.operations.values())
+        slowest = max((one.slowest for one in self.operations.values()), default=0.0)
         lines += [
             f"{len(self.operations)} operations, {total.total()} calls, slowest {slowest:.3f} s",
             f"statuses: {_by_status(total)}",

@@ -35,6 +35,7 @@ bounded = settings(
 
 # Any text, and text out of the characters that the forms are made of, digits of other scripts too.
 texts = st.text(max_size=300) | st.text('0123456789-_.:,*"W/ []%\n\r\t\0aZé²٣\u2028', max_size=30)
+digits = st.text("01٣²", min_size=1, max_size=4)
 revs = st.integers(0, MAX_INT64)
 
 
@@ -67,7 +68,7 @@ def test_a_name_is_of_its_form_and_kept_as_given_or_refused(name: str) -> None:
     form, pattern = FORMS[name]
 
     @bounded
-    @given(texts | st.from_regex(pattern) | st.from_regex(pattern, fullmatch=True))
+    @given(texts | digits | st.from_regex(pattern) | st.from_regex(pattern, fullmatch=True))
     def holds(text: str) -> None:
         value = read(form, text)
         if value is not None:
@@ -96,7 +97,7 @@ def test_every_host_with_a_port_is_read_as_its_parts_and_names_an_endpoint(host:
 
 
 @bounded
-@given(texts)
+@given(texts | digits.map("db:{}".format))
 def test_an_address_is_two_parts_or_none(text: str) -> None:
     parts = names.split_host_port(text)
     if parts is not None:
@@ -151,7 +152,7 @@ def test_a_place_is_read_as_it_was_written(position: Position) -> None:
 
 
 @bounded
-@given(texts | st.from_regex(r"[0-9]{1,21}(-[0-9]{1,11})?", fullmatch=True))
+@given(texts | digits | st.from_regex(r"[0-9]{1,21}(-[0-9]{1,11})?", fullmatch=True))
 def test_any_text_is_a_place_or_malformed(text: str) -> None:
     try:
         position = Position.parse(text)

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute, APIRouter
-from starlette.middleware import Middleware
 
 from app import __version__, openapi, upkeep
 from app.events.claim_queue import ClaimQueue
@@ -36,7 +35,7 @@ from app.routers import (
 from app.routers.access_log import AccessLog
 from app.routers.context import Context
 from app.routers.head import Head
-from app.routers.lean import LeanReads
+from app.routers.lean import LeanCalls, LeanFirst
 from app.routers.limits import Limits, Slots
 from app.routers.metrics import Metrics, MetricsMiddleware, metrics_router
 from app.routers.stamp import Stamp
@@ -86,7 +85,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
     )
 
 
-def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
+def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
     """The application. Its lifespan opens and closes the store. Raises StartError."""
     context = build_context(settings, store)
 
@@ -112,7 +111,7 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
             await context.hub.close()
             await context.store.close()
 
-    app = FastAPI(
+    app = LeanFirst(
         title="Visor",
         version=__version__,
         lifespan=lifespan,
@@ -161,8 +160,13 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
     app.add_middleware(Stamp, rev=lambda: context.store.rev)
     app.add_middleware(AccessLog)
     problem_json.install(app)
-    # Innermost: what surrounds it need not know which way an answer came.
-    app.user_middleware.append(Middleware(LeanReads, context=context, routes=app.router.routes))
+    app.lean = LeanCalls(
+        context,
+        metrics,
+        app.router.routes,
+        max_body=settings.max_body,
+        body_timeout=settings.body_timeout,
+    )
     return app
 
 

@@ -6,13 +6,14 @@ the order of keys is the order of names, part by part (`cat,a` before `cat-2,a`)
     app/{name}                     revision/{app},{ref}       envset/{app},{ref}
     proctype/{app},{name}          instance/{id}              service/{name}
     endpoint/{service},{id}        runner/{addr}              member/{kind},{addr}
-    counter/{instance|port}        idempotency/{digest}       scaling/{app},{proctype},{revision},{env}
+    counter/{instance|port|return} idempotency/{digest}      scaling/{app},{proctype},{revision},{env}
     schema                         fence/{term} (the store's own, where it needs them)
 
 An instance that was unregistered stays under its key as its ended entry.
 """
 
 import json
+import sys
 from typing import Any
 
 APPS = "app/"
@@ -28,6 +29,7 @@ IDEMPOTENCY = "idempotency/"
 SCHEMA = "schema"
 INSTANCE_COUNTER = "counter/instance"
 PORT_COUNTER = "counter/port"
+RETURN_COUNTER = "counter/return"
 
 LIVE = "instance/?live"
 ENDED = "instance/?ended"
@@ -117,6 +119,11 @@ def instances_of_envset(app: str, ref: str) -> str:
     return f"instance/?env={app},{ref}"
 
 
+def instances_called(kind: str, name: str, app: str | None = None) -> str:
+    """Those of a proctype, revision or env set (`kind`) of that name: the app's, or whichever app's."""
+    return f"instance/?{kind}={app or ''},{name}"
+
+
 def instances_on(host: str) -> str:
     return f"instance/?host={host}"
 
@@ -159,18 +166,26 @@ def fence(term: str) -> str | None:
     """The key that changes when a key comes to carry the term; see the store's contract. Whether
     instances of an app are active can only change from no to yes by registering one, which writes the
     counter. What a scale counts changes in many ways: it has a fence of its own. The oldest pending
-    ticket is guarded by itself."""
+    ticket is guarded by itself, and by the counter of those given back: a new one is never older."""
     if term.startswith("instance/?scale="):
         return f"fence/{term}"
     if term.startswith(_BY_REGISTRATION):
         return INSTANCE_COUNTER
+    if term == instances_in("pending") or term.startswith("instance/?pending="):
+        return RETURN_COUNTER
     if term == PROCTYPES:
         return PORT_COUNTER
     return None
 
 
 def index(key: str, value: bytes) -> tuple[str, ...]:
-    """The terms of a key. A value that cannot be read (written by another hand) has only its prefixes."""
+    """The terms of a key. A value that cannot be read (written by another hand) has only its prefixes.
+
+    Terms are interned: many keys carry one, and keep it as long as they are kept."""
+    return tuple(map(sys.intern, _index(key, value)))
+
+
+def _index(key: str, value: bytes) -> tuple[str, ...]:
     kind, slash, rest = key.partition("/")
     if kind in ("app", "service", "idempotency"):
         return (kind + slash,)
@@ -196,12 +211,14 @@ def _instance_terms(said: dict[str, Any], ended: bool) -> tuple[str, ...]:
         instances_of_app(app),
         instances_of_proctype(app, name),
         instances_of_revision(app, ref),
+        instances_called("proctype", name),
+        instances_called("revision", ref),
         instances_in(said["status"]),
     ]
     if said["status"] in ("pending", "claimed", "running"):
         terms.append(instances_of_scale(app, name, ref, env))
     if env is not None:
-        terms.append(instances_of_envset(app, env))
+        terms += [instances_of_envset(app, env), instances_called("env", env)]
     if said["host"] is not None:
         terms.append(instances_on(said["host"]))
     if said["status"] == "pending":

@@ -150,7 +150,7 @@ class Limits:
         )
         if declared.isdecimal() and (len(declared) > 18 or int(declared) > self.max_body):
             return _too_large(self.max_body)
-        body = _Body(receive, send, self.max_body, self.body_timeout)
+        body = BoundedBody(receive, send, self.max_body, self.body_timeout)
         try:
             await self.app(scope, body.receive, body.send)
         except Exception:
@@ -159,7 +159,7 @@ class Limits:
         return body.refusal
 
 
-class _Body:
+class BoundedBody:
     """One request's receive and send, with the body counted and timed until the answer starts.
 
     Once `refusal` is set nothing of the application's own answer goes out: frameworks turn what

@@ -1,11 +1,11 @@
 """What is older than the history in memory: asked of etcd at its revision."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from app.errors import RevCompacted
-from app.store.contract import Change, Commit, Index, Journal, Record, prefix_of, sorted_changes
+from app.store.contract import Change, Commit, Index, Journal, Record, carries, prefix_of, sorted_changes
 from app.store.etcd_client import Compacted, EtcdClient, EtcdError, Event, NotDone, Revision, prefix_end
 from app.store.etcd_errors import cannot_ask
 from app.store.etcd_layout import JOURNAL, NO_JOURNAL, key_of, lease_ended, read_journal, record_of
@@ -92,6 +92,10 @@ class EtcdArchive:
         return Commit(revision.revision, journal, sorted_changes(changes))
 
     def _change(self, event: Event) -> Change:
+        if event.before is None and (event.deleted or event.kv.version > 1):
+            # Compacted while it was read: without what was before, it would pass as a registration.
+            revision = event.kv.mod_revision
+            raise Compacted(f"what was before revision {revision} is compacted", revision)
         key = key_of(event.kv.key, self._prefix)
         before = record_of(event.before, self._prefix, self._index) if event.before else None
         return Change(key, before, None if event.deleted else record_of(event.kv, self._prefix, self._index))
@@ -129,11 +133,22 @@ class ArchivedSnapshot:
     def scan(
         self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
+        return self._select(((term,),), after, limit, reverse)
+
+    def select(
+        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        return self._select(groups, after, limit, False)
+
+    def _select(
+        self, groups: Sequence[Collection[str]], after: str, limit: int | None, reverse: bool
+    ) -> list[Record]:
+        prefix = prefix_of(next(iter(groups[0])))
         found: list[Record] = []
         more = True
         while more and (reverse or limit is None or len(found) < limit):
-            page, more = self._wait(self._archive.below(prefix_of(term), after, 1000, self.rev))
-            found += (record for record in page if term in record.terms)
+            page, more = self._wait(self._archive.below(prefix, after, 1000, self.rev))
+            found += (record for record in page if carries(record, groups))
             after = page[-1].key if page else after
         if reverse:
             found.reverse()

@@ -53,8 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = [one for name in given.groups for one in MANY.get(name, [name])]
     if unknown := set(wanted) - set(GROUPS):
         parser.error(f"there is no group {', '.join(sorted(unknown))}")
-    signal.signal(signal.SIGTERM, _on_signal)
-    return _run(wanted, given)
+    # Ctrl-C too: a shell that runs this in the background has had it ignored.
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, _on_signal)
+    try:
+        return _run(wanted, given)
+    except KeyboardInterrupt:
+        return 130
 
 
 def _run(wanted: Sequence[str], given: argparse.Namespace) -> int:
@@ -96,7 +101,7 @@ def _say(*lines: str) -> None:
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    # As Ctrl-C does: everything that was started is ended on the way out.
+    # Everything that was started is ended on the way out.
     raise KeyboardInterrupt
 
 

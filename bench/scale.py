@@ -19,7 +19,7 @@ _CLIENTS = 32
 
 
 def measure(plan: Plan) -> list[Row]:
-    apps, instances, revs = (20, 2000, 3000) if plan.quick else (APPS, INSTANCES, REVS)
+    apps, instances, revs = (40, 2000, 3000) if plan.quick else (APPS, INSTANCES, REVS)
     # The least that can be read and written to.
     small_file, file = file_of(plan, _CLIENTS, _CLIENTS), file_of(plan, apps, instances, revs)
     ids, few = instance_ids(file, 50), instance_ids(small_file, _CLIENTS)

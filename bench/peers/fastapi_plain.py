@@ -1,17 +1,10 @@
-"""Plain FastAPI: a route that returns ready bytes, and a POST that takes a body and does nothing."""
+"""Plain FastAPI: a route that returns ready bytes, and a POST that does nothing."""
 
 from fastapi import FastAPI, Response
-from pydantic import BaseModel
 
 from bench.peers.uvicorn_alone import serve
 
 app = FastAPI()
-
-
-class Body(BaseModel):
-    """What Visor's PUT of a variable takes."""
-
-    value: str
 
 
 @app.get("/bytes/{size}")
@@ -20,8 +13,8 @@ async def ready_bytes(size: int) -> Response:
 
 
 @app.post("/nothing")
-async def nothing(body: Body) -> Body:
-    return body
+async def nothing() -> dict[str, str]:
+    return {}
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 business."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from bench.__main__ import GROUPS
 from bench.peers import nchan
+from bench.processes import tree
 
 _ROOT = Path(__file__).parents[2]
 
@@ -94,3 +97,22 @@ def test_each_curve_is_drawn(results: list[dict[str, Any]]) -> None:
     assert len(curves) == 8
     for curve in curves:
         assert all(len(line) == len(curve["x"]) for line in curve["lines"].values())
+
+
+def test_nothing_outlives_a_bench_that_is_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C in the middle: every server has ended before the command has."""
+    command = [sys.executable, "-m", "bench", "reads", "--quick", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    started: list[int] = []
+    until = time.monotonic() + 60
+    # Visor and an etcd: by then it is in the middle of starting what there is.
+    while len(started) < 2 and time.monotonic() < until:
+        assert process.poll() is None, "the bench has ended by itself"
+        started = tree(process.pid)[1:]
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert len(started) >= 2
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+    assert not list(tmp_path.glob("run-*"))

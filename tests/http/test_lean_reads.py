@@ -120,7 +120,7 @@ def test_a_fault_is_answered_both_ways(visor, monkeypatch):
 
 
 def test_both_ways_write_the_same_line_in_the_log(caplog):
-    with serving(log_level="info") as visor, caplog.at_level(logging.INFO, "visor.access"):
+    with caplog.at_level(logging.INFO, "visor.access"), serving(log_level="info") as visor:
         visor.runnable()
         twins(visor, "/apps/cat", "", {})
     # A line is written after its answer: the service has stopped by now, so all are there.

@@ -8,6 +8,7 @@ refused too, for what they were refused by was in the draft.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,9 @@ GROUP = 256
 REOPEN_SECONDS = 1.0
 """Between attempts to open a log again that failed in a way that leaves its state unknown, and to
 write to one that was full."""
+
+GIVE_UP_SECONDS = 10.0
+"""For which a write waits to know what became of it while the log does not open."""
 
 
 class EmbeddedStore:
@@ -289,6 +293,7 @@ class EmbeddedStore:
             "The store failed while it wrote: this change may or may not have happened.",
             outcome="unknown",
         )
+        began = time.monotonic()
         while not self._closing:
             try:
                 await loop.run_in_executor(self._writer, self._log.close)
@@ -297,7 +302,8 @@ class EmbeddedStore:
             except Exception as error:
                 logger.error("the log does not open: %s", error)
                 # It may never open: a damaged file does not mend itself.
-                give_up(unknown)
+                if time.monotonic() - began >= GIVE_UP_SECONDS:
+                    give_up(unknown)
                 self._refuse_waiting()
                 await asyncio.sleep(REOPEN_SECONDS)
                 continue

@@ -182,7 +182,10 @@ class History:
         if rev < self.rev:
             return self.select(((term,),), rev, "", None)[::-1][:limit]
         keys = self._live.get(term, [])
-        return [self._chains[key][-1] for key in reversed(keys if limit is None else keys[-limit:])]
+        return [
+            self._chains[key][-1]
+            for key in reversed(keys if limit is None else keys[max(len(keys) - limit, 0) :])
+        ]
 
     def count(self, term: str, rev: int) -> int:
         if rev >= self.rev:

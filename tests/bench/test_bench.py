@@ -18,7 +18,7 @@ from bench.processes import tree
 _ROOT = Path(__file__).parents[2]
 
 # Two at a time: what a process waits for, the other computes.
-HALVES = [GROUPS[:3], GROUPS[3:]]
+HALVES = [GROUPS[:4], GROUPS[4:]]
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,10 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=10_000_000, description="revs held in memory; older ones are read from disk"),
     ] = 20_000
+    memory_bytes: Annotated[
+        int,
+        Field(ge=1024, description="bytes that the revs held in memory may take; bounds memory_revs too"),
+    ] = 256 * 1024 * 1024
     log_level: Annotated[LogLevel, Field(description="debug, info, warning or error")] = LogLevel.INFO
     log_format: Annotated[LogFormat, Field(description="text or json")] = LogFormat.TEXT
     max_body: Annotated[int, Field(ge=1024, description="bytes of a request's body")] = 1024 * 1024

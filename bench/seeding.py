@@ -59,7 +59,7 @@ from app.registry import (
 from app.registry.idempotency import IdempotentCall, once
 from app.store.contract import Changes, Commit, Journal
 from app.store.group import make_commit
-from app.store.history import Draft, History
+from app.store.history import Draft, History, Window
 from app.store.sqlite import SqliteLog
 
 PROCTYPES = ("web", "worker")
@@ -89,7 +89,7 @@ def seed(path: Path, *, apps: int, instances: int, revs: int) -> None:
         raise FileExistsError(path)
     log = SqliteLog(path)
     try:
-        log.open(keys.index, 0)
+        log.open(keys.index, Window(0))
         with _without_collections():
             platform = _Platform(log, revs)
             platform.build(apps, instances)
@@ -131,7 +131,7 @@ class _Platform:
     def __init__(self, log: SqliteLog, revs: int) -> None:
         self._log = log
         self._revs = revs
-        self._history = History(keys.index, 0)
+        self._history = History(keys.index, Window(0))
         self._unkept: list[Commit] = []
         self._random = random.Random(revs)
         self._began = datetime.now(UTC) - INTERVAL * revs
@@ -230,12 +230,12 @@ class _Platform:
         """The next call in the life of one of the instances, or another in its place."""
         id = self._ids[place]
         record = self._history.get(keys.instance(id), self._history.rev)
-        if record is None or keys.is_ended(record.value):
-            self._ids[place] = self._register()
-            return
+        assert record is not None, "it was registered"
         instance = codec.decode(record, Instance)
         if instance.status in FINAL:
             self._commit(f"DELETE /instances/{id}", tickets.unregister, id, "scheduler-1", None)
+            if self._history.rev < self._revs:
+                self._ids[place] = self._register()
         elif instance.status is Status.RUNNING:
             self._run(instance)
         else:

@@ -14,6 +14,7 @@ An instance that was unregistered stays under its key as its ended entry.
 
 import json
 import sys
+from functools import lru_cache
 from typing import Any
 
 APPS = "app/"
@@ -203,9 +204,30 @@ def _index(key: str, value: bytes) -> tuple[str, ...]:
 
 
 def _instance_terms(said: dict[str, Any], ended: bool) -> tuple[str, ...]:
-    app, name, ref, env = said["app"], said["proctype"], said["revision"], said["env"]
+    app, name = said["app"], said["proctype"]
     if ended:
-        return (ENDED, ended_of(app, name))
+        return _ended_terms(app, name)
+    terms = _shared_terms(app, name, said["revision"], said["env"], said["status"])
+    return terms if said["host"] is None else (*terms, _host_term(said["host"]))
+
+
+_REMEMBERED = 2**14
+"""Instances of a proctype carry the same terms, which are made once for all of them."""
+
+
+@lru_cache(_REMEMBERED, typed=True)
+def _ended_terms(app: str, name: str) -> tuple[str, ...]:
+    return (ENDED, ended_of(app, name))
+
+
+@lru_cache(_REMEMBERED, typed=True)
+def _host_term(host: str) -> str:
+    return instances_on(host)
+
+
+@lru_cache(_REMEMBERED, typed=True)
+def _shared_terms(app: str, name: str, ref: str, env: str | None, status: str) -> tuple[str, ...]:
+    """The terms of an instance but for its host's."""
     terms = [
         LIVE,
         instances_of_app(app),
@@ -213,14 +235,12 @@ def _instance_terms(said: dict[str, Any], ended: bool) -> tuple[str, ...]:
         instances_of_revision(app, ref),
         instances_called("proctype", name),
         instances_called("revision", ref),
-        instances_in(said["status"]),
+        instances_in(status),
     ]
-    if said["status"] in ("pending", "claimed", "running"):
+    if status in ("pending", "claimed", "running"):
         terms.append(instances_of_scale(app, name, ref, env))
     if env is not None:
         terms += [instances_of_envset(app, env), instances_called("env", env)]
-    if said["host"] is not None:
-        terms.append(instances_on(said["host"]))
-    if said["status"] == "pending":
+    if status == "pending":
         terms += [pending(app), pending(app, name), pending(None, name)]
     return tuple(terms)

@@ -33,7 +33,7 @@ from app.store.contract import (
     Snapshot,
 )
 from app.store.group import Group, Waiting
-from app.store.history import Draft, History
+from app.store.history import Draft, History, Window
 from app.store.leases import Leases
 from app.store.log import Loaded, Log, LogBroken
 
@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 GROUP = 256
 """Rules in one group: bounds how long the event loop runs rules without a pause."""
+
+FORGET = 500
+"""Changes forgotten at once when history is dropped: some milliseconds."""
 
 REOPEN_SECONDS = 1.0
 """Between attempts to open a log again that failed in a way that leaves its state unknown, and to
@@ -60,12 +63,13 @@ class EmbeddedStore:
         *,
         history: int,
         memory_revs: int,
+        memory_bytes: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._log = log
         self._index = index
         self._keep = history
-        self._window = min(history, memory_revs)
+        self._window = Window(min(history, memory_revs), memory_bytes)
         self._clock = clock
         self._history = History(index, self._window)
         self._oldest = 0
@@ -184,6 +188,10 @@ class EmbeddedStore:
         failure = await self._append([], max(self._oldest, min(rev, self.rev)))
         if failure is not None:
             raise failure
+        more = True
+        while more:
+            more = self._history.forget_before(self._oldest, FORGET)
+            await asyncio.sleep(0)  # a little at a time: requests go first
 
     def health(self) -> Health:
         return Health(not self._trouble, self._trouble)
@@ -251,6 +259,9 @@ class EmbeddedStore:
                 logger.error("the log failed: %s", error, exc_info=not isinstance(error, LogBroken))
                 return await self._reopen(commits, str(error), give_up)
             self._trouble = ""
+            if self._log.untidy:
+                # In the log's thread, before what is appended next; whose commits these are need not wait.
+                self._writer.submit(self._log.tidy)
             self._publish(commits, oldest)
             return None
 
@@ -274,7 +285,8 @@ class EmbeddedStore:
             self._committed += len(commits)
         if oldest > self._oldest:
             self._oldest = oldest
-            self._history.forget_before(oldest)
+        # What is below `oldest` may be held a while longer: nobody is given it.
+        self._history.forget_before(self._oldest, FORGET)
         self._tell()
 
     def _tell(self) -> None:

@@ -21,7 +21,7 @@ from app.store.etcd_client import (
     prefix_end,
 )
 from app.store.etcd_layout import JOURNAL, NO_JOURNAL, key_of, lease_ended, read_journal, record_of
-from app.store.history import History
+from app.store.history import History, Window
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ LOAD_SECONDS = 2.0
 class Follower:
     """Follows the keys below `prefix`. `history` may be another object after `load`."""
 
-    def __init__(self, client: EtcdClient, prefix: str, index: Index, window: int) -> None:
+    def __init__(self, client: EtcdClient, prefix: str, index: Index, window: Window) -> None:
         self._client = client
         self._prefix = prefix
         self._range = (prefix.encode(), prefix_end(prefix.encode()))

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
+from typing import NamedTuple
 
 from app.errors import RevCompacted
 from app.store.contract import Changes, Commit, Index, Record, carries
@@ -18,10 +19,36 @@ from app.store.key_lists import add, blocks, discard
 _REV = attrgetter("rev")
 
 
-class History:
-    """Commits after `floor` and the state at every rev from `floor` on; at most `window` commits."""
+COMMIT_BYTES = 1_000
+CHANGE_BYTES = 600
+"""What a commit and each of its changes take beside the values, roughly."""
 
-    def __init__(self, index: Index, window: int) -> None:
+
+class Window(NamedTuple):
+    """How much of the history is held in memory: so many of the newest commits, and of these no more than
+    take so many bytes (None: as many as they take)."""
+
+    revs: int
+    bytes: int | None = None
+
+
+def held_bytes(size: int) -> int:
+    """What a version whose value has this size takes in the history, roughly: the value, what is said of it
+    (`Record.wire`), and as much again in the event that shows it."""
+    return CHANGE_BYTES + 3 * size
+
+
+def _size(commit: Commit) -> int:
+    """What can be freed with a commit: itself, its events, and the states that it has replaced."""
+    records = (record for change in commit.changes for record in (change.before, change.after))
+    return COMMIT_BYTES + sum(held_bytes(len(record.value)) for record in records if record is not None) // 2
+
+
+class History:
+    """Commits after `floor` and the state at every rev from `floor` on: as many commits as the window takes,
+    but always the newest where it takes any."""
+
+    def __init__(self, index: Index, window: Window) -> None:
         self._index = index
         self._window = window
         self._chains: dict[str, list[Record]] = {}
@@ -29,6 +56,7 @@ class History:
         self._past: dict[str, list[str]] = {}
         self._commits: list[Commit] = []
         self._dropped = 0
+        self._bytes = 0
         self._base: Commit | None = None
         self.rev = 0
         self.floor = 0
@@ -63,18 +91,32 @@ class History:
             version = after or Record(change.key, b"", 0, commit.rev)
             self._chains.setdefault(change.key, []).append(version)
         self._commits.append(commit)
+        self._bytes += _size(commit)
         self.rev = commit.rev
-        while len(self._commits) - self._dropped > self._window:
+        while self._too_much:
             self._forget_oldest()
 
-    def forget_before(self, rev: int) -> None:
-        """Make `rev` the floor, where it is above the present one."""
+    @property
+    def _too_much(self) -> bool:
+        held = len(self._commits) - self._dropped
+        most = self._window.bytes
+        return held > self._window.revs or (held > 1 and most is not None and self._bytes > most)
+
+    def forget_before(self, rev: int, most: int | None = None) -> bool:
+        """Make `rev` the floor, where it is above the present one, or go on towards it: until `most` changes
+        are forgotten. Whether there is more to forget."""
+        forgotten = 0
         while self._dropped < len(self._commits) and self._commits[self._dropped].rev <= rev:
+            if most is not None and forgotten >= most:
+                return True
+            forgotten += 1 + len(self._commits[self._dropped].changes)
             self._forget_oldest()
+        return False
 
     def _forget_oldest(self) -> None:
         commit = self._commits[self._dropped]
         self._dropped += 1
+        self._bytes -= _size(commit)
         self._base = commit
         self.floor = commit.rev
         for change in commit.changes:
@@ -197,7 +239,11 @@ class History:
         return (chain[-1] for chain in self._chains.values() if chain[-1].ttl is not None)
 
     def statistics(self) -> dict[str, float]:
-        return {"keys": len(self._chains), "held_commits": len(self._commits) - self._dropped}
+        return {
+            "keys": len(self._chains),
+            "held_commits": len(self._commits) - self._dropped,
+            "held_bytes": self._bytes,
+        }
 
 
 class HeldSnapshot:
@@ -284,7 +330,12 @@ class Draft:
         return sorted(found, key=attrgetter("key"), reverse=reverse)
 
     def count(self, term: str) -> int:
-        return len(self.scan(term)) if self._over else self._history.count(term, self._history.rev)
+        # What is on top corrects the count of what is below, which is known: nothing is gone through.
+        count = self._history.count(term, self._history.rev)
+        for record in self._over.values():
+            below = self._history.get(record.key, self._history.rev)
+            count += (term in record.terms) - (below is not None and term in below.terms)
+        return count
 
     def commit(self, changes: Changes, rev: int) -> list[tuple[Record | None, Record | None]]:
         """Put the changes on top as of `rev`; each key's record before and after."""

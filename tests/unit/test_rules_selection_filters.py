@@ -10,7 +10,7 @@ from app.models import codec, keys
 from app.models.instance import Instance, Status
 from app.registry.selection import Selection
 from app.store.contract import Change, Commit, Journal, Record
-from app.store.history import History
+from app.store.history import History, Window
 from tests.life.life_table import WAYS
 from tests.unit.life_registry import Registry
 
@@ -40,7 +40,7 @@ EVERYTHING = [codec.decode(record, Instance) for record in POPULATED.scan(keys.L
 
 def held() -> History:
     """The same, once as the latest state and then with everything changed or gone."""
-    history = History(keys.index, 1000)
+    history = History(keys.index, Window(1000))
     history.load(POPULATED.rev, POPULATED.records.values())
     records = list(POPULATED.records.values())
     journal = Journal(POPULATED.at, "tests", "change")
@@ -54,7 +54,7 @@ def held() -> History:
 
 
 LATER = held()
-UNCHANGED = History(keys.index, 1000)
+UNCHANGED = History(keys.index, Window(1000))
 UNCHANGED.load(POPULATED.rev, POPULATED.records.values())
 SNAPSHOTS = {
     "plain": POPULATED,

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute, APIRouter
 from starlette.middleware import Middleware
 
 from app import __version__, openapi, upkeep
+from app.events.channels import Channels
 from app.events.claim_queue import ClaimQueue
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
@@ -77,6 +78,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
     return Context(
         store=store,
         hub=hub,
+        channels=Channels(store, hub),
         claim_queue=claim_queue,
         key_watch=key_watch,
         slots=Slots(max_requests=settings.max_requests, max_subscribers=settings.max_subscribers),
@@ -96,6 +98,7 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
         stop: asyncio.Event = app.state.stop
         await context.store.open()
         context.hub.start()
+        context.channels.start()
         tasks = [
             asyncio.create_task(upkeep.run(context.store), name="visor-upkeep"),
             asyncio.create_task(_stop_when(stop, context.hub), name="visor-stop"),
@@ -110,6 +113,7 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await context.hub.close()
+            await context.channels.close()
             await context.store.close()
 
     app = FastAPI(

@@ -11,6 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute, APIRouter
 
 from app import __version__, openapi, upkeep
+from app.events.channels import Channels
 from app.events.claim_queue import ClaimQueue
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
@@ -88,6 +89,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
     return Context(
         store=store,
         hub=hub,
+        channels=Channels(store, hub),
         claim_queue=claim_queue,
         key_watch=key_watch,
         slots=Slots(
@@ -119,6 +121,7 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
             gc.enable()
         sys.setswitchinterval(SWITCH_SECONDS)
         context.hub.start()
+        context.channels.start()
         tasks = [
             asyncio.create_task(upkeep.run(context.store), name="visor-upkeep"),
             asyncio.create_task(_stop_when(stop, context.hub), name="visor-stop"),
@@ -136,6 +139,7 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await context.hub.close()
+            await context.channels.close()
             await context.store.close()
 
     app = LeanFirst(

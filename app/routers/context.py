@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.events.channels import Channels
 from app.events.claim_queue import ClaimQueue
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
@@ -20,6 +21,7 @@ class Context:
 
     store: Store
     hub: Hub
+    channels: Channels
     claim_queue: ClaimQueue
     key_watch: KeyWatch
     slots: Slots

@@ -1,13 +1,10 @@
 """/events: the stream, and the same history as a list."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi.routing import APIRouter
 from pydantic import MISSING, Field
-from sse_starlette import EventSourceResponse
-from sse_starlette.sse import AppStatus
 
 from app.errors import InvalidRequest
 from app.events.filters import Filter
@@ -20,16 +17,11 @@ from app.models.names import IN_DIGITS, Host, InstanceId, Name, ProctypeName
 from app.routers.answers import read
 from app.routers.context import Context, Ctx
 from app.routers.disconnects import Gone, until_gone
+from app.routers.event_stream import EVENT_STREAM, EventStream
 from app.routers.reading import JSON, check_page, json_answer
 from app.routers.strict_json import StrictRoute
 
 router = APIRouter(tags=["events"], route_class=StrictRoute)
-
-EVENT_STREAM = "text/event-stream"
-
-# Streams end by their own service's hub, after a whole event. The library would cut all those of the
-# process, wherever they are, and all that come later.
-AppStatus.enable_automatic_graceful_drain = False
 
 Types = Annotated[
     list[Annotated[str, Field(pattern=r"^([a-z]+(-[a-z]+)?|([a-z]+-)?\*)$", max_length=64)]],
@@ -94,10 +86,10 @@ class Subscription:
             with self._request.state.slot.waiting():
                 page = await until_gone(
                     self._request,
-                    read_page(context.store, context.hub, start, wanted, self._limit, self._wait),
+                    read_page(context.store, context.channels, start, wanted, self._limit, self._wait),
                 )
         else:
-            page = await read_page(context.store, context.hub, start, wanted, self._limit, 0)
+            page = await read_page(context.store, context.channels, start, wanted, self._limit, 0)
         items = b",".join(event.data for event in page.events)
         body = b'{"rev":%d,"items":[%b],"next":"%b"}' % (page.rev, items, str(page.next).encode())
         return json_answer(body, page.rev)
@@ -108,15 +100,8 @@ class Subscription:
         if self._request.scope.get("visor.head"):
             return Response(None, 200, headers, EVENT_STREAM)
         self._request.state.slot.subscribe()
-        stream = Stream(context.store, context.hub, start, wanted, context.pace, self._snapshot)
-
-        async def chunks() -> AsyncIterator[bytes]:
-            async for chunk in stream.chunks():
-                yield chunk
-
-        # Keep-alives are the stream's own: it knows when it is idle. A reader that is frozen is let go
-        # by the server, which can cut the connection; a time limit here would only end the stream.
-        return EventSourceResponse(chunks(), headers=headers, ping=0, sep="\n")
+        stream = Stream(context.store, context.channels, start, wanted, context.pace, self._snapshot)
+        return EventStream(stream, headers)
 
 
 async def _subscription(

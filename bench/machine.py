@@ -1,5 +1,6 @@
 """What a run ran on: a ratio means little without it, a figure nothing."""
 
+import os
 import platform
 import subprocess
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ class Machine:
     packages: dict[str, str]
     etcd: str
     nchan: str
+    load: float
+    """The load average of the minute before: above a half, somebody else was there."""
 
     def lines(self) -> list[str]:
         """For people."""
@@ -34,7 +37,7 @@ class Machine:
             f"{self.processor}, {self.cores} cores, Linux {self.kernel}",
             f"Python {self.python}, {packages}",
             f"etcd {self.etcd}, nchan {self.nchan}",
-            f"servers on core {min(SERVER)}, load on core {min(LOAD)}",
+            f"servers on core {min(SERVER)}, load on core {min(LOAD)}; load average before: {self.load:.1f}",
         ]
 
 
@@ -49,6 +52,7 @@ def this_machine() -> Machine:
         packages={name: version(name) for name in _PACKAGES},
         etcd=".".join(map(str, cluster.version())),
         nchan="installed" if nchan.binary() else "not installed",
+        load=os.getloadavg()[0],
     )
 
 

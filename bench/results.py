@@ -53,11 +53,7 @@ class Results:
 
     def _page(self) -> str:
         """The table, and what it was measured on: parts of it may be of different moments."""
-        machines: list[str] = []
-        for each in self._found:
-            lines = Machine(**each["machine"]).lines()
-            if lines[1:] not in [one.splitlines()[1:] for one in machines]:
-                machines.append("\n".join(lines))
+        machines = dict.fromkeys("\n".join(Machine(**each["machine"]).lines()) for each in self._found)
         return markdown(self.rows) + "\n" + "\n\n".join(f"```\n{one}\n```" for one in machines) + "\n"
 
 

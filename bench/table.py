@@ -35,6 +35,12 @@ class Row:
         return [mine / max(theirs, 1e-9) for mine, theirs in zip(self.visor, self.peers, strict=True)]
 
     @property
+    def by_cpu(self) -> float | None:
+        """What the ratio of rates would be if both had a core for themselves, which CPU says. It is not
+        for what waits for a disk."""
+        return self.cpu[1] / max(self.cpu[0], 1e-9) if self.cpu and self.peer else None
+
+    @property
     def judged(self) -> list[float]:
         """What the target is about."""
         return self.ratios if self.peer else self.visor
@@ -47,7 +53,7 @@ class Row:
         return value <= self.target if self.at_most else value >= self.target
 
     def as_json(self) -> dict[str, Any]:
-        said = asdict(self) | {"reached": self.reached}
+        said = asdict(self) | {"reached": self.reached, "by_cpu": self.by_cpu}
         return said | ({"ratio": spread(self.ratios)} if self.peer else {})
 
 
@@ -107,15 +113,18 @@ def _target(row: Row) -> str:
 def markdown(rows: Sequence[Row]) -> str:
     """The table: medians, and the least and the most of the turns."""
     lines = [
-        "| work | Visor | peer | ratio | target | CPU µs each: Visor, peer |",
-        "|---|---|---|---|---|---|",
+        "| work | Visor | peer | ratio | target | CPU µs each: Visor, peer | peer's CPU over Visor's |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         peer = f"{row.peer}: {number(median(row.peers))}" if row.peer else ""
         ratio = _mid(row.ratios) if row.peer else ""
         visor = number(median(row.visor)) if row.peer else _mid(row.visor)
         cpu = f"{number(row.cpu[0])}, {number(row.cpu[1])}" if row.cpu else ""
+        by_cpu = number(row.by_cpu) if row.by_cpu is not None else ""
         said = row.said.strip("; ")
         work = f"{row.work} ({said})" if said else row.work
-        lines.append(f"| {work} | {visor} {row.unit} | {peer} | {ratio} | {_target(row)} | {cpu} |")
+        lines.append(
+            f"| {work} | {visor} {row.unit} | {peer} | {ratio} | {_target(row)} | {cpu} | {by_cpu} |"
+        )
     return "\n".join(lines) + "\n"

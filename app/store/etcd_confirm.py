@@ -29,6 +29,8 @@ class Confirmer:
         # A request that is under way may have been answered before this call began: wait for the next.
         if self._next is None:
             self._next = asyncio.create_task(self._after(self._now), name="visor-confirm")
+            # Where all who waited have given up, nobody else asks how it ended.
+            self._next.add_done_callback(_noted)
         try:
             async with asyncio.timeout(SECONDS):
                 return await asyncio.shield(self._next)
@@ -79,3 +81,8 @@ class Confirmer:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+
+
+def _noted(ended: "asyncio.Task[int]") -> None:
+    if not ended.cancelled():
+        ended.exception()

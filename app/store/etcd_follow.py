@@ -16,11 +16,12 @@ from app.store.etcd_client import (
     EtcdError,
     Event,
     Revision,
+    RevisionsMissing,
     WatchLost,
     WrongCluster,
     prefix_end,
 )
-from app.store.etcd_layout import JOURNAL, NO_JOURNAL, key_of, lease_ended, read_journal, record_of
+from app.store.etcd_layout import JOURNAL, NO_JOURNAL, follows, key_of, lease_ended, read_journal, record_of
 from app.store.history import History, Window
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ class Follower:
         self._index = index
         self._window = window
         self._watched = 0
+        self._entry = 0
+        """Version of the journal's last entry: each commit's is one more than the one's before it."""
         self._news = asyncio.Event()
         self._awaited: dict[str, asyncio.Future[int]] = {}
         self.history = History(index, window)
@@ -53,13 +56,14 @@ class Follower:
     async def load(self) -> None:
         """Read the latest state as the new beginning of the history. Raises EtcdError."""
         records: list[Record] = []
-        journal, revision, last = NO_JOURNAL, 0, 0
+        journal, entry, revision, last = NO_JOURNAL, 0, 0, 0
         async for page in self._client.pages(*self._range):
             revision = page.revision
             for kv in page.kvs:
                 last = max(last, kv.mod_revision)
                 if kv.key == self._key(JOURNAL):
                     journal, _ = read_journal(kv.value)
+                    entry = kv.version
                 else:
                     records.append(record_of(kv, self._prefix, self._index))
         floor, ended = await self._last_commit(last, revision)
@@ -68,7 +72,7 @@ class Follower:
         self.history = history
         self.journal = lease_ended(journal) if ended else journal
         self.leased = {record.key for record in records if record.lease}
-        self._watched = revision
+        self._watched, self._entry = revision, entry
         self._tell()
 
     async def _last_commit(self, last: int, revision: int) -> tuple[int, bool]:
@@ -101,6 +105,7 @@ class Follower:
 
     async def run(self) -> None:
         """Follow for ever. Ends by being cancelled."""
+        missed = -1
         while True:
             try:
                 await self._follow()
@@ -108,6 +113,11 @@ class Follower:
                 await self._load_again(error)
             except Away as error:
                 self.trouble = f"etcd is away ({error})"
+            except RevisionsMissing as error:
+                logger.warning("etcd has left out commits: %s", error)
+                if missed == self._watched:
+                    await self._load_again(error)
+                missed = self._watched
             except WatchLost as error:
                 logger.info("the watch is resumed after revision %d: %s", self._watched, error)
             except EtcdError as error:
@@ -140,6 +150,7 @@ class Follower:
     def _apply(self, revision: Revision) -> None:
         if revision.revision <= self._watched:
             return
+        self._check_none_missing(revision)
         self._watched = revision.revision
         journal, id = lease_ended(self.journal), None
         changes: list[Change] = []
@@ -153,6 +164,18 @@ class Follower:
         waiting = self._awaited.get(id) if id is not None else None
         if waiting is not None and not waiting.done():
             waiting.set_result(revision.revision)
+
+    def _check_none_missing(self, revision: Revision) -> None:
+        """Raises RevisionsMissing, with nothing changed. A hole would pass from here to every read and
+        subscriber."""
+        for event in revision.events:
+            if event.kv.key == self._key(JOURNAL):
+                if not event.deleted and not follows(event.kv.version, self._entry):
+                    raise RevisionsMissing(
+                        f"{event.kv.version - self._entry - 1} between revisions {self._watched} and "
+                        f"{revision.revision}"
+                    )
+                self._entry = event.kv.version
 
     def _change(self, event: Event) -> Change:
         key = key_of(event.kv.key, self._prefix)

@@ -6,7 +6,7 @@ the order of keys is the order of names, part by part (`cat,a` before `cat-2,a`)
     app/{name}                     revision/{app},{ref}       envset/{app},{ref}
     proctype/{app},{name}          instance/{id}              service/{name}
     endpoint/{service},{id}        runner/{addr}              member/{kind},{addr}
-    counter/{instance|port}        idempotency/{digest}       scaling/{app},{proctype},{revision},{env}
+    counter/{instance|port|return} idempotency/{digest}      scaling/{app},{proctype},{revision},{env}
     schema                         fence/{term} (the store's own, where it needs them)
 
 An instance that was unregistered stays under its key as its ended entry.
@@ -29,6 +29,7 @@ IDEMPOTENCY = "idempotency/"
 SCHEMA = "schema"
 INSTANCE_COUNTER = "counter/instance"
 PORT_COUNTER = "counter/port"
+RETURN_COUNTER = "counter/return"
 
 LIVE = "instance/?live"
 ENDED = "instance/?ended"
@@ -165,11 +166,13 @@ def fence(term: str) -> str | None:
     """The key that changes when a key comes to carry the term; see the store's contract. Whether
     instances of an app are active can only change from no to yes by registering one, which writes the
     counter. What a scale counts changes in many ways: it has a fence of its own. The oldest pending
-    ticket is guarded by itself."""
+    ticket is guarded by itself, and by the counter of those given back: a new one is never older."""
     if term.startswith("instance/?scale="):
         return f"fence/{term}"
     if term.startswith(_BY_REGISTRATION):
         return INSTANCE_COUNTER
+    if term == instances_in("pending") or term.startswith("instance/?pending="):
+        return RETURN_COUNTER
     if term == PROCTYPES:
         return PORT_COUNTER
     return None

@@ -6,6 +6,7 @@ from app.errors import AlreadyClaimed, InvalidState, NotClaimer
 from app.models import codec, keys
 from app.models.instance import ACTIVE, ClaimEntry, Claimer, Instance, Status, Unclaim
 from app.models.names import is_ip
+from app.registry import counters
 from app.registry.state import update
 from app.registry.tickets import need_live
 from app.store.contract import Changes, Snapshot
@@ -67,6 +68,8 @@ def held(snapshot: Snapshot, id: int, claimer: Claimer) -> Instance:
 
 # - instance/{id} (claimed)
 # + instance/{id} (pending, the claim's error kept in claims)
+# - counter/return = n
+# + counter/return = n + 1
 def unclaim(snapshot: Snapshot, at: datetime, id: int, body: Unclaim) -> Changes:
     """Raises NotFound, NotClaimer, InvalidState where it is not merely claimed."""
     instance = held(snapshot, id, body)
@@ -75,7 +78,7 @@ def unclaim(snapshot: Snapshot, at: datetime, id: int, body: Unclaim) -> Changes
             f"Instance {id} is {instance.status}: only a claimed one is given back.", state=instance.status
         )
     last = instance.claims[-1].model_copy(update={"error": body.error})
-    return update(
+    changes = update(
         keys.instance(id),
         instance,
         at,
@@ -86,3 +89,6 @@ def unclaim(snapshot: Snapshot, at: datetime, id: int, body: Unclaim) -> Changes
         claim_rev=None,
         claimed_at=None,
     )
+    # It may now be the oldest: who took another for that has to look again.
+    counters.write(changes, keys.RETURN_COUNTER, counters.read(snapshot, keys.RETURN_COUNTER, 0) + 1)
+    return changes

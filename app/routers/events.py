@@ -65,7 +65,8 @@ class Subscription:
         self._as_list = as_list
 
     async def answer(self, app: str | None) -> Response:
-        """The stream or the list. Raises RevCompacted, RevInFuture, TooManySubscribers."""
+        """The stream or the list. Raises RevCompacted, RevInFuture, TooManySubscribers,
+        CoordinatorUnavailable."""
         wanted = self._wanted.of_app(app)
         start = await self._checked_start()
         if self._as_list:
@@ -86,6 +87,8 @@ class Subscription:
 
     async def _list(self, start: Position, wanted: Filter) -> Response:
         context = self._context
+        # A read like any other: it tells of every write that was acknowledged, by any replica, before.
+        await context.store.latest()
         if self._wait:
             with self._request.state.slot.waiting():
                 page = await until_gone(
@@ -149,6 +152,7 @@ async def _subscription(
             description="Start after this event; wins over `rev`.",
             max_length=64,
             examples=["42-0"],
+            json_schema_extra={"pattern": r"^([0-9]{1,19}(-[0-9]{1,9})?)?$"},
         ),
     ] = MISSING,
 ) -> Subscription:

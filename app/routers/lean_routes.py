@@ -16,7 +16,7 @@ from app.routers import strict_json
 from app.routers.conditions import preconditions
 from app.routers.context import Context, Ctx
 from app.routers.plain_query import PlainQuery
-from app.routers.reading import DEFAULT_LIMIT, Consistency, List, Listing, Read, View
+from app.routers.reading import DEFAULT_LIMIT, Consistency, List, Listing, Moment, Read, View
 from app.routers.writing import Post, Put, Write, idempotent_call, origin_of
 
 
@@ -107,9 +107,14 @@ class LeanRoutes:
         return None
 
 
-def _view(asked: Asked) -> View:
+def _view(asked: Asked, tagged: bool = True) -> View:
     consistency = Consistency.STALE if asked.query.stale else Consistency.LINEARIZABLE
-    return View(asked.context, asked.query.rev, consistency, asked.headers.get(b"if-none-match"))
+    if_none_match = asked.headers.get(b"if-none-match") if tagged else None
+    return View(asked.context, asked.query.rev, consistency, if_none_match)
+
+
+def _moment(asked: Asked) -> View:
+    return _view(asked, tagged=False)
 
 
 def _listing(asked: Asked) -> Listing:
@@ -133,6 +138,7 @@ def _post(asked: Asked) -> Write:
 
 _READS: dict[Any, _Build] = {
     Read: _view,
+    Moment: _moment,
     List: _listing,
     Ctx: lambda asked: asked.context,
     Request: lambda asked: Request(asked.scope),
@@ -146,7 +152,7 @@ def _lean(route: APIRoute) -> LeanRoute | None:
     hints.pop("return", None)
     needs = {name: need for name, hint in hints.items() if (need := _buildable(hint)) is not None}
     [method] = route.methods or {""}
-    if method == "GET" and {Read, List} & set(needs.values()):
+    if method == "GET" and {Read, Moment, List} & set(needs.values()):
         builders = _READS
     elif {Put, Post} & set(needs.values()) and all(need in _WRITES for need in needs.values()):
         builders = _WRITES

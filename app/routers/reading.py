@@ -113,6 +113,20 @@ class View:
         return json_answer(body(record), rev, etag=record.rev)
 
 
+async def _moment(
+    context: Ctx,
+    rev: AtRev = MISSING,
+    consistency: Annotated[
+        Consistency, Query(description="`stale` reads what this replica holds.")
+    ] = Consistency.LINEARIZABLE,
+) -> View:
+    return View(context, rev if isinstance(rev, int) else None, consistency, None)
+
+
+Moment = Annotated[View, Depends(_moment)]
+"""A read of what has no tag of its own."""
+
+
 async def _view(
     context: Ctx,
     rev: AtRev = MISSING,
@@ -130,6 +144,7 @@ async def _view(
 
 
 Read = Annotated[View, Depends(_view)]
+"""A read of one resource: 304 where the client has it."""
 
 
 class Listing:
@@ -219,7 +234,11 @@ async def _listing(
     ] = DEFAULT_LIMIT,
     cursor: Annotated[
         str | MISSING,
-        Query(description="`next` of the page before: goes on in its snapshot.", max_length=4096),
+        Query(
+            description="`next` of the page before: goes on in its snapshot.",
+            max_length=4096,
+            json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
+        ),
     ] = MISSING,
 ) -> Listing:
     return Listing(

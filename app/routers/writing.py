@@ -14,7 +14,7 @@ from app.errors import InvalidRequest
 from app.models import codec, keys
 from app.registry.idempotency import IdempotentCall, Replay, once
 from app.registry.preconditions import Preconditions, Target
-from app.routers.conditions import IfNoneMatch, preconditions
+from app.routers.conditions import TAGS, IfNoneMatch, preconditions
 from app.routers.context import Ctx
 from app.routers.reading import json_answer
 from app.store.contract import Changes, Origin, Outcome, Record, Rule, Snapshot, Store
@@ -131,12 +131,20 @@ def idempotent_call(key: str, scope: Scope, body: bytes) -> IdempotentCall:
 Actor = Annotated[
     str | MISSING,
     Header(
-        alias="Visor-Actor", description="Who makes the change; shown in its events.", examples=["deploy-bot"]
+        alias="Visor-Actor",
+        description="Who makes the change; shown in its events.",
+        examples=["deploy-bot"],
+        json_schema_extra={"pattern": r"^[!-~]([ -~]{0,126}[!-~])?$"},
     ),
 ]
 IfMatch = Annotated[
     str | MISSING,
-    Header(alias="If-Match", description="412 unless the resource is still at this tag.", examples=['"42"']),
+    Header(
+        alias="If-Match",
+        description="412 unless the resource is still at this tag.",
+        examples=['"42"'],
+        json_schema_extra=TAGS,
+    ),
 ]
 
 
@@ -171,6 +179,7 @@ async def _post(
             alias="Idempotency-Key",
             description="The same key with the same request gets the first answer again, for 24 hours.",
             examples=["7f9c2ba4-e88f"],
+            json_schema_extra={"pattern": r"^[!-~]{1,255}$"},
         ),
     ] = MISSING,
 ) -> Write:

@@ -92,6 +92,10 @@ class EtcdArchive:
         return Commit(revision.revision, journal, sorted_changes(changes))
 
     def _change(self, event: Event) -> Change:
+        if event.before is None and (event.deleted or event.kv.version > 1):
+            # Compacted while it was read: without what was before, it would pass as a registration.
+            revision = event.kv.mod_revision
+            raise Compacted(f"what was before revision {revision} is compacted", revision)
         key = key_of(event.kv.key, self._prefix)
         before = record_of(event.before, self._prefix, self._index) if event.before else None
         return Change(key, before, None if event.deleted else record_of(event.kv, self._prefix, self._index))

@@ -22,7 +22,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.etcd.certificates import Certificates
 
@@ -81,18 +81,27 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
             await asyncio.sleep(0.01)
 
 
+class Place(Protocol):
+    """Where a member runs: a network namespace, and its address there."""
+
+    name: str
+    address: str
+
+
 class Member:
     """One etcd process. Its ports and its data outlive it."""
 
-    def __init__(self, name: str, directory: Path, scheme: str) -> None:
+    def __init__(self, name: str, directory: Path, scheme: str, place: Place | None = None) -> None:
         self.name = name
         self.scheme = scheme
         self.data = directory / name
         self.log = directory / f"{name}.log"
         self.port, self.peer_port = free_port(), free_port()
-        self.endpoint = f"127.0.0.1:{self.port}"
+        self.address = place.address if place else "127.0.0.1"
+        self.within = ["ip", "netns", "exec", place.name] if place else []
+        self.endpoint = f"{self.address}:{self.port}"
         self.url = f"{scheme}://{self.endpoint}"
-        self.peer_url = f"http://127.0.0.1:{self.peer_port}"
+        self.peer_url = f"http://{self.address}:{self.peer_port}"
         self.process: subprocess.Popen[bytes] | None = None
         self.command: list[str] = []
 
@@ -100,7 +109,7 @@ class Member:
         """As it was: after the first time it goes on with its data."""
         assert self.process is None, f"{self.name} is running"
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+            self.process = subprocess.Popen([*self.within, *self.command], stdout=log, stderr=log)
 
     def _end(self, sign: signal.Signals) -> None:
         process, self.process = self.process, None
@@ -129,7 +138,7 @@ class Member:
 
 class Cluster:
     """Members that know each other. `args` are further flags of etcd; with `certificates` clients have
-    to come over TLS, with a certificate of their own."""
+    to come over TLS, with a certificate of their own. Of `places` each member has one, if told."""
 
     def __init__(
         self,
@@ -138,10 +147,13 @@ class Cluster:
         *,
         args: Sequence[str] = (),
         certificates: Certificates | None = None,
+        places: Sequence[Place] = (),
     ) -> None:
         self.certificates = certificates
         scheme = "https" if certificates else "http"
-        self.members = [Member(f"m{n}", directory, scheme) for n in range(1, size + 1)]
+        self.members = [
+            Member(f"m{n + 1}", directory, scheme, places[n] if places else None) for n in range(size)
+        ]
         self._user: tuple[str, str] | None = None
         initial = ",".join(f"{one.name}={one.peer_url}" for one in self.members)
         for member in self.members:

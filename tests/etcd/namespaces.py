@@ -5,6 +5,7 @@ socket that is handed to it keeps the network that it was made in, so that a tes
 on a machine that is cut off.
 """
 
+import ctypes
 import os
 import socket
 import subprocess
@@ -25,6 +26,14 @@ def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
 
 
+def enter(name: str) -> None:
+    """Have this thread, and all that it starts from here on, run on the machine (or on the switch)."""
+    with open(f"/var/run/netns/{name}") as namespace:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.setns(namespace.fileno(), 0):
+            raise OSError(ctypes.get_errno(), f"cannot enter {name}")
+
+
 class Machine:
     """A network namespace with an address, and what runs in it."""
 
@@ -32,7 +41,7 @@ class Machine:
         self.name = f"{switch}m{number}"
         self.address = f"10.77.0.{number}"
         self.endpoint = f"{self.address}:{CLIENT}"
-        self._switch, self._plug = switch, f"p{number}"
+        self.switch, self._plug = switch, f"p{number}"
         self._running: list[subprocess.Popen[bytes]] = []
         ip("netns", "add", self.name)
         ip("-n", self.name, "link", "set", "lo", "up")
@@ -43,10 +52,10 @@ class Machine:
 
     def unplug(self) -> None:
         """Nothing comes in or goes out any more; connections are not told."""
-        ip("-n", self._switch, "link", "set", self._plug, "down")
+        ip("-n", self.switch, "link", "set", self._plug, "down")
 
     def plug(self) -> None:
-        ip("-n", self._switch, "link", "set", self._plug, "up")
+        ip("-n", self.switch, "link", "set", self._plug, "up")
 
     def start(self, command: Sequence[str], log: Path, **more: Any) -> None:
         with log.open("ab") as out:
@@ -104,6 +113,18 @@ def machines(count: int) -> Iterator[list[Machine]]:
         for machine in made:
             machine.close()
         ip("netns", "delete", switch)
+
+
+SWITCH = "10.77.0.254"
+
+
+def join_switch(machines: Sequence[Machine]) -> None:
+    """Have this thread, and all that it starts from here on, run on the switch, at `SWITCH`: from there
+    all machines are reached, and nothing else."""
+    switch = machines[0].switch
+    ip("-n", switch, "link", "set", "lo", "up")
+    ip("-n", switch, "addr", "add", f"{SWITCH}/24", "dev", "bridge")
+    enter(switch)
 
 
 def start_etcd(members: Sequence[Machine], directory: Path) -> None:

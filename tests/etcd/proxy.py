@@ -8,12 +8,14 @@ from tests.etcd.cluster import free_port
 
 
 class Proxy:
-    """Forwards a port of 127.0.0.1 to another one, until told otherwise."""
+    """Forwards a port of `address` to one of `target_address`, until told otherwise."""
 
-    def __init__(self, target: int) -> None:
-        self._target = target
-        self.port = free_port()
-        self.endpoint = f"127.0.0.1:{self.port}"
+    def __init__(self, target: int, address: str = "127.0.0.1", target_address: str = "127.0.0.1") -> None:
+        self._target = target_address, target
+        self.address, self.port = address, free_port()
+        self.endpoint = f"{address}:{self.port}"
+        self.delay = 0.0
+        """Seconds that what the server says takes longer."""
         self.lose_replies = False
         """While set, what the server says is thrown away; what the client says arrives."""
         self.lost = asyncio.Event()
@@ -33,7 +35,7 @@ class Proxy:
         await self.down()
 
     async def up(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, self.address, self.port)
 
     async def down(self) -> None:
         """An outage: connections end, new ones are refused."""
@@ -59,7 +61,7 @@ class Proxy:
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to_server: asyncio.StreamWriter | None = None
         try:
-            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._target)
+            from_server, to_server = await asyncio.open_connection(*self._target)
             async with asyncio.TaskGroup() as group:
                 there = group.create_task(self._there(reader, to_server))
                 back = group.create_task(self._back(from_server, writer))
@@ -83,6 +85,8 @@ class Proxy:
             if self.lose_replies:
                 self.lost.set()
                 continue
+            if self.delay:
+                await asyncio.sleep(self.delay)
             if self.budget is not None:
                 data = data[: self.budget]
                 self.budget -= len(data)

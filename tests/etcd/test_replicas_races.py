@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.models import keys
+from app.registry import claims
+from app.store.contract import Changes, Origin, Snapshot
 from tests.etcd.cluster import Cluster
 from tests.etcd.replicas import at_once, events_after, replicas
 from tests.serving import APP, ARCHIVE, Service
@@ -34,6 +38,27 @@ def counted_at(events: list[Any]) -> dict[int, int]:
             (live.add if counts else live.discard)(event["instance"])
         found[event["rev"]] = len(live)
     return found
+
+
+def test_an_older_ticket_that_comes_back_while_a_host_looks_is_the_one_it_gets(two: list[Service]) -> None:
+    """It is given back through one replica, after the other has looked and before it has committed."""
+    here, there = two
+    here.runnable()
+    older, younger = here.ticket(), here.ticket()
+    assert there.post(f"/instances/{older}/claim", {"host": "10.0.0.1"}).status_code == 200
+    assert here.rev == there.rev, "both have seen it"
+    looked: list[str | None] = []
+
+    def claim(snapshot: Snapshot, at: datetime) -> Changes:
+        changes = claims.claim_next(snapshot, at, "10.0.0.2", None, None)
+        if not looked:
+            assert there.post(f"/instances/{older}/unclaim", {"host": "10.0.0.1"}).status_code == 200
+        looked.append(changes.answer)
+        return changes
+
+    outcome = here.inside(here.context.store.transact(claim, Origin("test", "claim")))
+    assert looked[0] == keys.instance(younger)
+    assert outcome.record.key == keys.instance(older)
 
 
 def test_32_hosts_race_for_200_tickets_and_each_has_one_winner(two: list[Service]) -> None:
@@ -70,7 +95,7 @@ def test_hosts_that_sleep_through_their_loss_cannot_speak_for_the_next_holder(tw
     two[0].scale(64)
     frozen: list[tuple[int, str, int]] = []
     running: list[tuple[int, str]] = []
-    awake = threading.Event()
+    asleep, awake = threading.Event(), threading.Event()
 
     def ended(visor: Service, id: int, name: str, token: int, call: str, **more: Any) -> httpx2.Response:
         body = {"host": name, "claim_rev": token, **more}
@@ -89,6 +114,8 @@ def test_hosts_that_sleep_through_their_loss_cannot_speak_for_the_next_holder(tw
             id, token = answer.json()["id"], answer.json()["claim_rev"]
             if sleeps:
                 frozen.append((id, name, token))
+                if len(frozen) == 8:
+                    asleep.set()
                 # Whoever watches over the hosts gives the ticket back, through the other replica.
                 assert ended(other, id, name, token, "unclaim", error="asleep").status_code == 200
                 awake.wait(60)
@@ -101,6 +128,7 @@ def test_hosts_that_sleep_through_their_loss_cannot_speak_for_the_next_holder(tw
             running.append((id, name))
             if len(running) == 64:
                 awake.set()
+            asleep.wait(60)  # after one ticket each, so that there is one for every host that freezes
 
     at_once([partial(host, number) for number in range(32)])
     assert len(frozen) == 8

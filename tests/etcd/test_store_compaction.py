@@ -3,9 +3,13 @@
 import threading
 import time
 from collections.abc import Iterator
+from typing import Self
 
 import pytest
 
+from app.models import keys
+from app.store.etcd_archive import EtcdArchive
+from app.store.etcd_client import Compacted, Event, KeyValue, Revision
 from tests.etcd.cluster import Cluster, until
 from tests.etcd.replicas import events_after, replicas
 from tests.serving import APP, Service
@@ -146,3 +150,27 @@ def test_subscribers_come_and_go_under_compaction_and_nobody_has_a_hole(own: Clu
         for start, seen, _ in streams:
             after = [rev for rev in known if rev > start]
             assert seen == after[: len(seen)], "a hole, or a rev twice"
+
+
+class _Compacting:
+    """A client of a member that was compacted while it told of old revisions: it then leaves out what was
+    there before. When that happens is up to the member, so what it says is said here."""
+
+    async def watch(self, *_: object, **__: object) -> Self:
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def take(self) -> list[Revision]:
+        changed = KeyValue(b"/visor/app/cat", b'{"name":"cat"}', 3, 5, 2, 0)
+        return [Revision(5, (Event(changed, False, None),))]
+
+
+async def test_a_change_whose_before_is_compacted_is_gone_and_not_told_as_a_registration() -> None:
+    archive = EtcdArchive(_Compacting(), "/visor/", keys.index)  # type: ignore[arg-type]
+    with pytest.raises(Compacted):
+        await archive.commits(0, 5, 10)

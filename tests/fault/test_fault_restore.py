@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.fault.conftest import Serve
-from tests.fault.kill_checks import lists
+from tests.fault.registry_lists import lists
 from tests.fault.visor_process import Launcher, Serving
 from tests.serving import APP, ARCHIVE
 from tests.sse.sse_reader import SseStream

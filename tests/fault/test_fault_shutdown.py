@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.etcd.cluster import free_port
 from tests.fault.conftest import Serve
-from tests.fault.visor_process import Serving, free_port
+from tests.fault.visor_process import Serving
 from tests.sse.sse_reader import SseStream
 
 STREAMS, CLAIMS = 200, 20

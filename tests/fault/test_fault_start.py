@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.etcd.cluster import free_port
 from tests.fault.conftest import Serve
-from tests.fault.visor_process import Launcher, free_port
+from tests.fault.visor_process import Launcher
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx2
 
+from tests.etcd.cluster import free_port
+
 _ROOT = Path(__file__).parents[2]
 
 
@@ -39,9 +41,10 @@ class Launcher:
             self._process.stdin.flush()
             return int(self._process.stdout.readline())
 
-    def start(self, *args: str, stderr: Path, env: dict[str, str] | None = None) -> int:
-        """Start `visor ARGS`; its pid. What it writes is added to the file `stderr`."""
-        pid = self._ask(args=list(args), stderr=str(stderr), env=env or {})
+    def start(self, *args: str, stderr: Path, env: dict[str, str] | None = None, **more: Any) -> int:
+        """Start `visor ARGS`; its pid. What it writes is added to the file `stderr`. For `more` see
+        `prefork`."""
+        pid = self._ask(args=list(args), stderr=str(stderr), env=env or {}, **more)
         self._running.add(pid)
         return pid
 
@@ -69,21 +72,28 @@ class Launcher:
         self._process.stdout and self._process.stdout.close()
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
 class Serving:
-    """A `visor serve` in a process of its own. `store` is the file's path; `flags` are settings."""
+    """A `visor serve` in a process of its own. `store` is the file's path, of which what it says has its
+    name, whatever the `url` of the store is; `flags` are settings. On a `machine` (a network namespace) it
+    is reached from here all the same. `mutant` is a defect that it is to have."""
 
-    def __init__(self, launcher: Launcher, store: Path, **flags: Any) -> None:
+    def __init__(
+        self,
+        launcher: Launcher,
+        store: Path,
+        *,
+        url: str | None = None,
+        machine: str | None = None,
+        mutant: str | None = None,
+        **flags: Any,
+    ) -> None:
         self._launcher = launcher
         self.store = store
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._store_url = url or f"sqlite:///{store}"
+        self._place = {"machine": machine, "listen": self.port} if machine is not None else {}
+        self._mutant = {"mutant": mutant} if mutant is not None else {}
         self.stderr = store.with_name(store.name + ".stderr")
         self._flags = {"log-level": "warning", **{k.replace("_", "-"): str(v) for k, v in flags.items()}}
         self.pid = 0
@@ -94,8 +104,10 @@ class Serving:
         began = time.monotonic()
         flags = [part for name, value in self._flags.items() for part in (f"--{name}", value)]
         self.pid = self._launcher.start(
-            *("serve", "--store", f"sqlite:///{self.store}", "--port", str(self.port), *flags),
+            *("serve", "--store", self._store_url, "--port", str(self.port), *flags),
             stderr=self.stderr,
+            **self._place,
+            **self._mutant,
         )
         while not self._ready():
             assert time.monotonic() - began < 60, f"it does not start: {self.said}"

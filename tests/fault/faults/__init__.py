@@ -1,0 +1,1 @@
+"""What goes wrong, and the installations that it goes wrong with."""

@@ -1,0 +1,104 @@
+"""Snapshots do not change: a read shows the registry as the history says it was at its rev, whenever and
+wherever it is read."""
+
+import json
+from typing import Any
+
+from tests.fault.judges.verdict import Verdict
+from tests.fault.judges.world import World
+from tests.fault.traffic.record import Call, Evidence, Key, Outcome, Told
+
+
+def judge(evidence: Evidence, world: World) -> Verdict:
+    """Every read that was answered, against the replay; and the same read at the same rev against itself."""
+    verdict = Verdict()
+    reads = [call for call in evidence.calls if not call.writes and call.status in (200, 404)]
+    first: dict[str, Call] = {}
+    for call in reads:
+        if call.names_rev and call.outcome is Outcome.OK:
+            before = first.setdefault(call.path, call)
+            verdict.check(
+                before.answer == call.answer, lambda b=before, c=call: f"it has changed since {b}: {c}"
+            )
+    for call, state in world.in_order(reads):
+        assert call.about is not None
+        found = _expected(call, state)
+        if found is not None:
+            verdict.check(
+                _same(call, found),
+                lambda c=call, f=found: f"the history says {f[:600]!r}, it showed {c.answer[:600]!r}: {c}",
+            )
+    return verdict
+
+
+def _same(call: Call, expected: bytes) -> bool:
+    if call.status == 404:
+        return expected == b"nothing"
+    if call.op == "list":
+        # Where the list goes on is the service's own affair.
+        return call.answer.rpartition(b',"next":')[0] == expected
+    if call.op in ("vars", "scale"):
+        return bool(call.said == json.loads(expected)) if expected != b"nothing" else False
+    return call.answer == expected
+
+
+def _expected(call: Call, state: dict[str, dict[Key, Told]]) -> bytes | None:
+    """The body that the state makes; None where it is not for us to say."""
+    about = call.about
+    assert about is not None
+    if call.op == "list":
+        return _list(call, state)
+    there = state.get(about[0], {}).get(about)
+    if call.op == "one":
+        return b"nothing" if there is None else there.object
+    if call.op == "vars":
+        said = None if there is None else {"rev": there.rev, "vars": there.said["env"]}
+    elif call.op == "scale":
+        said = None if there is None else _scale(call, state, about)
+    else:
+        return None
+    return b"nothing" if said is None else json.dumps(said).encode()
+
+
+def _list(call: Call, state: dict[str, dict[Key, Told]]) -> bytes:
+    about = call.about
+    assert about is not None
+    _, kind, *wanted = about
+    found = list(state.get(kind, {}).values())
+    if kind == "instance":
+        if wanted == ["arena"]:
+            found = [e for e in found if e.said["app"] == "arena"]
+        elif wanted:
+            status, *app = wanted
+            found = [
+                e for e in found if e.said["status"] == status and e.said["app"] in (app or [e.said["app"]])
+            ]
+        found.sort(key=lambda event: int(event.key[1]))
+    else:
+        if kind == "member":
+            found = [event for event in found if event.said["kind"] == wanted[0]]
+        found.sort(key=lambda event: event.key)
+    limit = int(call.path.partition("limit=")[2].partition("&")[0])
+    return b'{"rev":%d,"items":[%b]' % (call.rev, b",".join(event.object for event in found[:limit]))
+
+
+def _scale(call: Call, state: dict[str, dict[Key, Told]], about: Key) -> dict[str, Any]:
+    """Of one revision, as `GET scale?revision=` counts it."""
+    revision = call.path.partition("revision=")[2].partition("&")[0]
+    names = ("pending", "claimed", "running", "stopping", "exited", "failed", "lost")
+    tally: dict[str | None, dict[str, int]] = {}
+    for event in state.get("instance", {}).values():
+        said = event.said
+        if (said["app"], said["proctype"], said["revision"]) == (about[1], about[2], revision):
+            tally.setdefault(said["env"], dict.fromkeys(names, 0))[said["status"]] += 1
+    items = [
+        {
+            "revision": revision,
+            "env": env,
+            "count": statuses["pending"] + statuses["claimed"] + statuses["running"],
+            "statuses": statuses,
+        }
+        for env, statuses in sorted(tally.items(), key=lambda item: item[0] or "")
+    ]
+    none = {"revision": revision, "env": None, "count": 0, "statuses": dict.fromkeys(names, 0)}
+    return {"rev": call.rev, "items": items or [none]}

@@ -1,0 +1,247 @@
+"""Services with one deliberate defect each: what a judge is for, it has to find.
+
+A mutant is patched in from here, in the process that is started with its name; the application knows
+nothing of them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.errors import RequestError
+from app.events import stream
+from app.events.filters import Filter
+from app.events.position import Position
+from app.models import keys
+from app.registry import apps, claims, life, ports, preconditions, scale, tickets
+from app.routers import reading, writing
+from app.store import embedded, etcd
+from app.store.contract import Changes, Commit, Snapshot
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`patch` puts the defect in; `judge` names who has to find it, `kills` is true where it takes a crash
+    to show."""
+
+    name: str
+    judge: str
+    patch: Callable[[], None]
+    kills: bool = False
+
+
+def _dropped_event() -> None:
+    """A stream leaves one event out now and then."""
+    made = stream.events_of
+    stream.events_of = lambda commit: made(commit) if commit.rev % 41 else []
+
+
+def _repeated_event() -> None:
+    """A stream that is resumed says the last event again."""
+
+    def passed(self: Position, rev: int, index: int) -> bool:
+        return rev < self.rev or (rev == self.rev and (self.index is None or index < self.index))
+
+    Position.passed = passed  # type: ignore[method-assign]
+
+
+def _unfiltered_event() -> None:
+    """A filter that does not look at the host."""
+    fits = Filter._fits_names
+
+    def blind(self: Filter, names: dict[str, str | int], host: str | None) -> bool:
+        return fits(replace(self, host=None), names, host)
+
+    Filter._fits_names = blind  # type: ignore[method-assign]
+
+
+def _early_bookmark() -> None:
+    """A mark says that more was sent than was."""
+    mark = stream.mark
+    stream.mark = lambda event, rev: mark(event, rev + (2 if event == "bookmark" else 0))
+
+
+def _partial_snapshot() -> None:
+    """A stream's snapshot leaves the proctypes out."""
+    stream.SNAPSHOT_TERMS.pop("proctype")
+
+
+def _early_answer() -> None:
+    """Writes are answered before they are on the disk."""
+    append = embedded.EmbeddedStore._append
+
+    async def early(self: Any, commits: list[Commit], oldest: int) -> RequestError | None:
+        if not commits:
+            return await append(self, commits, oldest)
+        self._publish(commits, oldest)
+
+        async def late() -> None:
+            await asyncio.sleep(0.4)
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._log.append, commits, oldest)
+
+        self._late = [*getattr(self, "_late", [])[-100:], asyncio.create_task(late())]
+        return None
+
+    embedded.EmbeddedStore._append = early  # type: ignore[method-assign]
+
+
+def _stale_read() -> None:
+    """A default read shows what was the latest two commits ago; on etcd, what the replica holds."""
+
+    async def latest(self: Any) -> Snapshot:
+        history = self._history
+        return history.snapshot(max(history.floor, history.rev - 2))  # type: ignore[no-any-return]
+
+    async def unconfirmed(self: Any) -> Snapshot:
+        return self.stale()  # type: ignore[no-any-return]
+
+    embedded.EmbeddedStore.latest = latest  # type: ignore[method-assign]
+    etcd.EtcdStore.latest = unconfirmed  # type: ignore[method-assign]
+
+
+def _rev_goes_back() -> None:
+    """What a replica holds is an older state every third time."""
+    count = 0
+    snapshot = reading.View.snapshot
+
+    async def back(self: Any) -> Snapshot:
+        nonlocal count
+        if not self._stale or self._rev is not None:
+            return await snapshot(self)
+        count += 1
+        history = self._store._history
+        return history.snapshot(max(history.floor, history.rev - (100 if count % 3 == 0 else 0)))  # type: ignore[no-any-return]
+
+    reading.View.snapshot = back  # type: ignore[method-assign]
+
+
+def _changing_snapshot() -> None:
+    """A read at a rev shows the latest where that is near."""
+    at = embedded.EmbeddedStore.at
+
+    async def near(self: Any, rev: int) -> Snapshot:
+        if 0 < self.rev - rev < 25:
+            found: Snapshot = _At(self.stale(), rev)
+            return found
+        return await at(self, rev)
+
+    embedded.EmbeddedStore.at = near  # type: ignore[method-assign]
+
+
+class _At:
+    """A snapshot that says that it is of another rev."""
+
+    blocking = False
+
+    def __init__(self, snapshot: Snapshot, rev: int) -> None:
+        self.rev = rev
+        self.get, self.scan, self.count = snapshot.get, snapshot.scan, snapshot.count
+
+
+def _ignored_token() -> None:
+    """Whoever is the host may speak, whichever claim it speaks of."""
+    held = claims.held
+
+    def deaf(snapshot: Snapshot, id: int, claimer: Any) -> Any:
+        return held(
+            snapshot, id, claimer.model_copy(update={"claim_rev": tickets.need_live(snapshot, id).claim_rev})
+        )
+
+    claims.held = life.held = deaf  # type: ignore[assignment]
+
+
+def _second_claimer() -> None:
+    """A ticket that is claimed may be claimed again."""
+    need = tickets.need_live
+
+    def pending(snapshot: Snapshot, id: int) -> Any:
+        found = need(snapshot, id)
+        return found.model_copy(update={"status": "pending"}) if found.status == "claimed" else found
+
+    claims.need_live = pending  # type: ignore[assignment]
+
+
+def _half_commit() -> None:
+    """An app goes, and its proctypes stay."""
+    unregister = apps.unregister
+
+    def half(snapshot: Snapshot, at: Any, name: str) -> Changes:
+        changes = unregister(snapshot, at, name)
+        changes.prefixes.discard(keys.proctypes_of(name))
+        return changes
+
+    apps.unregister = half
+
+
+def _scale_off_by_one() -> None:
+    """Down is one too few."""
+    down = scale._down
+    scale._down = lambda changes, at, counted, by: down(changes, at, counted, max(by - 1, 1))
+
+
+def _forgotten_key() -> None:
+    """A write is made again when it is asked for again."""
+    writing.once = lambda call, rule: rule
+
+
+def _port_twice() -> None:
+    """A port is given without being counted."""
+    ports.write = lambda changes, key, following: None
+
+
+def _ignored_condition() -> None:
+    """If-Match is not looked at."""
+    preconditions.Preconditions.check = lambda self, snapshot, target: None  # type: ignore[method-assign]
+
+
+def _untrue_answer() -> None:
+    """A new app is shown with another stack than it has."""
+    answer = reading.json_answer
+
+    def untrue(body: bytes, rev: int, status: int = 200, **more: Any) -> Any:
+        return answer(body.replace(b'"lenny"', b'"squeeze"'), rev, status, **more)
+
+    writing.json_answer = untrue
+
+
+def _early_end_of_lease() -> None:
+    """A renewal is not heard."""
+    embedded.Leases.renew = lambda self, key: None  # type: ignore[method-assign]
+
+
+def _torn_commit() -> None:
+    """A stream gives the second part of a commit first."""
+    made = stream.events_of
+
+    def torn(commit: Commit) -> Any:
+        events = made(commit)
+        return [*events[1:], events[0]] if len(events) > 1 else events
+
+    stream.events_of = torn
+
+
+MUTANTS = {
+    mutant.name: mutant
+    for mutant in (
+        Mutant("dropped event", "events", _dropped_event),
+        Mutant("repeated event", "events", _repeated_event),
+        Mutant("unfiltered event", "events", _unfiltered_event),
+        Mutant("early bookmark", "events", _early_bookmark),
+        Mutant("torn commit", "events", _torn_commit),
+        Mutant("partial snapshot", "starts", _partial_snapshot),
+        Mutant("answer before the commit is durable", "acknowledged", _early_answer, kills=True),
+        Mutant("forgotten key", "acknowledged", _forgotten_key),
+        Mutant("stale read passed as fresh", "linearizable", _stale_read),
+        Mutant("rev that goes back", "forward", _rev_goes_back),
+        Mutant("changing snapshot", "snapshots", _changing_snapshot),
+        Mutant("ignored fencing token", "fencing", _ignored_token),
+        Mutant("second claimer", "racing", _second_claimer),
+        Mutant("half commit", "whole", _half_commit),
+        Mutant("scale off by one", "scale", _scale_off_by_one),
+        Mutant("port twice", "unique", _port_twice),
+        Mutant("ignored condition", "conditions", _ignored_condition),
+        Mutant("untrue answer", "answers", _untrue_answer),
+        Mutant("early end of a lease", "members", _early_end_of_lease),
+    )
+}

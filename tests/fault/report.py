@@ -1,0 +1,148 @@
+"""What a run was, and what the judges say of it: figures, and a page to read."""
+
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+from tests.fault.judges.bench import Heard
+from tests.fault.run import Run
+from tests.fault.traffic.record import NEVER, Call, Outcome
+
+LEAST_RATE = 100
+"""Acknowledged writes by second that a run has to have."""
+
+LEAST_KILLS = 3
+"""Kills a minute that a run has to have."""
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def _gaps(run: Run, calls: list[Call]) -> list[float]:
+    """Seconds between one acknowledged write and the next, longest last."""
+    ends = sorted(c.end for c in calls if c.writes and c.outcome is Outcome.OK and c.end >= run.began)
+    ends = [run.began, *(end for end in ends if end <= run.ended)]
+    return sorted((after - before) / 1e9 for before, after in pairwise(ends))
+
+
+def figures(run: Run, heard: list[Heard], store: str) -> dict[str, Any]:
+    """All that the page says, for machines."""
+    evidence = run.evidence
+    seconds = (run.ended - run.began) / 1e9
+    calls = [call for call in evidence.calls if run.began <= call.start <= run.ended]
+    writes = [call for call in calls if call.writes]
+    outcomes = Counter(call.outcome.value for call in writes)
+    kills = sum(run.log.kills.values())
+    gaps = _gaps(run, calls)
+    # One gap for each kill: what each has cost.
+    worst = gaps[-max(kills, 1) :]
+    said: dict[str, Any] = {
+        "store": store,
+        "seconds": round(seconds, 1),
+        "seed": run.plan.seed,
+        "kills": run.log.kills,
+        "faults": dict(Counter(what for _, what in run.log.entries)),
+        "writes": {
+            "offered_per_s": run.plan.rate,
+            "made": len(writes),
+            "acknowledged_per_s": round(outcomes["ok"] / seconds, 1),
+            "refused_per_s": round(outcomes["refused"] / seconds, 1),
+            "unknown_per_s": round(outcomes["unknown"] / seconds, 2),
+            "by_status": dict(sorted(Counter(str(call.status) for call in writes).items())),
+        },
+        "reads": len(calls) - len(writes),
+        "latency_ms": _latencies(calls),
+        "gaps_s": {
+            "longest": [round(gap, 2) for gap in gaps[-5:]],
+            "p50_of_one_a_kill": round(_quantile(worst, 0.5), 2),
+            "p99_of_one_a_kill": round(_quantile(worst, 0.99), 2),
+        },
+        "events": len(evidence.told),
+        "streams": len(evidence.sessions),
+        "frames": sum(len(session.frames) for session in evidence.sessions),
+        "ends_of_streams": dict(Counter(session.end for session in evidence.sessions)),
+        "complaints": evidence.complaints,
+        "below": run.below,
+        "judges": {
+            one.judge.name: {
+                "promise": one.judge.promise,
+                "checked": one.verdict.checked,
+                "violations": one.verdict.violations,
+                "undecided": one.verdict.undecided,
+                "seconds": round(one.seconds, 1),
+                "counterexamples": one.verdict.shown,
+            }
+            for one in heard
+        },
+    }
+    said["short_of"] = _short_of(said, kills, seconds)
+    said["holds"] = not evidence.complaints and all(one.verdict.holds for one in heard)
+    return said
+
+
+def _latencies(calls: list[Call]) -> dict[str, dict[str, float]]:
+    found = {}
+    for name, is_one in (("writes", True), ("reads", False)):
+        took = sorted(
+            (c.end - c.start) / 1e6
+            for c in calls
+            if c.writes is is_one and c.outcome is Outcome.OK and c.end != NEVER and not _waits(c)
+        )
+        found[name] = {f"p{share:g}": round(_quantile(took, share / 100), 1) for share in (50, 99, 99.9)}
+    return found
+
+
+def _waits(call: Call) -> bool:
+    return isinstance(call.body, dict) and bool(call.body.get("wait"))
+
+
+def _short_of(said: dict[str, Any], kills: int, seconds: float) -> list[str]:
+    """Why the run does not count, if it does not."""
+    found = []
+    if said["writes"]["acknowledged_per_s"] < LEAST_RATE:
+        found.append(f"{said['writes']['acknowledged_per_s']} acknowledged writes/s: {LEAST_RATE} are wanted")
+    if kills < int(LEAST_KILLS * seconds / 60):
+        found.append(f"{kills} kills: {LEAST_KILLS} a minute are wanted")
+    return found
+
+
+def page(said: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    writes, gaps, latency = said["writes"], said["gaps_s"], said["latency_ms"]
+    verdict = "all promises hold" if said["holds"] else "**violations**"
+    lines = [
+        f"# Faults on {said['store']}: {verdict}",
+        "",
+        f"{said['seconds']:g} s, seed {said['seed']}. Writes by second: {writes['offered_per_s']:g} offered, "
+        f"{writes['acknowledged_per_s']} acknowledged, {writes['refused_per_s']} refused, "
+        f"{writes['unknown_per_s']} unknown. {said['reads']} reads, {said['events']} events, "
+        f"{said['frames']} frames on {said['streams']} streams.",
+        "",
+        f"Kills: {_listed(said['kills'])}. All faults: {_listed(said['faults'])}.",
+        "",
+        f"Longest times without an acknowledged write: {', '.join(map(str, gaps['longest']))} s; of "
+        f"one a kill p50 {gaps['p50_of_one_a_kill']} s, p99 {gaps['p99_of_one_a_kill']} s.",
+        "",
+        *(f"Latency of {name}, ms: {_listed(values)}." for name, values in latency.items()),
+        "",
+        "| judge | promise | checked | violations | undecided |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {name} | {one['promise']} | {one['checked']} | {one['violations']} | {one['undecided']} |"
+            for name, one in said["judges"].items()
+        ),
+    ]
+    for title, entries in (
+        ("Does not count", said["short_of"]),
+        ("Complaints", said["complaints"]),
+        ("Below the services", said["below"]),
+        *((f"Counterexamples of {name}", one["counterexamples"]) for name, one in said["judges"].items()),
+    ):
+        if entries:
+            lines += ["", f"## {title}", "", *(f"- {entry}" for entry in entries)]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items()) or "none"

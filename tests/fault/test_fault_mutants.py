@@ -1,0 +1,32 @@
+"""Every judge bites: a service with one deliberate defect is found out by the judge that is for it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.fault.faults.embedded_site import EmbeddedSite
+from tests.fault.judges.bench import JUDGES, hear
+from tests.fault.mutants import MUTANTS, Mutant
+from tests.fault.run import Plan, run
+from tests.fault.visor_process import Launcher
+
+SECONDS = 3.0
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_a_judge_finds_the_defect_that_it_is_for(mutant: Mutant, launcher: Launcher, tmp_path: Path) -> None:
+    site = EmbeddedSite(tmp_path, launcher, mutant=mutant.name)
+    plan = Plan(SECONDS, rate=250, period=1.5, kills=mutant.kills, others=False)
+    done = asyncio.run(run(site, plan))
+    found = {one.judge.name: one.verdict for one in hear(done.evidence) if not one.verdict.holds}
+    assert mutant.judge in found, f"found by {sorted(found)} only"
+
+
+def test_every_judge_has_a_mutant_or_says_why_not() -> None:
+    """`history` and `replicas` look at what no patch of one process can break alone: what they catch is
+    shown in `test_judges_of_history.py`."""
+    assert {judge.name for judge in JUDGES} - {mutant.judge for mutant in MUTANTS.values()} == {
+        "history",
+        "replicas",
+    }

@@ -32,6 +32,13 @@ def on(cpus: frozenset[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def move(pid: int, cpus: frozenset[int]) -> None:
+    """Have a process that runs already, all of its threads, run on these cores."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        if Pinning.wanted:
+            os.sched_setaffinity(int(task.name), cpus)
+
+
 def tree(pid: int) -> list[int]:
     """The process and all below it."""
     found = [pid]

@@ -86,13 +86,14 @@ class Stage:
         command: Sequence[str],
         port: int,
         *,
+        cpus: frozenset[int] = SERVER,
         ready: Callable[[int], bool] | None = None,
         pass_fds: Sequence[int] = (),
     ) -> Served:
-        """Run the command, and return when it answers on the port (or `ready` says so). Raises
+        """Run the command on these cores, and return when it answers on the port (or `ready` says so). Raises
         RuntimeError with what it wrote where it does not start."""
         log = self.place(f"{name.split()[0].lower()}.log")
-        with log.open("wb") as output, on(SERVER):
+        with log.open("wb") as output, on(cpus):
             process = subprocess.Popen(
                 command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, pass_fds=pass_fds
             )
@@ -104,12 +105,18 @@ class Stage:
             time.sleep(0.01)
         return Served(name, port, process.pid)
 
-    def start_python(self, name: str, *args: str, ready: Callable[[int], bool] | None = None) -> Served:
+    def start_python(
+        self,
+        name: str,
+        *args: str,
+        cpus: frozenset[int] = SERVER,
+        ready: Callable[[int], bool] | None = None,
+    ) -> Served:
         """Run `python ARGS --fd N`, N a socket that listens already: nobody else can take its port."""
         with listen("127.0.0.1", 0) as socket:
             fd, port = socket.fileno(), socket.getsockname()[1]
             command = [sys.executable, *args, "--fd", str(fd)]
-            return self.start(name, command, port, ready=ready, pass_fds=[fd])
+            return self.start(name, command, port, cpus=cpus, ready=ready, pass_fds=[fd])
 
     def start_module(self, name: str, module: str) -> Served:
         """A peer of ours."""

@@ -6,21 +6,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.processes import SERVER
 from bench.serving import Served, Stage
 
 SETTINGS = {"log-level": "warning", "max-subscribers": "20000"}
 
 
-def start(stage: Stage, store: str, name: str = "Visor", **settings: str) -> Served:
+def start(stage: Stage, store: str, *, cpus: frozenset[int] = SERVER, **settings: str) -> Served:
     """On the store with this URL. `settings` as `visor serve` takes them."""
     said = {**SETTINGS, **{key.replace("_", "-"): value for key, value in settings.items()}}
     flags = [part for key, value in said.items() for part in (f"--{key}", value)]
-    return stage.start_python(name, "-m", "app.cli", "serve", "--store", store, *flags, ready=_ready)
+    command = ("-m", "app.cli", "serve", "--store", store, *flags)
+    return stage.start_python("Visor", *command, cpus=cpus, ready=_ready)
 
 
-def on_file(stage: Stage, path: Path, name: str = "Visor", **settings: str) -> Served:
+def on_file(stage: Stage, path: Path, *, cpus: frozenset[int] = SERVER, **settings: str) -> Served:
     """On the embedded store in this file."""
-    return start(stage, f"sqlite:///{path}", name, **settings)
+    return start(stage, f"sqlite:///{path}", cpus=cpus, **settings)
 
 
 def call(served: Served, method: str, path: str, body: Any = None) -> Any:

@@ -150,6 +150,7 @@ class Channels:
         while not self._hub.closing:
             await self._hub.news(self._head)
             await self._bring_all()
+        await self._bring_all()  # what was committed while the last was brought
         self.closing = True
         await self._wake(
             waiter for channel in list(self._channels.values()) for waiter in list(channel.waiting)

@@ -6,9 +6,19 @@ from typing import Any
 
 from app.errors import RevCompacted
 from app.store.contract import Change, Commit, Index, Journal, Record, carries, prefix_of, sorted_changes
-from app.store.etcd_client import Compacted, EtcdClient, EtcdError, Event, NotDone, Revision, prefix_end
+from app.store.etcd_client import (
+    Compacted,
+    EtcdClient,
+    EtcdError,
+    Event,
+    KeyValue,
+    NotDone,
+    Revision,
+    RevisionsMissing,
+    prefix_end,
+)
 from app.store.etcd_errors import cannot_ask
-from app.store.etcd_layout import JOURNAL, NO_JOURNAL, key_of, lease_ended, read_journal, record_of
+from app.store.etcd_layout import JOURNAL, NO_JOURNAL, follows, key_of, lease_ended, read_journal, record_of
 
 _SECONDS = 5.0
 
@@ -59,27 +69,42 @@ class EtcdArchive:
         return [record_of(kv, self._prefix, self._index) for kv in found.kvs], found.more
 
     async def journal_at(self, rev: int) -> Journal | None:
+        entry = await self._entry(rev)
+        return None if entry is None else read_journal(entry.value)[0]
+
+    async def _entry(self, rev: int) -> KeyValue | None:
+        """The journal's last entry at the revision."""
         found = await self._client.range((self._prefix + JOURNAL).encode(), revision=rev)
-        if not found.kvs:
-            return None
-        journal, _ = read_journal(found.kvs[0].value)
-        return journal
+        return found.kvs[0] if found.kvs else None
 
     async def commits(self, after: int, last: int, limit: int) -> list[Commit]:
-        """The commits after `after`, up to the one at the revision `last`, which has to be one of ours."""
+        """The commits after `after`, up to the one at the revision `last`, which has to be one of ours.
+        Raises RevisionsMissing where etcd leaves one out."""
         found: list[Commit] = []
-        journal = await self.journal_at(after) if after else None
+        entry = await self._entry(after) if after else None
+        journal = NO_JOURNAL if entry is None else read_journal(entry.value)[0]
+        version = 0 if entry is None else entry.version
         async with await self._client.watch(*self._range, start_revision=after + 1, prev_kv=True) as watch:
             try:
                 async with asyncio.timeout(_SECONDS):
                     while len(found) < limit and (found[-1].rev if found else after) < last:
                         for item in await watch.take():
                             if isinstance(item, Revision) and item.revision <= last:
-                                found.append(self._commit(item, journal or NO_JOURNAL))
+                                version = self._version(item, version)
+                                found.append(self._commit(item, journal))
                                 journal = found[-1].journal
             except TimeoutError:
                 raise NotDone(f"the commits up to {last} did not come") from None
         return found[:limit]
+
+    def _version(self, revision: Revision, before: int) -> int:
+        """The version of the journal's entry after the revision, given the one before it."""
+        for event in revision.events:
+            if event.kv.key == (self._prefix + JOURNAL).encode():
+                if not event.deleted and not follows(event.kv.version, before):
+                    raise RevisionsMissing(f"commits are missing before revision {revision.revision}")
+                return event.kv.version
+        return before
 
     def _commit(self, revision: Revision, before: Journal) -> Commit:
         journal = lease_ended(before)

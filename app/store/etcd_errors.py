@@ -51,6 +51,10 @@ class WatchLost(EtcdError):
     """The watch has ended without a fault of its own: resume at the last delivered revision + 1."""
 
 
+class RevisionsMissing(EtcdError):
+    """A watch has left out revisions that it should have delivered (etcd#17529): ask for them again."""
+
+
 class Refused(EtcdError):
     """A definite no: nothing was done, and the same call will be refused again."""
 

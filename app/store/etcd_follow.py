@@ -6,6 +6,8 @@ it was, the state is loaded afresh, and with it a new history begins.
 """
 
 import asyncio
+import heapq
+import itertools
 import logging
 
 from app.store.contract import Change, Commit, Index, Record, sorted_changes
@@ -16,11 +18,12 @@ from app.store.etcd_client import (
     EtcdError,
     Event,
     Revision,
+    RevisionsMissing,
     WatchLost,
     WrongCluster,
     prefix_end,
 )
-from app.store.etcd_layout import JOURNAL, NO_JOURNAL, key_of, lease_ended, read_journal, record_of
+from app.store.etcd_layout import JOURNAL, NO_JOURNAL, follows, key_of, lease_ended, read_journal, record_of
 from app.store.history import History, Window
 
 logger = logging.getLogger(__name__)
@@ -42,8 +45,12 @@ class Follower:
         self._index = index
         self._window = window
         self._watched = 0
+        self._entry = 0
+        """Version of the journal's last entry: each commit's is one more than the one's before it."""
         self._news = asyncio.Event()
         self._awaited: dict[str, asyncio.Future[int]] = {}
+        self._reaching: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._count = itertools.count()
         self.history = History(index, window)
         self.journal = NO_JOURNAL
         self.leased: set[str] = set()
@@ -53,13 +60,14 @@ class Follower:
     async def load(self) -> None:
         """Read the latest state as the new beginning of the history. Raises EtcdError."""
         records: list[Record] = []
-        journal, revision, last = NO_JOURNAL, 0, 0
+        journal, entry, revision, last = NO_JOURNAL, 0, 0, 0
         async for page in self._client.pages(*self._range):
             revision = page.revision
             for kv in page.kvs:
                 last = max(last, kv.mod_revision)
                 if kv.key == self._key(JOURNAL):
                     journal, _ = read_journal(kv.value)
+                    entry = kv.version
                 else:
                     records.append(record_of(kv, self._prefix, self._index))
         floor, ended = await self._last_commit(last, revision)
@@ -68,7 +76,7 @@ class Follower:
         self.history = history
         self.journal = lease_ended(journal) if ended else journal
         self.leased = {record.key for record in records if record.lease}
-        self._watched = revision
+        self._watched, self._entry = revision, entry
         self._tell()
 
     async def _last_commit(self, last: int, revision: int) -> tuple[int, bool]:
@@ -101,6 +109,7 @@ class Follower:
 
     async def run(self) -> None:
         """Follow for ever. Ends by being cancelled."""
+        missed = -1
         while True:
             try:
                 await self._follow()
@@ -108,6 +117,11 @@ class Follower:
                 await self._load_again(error)
             except Away as error:
                 self.trouble = f"etcd is away ({error})"
+            except RevisionsMissing as error:
+                logger.warning("etcd has left out commits: %s", error)
+                if missed == self._watched:
+                    await self._load_again(error)
+                missed = self._watched
             except WatchLost as error:
                 logger.info("the watch is resumed after revision %d: %s", self._watched, error)
             except EtcdError as error:
@@ -140,6 +154,7 @@ class Follower:
     def _apply(self, revision: Revision) -> None:
         if revision.revision <= self._watched:
             return
+        self._check_none_missing(revision)
         self._watched = revision.revision
         journal, id = lease_ended(self.journal), None
         changes: list[Change] = []
@@ -153,6 +168,18 @@ class Follower:
         waiting = self._awaited.get(id) if id is not None else None
         if waiting is not None and not waiting.done():
             waiting.set_result(revision.revision)
+
+    def _check_none_missing(self, revision: Revision) -> None:
+        """Raises RevisionsMissing, with nothing changed. A hole would pass from here to every read and
+        subscriber."""
+        for event in revision.events:
+            if event.kv.key == self._key(JOURNAL):
+                if not event.deleted and not follows(event.kv.version, self._entry):
+                    raise RevisionsMissing(
+                        f"{event.kv.version - self._entry - 1} between revisions {self._watched} and "
+                        f"{revision.revision}"
+                    )
+                self._entry = event.kv.version
 
     def _change(self, event: Event) -> Change:
         key = key_of(event.kv.key, self._prefix)
@@ -180,7 +207,9 @@ class Follower:
     async def reach(self, revision: int) -> None:
         """Return when the history has the revision, or at once when the store closes."""
         while self.history.rev < revision and not self.closing:
-            await self.news()
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._reaching, (revision, next(self._count), future))
+            await future
 
     async def news(self) -> None:
         """Return when the history has changed."""
@@ -189,10 +218,16 @@ class Follower:
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
+        # Only those that have reached theirs: many writers wait, each for its own commit.
+        while self._reaching and (self._reaching[0][0] <= self.history.rev or self.closing):
+            _, _, future = heapq.heappop(self._reaching)
+            if not future.done():
+                future.set_result(None)
 
     def stop(self) -> None:
         """Nobody waits from here on."""
         self.closing = True
+        self._tell()
         self._news.set()
 
     @property

@@ -60,6 +60,13 @@ def read_journal(value: bytes) -> tuple[Journal, str]:
         return NO_JOURNAL, ""
 
 
+def follows(version: int, before: int) -> bool:
+    """Whether a journal entry with this version (etcd counts the puts of a key) comes right after the one
+    with the version `before`, so that no commit is missing between them. Where that is not known (0), or
+    the journal has begun anew (1), nothing can be said against it."""
+    return before == 0 or version in (1, before + 1)
+
+
 def lease_ended(before: Journal) -> Journal:
     """The journal of a commit that has none."""
     return Journal(before.at, "visor", "ttl")

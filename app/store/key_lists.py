@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 Keys = list[str]
 Group = Sequence[Keys]
 """Lists of which any will do."""
+Stretch = tuple[Keys, int, int]
+"""A part of a list: from, to."""
 
 _FIRST, _LARGEST = 128, 4096
 """Keys of a block: it grows, so that a short page is cheap and a long search is, too."""
@@ -65,18 +67,26 @@ def _common(block: Keys, groups: Sequence[Group]) -> tuple[Keys, str | None]:
         total = sum(end - start for _, start, end in stretches)
         if not total:
             return [], min((keys[end] for keys, _, end in stretches if end < len(keys)), default="")
-        if total > 8 * len(common):
-            # To look each up is less than to go through the stretch.
-            common = [key for key in common if any(_has(*stretch, key) for stretch in stretches)]
-        else:
-            members = set().union(*(keys[start:end] for keys, start, end in stretches))
-            common = [key for key in common if key in members]
+        # To look each up is less than to go through a stretch that is much longer.
+        members = _look_up(common, stretches) if total > 8 * len(common) else _all(stretches)
+        common = [key for key in common if key in members]
     return common, None
 
 
-def _has(keys: Keys, start: int, end: int, key: str) -> bool:
-    at = bisect_left(keys, key, start, end)
-    return at < end and keys[at] == key
+def _all(stretches: Sequence[Stretch]) -> set[str]:
+    return set().union(*(keys[start:end] for keys, start, end in stretches))
+
+
+def _look_up(wanted: Keys, stretches: Sequence[Stretch]) -> set[str]:
+    found: set[str] = set()
+    for keys, at, end in stretches:
+        for key in wanted:
+            at = bisect_left(keys, key, at, end)
+            if at == end:
+                break
+            if keys[at] == key:
+                found.add(key)
+    return found
 
 
 def _union(slices: Sequence[Keys]) -> Keys:

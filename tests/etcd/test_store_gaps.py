@@ -1,11 +1,14 @@
-"""Other people's writes to the same etcd make revs that are not ours: nothing waits or spins for them."""
+"""Revs that are missing: those that others made, and those that etcd leaves out by mistake."""
 
 import subprocess
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 
+from app.store.etcd_client import EtcdClient, Progress, Revision, Watch
 from tests.etcd.cluster import Cluster
+from tests.etcd.replicas import events_after, replicas
 from tests.serving import serving
 
 
@@ -51,3 +54,71 @@ def test_a_list_of_events_goes_past_revs_that_are_not_ours(
             visor.made("/services", {"name": "b"})
             assert "service-register" in next(parts)
             assert len(asked) - before < 10
+
+
+class _Leaky:
+    """A watch of etcd's that leaves out one revision, as etcd#17529 does."""
+
+    def __init__(self, watch: Watch, count: int) -> None:
+        self._watch, self._left = watch, count
+
+    async def take(self) -> list[Revision | Progress]:
+        told = []
+        for item in await self._watch.take():
+            if isinstance(item, Revision):
+                self._left -= 1
+                if self._left == 0:
+                    continue
+            told.append(item)
+        return told
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._watch.close()
+
+
+def _leak_once(monkeypatch: pytest.MonkeyPatch, *, looking_back: bool) -> list[_Leaky]:
+    """Have the next watch of all keys leave out its third revision: the one that is followed, or one of
+    those that look back. What leaked is put into the list."""
+    watch = EtcdClient.watch
+    leaked: list[_Leaky] = []
+
+    async def watched(self: EtcdClient, *given: bytes, **more: Any) -> Any:
+        made = await watch(self, *given, **more)
+        if leaked or len(given) < 2 or more.get("prev_kv", False) is not looking_back:
+            return made
+        leaked.append(_Leaky(made, 3))
+        return leaked[0]
+
+    monkeypatch.setattr(EtcdClient, "watch", watched)
+    return leaked
+
+
+def test_a_commit_that_etcd_leaves_out_is_asked_for_again(
+    etcd: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hole in the watch that is followed would be one of every reader and subscriber."""
+    with replicas(etcd.endpoints, f"{tmp_path.parent.name}-{tmp_path.name}", 1) as (writer,):
+        leaked = _leak_once(monkeypatch, looking_back=False)
+        with replicas(etcd.endpoints, f"{tmp_path.parent.name}-{tmp_path.name}", 1) as (visor,):
+            made = {writer.made("/services", {"name": f"s{n}"})["name"] for n in range(6)}
+            assert leaked
+            assert {item["name"] for item in visor.get("/services").json()["items"]} == made
+            assert {event["service"] for event in events_after(visor)} == made
+
+
+def test_an_old_commit_that_etcd_leaves_out_is_not_passed_over(
+    etcd: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks back is told that it cannot be said now, and then all of it."""
+    with replicas(etcd.endpoints, f"{tmp_path.parent.name}-{tmp_path.name}", 1, memory_revs=1) as (visor,):
+        made = [visor.made("/services", {"name": f"s{n}"}) for n in range(6)]
+        leaked = _leak_once(monkeypatch, looking_back=True)
+        asked = {"Accept": "application/json", "Last-Event-ID": str(made[0]["rev"])}
+        first = visor.get("/events", headers=asked)
+        assert leaked
+        assert first.status_code == 503, first.text
+        told = visor.get("/events", headers=asked).json()["items"]
+        assert [event["service"] for event in told] == [one["name"] for one in made[1:]]

@@ -42,6 +42,7 @@ def figures(run: Run, heard: list[Heard], store: str) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "seed": run.plan.seed,
         "kills": run.log.kills,
+        "log": [(round((at - run.began) / 1e9, 2), what) for at, what in run.log.entries],
         "faults": dict(Counter(what for _, what in run.log.entries)),
         "writes": {
             "offered_per_s": run.plan.rate,

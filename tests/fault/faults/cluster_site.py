@@ -7,7 +7,7 @@ process is on the switch (see `namespaces.join_switch`): it reaches all, whoever
 import asyncio
 import json
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.etcd.cluster import Cluster, Member, eventually, version
@@ -197,18 +197,19 @@ class ClusterSite:
             await proxy.cut()
             await asyncio.sleep(seconds / MEMBERS)
 
-    async def _with_proxies(self, change: Callable[[Proxy], None], seconds: float) -> None:
+    async def _slow(self, seconds: float) -> None:
         for proxy in self._proxies:
-            change(proxy)
+            proxy.delay = 0.15
         await asyncio.sleep(seconds)
         for proxy in self._proxies:
-            proxy.delay, proxy.lose_replies = 0.0, False
-
-    async def _slow(self, seconds: float) -> None:
-        await self._with_proxies(lambda proxy: setattr(proxy, "delay", 0.15), seconds)
+            proxy.delay = 0.0
 
     async def _lose_replies(self, seconds: float) -> None:
-        await self._with_proxies(lambda proxy: setattr(proxy, "lose_replies", True), seconds / 2)
-        # What was thrown away left holes in what is left: these connections are of no use any more.
         for proxy in self._proxies:
+            proxy.lose_replies = True
+        await asyncio.sleep(seconds / 2)
+        for proxy in self._proxies:
+            # Cut before anything gets through again: a stream that went on past what was thrown away would
+            # be one with a hole, which no network makes.
             await proxy.cut()
+            proxy.lose_replies = False

@@ -18,6 +18,9 @@ from bench.processes import cpu_seconds
 _SETTLE = 20.0
 """Seconds that what was written has to reach everybody."""
 
+_QUIET = 5.0
+"""Seconds without an event after which no more are waited for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Audience:
@@ -157,10 +160,12 @@ class _Room:
         return count
 
     def settle(self) -> int:
-        """Wait until everybody has everything; what is missing in the end."""
+        """Wait until everybody has everything, or nothing comes any more; what is missing in the end."""
         end = time.perf_counter() + _SETTLE
-        missing = 1
-        while missing and time.perf_counter() < end:
+        quiet, events, missing = end, -1, 1
+        while missing and (now := time.perf_counter()) < min(end, quiet):
+            if self.events != events:
+                events, quiet = self.events, now + _QUIET
             self.turn(False, 0.05)
             written = sum(writer.at for writer in self.writers.values())
             missing = sum(written - each.seen for each in self.subscribers.values())

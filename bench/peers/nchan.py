@@ -31,7 +31,9 @@ http {{
       nchan_publisher; nchan_channel_id events;
       nchan_message_buffer_length 1000; nchan_message_timeout 60s;
     }}
-    location = /events {{ nchan_subscriber eventsource; nchan_channel_id events; }}
+    location = /events {{
+      nchan_subscriber eventsource; nchan_channel_id events; nchan_subscriber_first_message newest;
+    }}
   }}
 }}
 """

@@ -1,35 +1,25 @@
-"""The socket side of the service: a uvicorn server that ends its streams, and a protocol with limits.
+"""The socket side of the service: listening, and a uvicorn server that ends its streams.
 
-uvicorn gives neither a deadline nor a size to a request's headers, and waits at shutdown for
-streams that nobody tells to end. Both are mended here, below the application.
+uvicorn waits at shutdown for streams that nobody tells to end. What it makes of the bytes of a
+connection is in `app.edge`.
 """
 
 import asyncio
-import json
+import logging
+import resource
 import socket
-from asyncio.events import TimerHandle
-from collections.abc import Callable, Sequence
-from enum import Enum
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
-from app.errors import MalformedRequest, StartError
+from app.edge import EdgeConfig, EdgeProtocol
+from app.errors import StartError
 
-LINGER = 2.0
-"""Seconds that a refused connection is still read from, so that its client, which may be writing,
-gets to read the refusal instead of a reset."""
+logger = logging.getLogger(__name__)
 
-
-class EdgeConfig(uvicorn.Config):
-    """uvicorn's settings, and those of `EdgeProtocol`: see `build_config`."""
-
-    header_timeout: float = 10.0
-    max_header: int = 64 * 1024
-    send_timeout: float = 30.0
-    rev: Callable[[], int] | None = None
+OTHER_FILES = 100
+"""Files that the process has open besides its clients' connections, with some to spare."""
 
 
 def build_config(
@@ -40,6 +30,7 @@ def build_config(
     header_timeout: float = 10.0,
     max_header: int = 64 * 1024,
     send_timeout: float = 30.0,
+    max_connections: int = 10_000,
     keep_alive: int = 65,
     shutdown_timeout: int = 10,
     rev: Callable[[], int] | None = None,
@@ -48,10 +39,12 @@ def build_config(
 
     `header_timeout` (seconds): a request's headers have to be complete by then. `max_header`
     (bytes): of the request line and all headers. `send_timeout` (seconds): a client that has taken
-    nothing of a full send buffer for so long is cut off, streams included. `keep_alive` (seconds):
-    how long a connection may idle between requests, longer than the 60 s of common proxies so that
-    they close first. `shutdown_timeout` (seconds): what is still running then is cancelled. `rev`
-    gives the `Visor-Rev` of requests that are refused before they reach the application.
+    nothing of a full send buffer for so long is cut off, streams included. `max_connections`: more
+    are answered 429 and closed; fewer where the system does not let the process open as many files.
+    `keep_alive` (seconds): how long a connection may idle between requests, longer than the 60 s of
+    common proxies so that they close first. `shutdown_timeout` (seconds): what is still running then is
+    cancelled. `rev` gives the `Visor-Rev` of requests that are refused before they reach the application.
+    The application's `state.admission`, where it has one, is asked for the place of each request.
     """
     config = EdgeConfig(
         app,
@@ -73,8 +66,25 @@ def build_config(
     config.header_timeout = header_timeout
     config.max_header = max_header
     config.send_timeout = send_timeout
+    config.max_connections = min(max_connections, room_for(max_connections))
     config.rev = rev
+    config.admission = getattr(getattr(app, "state", None), "admission", None)
     return config
+
+
+def room_for(connections: int) -> int:
+    """How many connections there is room for, when the process may open as many files as it can get leave
+    to: where a connection cannot be accepted for want of one, nobody can be told anything."""
+    wanted = connections + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections
+    room = max(soft - OTHER_FILES, soft // 2)
+    logger.warning("the process may open %d files: there is room for %d connections", soft, room)
+    return room
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -117,187 +127,3 @@ class VisorServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.stop.set()
         await super().shutdown(sockets)
-
-
-class _Phase(Enum):
-    """Where in a request the parser is."""
-
-    BETWEEN = 1
-    HEAD = 2
-    BODY = 3
-
-
-class _HeadTooLarge(Exception):
-    """Raised inside the parser's callbacks to make it stop."""
-
-
-class EdgeProtocol(HttpToolsProtocol):
-    """uvicorn's httptools protocol with a deadline and a size for what is not body.
-
-    The deadline runs while the server has nothing to answer and the client owes it something: the
-    headers of a request, or the rest of a body whose answer has been given already. An idle
-    connection between requests is left to uvicorn's keep-alive timeout.
-    """
-
-    config: EdgeConfig
-
-    def __init__(
-        self,
-        config: EdgeConfig,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._phase = _Phase.BETWEEN
-        self._deadline: TimerHandle | None = None
-        self._head_bytes = 0
-        self._stalled_bytes = 0
-        self._progress = False
-        self._refused = False
-        self._frozen: TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._unset_deadline()
-        self._unset_frozen()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        # A handler that waits for a frozen reader would hold its place, and its memory, for ever.
-        if self._frozen is None:
-            self._frozen = self.loop.call_later(self.config.send_timeout, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        self._unset_frozen()
-        super().resume_writing()
-
-    def data_received(self, data: bytes) -> None:
-        if self._refused:
-            return
-        self._progress = False
-        super().data_received(data)
-        if self._refused or self.transport.is_closing():
-            return
-        # The parser hands out a header (or trailer) only when it is whole and keeps it until then:
-        # what goes in without anything coming out is bounded here, the rest in on_header.
-        self._stalled_bytes = 0 if self._progress else self._stalled_bytes + len(data)
-        if self._stalled_bytes > self.config.max_header:
-            self._refuse(self._too_large())
-            return
-        self._watch()
-
-    def on_message_begin(self) -> None:
-        self._phase = _Phase.HEAD
-        self._head_bytes = 0
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        self._phase = _Phase.BODY
-        self._progress = True
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        self._progress = True
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._phase = _Phase.BETWEEN
-        self._progress = True
-        super().on_message_complete()
-        # Where the answer went out before the body was in, the body's bytes have stopped the
-        # keep-alive timer that the answer started, and nothing else would start it again.
-        if not self._answering() and self.timeout_keep_alive_task is None and not self._ending():
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-        self._watch()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._watch()
-
-    def send_400_response(self, msg: str) -> None:
-        if self._head_bytes > self.config.max_header:
-            self._refuse(self._too_large())
-        else:
-            self._refuse(MalformedRequest("The request is not valid HTTP/1.1. Correct it and send it again."))
-
-    def shutdown(self) -> None:
-        if self._refused:
-            self.transport.close()
-        else:
-            super().shutdown()
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self.config.max_header:
-            raise _HeadTooLarge
-
-    def _too_large(self) -> MalformedRequest:
-        limit = self.config.max_header
-        return MalformedRequest(f"The request's headers are over the limit of {limit} bytes. Send fewer.")
-
-    def _answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
-    def _ending(self) -> bool:
-        return self._refused or self.transport is None or self.transport.is_closing()
-
-    def _watch(self) -> None:
-        """Have the deadline run exactly when the client owes something. Never starts it anew."""
-        idle = self._phase is _Phase.BETWEEN and self.timeout_keep_alive_task is not None
-        if self._ending():
-            return
-        if self._answering() or idle:
-            self._unset_deadline()
-        elif self._deadline is None:
-            self._deadline = self.loop.call_later(self.config.header_timeout, self.transport.close)
-
-    def _unset_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _unset_frozen(self) -> None:
-        if self._frozen is not None:
-            self._frozen.cancel()
-            self._frozen = None
-
-    def _refuse(self, error: MalformedRequest) -> None:
-        """Answer without the application, and close."""
-        self._unset_deadline()
-        self._refused = True
-        if self._answering():
-            if self.pipeline or self.cycle.response_started:
-                # Another answer is on its way: bytes of a second one would be read as its body.
-                self.transport.close()
-                return
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        body = json.dumps(error.problem()).encode()
-        headers: Sequence[tuple[bytes, bytes]] = [
-            *self.server_state.default_headers,
-            (b"content-type", b"application/problem+json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-            (b"connection", b"close"),
-        ]
-        if self.config.rev is not None:
-            headers = [*headers, (b"visor-rev", str(self.config.rev()).encode())]
-        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + lines + b"\r\n" + body)
-        self._deadline = self.loop.call_later(LINGER, self.transport.close)

@@ -49,12 +49,26 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=10_000_000, description="revs held in memory; older ones are read from disk"),
     ] = 20_000
+    memory_bytes: Annotated[
+        int,
+        Field(ge=1024, description="bytes that the revs held in memory may take; bounds memory_revs too"),
+    ] = 256 * 1024 * 1024
     log_level: Annotated[LogLevel, Field(description="debug, info, warning or error")] = LogLevel.INFO
     log_format: Annotated[LogFormat, Field(description="text or json")] = LogFormat.TEXT
     max_body: Annotated[int, Field(ge=1024, description="bytes of a request's body")] = 1024 * 1024
     max_header: Annotated[int, Field(ge=1024, description="bytes of a request's headers")] = 64 * 1024
+    max_connections: Annotated[int, Field(ge=1, description="connections at a time")] = 10_000
     max_requests: Annotated[int, Field(ge=1, description="requests worked on at a time")] = 1000
+    max_writes: Annotated[int, Field(ge=1, description="writes among them")] = 500
+    max_arriving: Annotated[
+        int, Field(ge=1024, description="bytes of bodies that are still arriving, together")
+    ] = 64 * 1024 * 1024
     max_subscribers: Annotated[int, Field(ge=0, description="streams and waiting calls at a time")] = 5000
+    max_query: Annotated[int, Field(ge=1024, description="bytes of a query string")] = 8192
+    max_filters: Annotated[
+        int, Field(ge=1, description="values of the repeatable parameters of a query, together")
+    ] = 100
+    max_page: Annotated[int, Field(ge=100, le=1000, description="items of a page of a list")] = 1000
     body_timeout: Annotated[float, Field(gt=0, description="seconds for a request's body to arrive")] = 30.0
     header_timeout: Annotated[float, Field(gt=0, description="seconds for the headers to arrive")] = 10.0
     send_timeout: Annotated[

@@ -33,7 +33,9 @@ class Service:
             header_timeout=settings.header_timeout,
             max_header=settings.max_header,
             send_timeout=settings.send_timeout,
+            max_connections=settings.max_connections,
             shutdown_timeout=settings.shutdown_timeout,
+            rev=lambda: self.context.store.rev,
         )
         self.server = VisorServer(config)
         self._socket = socket

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from app.events import frames
 from app.models import codec, keys
 from app.models.base import rfc3339
 from app.models.event import KINDS, STEMS
@@ -50,12 +51,7 @@ class Event:
     def frame(self) -> bytes:
         """The event as it goes over the wire, made once for all subscribers."""
         if self._frame is None:
-            self._frame = b"id: %d-%d\nevent: %b\ndata: %b\n\n" % (
-                self.rev,
-                self.index,
-                self.type.encode(),
-                self.data,
-            )
+            self._frame = frames.frame(self.data, self.type, self.id)
         return self._frame
 
 

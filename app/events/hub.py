@@ -47,17 +47,10 @@ class Hub:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def news(self, after: int, seconds: float) -> None:
-        """Return when there is a commit after the rev, at the latest after so many seconds, or at once
-        when the hub stops."""
-        if seconds <= 0:
-            return
-        try:
-            async with asyncio.timeout(seconds):
-                while self._store.rev <= after and not self.closing:
-                    await self._news.wait()
-        except TimeoutError:
-            pass
+    async def news(self, after: int) -> None:
+        """Return when the store is beyond the rev, or when the hub stops."""
+        while self._store.rev <= after and not self.closing:
+            await self._news.wait()
 
     async def _follow(self) -> None:
         seen = self._store.rev

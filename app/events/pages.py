@@ -1,13 +1,13 @@
 """The history as a list, for who cannot hold a stream open."""
 
 import asyncio
-import time
 from dataclasses import dataclass
 
+from app.events.channels import Channels
 from app.events.derive import Event, events_of
 from app.events.filters import Filter
-from app.events.hub import Hub
 from app.events.position import Position
+from app.events.waiter import Waiter
 from app.store.contract import Store
 
 _COMMITS = 256
@@ -22,18 +22,24 @@ class Page:
     next: Position
 
 
-async def read_page(store: Store, hub: Hub, start: Position, wanted: Filter, limit: int, wait: float) -> Page:
+async def read_page(
+    store: Store, channels: Channels, start: Position, wanted: Filter, limit: int, wait: float
+) -> Page:
     """Up to `limit` events after a place; where there is none, wait for one, at most `wait` seconds.
     Raises RevCompacted."""
-    until = time.monotonic() + wait
-    while True:
-        page = await _read(store, start, wanted, limit)
-        left = until - time.monotonic()
-        if page.events or left <= 0 or hub.closing:
-            return page
-        start = page.next
-        if store.rev <= page.next.rev:
-            await hub.news(page.next.rev, left)
+    clock = asyncio.get_running_loop().time
+    until = clock() + wait
+    channel, waiter = channels.of(wanted), Waiter()
+    try:
+        while True:
+            page = await _read(store, start, wanted, limit)
+            if page.events or clock() >= until or channels.closing:
+                return page
+            start = page.next
+            if not channel.behind(start):
+                await waiter.wait(channel.waiting, until)
+    finally:
+        waiter.close()
 
 
 async def _read(store: Store, start: Position, wanted: Filter, limit: int) -> Page:

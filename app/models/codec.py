@@ -5,6 +5,7 @@ of its own: they are put in front when it is read. An instance's `claim_rev` is 
 the rev of the very commit, and put in the same way. What is said of a version is made once.
 """
 
+from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from app.errors import BodyTooLarge
@@ -57,6 +58,11 @@ def wire(version: Version) -> bytes:
     if version.wire is None:
         version.wire = _wire(version)
     return version.wire
+
+
+def wires(versions: Iterable[Version]) -> list[bytes]:
+    """`wire` of each."""
+    return [version.wire or wire(version) for version in versions]
 
 
 def _wire(version: Version) -> bytes:

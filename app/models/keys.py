@@ -13,6 +13,8 @@ An instance that was unregistered stays under its key as its ended entry.
 """
 
 import json
+import sys
+from functools import lru_cache
 from typing import Any
 
 APPS = "app/"
@@ -118,6 +120,11 @@ def instances_of_envset(app: str, ref: str) -> str:
     return f"instance/?env={app},{ref}"
 
 
+def instances_called(kind: str, name: str, app: str | None = None) -> str:
+    """Those of a proctype, revision or env set (`kind`) of that name: the app's, or whichever app's."""
+    return f"instance/?{kind}={app or ''},{name}"
+
+
 def instances_on(host: str) -> str:
     return f"instance/?host={host}"
 
@@ -173,7 +180,13 @@ def fence(term: str) -> str | None:
 
 
 def index(key: str, value: bytes) -> tuple[str, ...]:
-    """The terms of a key. A value that cannot be read (written by another hand) has only its prefixes."""
+    """The terms of a key. A value that cannot be read (written by another hand) has only its prefixes.
+
+    Terms are interned: many keys carry one, and keep it as long as they are kept."""
+    return tuple(map(sys.intern, _index(key, value)))
+
+
+def _index(key: str, value: bytes) -> tuple[str, ...]:
     kind, slash, rest = key.partition("/")
     if kind in ("app", "service", "idempotency"):
         return (kind + slash,)
@@ -191,22 +204,43 @@ def index(key: str, value: bytes) -> tuple[str, ...]:
 
 
 def _instance_terms(said: dict[str, Any], ended: bool) -> tuple[str, ...]:
-    app, name, ref, env = said["app"], said["proctype"], said["revision"], said["env"]
+    app, name = said["app"], said["proctype"]
     if ended:
-        return (ENDED, ended_of(app, name))
+        return _ended_terms(app, name)
+    terms = _shared_terms(app, name, said["revision"], said["env"], said["status"])
+    return terms if said["host"] is None else (*terms, _host_term(said["host"]))
+
+
+_REMEMBERED = 2**14
+"""Instances of a proctype carry the same terms, which are made once for all of them."""
+
+
+@lru_cache(_REMEMBERED, typed=True)
+def _ended_terms(app: str, name: str) -> tuple[str, ...]:
+    return (ENDED, ended_of(app, name))
+
+
+@lru_cache(_REMEMBERED, typed=True)
+def _host_term(host: str) -> str:
+    return instances_on(host)
+
+
+@lru_cache(_REMEMBERED, typed=True)
+def _shared_terms(app: str, name: str, ref: str, env: str | None, status: str) -> tuple[str, ...]:
+    """The terms of an instance but for its host's."""
     terms = [
         LIVE,
         instances_of_app(app),
         instances_of_proctype(app, name),
         instances_of_revision(app, ref),
-        instances_in(said["status"]),
+        instances_called("proctype", name),
+        instances_called("revision", ref),
+        instances_in(status),
     ]
-    if said["status"] in ("pending", "claimed", "running"):
+    if status in ("pending", "claimed", "running"):
         terms.append(instances_of_scale(app, name, ref, env))
     if env is not None:
-        terms.append(instances_of_envset(app, env))
-    if said["host"] is not None:
-        terms.append(instances_on(said["host"]))
-    if said["status"] == "pending":
+        terms += [instances_of_envset(app, env), instances_called("env", env)]
+    if status == "pending":
         terms += [pending(app), pending(app, name), pending(None, name)]
     return tuple(terms)

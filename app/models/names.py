@@ -121,17 +121,31 @@ def _host_maybe_port(addr: str) -> str:
 
 
 Host = Annotated[
-    str, AfterValidator(_host), Field(description="An IP address or a DNS name.", examples=["10.0.0.7"])
+    str,
+    AfterValidator(_host),
+    Field(
+        description="An IP address or a DNS name.",
+        json_schema_extra={"format": "host", "minLength": 1, "maxLength": 253},
+        examples=["10.0.0.7"],
+    ),
 ]
 HostPort = Annotated[
     str,
     AfterValidator(_host_port),
-    Field(description="host:port, or [address]:port for IPv6.", examples=["10.0.0.7:9000"]),
+    Field(
+        description="host:port, or [address]:port for IPv6.",
+        json_schema_extra={"format": "host-port", "minLength": 3},
+        examples=["10.0.0.7:9000"],
+    ),
 ]
 HostMaybePort = Annotated[
     str,
     AfterValidator(_host_maybe_port),
-    Field(description="An IP address or a DNS name, with an optional port.", examples=["10.0.0.7"]),
+    Field(
+        description="An IP address or a DNS name, with an optional port.",
+        json_schema_extra={"format": "host-maybe-port", "minLength": 1},
+        examples=["10.0.0.7"],
+    ),
 ]
 
 
@@ -141,7 +155,15 @@ def _ip(text: str) -> str:
     return text
 
 
-Ip = Annotated[str, AfterValidator(_ip), Field(description="An IPv4 or IPv6 address.", examples=["10.0.0.7"])]
+Ip = Annotated[
+    str,
+    AfterValidator(_ip),
+    Field(
+        description="An IPv4 or IPv6 address.",
+        json_schema_extra={"format": "ip", "minLength": 2},
+        examples=["10.0.0.7"],
+    ),
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

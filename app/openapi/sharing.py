@@ -12,16 +12,19 @@ PROBLEM = "application/problem+json"
 HEADERS: dict[str, Any] = {
     "Visor-Rev": {
         "description": "The rev of the snapshot that the answer is from, or of the commit it made.",
+        "required": True,
         "schema": {"type": "integer", "format": "int64", "minimum": 0},
         "example": 42,
     },
     "ETag": {
         "description": "The resource's rev, as a strong tag.",
+        "required": True,
         "schema": {"type": "string"},
         "example": '"42"',
     },
     "Location": {
         "description": "Where the resource is.",
+        "required": True,
         "schema": {"type": "string"},
         "example": "/instances/17",
     },
@@ -32,6 +35,7 @@ HEADERS: dict[str, Any] = {
     },
     "Retry-After": {
         "description": "Seconds to wait.",
+        "required": True,
         "schema": {"type": "integer", "minimum": 0},
         "example": 1,
     },

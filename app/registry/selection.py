@@ -1,11 +1,10 @@
-"""Which instances a list's filters mean, found by the narrowest term there is."""
+"""Which instances a list's filters mean: those that carry a term of each."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from itertools import islice
 
-from app.models import codec, keys
-from app.models.instance import Instance, Status
+from app.models import keys
+from app.models.instance import Status
 from app.store.contract import Record, Snapshot
 
 
@@ -20,50 +19,20 @@ class Selection:
     hosts: Collection[str] = field(default_factory=frozenset)
     statuses: Collection[Status] = field(default_factory=frozenset)
 
-    def fits(self, instance: Instance) -> bool:
-        return (
-            (not self.apps or instance.app in self.apps)
-            and (not self.revisions or instance.revision in self.revisions)
-            and (not self.proctypes or instance.proctype in self.proctypes)
-            and (not self.envs or instance.env in self.envs)
-            and (not self.hosts or instance.host in self.hosts)
-            and (not self.statuses or instance.status in self.statuses)
-        )
-
-    def _ways(self) -> list[list[str]]:
-        """Sets of terms, each of which together finds all that fits."""
-        ways = [[keys.LIVE]]
-        if self.hosts:
-            ways.append([keys.instances_on(host) for host in self.hosts])
-        if self.statuses:
-            ways.append([keys.instances_in(status) for status in self.statuses])
-        if self.apps:
-            ways.append([keys.instances_of_app(app) for app in self.apps])
-        if self.apps and self.proctypes:
-            ways.append([keys.instances_of_proctype(a, p) for a in self.apps for p in self.proctypes])
-        if self.apps and self.revisions:
-            ways.append([keys.instances_of_revision(a, r) for a in self.apps for r in self.revisions])
-        if self.apps and self.envs:
-            ways.append([keys.instances_of_envset(a, e) for a in self.apps for e in self.envs])
-        return ways
+    def _groups(self) -> list[frozenset[str]]:
+        """For each filter the terms of which one has to be carried."""
+        groups = [
+            frozenset(map(keys.instances_on, self.hosts)),
+            frozenset(map(keys.instances_in, self.statuses)),
+        ]
+        # What is of one app is found at once by both names.
+        [app] = self.apps if len(self.apps) == 1 else [None]
+        for kind, names in (("proctype", self.proctypes), ("revision", self.revisions), ("env", self.envs)):
+            groups.append(frozenset(keys.instances_called(kind, name, app) for name in names))
+        if app is None or not any(groups[2:]):
+            groups.append(frozenset(map(keys.instances_of_app, self.apps)))
+        return [group for group in groups if group] or [frozenset({keys.LIVE})]
 
     def find(self, snapshot: Snapshot, after: str, limit: int) -> list[Record]:
         """Records of instances that fit, by id, after the key `after`, at most `limit`."""
-        filtered = any((self.apps, self.revisions, self.proctypes, self.envs, self.hosts, self.statuses))
-        if not filtered:
-            return snapshot.scan(keys.LIVE, after=after, limit=limit)
-        terms = min(self._ways(), key=lambda way: sum(snapshot.count(term) for term in way))
-        if len(terms) == 1:
-            return self._find_one(snapshot, terms[0], after, limit)
-        found = {r.key: r for term in terms for r in self._find_one(snapshot, term, after, limit)}
-        return list(islice((found[key] for key in sorted(found)), limit))
-
-    def _find_one(self, snapshot: Snapshot, term: str, after: str, limit: int) -> list[Record]:
-        found: list[Record] = []
-        while len(found) < limit:
-            page = snapshot.scan(term, after=after, limit=limit)
-            found += (r for r in page if self.fits(codec.decode(r, Instance)))
-            if len(page) < limit:
-                break
-            after = page[-1].key
-        return found[:limit]
+        return snapshot.select(self._groups(), after=after, limit=limit)

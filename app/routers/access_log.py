@@ -30,7 +30,7 @@ class AccessLog:
             await self.app(scope, receive, send)
             return
         # Before the application, which may change its scope.
-        method, path = _plain(scope["method"][:16]), _plain(scope["path"][:MAX_PATH])
+        method, path = scope["method"], scope["path"]
         began = time.perf_counter()
         status: int | None = None
         rev: str | None = None
@@ -48,23 +48,29 @@ class AccessLog:
             status = status or 500
             raise
         finally:
-            duration = round((time.perf_counter() - began) * 1000, 1)
-            fields = {
-                "method": method,
-                "path": path,
-                "status": status,
-                "duration_ms": duration,
-                "rev": int(rev) if rev is not None and rev.isdecimal() else None,
-            }
-            logger.info(
-                "%s %s %s %sms rev %s",
-                method,
-                path,
-                "-" if status is None else status,
-                duration,
-                "-" if rev is None else rev,
-                extra={"fields": fields},
-            )
+            log_request(method, path, status, time.perf_counter() - began, rev)
+
+
+def log_request(method: str, path: str, status: int | None, seconds: float, rev: str | None) -> None:
+    """The line of one request that is over."""
+    method, path = _plain(method[:16]), _plain(path[:MAX_PATH])
+    duration = round(seconds * 1000, 1)
+    fields = {
+        "method": method,
+        "path": path,
+        "status": status,
+        "duration_ms": duration,
+        "rev": int(rev) if rev is not None and rev.isdecimal() else None,
+    }
+    logger.info(
+        "%s %s %s %sms rev %s",
+        method,
+        path,
+        "-" if status is None else status,
+        duration,
+        "-" if rev is None else rev,
+        extra={"fields": fields},
+    )
 
 
 def _plain(text: str) -> str:

@@ -1,13 +1,18 @@
 """Entity tags: `If-Match` and `If-None-Match`. Our tag is a version, so `W/"42"` is as good as `"42"`."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header
 from pydantic import MISSING
 
 from app.errors import MalformedRequest
 from app.registry.preconditions import Preconditions
+
+TAGS: dict[str, Any] = {
+    "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$',
+}
+"""How the schema says it; `parse_tags` decides."""
 
 IfNoneMatch = Annotated[
     str | MISSING,
@@ -16,10 +21,12 @@ IfNoneMatch = Annotated[
         description="A read: 304 where the resource is still at this tag. A write: 412 where it is; `*`: 412 "
         "where the resource is there, so a PUT creates only.",
         examples=['"42"'],
+        json_schema_extra=TAGS,
     ),
 ]
 
-_TAG = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*\Z')
+# Commas part tags, and may be inside one.
+_TAG = re.compile(r'[ \t]*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(,|\Z)')
 _REV = re.compile(r"[0-9]{1,19}\Z")
 
 
@@ -29,12 +36,14 @@ def parse_tags(header: str, value: str) -> frozenset[int] | None:
     if value.strip() == "*":
         return None
     revs: set[int] = set()
-    for part in value.split(","):
-        found = _TAG.match(part)
+    at, more = 0, True
+    while more:
+        found = _TAG.match(value, at)
         if found is None:
             raise MalformedRequest(f'{header} is * or a list of entity tags, each in quotes: "42".')
         if _REV.match(found[1]):
             revs.add(int(found[1]))
+        at, more = found.end(), found[2] == ","
     return frozenset(revs)
 
 

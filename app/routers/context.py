@@ -5,11 +5,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.events.channels import Channels
 from app.events.claim_queue import ClaimQueue
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
 from app.events.stream import Pace
-from app.routers.limits import Slots
+from app.routers.places import Slots
+from app.routers.strict_query import UNSET, Bounds
 from app.store.contract import Store
 
 
@@ -19,10 +21,12 @@ class Context:
 
     store: Store
     hub: Hub
+    channels: Channels
     claim_queue: ClaimQueue
     key_watch: KeyWatch
     slots: Slots
     pace: Pace
+    bounds: Bounds = UNSET
 
 
 async def _context(request: Request) -> Context:

@@ -1,13 +1,10 @@
 """/events: the stream, and the same history as a list."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi.routing import APIRouter
 from pydantic import MISSING, Field
-from sse_starlette import EventSourceResponse
-from sse_starlette.sse import AppStatus
 
 from app.errors import InvalidRequest
 from app.events.filters import Filter
@@ -20,16 +17,11 @@ from app.models.names import IN_DIGITS, Host, InstanceId, Name, ProctypeName
 from app.routers.answers import read
 from app.routers.context import Context, Ctx
 from app.routers.disconnects import Gone, until_gone
-from app.routers.reading import JSON, json_answer
+from app.routers.event_stream import EVENT_STREAM, EventStream
+from app.routers.reading import JSON, check_page, json_answer
 from app.routers.strict_json import StrictRoute
 
 router = APIRouter(tags=["events"], route_class=StrictRoute)
-
-EVENT_STREAM = "text/event-stream"
-
-# Streams end by their own service's hub, after a whole event. The library would cut all those of the
-# process, wherever they are, and all that come later.
-AppStatus.enable_automatic_graceful_drain = False
 
 Types = Annotated[
     list[Annotated[str, Field(pattern=r"^([a-z]+(-[a-z]+)?|([a-z]+-)?\*)$", max_length=64)]],
@@ -65,7 +57,8 @@ class Subscription:
         self._as_list = as_list
 
     async def answer(self, app: str | None) -> Response:
-        """The stream or the list. Raises RevCompacted, RevInFuture, TooManySubscribers."""
+        """The stream or the list. Raises RevCompacted, RevInFuture, TooManySubscribers,
+        CoordinatorUnavailable."""
         wanted = self._wanted.of_app(app)
         start = await self._checked_start()
         if self._as_list:
@@ -86,14 +79,17 @@ class Subscription:
 
     async def _list(self, start: Position, wanted: Filter) -> Response:
         context = self._context
+        check_page(self._limit, context.bounds.page)
+        # A read like any other: it tells of every write that was acknowledged, by any replica, before.
+        await context.store.latest()
         if self._wait:
             with self._request.state.slot.waiting():
                 page = await until_gone(
                     self._request,
-                    read_page(context.store, context.hub, start, wanted, self._limit, self._wait),
+                    read_page(context.store, context.channels, start, wanted, self._limit, self._wait),
                 )
         else:
-            page = await read_page(context.store, context.hub, start, wanted, self._limit, 0)
+            page = await read_page(context.store, context.channels, start, wanted, self._limit, 0)
         items = b",".join(event.data for event in page.events)
         body = b'{"rev":%d,"items":[%b],"next":"%b"}' % (page.rev, items, str(page.next).encode())
         return json_answer(body, page.rev)
@@ -104,15 +100,8 @@ class Subscription:
         if self._request.scope.get("visor.head"):
             return Response(None, 200, headers, EVENT_STREAM)
         self._request.state.slot.subscribe()
-        stream = Stream(context.store, context.hub, start, wanted, context.pace, self._snapshot)
-
-        async def chunks() -> AsyncIterator[bytes]:
-            async for chunk in stream.chunks():
-                yield chunk
-
-        # Keep-alives are the stream's own: it knows when it is idle. A reader that is frozen is let go
-        # by the server, which can cut the connection; a time limit here would only end the stream.
-        return EventSourceResponse(chunks(), headers=headers, ping=0, sep="\n")
+        stream = Stream(context.store, context.channels, start, wanted, context.pace, self._snapshot)
+        return EventStream(stream, headers)
 
 
 async def _subscription(
@@ -149,6 +138,7 @@ async def _subscription(
             description="Start after this event; wins over `rev`.",
             max_length=64,
             examples=["42-0"],
+            json_schema_extra={"pattern": r"^([0-9]{1,19}(-[0-9]{1,9})?)?$"},
         ),
     ] = MISSING,
 ) -> Subscription:

@@ -1,170 +1,216 @@
-"""The short way of a read: from the path to the route's own function, past what the framework does for
-calls of every kind.
+"""The short way of a call: from the server to the route's own function, past all that is for other calls.
 
-The routes stay declared as they are, for the schema and for every call that is not plain. A GET whose path
-names a route that reads a snapshot, with no more in its query than where to read, is what a service is asked
-most; of it the framework's matching of patterns, solving of dependencies and checking of what is not there
-cost several times the read. Here the route is found by the parts of its path, its parameters are checked
-by the same types, and the same function answers. Whatever is not plain goes the long way, so that there
-is one answer to everything: a test compares the two for every route.
+The routes stay declared as they are, for the schema and for every call that is not plain. A read of a
+snapshot, or a write, that says nothing but what its route takes is what a service is asked most; of it the
+framework and the middleware, made for calls of every kind, cost many times the work. Here the route is
+found by the parts of its path, what it takes is checked by the same types, and the same function answers.
+What the middleware does for such a call is done here in one pass, by the same parts: a place of `Slots`, a
+`BoundedBody`, the headers of `stamped`, `Metrics.record`, `log_request`. Whatever is not plain, or would be
+refused before the function runs, goes the long way, so that there is one answer to everything: a test
+compares the two for every route.
 """
 
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any
 
-from fastapi import params
-from fastapi.routing import APIRoute
-from pydantic import TypeAdapter, ValidationError
-from starlette.requests import Request
+from fastapi import FastAPI
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from app.errors import RequestError
-from app.models.base import MAX_INT64
-from app.routers.context import Context, Ctx
-from app.routers.problem_json import problem_response
-from app.routers.reading import Consistency, List, Listing, Read, View
+from app.errors import RequestError, TooManyRequests
+from app.routers import access_log, plain_query
+from app.routers.context import Context
+from app.routers.lean_routes import Asked, LeanRoute, LeanRoutes
+from app.routers.limits import BoundedBody
+from app.routers.metrics import Metrics
+from app.routers.places import Slot
+from app.routers.problem_json import fault_response, problem_response
+from app.routers.stamp import RawHeaders, stamped
 
-_PLAIN_QUERY = re.compile(rb"(?:(?:rev|limit)=[1-9][0-9]{0,18}|consistency=stale)")
+_SAID = frozenset(
+    {
+        b"if-none-match",
+        b"if-match",
+        b"visor-actor",
+        b"idempotency-key",
+        b"content-type",
+        b"content-length",
+    }
+)
+"""Headers that a plain call may have, once."""
 
-MAX_LIMIT = 1000
-DEFAULT_LIMIT = 100
+_LONG_WAY = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"origin"})
+"""Headers of bodies that come in other ways, and of pages of other origins: others see to those."""
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where to read, as a plain query says it."""
-
-    rev: int | None = None
-    limit: int | None = None
-    stale: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Lean:
-    """A route that reads: the parts of its path (None for a parameter), and how to call its function."""
-
-    route: APIRoute
-    parts: tuple[str | None, ...]
-    adapters: tuple[tuple[int, str, TypeAdapter[Any]], ...]
-    builders: tuple[tuple[str, Callable[[Context, Request, Place], Any]], ...]
-    takes_limit: bool
-
-    def fits(self, parts: list[str]) -> bool:
-        return all(mine is None or mine == part for mine, part in zip(self.parts, parts, strict=True))
+_JSON = frozenset({"application/json", "application/merge-patch+json"})
 
 
-class LeanReads:
-    """Innermost middleware: answers plain reads, and passes on all else. What surrounds it (limits,
-    metrics, headers, log) sees no difference."""
+class LeanCalls:
+    """Answers plain calls."""
 
-    def __init__(self, app: ASGIApp, context: Context, routes: Iterable[Any]) -> None:
-        self.app = app
+    def __init__(
+        self,
+        context: Context,
+        metrics: Metrics,
+        routes: Iterable[Any],
+        *,
+        max_body: int,
+        body_timeout: float,
+    ) -> None:
         self._context = context
-        self._found: dict[tuple[int, str], list[_Lean]] = {}
-        for route in routes:
-            lean = _lean(route) if isinstance(route, APIRoute) else None
-            if lean is not None:
-                first = lean.parts[1]
-                assert first is not None, "a route begins with a word"
-                self._found.setdefault((len(lean.parts), first), []).append(lean)
+        self._metrics = metrics
+        self._routes = LeanRoutes(routes)
+        self._max_body = max_body
+        self._body_timeout = body_timeout
 
     @property
-    def templates(self) -> list[str]:
-        """The routes that have the short way."""
-        return [lean.route.path_format for found in self._found.values() for lean in found]
+    def operations(self) -> list[tuple[str, str]]:
+        """Method and template of the routes that have the short way."""
+        return self._routes.operations
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "GET" and not scope.get("root_path"):
-            response = await self._answer(scope, receive)
-            if response is not None:
-                await response(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive) -> Response | None:
-        """The answer to a plain read; None where it is not one."""
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
+        """Answer the call where it is a plain one. Else, with nothing said or done, what it has to be
+        received by: its body may have been read already."""
         path: str = scope["path"]
         parts = path.split("/")
-        candidates = self._found.get((len(parts), parts[1])) if len(parts) > 1 else None
-        if candidates is None or "\n" in path:
-            return None
-        lean = next((one for one in candidates if one.fits(parts)), None)
-        place = _place(scope["query_string"])
-        if lean is None or place is None or (place.limit is not None and not lean.takes_limit):
-            return None
-        request = Request(scope, receive)
+        lean = self._routes.find(scope["method"], parts)
+        if lean is None or scope.get("root_path") or "\n" in path:
+            return receive
+        asked = self._asked(scope, lean)
+        if asked is None:
+            return receive
+        began = time.perf_counter()
+        slots = self._context.slots
+        # As the server has given it when the headers had come, or one of its own.
+        slot: Slot = scope.setdefault("state", {}).get("slot") or Slot(slots, writes=lean.method != "GET")
+        bounded = BoundedBody(receive, send, slot, slots, self._max_body, self._body_timeout)
         try:
-            values = {name: adapter.validate_python(parts[at]) for at, name, adapter in lean.adapters}
-        except ValidationError:
+            slot.take()
+            if lean.body is not None:
+                body = _Body(bounded.receive, receive)
+                if not await body.read():
+                    return body
+                asked.body, receive = body.whole, body
+            arguments = lean.arguments(parts, asked)
+            if arguments is None:
+                return receive
+            await self._respond(lean, arguments, scope, send, began)
             return None
-        for name, build in lean.builders:
-            values[name] = build(self._context, request, place)
-        scope["endpoint"] = lean.route.endpoint
+        except TooManyRequests:
+            return receive
+        finally:
+            bounded.forget()
+            slot.release()
+
+    def _asked(self, scope: Scope, lean: LeanRoute) -> Asked | None:
+        """What the call says, its body apart; None where it is not plain."""
+        query_string = scope["query_string"]
+        query = plain_query.parse(query_string) if lean.method == "GET" or not query_string else None
+        if query is None:
+            return None
+        bounds = self._context.bounds
+        values = sum(map(len, query.filters.values())) if query.filters else 0
+        if len(query_string) > bounds.query or values > bounds.values:
+            return None
+        said: dict[bytes, str] = {}
+        for name, value in scope["headers"]:
+            if name in _LONG_WAY or name in said:
+                return None
+            if name in _SAID:
+                said[name] = value.decode("latin-1")
+        length = said.get(b"content-length", "0")
+        if lean.body is None:
+            if length != "0":
+                return None
+        elif (
+            said.get(b"content-type") not in _JSON
+            or not length.isdecimal()
+            or len(length) > 18
+            or not 0 < int(length) <= self._max_body
+        ):
+            return None
+        return Asked(self._context, scope, query, said)
+
+    async def _respond(
+        self, lean: LeanRoute, arguments: dict[str, Any], scope: Scope, send: Send, began: float
+    ) -> None:
+        status: int | None = None
+        headers: RawHeaders = []
         try:
-            response: Response = await lean.route.endpoint(**values)
-        except RequestError as error:
-            return problem_response(error)
+            response = await _result(lean, arguments)
+            headers = stamped(response.raw_headers, self._rev)
+            status = response.status_code
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": response.body})
+        finally:
+            seconds = time.perf_counter() - began
+            if status is not None:
+                self._metrics.record(lean.method, lean.route.path_format, status, seconds)
+            if access_log.logger.isEnabledFor(logging.INFO):
+                rev = next((value.decode() for name, value in headers if name == b"visor-rev"), None)
+                access_log.log_request(lean.method, scope["path"], status, seconds, rev)
+
+    def _rev(self) -> int:
+        return self._context.store.rev
+
+
+async def _result(lean: LeanRoute, arguments: dict[str, Any]) -> Response:
+    try:
+        response: Response = await lean.route.endpoint(**arguments)
         return response
+    except RequestError as error:
+        return problem_response(error)
+    except Exception:
+        return fault_response(lean.method)
 
 
-def _place(query: bytes) -> Place | None:
-    """What the query says, where that is no more than where to read."""
-    if not query:
-        return _LATEST
-    said: dict[bytes, bytes] = {}
-    for pair in query.split(b"&"):
-        name, _, value = pair.partition(b"=")
-        if name in said or not _PLAIN_QUERY.fullmatch(pair):
-            return None
-        said[name] = value
-    rev, limit = int(said.get(b"rev", b"0")), int(said.get(b"limit", b"0"))
-    if rev > MAX_INT64 or limit > MAX_LIMIT:
-        return None
-    return Place(rev or None, limit or None, b"consistency" in said)
+class _Body:
+    """A body that is read, and can be received again by who else has to look at it."""
+
+    def __init__(self, bounded: Receive, receive: Receive) -> None:
+        self._bounded = bounded
+        self._receive = receive
+        self._messages: list[Message] = []
+        self._refusal: RequestError | None = None
+
+    async def read(self) -> bool:
+        """Whether all of it has come, in time."""
+        more = True
+        while more:
+            try:
+                message = await self._bounded()
+            except RequestError as refusal:
+                self._refusal = refusal
+                return False
+            self._messages.append(message)
+            if message["type"] != "http.request":
+                return False
+            more = message.get("more_body", False)
+        return True
+
+    @property
+    def whole(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self._messages)
+
+    async def __call__(self) -> Message:
+        if self._messages:
+            return self._messages.pop(0)
+        if self._refusal is not None:
+            raise self._refusal
+        return await self._receive()
 
 
-_LATEST = Place()
+class LeanFirst(FastAPI):
+    """The framework's application, with the short way before it. `lean` is set once all routes are."""
 
+    lean: LeanCalls
 
-def _view(context: Context, request: Request, place: Place) -> View:
-    consistency = Consistency.STALE if place.stale else Consistency.LINEARIZABLE
-    return View(context, place.rev, consistency, request.headers.get("if-none-match"))
-
-
-def _listing(context: Context, request: Request, place: Place) -> Listing:
-    return Listing(context, request, place.rev, place.stale, place.limit or DEFAULT_LIMIT, None)
-
-
-_BUILDERS: dict[Any, Callable[[Context, Request, Place], Any]] = {
-    Read: _view,
-    List: _listing,
-    Ctx: lambda context, request, place: context,
-    Request: lambda context, request, place: request,
-}
-
-
-def _lean(route: APIRoute) -> _Lean | None:
-    """How the route is called without the framework; None where it is not a route that reads."""
-    hints = get_type_hints(route.endpoint, include_extras=True)
-    hints.pop("return", None)
-    if "GET" not in (route.methods or ()) or not {Read, List} & {_hashable(hint) for hint in hints.values()}:
-        return None
-    parts = tuple(None if part.startswith("{") else part for part in route.path_format.split("/"))
-    names = [part.strip("{}") for part in route.path_format.split("/")]
-    adapters = tuple(
-        (at, names[at], TypeAdapter(hints[names[at]])) for at, part in enumerate(parts) if part is None
-    )
-    builders = tuple((name, _BUILDERS[hint]) for name, hint in hints.items() if _hashable(hint) in _BUILDERS)
-    return _Lean(route, parts, adapters, builders, List in [_hashable(hint) for hint in hints.values()])
-
-
-def _hashable(hint: Any) -> Any:
-    """The hint where it declares a dependency or the request itself; else None. (Others may hold
-    defaults that cannot be looked up.)"""
-    if hint is Request:
-        return hint
-    depends = get_origin(hint) is Annotated and any(isinstance(one, params.Depends) for one in get_args(hint))
-    return hint if depends else None
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            received = await self.lean.answer(scope, receive, send)
+            if received is None:
+                return
+            receive = received
+        await super().__call__(scope, receive, send)

@@ -1,112 +1,18 @@
 """What one request, and all of them together, may cost: places, bytes of body, time to send it."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import Enum
+from typing import NoReturn
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge, MalformedRequest, RequestError, TooManyRequests, TooManySubscribers
+from app.errors import BodyTooLarge, MalformedRequest, RequestError, TooManyRequests
+from app.routers.places import ALWAYS_SERVED, READS, Slot, Slots, too_many
 from app.routers.problem_json import problem_response
-
-ALWAYS_SERVED = frozenset({"/livez", "/readyz", "/metrics"})
-"""Paths that need no place: they are asked most when the server is full."""
 
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 16 * 1024 * 1024
 """How much of a refused body is read and dropped, so that its client gets to read the refusal."""
-
-
-class Slots:
-    """Counts the requests being worked on and the subscribers (event streams and waiting calls).
-
-    Belongs to one event loop. `requests` and `subscribers` are the places taken now.
-    """
-
-    def __init__(self, *, max_requests: int, max_subscribers: int) -> None:
-        self.max_requests = max_requests
-        self.max_subscribers = max_subscribers
-        self.requests = 0
-        self.subscribers = 0
-
-
-class _Holds(Enum):
-    NOTHING = 0
-    REQUEST = 1
-    SUBSCRIBER = 2
-
-
-class Slot:
-    """The place of one request: a request's place, a subscriber's place, or none.
-
-    A handler finds its own as `request.state.slot`. The middleware gives back whatever is held when
-    the request ends, however it ends. `waited` is True once it has been a subscriber.
-    """
-
-    def __init__(self, slots: Slots) -> None:
-        self._slots = slots
-        self._holds = _Holds.NOTHING
-        self.waited = False
-
-    def take(self) -> None:
-        """Take a request's place. Raises TooManyRequests where none is free."""
-        if self._holds is not _Holds.NOTHING:
-            return
-        slots = self._slots
-        if slots.requests >= slots.max_requests:
-            raise TooManyRequests(
-                f"The server works on {slots.max_requests} requests, as many as it is allowed to. Try again.",
-                headers={"Retry-After": "1"},
-            )
-        slots.requests += 1
-        self._holds = _Holds.REQUEST
-
-    def subscribe(self) -> None:
-        """Change the request's place for a subscriber's, for the rest of the request: for streams.
-
-        Call it before the answer starts. Raises TooManySubscribers where none is free; the
-        request's place is kept then.
-        """
-        if self._holds is _Holds.SUBSCRIBER:
-            return
-        slots = self._slots
-        if slots.subscribers >= slots.max_subscribers:
-            raise TooManySubscribers(
-                f"The server has {slots.max_subscribers} streams and waiting calls, as many as it is allowed"
-                " to. Try again, or use another replica.",
-                headers={"Retry-After": "1"},
-            )
-        self.release()
-        slots.subscribers += 1
-        self._holds = _Holds.SUBSCRIBER
-        self.waited = True
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Hold a subscriber's place instead of the request's while the body runs: for calls that
-        wait. Raises as `subscribe` does.
-
-        Afterwards the request ends without a place: those that wait wake together, and would fill
-        the places of others at once. So have what is left to do short, or inside.
-        """
-        if self._holds is _Holds.SUBSCRIBER:
-            yield
-            return
-        self.subscribe()
-        try:
-            yield
-        finally:
-            self.release()
-
-    def release(self) -> None:
-        """Give back what is held. May be called again."""
-        if self._holds is _Holds.REQUEST:
-            self._slots.requests -= 1
-        elif self._holds is _Holds.SUBSCRIBER:
-            self._slots.subscribers -= 1
-        self._holds = _Holds.NOTHING
 
 
 class Limits:
@@ -115,6 +21,9 @@ class Limits:
     - a request too many (429, `Retry-After`), except on `ALWAYS_SERVED`;
     - a body of more than `max_body` bytes (413), by its Content-Length or by counting;
     - a body that takes more than `body_timeout` seconds (400, and the connection is closed).
+
+    A request whose body is still on its way has no place: clients that send slowly, or never send the
+    rest, keep nobody else out. Their bodies have a bound together (429).
     """
 
     def __init__(
@@ -129,8 +38,10 @@ class Limits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        slot = Slot(self.slots)
-        scope.setdefault("state", {})["slot"] = slot
+        state = scope.setdefault("state", {})
+        # Where the server asked for it when the headers had come, the place is taken already.
+        slot: Slot = state.get("slot") or Slot(self.slots, writes=scope["method"] not in READS)
+        state["slot"] = slot
         try:
             refusal = await self._admit(slot, scope, receive, send)
         finally:
@@ -150,25 +61,32 @@ class Limits:
         )
         if declared.isdecimal() and (len(declared) > 18 or int(declared) > self.max_body):
             return _too_large(self.max_body)
-        body = _Body(receive, send, self.max_body, self.body_timeout)
+        body = BoundedBody(receive, send, slot, self.slots, self.max_body, self.body_timeout)
         try:
             await self.app(scope, body.receive, body.send)
         except Exception:
             if body.refusal is None:
                 raise
+        finally:
+            body.forget()
         return body.refusal
 
 
-class _Body:
+class BoundedBody:
     """One request's receive and send, with the body counted and timed until the answer starts.
 
     Once `refusal` is set nothing of the application's own answer goes out: frameworks turn what
     `receive` raises into answers of their own.
     """
 
-    def __init__(self, receive: Receive, send: Send, max_body: int, timeout: float) -> None:
+    def __init__(
+        self, receive: Receive, send: Send, slot: Slot, slots: Slots, max_body: int, timeout: float
+    ) -> None:
         self._receive = receive
         self._send = send
+        self._slot = slot
+        self._slots = slots
+        self._arriving = 0
         self._max_body = max_body
         self._timeout = timeout
         self._deadline: float | None = None
@@ -192,13 +110,44 @@ class _Body:
             if self._size > self._max_body:
                 if self._started:
                     return {"type": "http.disconnect"}
-                self.refusal = _too_large(self._max_body)
-                raise self.refusal
+                self._refuse(_too_large(self._max_body))
+            if not self._started:
+                self._account(len(message.get("body", b"")))
         return message
+
+    def _account(self, size: int) -> None:
+        """Have a place again for a body that is complete; count one that is not."""
+        if self._complete:
+            self.forget()
+            try:
+                self._slot.step_back()
+            except TooManyRequests as error:
+                self._refuse(error)
+            return
+        self._arriving += size
+        self._slots.arriving += size
+        if self._slots.arriving > self._slots.max_arriving:
+            self._refuse(
+                too_many(
+                    f"Bodies of more than {self._slots.max_arriving} bytes together are on their way to the"
+                    " server."
+                )
+            )
+
+    def forget(self) -> None:
+        """The body is there, or will not come: it counts as arriving no more."""
+        self._slots.arriving -= self._arriving
+        self._arriving = 0
+
+    def _refuse(self, error: RequestError) -> NoReturn:
+        self.refusal = error
+        raise error
 
     async def _receive_in_time(self) -> Message:
         if self._deadline is None:
             self._deadline = asyncio.get_running_loop().time() + self._timeout
+        # What is there already is had without a pause: nobody can take the place meanwhile.
+        self._slot.step_aside()
         try:
             async with asyncio.timeout_at(self._deadline):
                 return await self._receive()

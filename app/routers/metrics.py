@@ -55,8 +55,21 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        # Looking a series up by its labels costs more than counting; there are few (templates, not paths).
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.registry.register(_Gauges(statistics, subscribers))
         ProcessCollector(registry=self.registry)
+
+    def record(self, method: str, route: str, status: int, seconds: float | None) -> None:
+        """Count a request that was answered; `seconds` None where its time is not to be told."""
+        series = (method, route, status)
+        found = self._series.get(series)
+        if found is None:
+            found = self.requests.labels(method, route, str(status)), self.seconds.labels(method, route)
+            self._series[series] = found
+        found[0].inc()
+        if seconds is not None:
+            found[1].observe(seconds)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page and its content type, in the format that the Accept header asks for."""
@@ -126,8 +139,6 @@ class MetricsMiddleware:
         self.app = app
         self.metrics = metrics
         self._templates: RouteTemplates | None = None
-        # Looking a series up by its labels costs more than counting; there are few (templates, not paths).
-        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -163,19 +174,7 @@ class MetricsMiddleware:
             # Now, because routers may be included after the middleware is made.
             self._templates = RouteTemplates(scope["app"].routes)
         method = scope["method"] if scope["method"] in METHODS else OTHER
-        series = (method, self._templates.of(scope), status)
-        found = self._series.get(series)
-        if found is None:
-            method, route, _ = series
-            found = (
-                self.metrics.requests.labels(method, route, str(status)),
-                self.metrics.seconds.labels(method, route),
-            )
-            self._series[series] = found
-        count, duration = found
-        count.inc()
-        if seconds is not None:
-            duration.observe(seconds)
+        self.metrics.record(method, self._templates.of(scope), status, seconds)
 
 
 def metrics_router(metrics: Metrics) -> APIRouter:

@@ -93,8 +93,13 @@ class Faults:
             # Once an answer is begun it can only be broken off, which the server does, and logs.
             if scope["type"] != "http" or started:
                 raise
-            logger.exception("a fault while answering %s", scope["method"])
-            await problem_response(_fault())(scope, receive, send)
+            await fault_response(scope["method"])(scope, receive, send)
+
+
+def fault_response(method: str) -> Response:
+    """The answer where an exception that nobody foresaw is being handled. It is logged."""
+    logger.exception("a fault while answering %s", method)
+    return problem_response(_fault())
 
 
 def _fault() -> InternalError:

@@ -1,13 +1,13 @@
 """The one way of a read: a snapshot at a rev, and the bytes that are kept with its records."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import MISSING, Field
 
-from app.errors import InvalidCursor, NotFound
+from app.errors import InvalidCursor, InvalidRequest, NotFound
 from app.models import codec
 from app.models.base import INT64, MAX_INT64
 from app.models.names import IN_DIGITS
@@ -21,6 +21,11 @@ from app.store.reading import ask
 T = TypeVar("T")
 
 JSON = "application/json"
+_JSON = (b"content-type", JSON.encode())
+
+MAX_LIMIT = 1000
+DEFAULT_LIMIT = 100
+"""Items of a page."""
 
 
 class Consistency(StrEnum):
@@ -37,16 +42,28 @@ AtRev = Annotated[
 ]
 
 
+class ReadyAnswer(Response):
+    """An answer whose body and headers are bytes already: nothing is encoded, looked up or filled in."""
+
+    def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.body = body
+        self.status_code = status
+        self.raw_headers = headers
+        self.background = None
+
+
 def json_answer(
     body: bytes, rev: int, status: int = 200, *, etag: int | None = None, location: str | None = None
 ) -> Response:
     """JSON that is encoded already, with the rev it is of."""
-    headers = {"Visor-Rev": str(rev)}
+    headers = [(b"visor-rev", b"%d" % rev)]
     if etag is not None:
-        headers["ETag"] = f'"{etag}"'
+        headers.append((b"etag", b'"%d"' % etag))
     if location is not None:
-        headers["Location"] = location
-    return Response(body, status, headers, JSON)
+        headers.append((b"location", location.encode("latin-1")))
+    headers.append((b"content-length", b"%d" % len(body)))
+    headers.append(_JSON)
+    return ReadyAnswer(body, status, headers)
 
 
 class View:
@@ -92,8 +109,22 @@ class View:
 
         rev, record = await self.ask(find)
         if unchanged(self._if_none_match, record.rev):
-            return Response(status_code=304, headers={"Visor-Rev": str(rev), "ETag": f'"{record.rev}"'})
+            return ReadyAnswer(b"", 304, [(b"visor-rev", b"%d" % rev), (b"etag", b'"%d"' % record.rev)])
         return json_answer(body(record), rev, etag=record.rev)
+
+
+async def _moment(
+    context: Ctx,
+    rev: AtRev = MISSING,
+    consistency: Annotated[
+        Consistency, Query(description="`stale` reads what this replica holds.")
+    ] = Consistency.LINEARIZABLE,
+) -> View:
+    return View(context, rev if isinstance(rev, int) else None, consistency, None)
+
+
+Moment = Annotated[View, Depends(_moment)]
+"""A read of what has no tag of its own."""
 
 
 async def _view(
@@ -113,25 +144,45 @@ async def _view(
 
 
 Read = Annotated[View, Depends(_view)]
+"""A read of one resource: 304 where the client has it."""
+
+
+def check_page(limit: int, longest: int) -> None:
+    """Raises InvalidRequest where a page is asked for that is longer than the service is set to give."""
+    if limit > longest:
+        raise InvalidRequest.of(["query", "limit"], f"is {longest} at most on this server")
 
 
 class Listing:
     """A read of a list, page by page of one snapshot."""
 
     def __init__(
-        self, context: Context, request: Request, rev: int | None, stale: bool, limit: int, cursor: str | None
+        self,
+        context: Context,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        rev: int | None,
+        stale: bool,
+        limit: int,
+        cursor: str | None,
     ) -> None:
         self._store = context.store
+        self._longest = context.bounds.page
+        self._path = path
+        self._query = query
         self._rev = rev
         self._stale = stale
         self._limit = limit
         self._cursor = cursor
-        # What names the list: two lists do not take each other's cursors.
-        query = sorted((k, v) for k, v in request.query_params.multi_items() if k not in _PAGING)
-        self._of = f"{request.scope['path']}?{query}"
+
+    @property
+    def _of(self) -> str:
+        """What names the list: two lists do not take each other's cursors."""
+        return f"{self._path}?{sorted((k, v) for k, v in self._query if k not in _PAGING)}"
 
     async def page(self, find: Callable[[Snapshot, str, int], Sequence[Record]]) -> Response:
         """The page of what `find(snapshot, after key, limit)` finds, in the order of keys."""
+        check_page(self._limit, self._longest)
         after = ""
         rev = self._rev
         if self._cursor is not None:
@@ -148,7 +199,7 @@ class Listing:
         if len(found) > self._limit:
             found = found[: self._limit]
             following = cursors.write(cursors.Cursor(snapshot.rev, found[-1].key), self._of)
-        return json_answer(list_body(snapshot.rev, map(codec.wire, found), following), snapshot.rev)
+        return json_answer(list_body(snapshot.rev, codec.wires(found), following), snapshot.rev)
 
     async def of(self, term: str) -> Response:
         """The page of the records with a term."""
@@ -167,10 +218,16 @@ class Listing:
 _PAGING = frozenset({"cursor", "limit", "rev", "consistency"})
 
 
-def list_body(rev: int, items: Iterable[bytes], following: str | None) -> bytes:
-    """`{"rev", "items", "next"}`; a cursor needs no escaping."""
-    end = b'"%b"' % following.encode() if following is not None else b"null"
-    return b'{"rev":%d,"items":[%b],"next":%b}' % (rev, b",".join(items), end)
+def list_body(rev: int, items: list[bytes], following: str | None) -> bytes:
+    """`{"rev", "items", "next"}`; a cursor needs no escaping. The items are copied once: they may be a
+    megabyte."""
+    front = b'{"rev":%d,"items":[' % rev
+    end = b'],"next":"%b"}' % following.encode() if following is not None else b'],"next":null}'
+    if not items:
+        return front + end
+    items[0] = front + items[0]
+    items[-1] += end
+    return b",".join(items)
 
 
 async def _listing(
@@ -181,16 +238,21 @@ async def _listing(
         Consistency, Query(description="`stale` reads what this replica holds.")
     ] = Consistency.LINEARIZABLE,
     limit: Annotated[
-        int, Field(ge=1, le=1000), IN_DIGITS, Query(description="Items of a page at most.")
-    ] = 100,
+        int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS, Query(description="Items of a page at most.")
+    ] = DEFAULT_LIMIT,
     cursor: Annotated[
         str | MISSING,
-        Query(description="`next` of the page before: goes on in its snapshot.", max_length=4096),
+        Query(
+            description="`next` of the page before: goes on in its snapshot.",
+            max_length=4096,
+            json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
+        ),
     ] = MISSING,
 ) -> Listing:
     return Listing(
         context,
-        request,
+        request.scope["path"],
+        request.query_params.multi_items() if request.scope["query_string"] else (),
         rev if isinstance(rev, int) else None,
         consistency is Consistency.STALE,
         limit,

@@ -14,7 +14,7 @@ from app.models.scale import Scale, Scaled, ScaleTarget
 from app.registry import scale
 from app.registry.scale import Step
 from app.routers.answers import committed, read
-from app.routers.reading import Read, json_answer
+from app.routers.reading import Moment, json_answer
 from app.routers.strict_json import StrictRoute
 from app.routers.writing import Put, at_key
 from app.store.contract import Changes, Snapshot
@@ -31,7 +31,7 @@ router = APIRouter(tags=["scale"], route_class=StrictRoute)
 async def get_scale(
     app: Name,
     proctype: ProctypeName,
-    view: Read,
+    view: Moment,
     revision: Annotated[Ref | MISSING, Query(description="Only of this revision.")] = MISSING,
     env: Annotated[
         str | MISSING,

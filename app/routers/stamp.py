@@ -1,16 +1,40 @@
 """The headers that every response has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+RawHeaders = list[tuple[bytes, bytes]]
 
 _NO_STORE = (b"cache-control", b"no-store")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
+def stamped(headers: Iterable[tuple[bytes, bytes]], rev: Callable[[], int]) -> RawHeaders:
+    """The headers with `Visor-Rev` (from `rev()`) and `Cache-Control: no-store`, where they have none of
+    their own, and `X-Content-Type-Options: nosniff`. A new list: answers may share theirs."""
+    made: RawHeaders = []
+    tells_rev = tells_caching = False
+    for pair in headers:
+        # Names are lower case here, as ASGI has them.
+        name = pair[0]
+        if name == b"visor-rev":
+            tells_rev = True
+        elif name == b"cache-control":
+            tells_caching = True
+        elif name == b"x-content-type-options":
+            continue
+        made.append(pair)
+    if not tells_rev:
+        made.append((b"visor-rev", b"%d" % rev()))
+    if not tells_caching:
+        made.append(_NO_STORE)
+    made.append(_NOSNIFF)
+    return made
+
+
 class Stamp:
-    """Pure ASGI middleware: adds `Visor-Rev` (from `rev()`) and `Cache-Control: no-store` to a
-    response that has none of its own, and `X-Content-Type-Options: nosniff` to each."""
+    """Pure ASGI middleware: has every response `stamped`."""
 
     def __init__(self, app: ASGIApp, rev: Callable[[], int]) -> None:
         self.app = app
@@ -21,17 +45,9 @@ class Stamp:
             await self.app(scope, receive, send)
             return
 
-        async def stamped(message: Message) -> None:
+        async def stamping(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # Names are lower case here, as ASGI has them. A new list: answers may share theirs.
-                headers = [pair for pair in message.get("headers", ()) if pair[0] != _NOSNIFF[0]]
-                names = {name for name, _ in headers}
-                if b"visor-rev" not in names:
-                    headers.append((b"visor-rev", b"%d" % self.rev()))
-                if b"cache-control" not in names:
-                    headers.append(_NO_STORE)
-                headers.append(_NOSNIFF)
-                message["headers"] = headers
+                message["headers"] = stamped(message.get("headers", ()), self.rev)
             await send(message)
 
-        await self.app(scope, receive, stamped)
+        await self.app(scope, receive, stamping)

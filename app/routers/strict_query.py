@@ -1,25 +1,52 @@
 """Query parameters, read strictly: one that a route does not know, or says twice, is refused, not ignored."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, get_origin
 
 from fastapi.dependencies.models import Dependant
 from starlette.requests import Request
 
+from app.errors import InvalidRequest
 from app.routers.problem_json import invalid_request
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much a query may ask: bytes of its text, values of its repeatable parameters together, items of
+    a page."""
+
+    query: int = 8192
+    values: int = 100
+    page: int = 1000
+
+
+UNSET = Bounds()
+
+
 def checker(dependant: Dependant) -> Callable[[Request], None]:
-    """A check of a request's query against the parameters that a route takes. What it raises is
-    InvalidRequest, with an entry for each name that is wrong."""
+    """A check of a request's query against the parameters that a route takes, and the `Bounds` that the
+    application has as `state.bounds`. What it raises is InvalidRequest, with an entry for each name that
+    is wrong."""
     takes = _parameters(dependant)
 
     def check(request: Request) -> None:
-        if not request.scope["query_string"]:
+        query = request.scope["query_string"]
+        if not query:
             return
+        app = request.scope.get("app")
+        bounds: Bounds = getattr(app.state, "bounds", UNSET) if app is not None else UNSET
+        if len(query) > bounds.query:
+            raise InvalidRequest.of(["query"], f"takes {bounds.query} bytes at most, and has {len(query)}")
+        given = request.query_params.multi_items()
+        values = sum(takes.get(name, False) for name, _ in given)
+        if values > bounds.values:
+            raise InvalidRequest.of(
+                ["query"], f"takes {bounds.values} values of filters together, and has {values}"
+            )
         seen: set[str] = set()
         wrong: dict[str, dict[str, Any]] = {}
-        for name, _ in request.query_params.multi_items():
+        for name, _ in given:
             if name not in takes:
                 wrong[name] = _entry(name, "This call has no such parameter", "extra_forbidden")
             elif name in seen and not takes[name]:

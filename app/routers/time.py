@@ -7,14 +7,14 @@ from app.models import keys
 from app.models.time import SCHEMA_VERSION, RevInfo, SchemaInfo
 from app.routers.answers import read
 from app.routers.context import Ctx
-from app.routers.reading import Read, json_answer
+from app.routers.reading import Moment, json_answer
 from app.routers.strict_json import StrictRoute
 
 router = APIRouter(tags=["time"], route_class=StrictRoute)
 
 
 @router.get("/rev", response_model=RevInfo, responses=read(), summary="Read the rev")
-async def get_rev(context: Ctx, view: Read) -> Response:
+async def get_rev(context: Ctx, view: Moment) -> Response:
     """The latest rev, the oldest that can still be read, and when the commit was made. With `?rev=N`,
     when that one was made."""
     snapshot = await view.snapshot()
@@ -26,7 +26,7 @@ async def get_rev(context: Ctx, view: Read) -> Response:
 
 
 @router.get("/schema", response_model=SchemaInfo, responses=read(), summary="Read the schema version")
-async def get_schema(view: Read) -> Response:
+async def get_schema(view: Moment) -> Response:
     """The version of the stored layout. The service refuses to start on a newer one."""
     rev, record = await view.ask(lambda snapshot: snapshot.get(keys.SCHEMA))
     version = SCHEMA_VERSION if record is None else int(record.value)

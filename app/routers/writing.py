@@ -8,12 +8,13 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import MISSING
+from starlette.types import Scope
 
 from app.errors import InvalidRequest
 from app.models import codec, keys
 from app.registry.idempotency import IdempotentCall, Replay, once
 from app.registry.preconditions import Preconditions, Target
-from app.routers.conditions import IfNoneMatch, preconditions
+from app.routers.conditions import TAGS, IfNoneMatch, preconditions
 from app.routers.context import Ctx
 from app.routers.reading import json_answer
 from app.store.contract import Changes, Origin, Outcome, Record, Rule, Snapshot, Store
@@ -104,23 +105,46 @@ class Write:
         return json_answer(b'{"rev":%d}' % outcome.rev, outcome.rev)
 
 
-def _origin(request: Request, actor: object) -> Origin:
-    if not isinstance(actor, str):
+def origin_of(method: str, path: str, actor: str | None) -> Origin:
+    """Who asks, and for what. Raises InvalidRequest."""
+    if actor is None:
         actor = ANONYMOUS
     elif not _ACTOR.match(actor):
         raise InvalidRequest.of(["header", "Visor-Actor"], "takes up to 128 printable ASCII characters")
-    return Origin(actor, f"{request.method} {request.scope['path']}")
+    return Origin(actor, f"{method} {path}")
+
+
+def idempotent_call(key: str, scope: Scope, body: bytes) -> IdempotentCall:
+    """The call as its Idempotency-Key names it. Raises InvalidRequest."""
+    if not _KEY.match(key):
+        raise InvalidRequest.of(
+            ["header", "Idempotency-Key"], "takes 1 to 255 visible ASCII characters, no spaces"
+        )
+    asked = hashlib.sha256()
+    for part in (scope["method"].encode(), scope["path"].encode(), scope["query_string"]):
+        asked.update(part)
+        asked.update(b"\0")
+    asked.update(body)
+    return IdempotentCall(hashlib.sha256(key.encode()).hexdigest(), asked.hexdigest())
 
 
 Actor = Annotated[
     str | MISSING,
     Header(
-        alias="Visor-Actor", description="Who makes the change; shown in its events.", examples=["deploy-bot"]
+        alias="Visor-Actor",
+        description="Who makes the change; shown in its events.",
+        examples=["deploy-bot"],
+        json_schema_extra={"pattern": r"^[!-~]([ -~]{0,126}[!-~])?$"},
     ),
 ]
 IfMatch = Annotated[
     str | MISSING,
-    Header(alias="If-Match", description="412 unless the resource is still at this tag.", examples=['"42"']),
+    Header(
+        alias="If-Match",
+        description="412 unless the resource is still at this tag.",
+        examples=['"42"'],
+        json_schema_extra=TAGS,
+    ),
 ]
 
 
@@ -139,6 +163,10 @@ async def _write(
     return Write(context.store, _origin(request, actor), conditions, None)
 
 
+def _origin(request: Request, actor: object) -> Origin:
+    return origin_of(request.method, request.scope["path"], _text(actor))
+
+
 async def _post(
     context: Ctx,
     request: Request,
@@ -151,21 +179,13 @@ async def _post(
             alias="Idempotency-Key",
             description="The same key with the same request gets the first answer again, for 24 hours.",
             examples=["7f9c2ba4-e88f"],
+            json_schema_extra={"pattern": r"^[!-~]{1,255}$"},
         ),
     ] = MISSING,
 ) -> Write:
     call = None
     if isinstance(idempotency_key, str):
-        if not _KEY.match(idempotency_key):
-            raise InvalidRequest.of(
-                ["header", "Idempotency-Key"], "takes 1 to 255 visible ASCII characters, no spaces"
-            )
-        asked = hashlib.sha256()
-        for part in (request.method, request.scope["path"], request.scope["query_string"]):
-            asked.update(part if isinstance(part, bytes) else part.encode())
-            asked.update(b"\0")
-        asked.update(await request.body())
-        call = IdempotentCall(hashlib.sha256(idempotency_key.encode()).hexdigest(), asked.hexdigest())
+        call = idempotent_call(idempotency_key, request.scope, await request.body())
     conditions = preconditions(_text(if_match), _text(if_none_match))
     return Write(context.store, _origin(request, actor), conditions, call)
 

@@ -21,7 +21,7 @@ from app.errors import StartError
 from app.store.contract import Changes, Index, Journal, Snapshot
 from app.store.file_lock import FileLock
 from app.store.group import make_commit
-from app.store.history import Draft, History, latest_time
+from app.store.history import Draft, History, Window, latest_time
 from app.store.sqlite import SqliteLog
 from app.store.sqlite_file import connect_reader, connect_writer, damaged, examine, remove_database, sync_path
 from app.store.sqlite_layout import BACKUP, STORE, UNREADABLE, read_state, record_of, write_state
@@ -176,8 +176,8 @@ def _begin_anew(draft: Path, rev: int, adjust: Adjust | None, index: Index) -> N
     """Add the one commit from which the restored store's history is kept."""
     log = SqliteLog(draft)
     try:
-        loaded = log.open(index, 0)
-        history = History(index, 0)
+        loaded = log.open(index, Window(0))
+        history = History(index, Window(0))
         history.load(loaded.floor, loaded.records)
         at = latest_time(datetime.now(UTC), loaded.last.at if loaded.last else None)
         changes = adjust(history.snapshot(loaded.rev), at, rev) if adjust else Changes()

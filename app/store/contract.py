@@ -13,7 +13,7 @@ Limits, so that etcd can honour it too: a rule changes at most `MAX_CHANGES` key
 counts as one, as etcd's DeleteRange does), a value has at most `MAX_VALUE` bytes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -112,6 +112,12 @@ class Snapshot(Protocol):
         """Records that carry the term, by key, those after the key `after` (with `reverse`: from the
         last key down, `after` not used), at most `limit`."""
 
+    def select(
+        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        """Records that carry at least one term of each group, by key, those after the key `after`, at most
+        `limit`. All terms are below one prefix; there is at least one group."""
+
     def count(self, term: str) -> int:
         """How many records carry the term."""
 
@@ -154,6 +160,11 @@ the registry changes then anyway."""
 def prefix_of(term: str) -> str:
     """The key prefix below which all keys that carry the term are."""
     return term.partition("?")[0]
+
+
+def carries(record: Record, groups: Iterable[Collection[str]]) -> bool:
+    """Whether the record carries at least one term of each group."""
+    return all(any(term in group for term in record.terms) for group in groups)
 
 
 @dataclass(frozen=True, slots=True)

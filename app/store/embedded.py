@@ -8,6 +8,7 @@ refused too, for what they were refused by was in the draft.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,7 @@ from app.store.contract import (
     Snapshot,
 )
 from app.store.group import Group, Waiting
-from app.store.history import Draft, History
+from app.store.history import Draft, History, Window
 from app.store.leases import Leases
 from app.store.log import Loaded, Log, LogBroken
 
@@ -41,9 +42,15 @@ logger = logging.getLogger(__name__)
 GROUP = 256
 """Rules in one group: bounds how long the event loop runs rules without a pause."""
 
+FORGET = 500
+"""Changes forgotten at once when history is dropped: some milliseconds."""
+
 REOPEN_SECONDS = 1.0
 """Between attempts to open a log again that failed in a way that leaves its state unknown, and to
 write to one that was full."""
+
+GIVE_UP_SECONDS = 10.0
+"""For which a write waits to know what became of it while the log does not open."""
 
 
 class EmbeddedStore:
@@ -56,12 +63,13 @@ class EmbeddedStore:
         *,
         history: int,
         memory_revs: int,
+        memory_bytes: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._log = log
         self._index = index
         self._keep = history
-        self._window = min(history, memory_revs)
+        self._window = Window(min(history, memory_revs), memory_bytes)
         self._clock = clock
         self._history = History(index, self._window)
         self._oldest = 0
@@ -180,6 +188,10 @@ class EmbeddedStore:
         failure = await self._append([], max(self._oldest, min(rev, self.rev)))
         if failure is not None:
             raise failure
+        more = True
+        while more:
+            more = self._history.forget_before(self._oldest, FORGET)
+            await asyncio.sleep(0)  # a little at a time: requests go first
 
     def health(self) -> Health:
         return Health(not self._trouble, self._trouble)
@@ -221,11 +233,17 @@ class EmbeddedStore:
         failure = None
         if group.commits:
             oldest = max(self._oldest, group.commits[-1].rev - self._keep)
-            failure = await self._append(group.commits, oldest)
+            failure = await self._append(group.commits, oldest, group.answer)
         group.answer(failure)
 
-    async def _append(self, commits: list[Commit], oldest: int) -> RequestError | None:
-        """Make the commits durable and then history; the error to answer with where that failed."""
+    async def _append(
+        self,
+        commits: list[Commit],
+        oldest: int,
+        give_up: Callable[[RequestError], None] = lambda failure: None,
+    ) -> RequestError | None:
+        """Make the commits durable and then history; the error to answer with where that failed. `give_up`
+        is told the error where it is not known yet how long it will take to find out."""
         loop = asyncio.get_running_loop()
         # One at a time, until its end: a compaction must not see a log that is being opened again.
         async with self._turn:
@@ -239,8 +257,11 @@ class EmbeddedStore:
             except Exception as error:
                 # LogBroken, or what the log did not foresee: neither says what was kept.
                 logger.error("the log failed: %s", error, exc_info=not isinstance(error, LogBroken))
-                return await self._reopen(commits, str(error))
+                return await self._reopen(commits, str(error), give_up)
             self._trouble = ""
+            if self._log.untidy:
+                # In the log's thread, before what is appended next; whose commits these are need not wait.
+                self._writer.submit(self._log.tidy)
             self._publish(commits, oldest)
             return None
 
@@ -264,7 +285,8 @@ class EmbeddedStore:
             self._committed += len(commits)
         if oldest > self._oldest:
             self._oldest = oldest
-            self._history.forget_before(oldest)
+        # What is below `oldest` may be held a while longer: nobody is given it.
+        self._history.forget_before(self._oldest, FORGET)
         self._tell()
 
     def _tell(self) -> None:
@@ -273,7 +295,9 @@ class EmbeddedStore:
         if self._closing:
             self._news.set()
 
-    async def _reopen(self, commits: list[Commit], reason: str) -> RequestError | None:
+    async def _reopen(
+        self, commits: list[Commit], reason: str, give_up: Callable[[RequestError], None]
+    ) -> RequestError | None:
         """Open the log again and see whether it has the commits. Until it opens, nothing is written."""
         self._trouble = f"the store failed ({reason}); it is being opened again"
         loop = asyncio.get_running_loop()
@@ -281,6 +305,7 @@ class EmbeddedStore:
             "The store failed while it wrote: this change may or may not have happened.",
             outcome="unknown",
         )
+        began = time.monotonic()
         while not self._closing:
             try:
                 await loop.run_in_executor(self._writer, self._log.close)
@@ -288,6 +313,9 @@ class EmbeddedStore:
                 loaded = await loop.run_in_executor(self._writer, self._load)
             except Exception as error:
                 logger.error("the log does not open: %s", error)
+                # It may never open: a damaged file does not mend itself.
+                if time.monotonic() - began >= GIVE_UP_SECONDS:
+                    give_up(unknown)
                 self._refuse_waiting()
                 await asyncio.sleep(REOPEN_SECONDS)
                 continue

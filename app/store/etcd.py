@@ -32,6 +32,7 @@ from app.store.etcd_errors import cannot_ask
 from app.store.etcd_follow import Follower
 from app.store.etcd_layout import SCHEMA, SCHEMA_KEY
 from app.store.etcd_write import Writer
+from app.store.history import Window
 from app.store.recording import Recording
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class EtcdStore:
         *,
         history: int,
         memory_revs: int,
+        memory_bytes: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._connect = connect
@@ -66,7 +68,7 @@ class EtcdStore:
         self._index = index
         self._fence = fence
         self._keep = history
-        self._window = min(history, memory_revs)
+        self._window = Window(min(history, memory_revs), memory_bytes)
         self._clock = clock
         self._compacted_at = 0
         self._tasks: list[asyncio.Task[None]] = []

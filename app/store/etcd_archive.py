@@ -1,11 +1,11 @@
 """What is older than the history in memory: asked of etcd at its revision."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from app.errors import RevCompacted
-from app.store.contract import Change, Commit, Index, Journal, Record, prefix_of, sorted_changes
+from app.store.contract import Change, Commit, Index, Journal, Record, carries, prefix_of, sorted_changes
 from app.store.etcd_client import (
     Compacted,
     EtcdClient,
@@ -158,11 +158,22 @@ class ArchivedSnapshot:
     def scan(
         self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
+        return self._select(((term,),), after, limit, reverse)
+
+    def select(
+        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        return self._select(groups, after, limit, False)
+
+    def _select(
+        self, groups: Sequence[Collection[str]], after: str, limit: int | None, reverse: bool
+    ) -> list[Record]:
+        prefix = prefix_of(next(iter(groups[0])))
         found: list[Record] = []
         more = True
         while more and (reverse or limit is None or len(found) < limit):
-            page, more = self._wait(self._archive.below(prefix_of(term), after, 1000, self.rev))
-            found += (record for record in page if term in record.terms)
+            page, more = self._wait(self._archive.below(prefix, after, 1000, self.rev))
+            found += (record for record in page if carries(record, groups))
             after = page[-1].key if page else after
         if reverse:
             found.reverse()

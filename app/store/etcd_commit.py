@@ -18,6 +18,13 @@ class Transaction:
     compares: list[Compare]
     operations: list[Op]
 
+    @property
+    def keys(self) -> tuple[set[bytes], set[bytes]]:
+        """Those that it guards, and those that it writes, but for the journal, which every one writes
+        last. (Of a range that is deleted only the first.)"""
+        written = {operation.key for operation in self.operations[:-1] if isinstance(operation, Put | Delete)}
+        return {compare.key for compare in self.compares}, written
+
 
 def transaction(
     prefix: str,

@@ -1,6 +1,7 @@
 """Asking the cluster whether what is held is the latest. One request serves all who wait."""
 
 import asyncio
+from collections import deque
 
 from app.errors import CoordinatorUnavailable
 from app.store.etcd_client import EtcdClient, EtcdError, prefix_end
@@ -12,6 +13,53 @@ SECONDS = 2.5
 """How long a read may take to be confirmed: an answer has to come within 3 s when etcd is away."""
 
 
+def _unconfirmed() -> CoordinatorUnavailable:
+    return CoordinatorUnavailable(
+        f"What etcd has was not seen here within {SECONDS:g} s: ask again, or another replica."
+    )
+
+
+class _Waiting:
+    """Who waits for one request, each up to a deadline of its own; all with one timer: there may be
+    thousands of them a second."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._futures: deque[tuple[float, asyncio.Future[int]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def join(self) -> "asyncio.Future[int]":
+        future: asyncio.Future[int] = self._loop.create_future()
+        until = self._loop.time() + SECONDS
+        self._futures.append((until, future))
+        if self._timer is None:
+            self._timer = self._loop.call_at(until, self._end_some)
+        return future
+
+    def _end_some(self) -> None:
+        """Tell those whose time is over; the others go on waiting."""
+        now = self._loop.time()
+        while self._futures and self._futures[0][0] <= now:
+            self._end(self._futures.popleft()[1], _unconfirmed())
+        self._timer = self._loop.call_at(self._futures[0][0], self._end_some) if self._futures else None
+
+    def end(self, how: int | Exception) -> None:
+        """Tell all."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for _, future in self._futures:
+            self._end(future, how)
+
+    @staticmethod
+    def _end(future: "asyncio.Future[int]", how: int | Exception) -> None:
+        if future.done():
+            return
+        if isinstance(how, Exception):
+            future.set_exception(how)
+        else:
+            future.set_result(how)
+
+
 class Confirmer:
     """Linearizable reads of what the history holds, as etcd's ReadIndex does them."""
 
@@ -19,8 +67,8 @@ class Confirmer:
         self._client = client
         self._prefix = prefix
         self._follower = follower
-        self._next: asyncio.Task[int] | None = None
-        self._now: asyncio.Task[int] | None = None
+        self._next: _Waiting | None = None
+        self._asking: asyncio.Task[None] | None = None
         self.rounds = 0
 
     async def confirm(self) -> int:
@@ -28,32 +76,29 @@ class Confirmer:
         Raises CoordinatorUnavailable, within `SECONDS`."""
         # A request that is under way may have been answered before this call began: wait for the next.
         if self._next is None:
-            self._next = asyncio.create_task(self._after(self._now), name="visor-confirm")
-            # Where all who waited have given up, nobody else asks how it ended.
-            self._next.add_done_callback(_noted)
-        try:
-            async with asyncio.timeout(SECONDS):
-                return await asyncio.shield(self._next)
-        except TimeoutError:
-            raise self._unconfirmed() from None
+            self._next = _Waiting(asyncio.get_running_loop())
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._ask_on(), name="visor-confirm")
+        return await self._next.join()
 
-    async def _after(self, before: "asyncio.Task[int] | None") -> int:
-        if before is not None:
-            await asyncio.wait({before})
-        self._now, self._next = self._next, None
-        self.rounds += 1
-        try:
-            async with asyncio.timeout(SECONDS):
-                return await self._ask()
-        except EtcdError as error:
-            raise cannot_ask(error) from error
-        except TimeoutError as error:
-            raise self._unconfirmed() from error
-
-    def _unconfirmed(self) -> CoordinatorUnavailable:
-        return CoordinatorUnavailable(
-            f"What etcd has was not seen here within {SECONDS:g} s: ask again, or another replica."
-        )
+    async def _ask_on(self) -> None:
+        """Ask, one request after the other, as long as somebody waits."""
+        while (waiting := self._next) is not None:
+            self._next = None
+            self.rounds += 1
+            how: int | Exception = _unconfirmed()
+            try:
+                async with asyncio.timeout(SECONDS):
+                    how = await self._ask()
+            except EtcdError as error:
+                how = cannot_ask(error)
+            except TimeoutError:
+                pass
+            except Exception as error:
+                how = error
+            finally:
+                # Also when this is cancelled.
+                waiting.end(how)
 
     async def _ask(self) -> int:
         journal = (self._prefix + JOURNAL).encode()
@@ -77,12 +122,8 @@ class Confirmer:
             await self._follower.news()
 
     async def close(self) -> None:
-        for task in (self._now, self._next):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-
-
-def _noted(ended: "asyncio.Task[int]") -> None:
-    if not ended.cancelled():
-        ended.exception()
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+        if self._next is not None:
+            self._next.end(_unconfirmed())

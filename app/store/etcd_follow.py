@@ -6,6 +6,8 @@ it was, the state is loaded afresh, and with it a new history begins.
 """
 
 import asyncio
+import heapq
+import itertools
 import logging
 
 from app.store.contract import Change, Commit, Index, Record, sorted_changes
@@ -22,7 +24,7 @@ from app.store.etcd_client import (
     prefix_end,
 )
 from app.store.etcd_layout import JOURNAL, NO_JOURNAL, follows, key_of, lease_ended, read_journal, record_of
-from app.store.history import History
+from app.store.history import History, Window
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ LOAD_SECONDS = 2.0
 class Follower:
     """Follows the keys below `prefix`. `history` may be another object after `load`."""
 
-    def __init__(self, client: EtcdClient, prefix: str, index: Index, window: int) -> None:
+    def __init__(self, client: EtcdClient, prefix: str, index: Index, window: Window) -> None:
         self._client = client
         self._prefix = prefix
         self._range = (prefix.encode(), prefix_end(prefix.encode()))
@@ -47,6 +49,8 @@ class Follower:
         """Version of the journal's last entry: each commit's is one more than the one's before it."""
         self._news = asyncio.Event()
         self._awaited: dict[str, asyncio.Future[int]] = {}
+        self._reaching: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._count = itertools.count()
         self.history = History(index, window)
         self.journal = NO_JOURNAL
         self.leased: set[str] = set()
@@ -203,7 +207,9 @@ class Follower:
     async def reach(self, revision: int) -> None:
         """Return when the history has the revision, or at once when the store closes."""
         while self.history.rev < revision and not self.closing:
-            await self.news()
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._reaching, (revision, next(self._count), future))
+            await future
 
     async def news(self) -> None:
         """Return when the history has changed."""
@@ -212,10 +218,16 @@ class Follower:
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
+        # Only those that have reached theirs: many writers wait, each for its own commit.
+        while self._reaching and (self._reaching[0][0] <= self.history.rev or self.closing):
+            _, _, future = heapq.heappop(self._reaching)
+            if not future.done():
+                future.set_result(None)
 
     def stop(self) -> None:
         """Nobody waits from here on."""
         self.closing = True
+        self._tell()
         self._news.set()
 
     @property

@@ -27,6 +27,7 @@ from app.store.etcd_commit import Transaction, transaction, written
 from app.store.etcd_confirm import Confirmer
 from app.store.etcd_errors import cannot_ask
 from app.store.etcd_follow import Follower
+from app.store.etcd_turns import Turn, Turns
 from app.store.history import latest_time
 from app.store.recording import Recording
 
@@ -62,6 +63,7 @@ class Writer:
         self._confirmer = confirmer
         self._clock = clock
         self._running: set[asyncio.Task[Any]] = set()
+        self._turns = Turns()
         self.full = False
         self.committed = 0
         self.races = 0
@@ -91,7 +93,11 @@ class Writer:
         until = time.monotonic() + WRITE_SECONDS
         confirmed = False
         for race in range(RACES):
-            outcome = await self._attempt(rule, origin, until, confirmed)
+            turn = self._turns.turn()
+            try:
+                outcome = await self._attempt(rule, origin, until, confirmed, turn)
+            finally:
+                turn.release()
             if outcome is not None:
                 return outcome
             self.races += 1
@@ -103,8 +109,26 @@ class Writer:
             until = max(until, time.monotonic() + 1)  # etcd has just answered
         raise Conflict("The change lost too many races against others. Try again.")
 
-    async def _attempt(self, rule: Rule, origin: Origin, until: float, confirmed: bool) -> Outcome | None:
-        """Run the rule once and commit what it wants; None where it has to run again."""
+    async def _attempt(
+        self, rule: Rule, origin: Origin, until: float, confirmed: bool, turn: Turn
+    ) -> Outcome | None:
+        """Run the rule and commit what it wants; None where it has lost a race and has to run again."""
+        while True:
+            found = await self._run(rule, origin, confirmed)
+            if found is None or isinstance(found, Outcome):
+                return found
+            read, changes, journal = found
+            made = self._transaction(read, changes, journal, {})
+            before = turn.take(*made.keys)
+            if before is None:
+                return await self._commit(read, changes, journal, until, made)
+            await turn.wait(before, until - time.monotonic())
+
+    async def _run(
+        self, rule: Rule, origin: Origin, confirmed: bool
+    ) -> tuple[Recording, Changes, Journal] | Outcome | None:
+        """Run the rule once: what it has read and wants; or the outcome, where it wants no commit; None
+        where it has to run again on the latest snapshot."""
         history = self._follower.history
         snapshot = history.snapshot(history.rev)
         read = Recording(snapshot, self._fence)
@@ -125,7 +149,7 @@ class Writer:
             record = read.get(changes.answer) if changes.answer else None
             return Outcome(snapshot.rev, changes, record, False)
         check_changes(changes)
-        return await self._commit(read, changes, Journal(at, origin.actor, origin.request), until)
+        return read, changes, Journal(at, origin.actor, origin.request)
 
     async def _renew(self, read: Recording, changes: Changes) -> bool:
         """Renew leases; False where one is gone, and the rule has to see that."""
@@ -141,7 +165,7 @@ class Writer:
         return True
 
     async def _commit(
-        self, read: Recording, changes: Changes, journal: Journal, until: float
+        self, read: Recording, changes: Changes, journal: Journal, until: float, made: Transaction
     ) -> Outcome | None:
         try:
             leases = {key: (await self._client.grant(ttl)).id for key, ttl in changes.ttls.items()}
@@ -149,7 +173,8 @@ class Writer:
             raise self._storage_full() from error
         except EtcdError as error:
             raise cannot_ask(error, " Nothing was written.") from error
-        made = self._transaction(read, changes, journal, leases)
+        if leases:
+            made = self._transaction(read, changes, journal, leases)
         old = [before.lease for key in changes.puts if (before := read.keys.get(key)) and before.lease]
         seen = self._follower.awaited(made.id)
         try:

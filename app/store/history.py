@@ -6,22 +6,49 @@ at some held rev but no longer do (`_past`). A scan at the latest rev reads the 
 older one merges both and asks each key's chain.
 """
 
-import heapq
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
+from typing import NamedTuple
 
 from app.errors import RevCompacted
-from app.store.contract import Changes, Commit, Index, Record
+from app.store.contract import Changes, Commit, Index, Record, carries
+from app.store.key_lists import add, blocks, discard
 
 _REV = attrgetter("rev")
 
 
-class History:
-    """Commits after `floor` and the state at every rev from `floor` on; at most `window` commits."""
+COMMIT_BYTES = 1_000
+CHANGE_BYTES = 600
+"""What a commit and each of its changes take beside the values, roughly."""
 
-    def __init__(self, index: Index, window: int) -> None:
+
+class Window(NamedTuple):
+    """How much of the history is held in memory: so many of the newest commits, and of these no more than
+    take so many bytes (None: as many as they take)."""
+
+    revs: int
+    bytes: int | None = None
+
+
+def held_bytes(size: int) -> int:
+    """What a version whose value has this size takes in the history, roughly: the value, what is said of it
+    (`Record.wire`), and as much again in the event that shows it."""
+    return CHANGE_BYTES + 3 * size
+
+
+def _size(commit: Commit) -> int:
+    """What can be freed with a commit: itself, its events, and the states that it has replaced."""
+    records = (record for change in commit.changes for record in (change.before, change.after))
+    return COMMIT_BYTES + sum(held_bytes(len(record.value)) for record in records if record is not None) // 2
+
+
+class History:
+    """Commits after `floor` and the state at every rev from `floor` on: as many commits as the window takes,
+    but always the newest where it takes any."""
+
+    def __init__(self, index: Index, window: Window) -> None:
         self._index = index
         self._window = window
         self._chains: dict[str, list[Record]] = {}
@@ -29,6 +56,7 @@ class History:
         self._past: dict[str, list[str]] = {}
         self._commits: list[Commit] = []
         self._dropped = 0
+        self._bytes = 0
         self._base: Commit | None = None
         self.rev = 0
         self.floor = 0
@@ -54,27 +82,41 @@ class History:
             after_terms = after.terms if after else ()
             for term in before_terms:
                 if term not in after_terms:
-                    _discard(self._live[term], change.key)
-                    _add(self._past.setdefault(term, []), change.key)
+                    discard(self._live[term], change.key)
+                    add(self._past.setdefault(term, []), change.key)
             for term in after_terms:
                 if term not in before_terms:
-                    _add(self._live.setdefault(term, []), change.key)
-                    _discard(self._past.get(term, []), change.key)
+                    add(self._live.setdefault(term, []), change.key)
+                    discard(self._past.get(term, []), change.key)
             version = after or Record(change.key, b"", 0, commit.rev)
             self._chains.setdefault(change.key, []).append(version)
         self._commits.append(commit)
+        self._bytes += _size(commit)
         self.rev = commit.rev
-        while len(self._commits) - self._dropped > self._window:
+        while self._too_much:
             self._forget_oldest()
 
-    def forget_before(self, rev: int) -> None:
-        """Make `rev` the floor, where it is above the present one."""
+    @property
+    def _too_much(self) -> bool:
+        held = len(self._commits) - self._dropped
+        most = self._window.bytes
+        return held > self._window.revs or (held > 1 and most is not None and self._bytes > most)
+
+    def forget_before(self, rev: int, most: int | None = None) -> bool:
+        """Make `rev` the floor, where it is above the present one, or go on towards it: until `most` changes
+        are forgotten. Whether there is more to forget."""
+        forgotten = 0
         while self._dropped < len(self._commits) and self._commits[self._dropped].rev <= rev:
+            if most is not None and forgotten >= most:
+                return True
+            forgotten += 1 + len(self._commits[self._dropped].changes)
             self._forget_oldest()
+        return False
 
     def _forget_oldest(self) -> None:
         commit = self._commits[self._dropped]
         self._dropped += 1
+        self._bytes -= _size(commit)
         self._base = commit
         self.floor = commit.rev
         for change in commit.changes:
@@ -99,7 +141,7 @@ class History:
         for term in gone.difference(*(record.terms for record in chain)):
             past = self._past.get(term)
             if past is not None:
-                _discard(past, key)
+                discard(past, key)
                 if not past:
                     del self._past[term]
             if term in self._live and not self._live[term]:
@@ -127,43 +169,81 @@ class History:
         chain = self._chains.get(key)
         if chain is None:
             return None
+        return self._at(chain, rev)
+
+    @staticmethod
+    def _at(chain: list[Record], rev: int) -> Record | None:
         record = chain[-1]
         if record.rev > rev:
             at = bisect_right(chain, rev, key=_REV) - 1
             if at < 0:
                 return None
             record = chain[at]
-        return None if record.deleted else record
+        return record if record.value else None
 
-    def iterate(self, term: str, rev: int, after: str, reverse: bool) -> Iterator[Record]:
-        """Records with the term at `rev`, by key. Not to be held across a commit."""
-        live = self._live.get(term, [])
-        if rev >= self.rev:
-            for key in _walk(live, after, reverse):
-                yield self._chains[key][-1]
-            return
-        past = self._past.get(term, [])
-        keys: Iterable[str]
-        if past:
-            keys = heapq.merge(_walk(live, after, reverse), _walk(past, after, reverse), reverse=reverse)
-        else:
-            keys = _walk(live, after, reverse)
-        for key in keys:
-            record = self.get(key, rev)
-            if record is not None and term in record.terms:
-                yield record
+    def select(
+        self, groups: Sequence[Collection[str]], rev: int, after: str, limit: int | None
+    ) -> list[Record]:
+        """Records that carry a term of each group at `rev`, by key, those after `after`."""
+        latest = rev >= self.rev
+        lists = [self._lists(group, latest) for group in groups]
+        if not all(lists):
+            return []
+        chains = self._chains
+        found: list[Record] = []
+        largest = max(len(keys) for keys in lists[0])
+        for block in blocks(lists, after, largest if limit is None else limit):
+            if latest:
+                found += [chains[key][-1] for key in block]
+            else:
+                found += self._carriers(map(chains.__getitem__, block), rev, groups)
+            if limit is not None and len(found) >= limit:
+                return found[:limit]
+        return found
+
+    def _carriers(
+        self, chains: Iterable[list[Record]], rev: int, groups: Sequence[Collection[str]]
+    ) -> list[Record]:
+        """Of chains that had the terms at some rev, what has them at this one. (A deletion has none.)"""
+        found = [chain[-1] if chain[-1].rev <= rev else self._at(chain, rev) for chain in chains]
+        for group in groups:
+            lacks = frozenset(group).isdisjoint
+            found = [record for record in found if record is not None and not lacks(record.terms)]
+        return [record for record in found if record is not None]
+
+    def _lists(self, group: Collection[str], latest: bool) -> list[list[str]]:
+        found = [self._live.get(term) for term in group]
+        if not latest:
+            found += [self._past.get(term) for term in group]
+        return [keys for keys in found if keys]
+
+    def scan(self, term: str, rev: int, after: str, limit: int | None, reverse: bool) -> list[Record]:
+        """As `Snapshot.scan`, at `rev`."""
+        if not reverse:
+            return self.select(((term,),), rev, after, limit)
+        if rev < self.rev:
+            return self.select(((term,),), rev, "", None)[::-1][:limit]
+        keys = self._live.get(term, [])
+        return [
+            self._chains[key][-1]
+            for key in reversed(keys if limit is None else keys[max(len(keys) - limit, 0) :])
+        ]
 
     def count(self, term: str, rev: int) -> int:
         if rev >= self.rev:
             return len(self._live.get(term, ()))
-        return sum(1 for _ in self.iterate(term, rev, "", False))
+        return len(self.select(((term,),), rev, "", None))
 
     def leased(self) -> Iterator[Record]:
         """The current records that live by a lease."""
         return (chain[-1] for chain in self._chains.values() if chain[-1].ttl is not None)
 
     def statistics(self) -> dict[str, float]:
-        return {"keys": len(self._chains), "held_commits": len(self._commits) - self._dropped}
+        return {
+            "keys": len(self._chains),
+            "held_commits": len(self._commits) - self._dropped,
+            "held_bytes": self._bytes,
+        }
 
 
 class HeldSnapshot:
@@ -195,10 +275,12 @@ class HeldSnapshot:
     def scan(
         self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
-        found = self._held().iterate(term, self.rev, after, reverse)
-        if limit is None:
-            return list(found)
-        return [record for record, _ in zip(found, range(limit), strict=False)]
+        return self._held().scan(term, self.rev, after, limit, reverse)
+
+    def select(
+        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        return self._held().select(groups, self.rev, after, limit)
 
     def count(self, term: str) -> int:
         return self._held().count(term, self.rev)
@@ -226,26 +308,34 @@ class Draft:
     def scan(
         self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
-        found = self._iterate(term, after, reverse)
-        if limit is None:
-            return list(found)
-        return [record for record, _ in zip(found, range(limit), strict=False)]
+        # Of what is below, as many as are hidden may have to be left out.
+        more = None if limit is None else limit + len(self._over)
+        under = self._history.scan(term, self._history.rev, after, more, reverse)
+        return self._merged(under, ((term,),), after, reverse)[:limit]
 
-    def _iterate(self, term: str, after: str, reverse: bool) -> Iterator[Record]:
-        under = (
-            record
-            for record in self._history.iterate(term, self._history.rev, after, reverse)
-            if record.key not in self._over
-        )
-        over = sorted(
-            (r for r in self._over.values() if term in r.terms and (reverse or r.key > after)),
-            key=attrgetter("key"),
-            reverse=reverse,
-        )
-        return heapq.merge(under, over, key=attrgetter("key"), reverse=reverse)
+    def select(
+        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        more = None if limit is None else limit + len(self._over)
+        under = self._history.select(groups, self._history.rev, after, more)
+        return self._merged(under, groups, after, False)[:limit]
+
+    def _merged(
+        self, under: list[Record], groups: Sequence[Collection[str]], after: str, reverse: bool
+    ) -> list[Record]:
+        if not self._over:
+            return under
+        found = [record for record in under if record.key not in self._over]
+        found += (r for r in self._over.values() if (reverse or r.key > after) and carries(r, groups))
+        return sorted(found, key=attrgetter("key"), reverse=reverse)
 
     def count(self, term: str) -> int:
-        return len(self.scan(term)) if self._over else self._history.count(term, self._history.rev)
+        # What is on top corrects the count of what is below, which is known: nothing is gone through.
+        count = self._history.count(term, self._history.rev)
+        for record in self._over.values():
+            below = self._history.get(record.key, self._history.rev)
+            count += (term in record.terms) - (below is not None and term in below.terms)
+        return count
 
     def commit(self, changes: Changes, rev: int) -> list[tuple[Record | None, Record | None]]:
         """Put the changes on top as of `rev`; each key's record before and after."""
@@ -278,24 +368,3 @@ class Draft:
 def latest_time(now: datetime, last: datetime | None) -> datetime:
     """A commit's time: never before the one of the commit before it, whatever the clock does."""
     return now if last is None or now > last else last
-
-
-def _add(keys: list[str], key: str) -> None:
-    if not keys or keys[-1] < key:
-        keys.append(key)
-    elif keys[bisect_left(keys, key)] != key:
-        insort(keys, key)
-
-
-def _discard(keys: list[str], key: str) -> None:
-    at = bisect_left(keys, key)
-    if at < len(keys) and keys[at] == key:
-        del keys[at]
-
-
-def _walk(keys: list[str], after: str, reverse: bool) -> Iterator[str]:
-    if reverse:
-        return reversed(keys)
-    if not after:
-        return iter(keys)
-    return (keys[at] for at in range(bisect_right(keys, after), len(keys)))

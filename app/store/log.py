@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.store.contract import Commit, Index, Journal, Record, Snapshot
+from app.store.history import Window
 
 
 class LogBroken(Exception):
@@ -26,12 +27,19 @@ class Loaded:
 class Log(Protocol):
     """Where an embedded store keeps its commits. Called from one thread at a time."""
 
-    def open(self, index: Index, window: int) -> Loaded:
-        """Take hold of the log. Raises StartError. At most `window` of the newest commits are given."""
+    def open(self, index: Index, window: Window) -> Loaded:
+        """Take hold of the log. Raises StartError. Gives the newest commits that the window takes."""
 
     def append(self, commits: Sequence[Commit], oldest_rev: int) -> None:
         """Keep the commits; durable when it returns. Raises StorageFull (nothing was kept) or
         LogBroken. May drop some of the history before `oldest_rev`."""
+
+    @property
+    def untidy(self) -> bool:
+        """Whether there is something for `tidy` to do. May be asked from any thread."""
+
+    def tidy(self) -> None:
+        """Do what can wait until those are answered whose commits were appended. Does not raise."""
 
     def snapshot(self, rev: int) -> Snapshot:
         """The state at a rev that is no longer in memory. May be read in any one thread at a time."""

@@ -3,16 +3,24 @@
 from collections.abc import Sequence
 
 from app.store.contract import Commit, Index, Journal, Snapshot
+from app.store.history import Window
 from app.store.log import Loaded
 
 
 class NoLog:
     """Everything is in the history, and the history is everything (`memory_revs` = `history`)."""
 
-    def open(self, index: Index, window: int) -> Loaded:
+    def open(self, index: Index, window: Window) -> Loaded:
         return Loaded(rev=0, oldest_rev=0, floor=0, records=(), commits=(), last=None)
 
     def append(self, commits: Sequence[Commit], oldest_rev: int) -> None:
+        pass
+
+    @property
+    def untidy(self) -> bool:
+        return False
+
+    def tidy(self) -> None:
         pass
 
     def snapshot(self, rev: int) -> Snapshot:

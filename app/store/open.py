@@ -31,22 +31,32 @@ def open_store(
     *,
     history: int,
     memory_revs: int,
+    memory_bytes: int | None = None,
     fence: Fence = lambda term: None,
     access: EtcdAccess | None = None,
 ) -> Store:
     """The store that the URL names, not opened yet. Raises StartError.
 
-    `history` revs are kept; the newest `memory_revs` of them in memory. `fence` and `access` are for
-    etcd.
+    `history` revs are kept; the newest `memory_revs` of them in memory, fewer where they would take more
+    than `memory_bytes`. `fence` and `access` are for etcd.
     """
     if url == "memory:":
         return EmbeddedStore(NoLog(), index, history=history, memory_revs=history)
     if url.startswith("etcd:"):
-        return _etcd(url, index, history, memory_revs, fence, access or EtcdAccess())
-    return EmbeddedStore(SqliteLog(sqlite_path(url)), index, history=history, memory_revs=memory_revs)
+        return _etcd(url, index, history, memory_revs, memory_bytes, fence, access or EtcdAccess())
+    log = SqliteLog(sqlite_path(url))
+    return EmbeddedStore(log, index, history=history, memory_revs=memory_revs, memory_bytes=memory_bytes)
 
 
-def _etcd(url: str, index: Index, history: int, memory_revs: int, fence: Fence, access: EtcdAccess) -> Store:
+def _etcd(
+    url: str,
+    index: Index,
+    history: int,
+    memory_revs: int,
+    memory_bytes: int | None,
+    fence: Fence,
+    access: EtcdAccess,
+) -> Store:
     # Here, and not above: who keeps the store in a file need not wait for gRPC to load.
     from app.store.etcd import EtcdStore
     from app.store.etcd_client import EtcdClient
@@ -77,7 +87,13 @@ def _etcd(url: str, index: Index, history: int, memory_revs: int, fence: Fence, 
             raise StartError(f"a file for etcd's TLS cannot be read: {error}") from error
 
     return EtcdStore(
-        connect, prefix_of_path(parts.path), index, fence, history=history, memory_revs=memory_revs
+        connect,
+        prefix_of_path(parts.path),
+        index,
+        fence,
+        history=history,
+        memory_revs=memory_revs,
+        memory_bytes=memory_bytes,
     )
 
 

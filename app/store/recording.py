@@ -1,5 +1,7 @@
 """A snapshot that remembers what was read of it: what a commit has to guard."""
 
+from collections.abc import Collection, Sequence
+
 from app.store.contract import Fence, Record, Snapshot
 
 
@@ -30,6 +32,13 @@ class Recording:
     ) -> list[Record]:
         self._note(term)
         return self._snapshot.scan(term, after=after, limit=limit, reverse=reverse)
+
+    def select(
+        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        for term in {term for group in groups for term in group}:
+            self._note(term)
+        return self._snapshot.select(groups, after=after, limit=limit)
 
     def count(self, term: str) -> int:
         self._note(term)

@@ -6,33 +6,30 @@ transaction and one fsync. Old revs are read beside it by the archive.
 
 import errno
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import apsw
 
 from app.errors import CoordinatorUnavailable, RevCompacted, StartError, StorageFull
-from app.store.contract import Change, Commit, Index, Journal, Record, Snapshot
+from app.store import sqlite_pages
+from app.store.contract import Commit, Index, Journal, Snapshot
 from app.store.file_lock import FileLock
+from app.store.history import Window
 from app.store.log import Loaded, LogBroken
-from app.store.sqlite_archive import Archive, journal_at
+from app.store.sqlite_archive import Archive
 from app.store.sqlite_compaction import drop_step
 from app.store.sqlite_file import connect_writer, create, damaged, examine
-from app.store.sqlite_layout import (
-    SELECT_COMMITS,
-    SELECT_CURRENT,
-    SELECT_VERSIONS,
-    UNREADABLE,
-    Damaged,
-    State,
-    commit_of,
-    record_of,
-    write_commits,
-    write_state,
-)
+from app.store.sqlite_layout import UNREADABLE, State, write_commits, write_state
+from app.store.sqlite_loading import load
 
 logger = logging.getLogger(__name__)
+
+CHECKPOINT_PAGES = 250
+"""Pages that are written to the write-ahead log between two checkpoints: so many take some milliseconds,
+which whoever writes next may have to wait."""
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -50,8 +47,10 @@ class SqliteLog:
         self._state = State("", "", 0, 0, 0)
         self._doubtful = False
         self._groups = 0
+        self._wal_pages = 0
+        self._tidied = 0
 
-    def open(self, index: Index, window: int) -> Loaded:
+    def open(self, index: Index, window: Window) -> Loaded:
         self.close()
         if not self._path.parent.is_dir():
             raise StartError(f"the directory of {self._path} does not exist: make it, or name another store")
@@ -63,6 +62,8 @@ class SqliteLog:
             raise damaged(self._path, error) from error
         except (apsw.Error, OSError) as error:
             self.close()
+            if sqlite_pages.is_bad_page(error):
+                raise damaged(self._path, "a page's checksum is wrong") from error
             raise StartError(
                 f"{self._path} cannot be opened ({error}): mend that, or name another store"
             ) from error
@@ -70,19 +71,26 @@ class SqliteLog:
             self.close()
             raise
 
-    def _open(self, index: Index, window: int) -> Loaded:
+    def _open(self, index: Index, window: Window) -> Loaded:
         if not self._path.exists():
             create(self._path, self._vfs)
-        self._state = state = examine(self._path, self._vfs)
-        self._connection = connection = connect_writer(self._path, self._vfs)
-        self._settle(connection)
+        # The check of the whole file runs beside the reading: nothing of either is believed, and nothing of
+        # the file is changed, before both are done.
+        with ThreadPoolExecutor(1, thread_name_prefix="visor-check") as beside:
+            checked = beside.submit(examine, self._path, self._vfs)
+            try:
+                loaded = load(self._path, self._vfs, index, window)
+            except Exception:
+                checked.result()  # says better what is wrong
+                raise
+            self._state = checked.result()
+        self._connection = connect_writer(self._path, self._vfs)
+        self._settle(self._connection)
+        self._wal_pages = self._tidied = 0
+        # Instead of SQLite's own checkpoints, which whoever's commit comes just then has to wait for.
+        self._connection.set_wal_hook(self._on_wal)
         self._archive = Archive(self._path, index, self._vfs)
-        floor = max(state.oldest_rev, state.rev - window)
-        current = {record.key: record for record in _state_at(connection, index, floor)}
-        records = list(current.values())
-        commits = list(_commits_after(connection, index, floor, current))
-        last = journal_at(connection, state.rev)
-        return Loaded(state.rev, state.oldest_rev, floor, records, commits, last)
+        return loaded
 
     def _settle(self, connection: apsw.Connection) -> None:
         """Bring what a crash left in the write-ahead log into the file itself.
@@ -110,6 +118,29 @@ class SqliteLog:
             raise LogBroken(f"commit {commits[0].rev} does not follow rev {state.rev}")
         self._write(connection, commits, oldest_rev)
 
+    def _on_wal(self, connection: apsw.Connection, database: str, pages: int) -> int:
+        if pages < self._wal_pages:
+            self._tidied = 0  # the log was begun anew
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    @property
+    def untidy(self) -> bool:
+        """Whether a checkpoint is due. Where a reader keeps the log from being begun anew, it grows, and is
+        not looked through again with each commit."""
+        return self._wal_pages - self._tidied >= CHECKPOINT_PAGES
+
+    def tidy(self) -> None:
+        connection = self._connection
+        if connection is None or not self.untidy:
+            return
+        self._tidied = self._wal_pages
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error as error:
+            # All that was acknowledged is in the write-ahead log, and stays there until it is in the file.
+            logger.warning("the write-ahead log cannot be brought into the file yet: %s", error)
+
     def begin_anew(self, commit: Commit) -> None:
         """Keep a commit whose rev is far above the last one, as the new beginning of history."""
         if self._connection is None or commit.rev <= self._state.rev:
@@ -122,7 +153,7 @@ class SqliteLog:
         committing = False
         try:
             connection.execute("BEGIN IMMEDIATE")
-            write_commits(connection, iter(commits))
+            write_commits(connection, commits)
             state = replace(
                 state,
                 rev=commits[-1].rev if commits else state.rev,
@@ -198,35 +229,6 @@ class SqliteLog:
             logger.error("the file did not close cleanly: %s", error)
         finally:
             self._lock.release()
-
-
-def _state_at(connection: apsw.Connection, index: Index, rev: int) -> Iterator[Record]:
-    for row in connection.execute(SELECT_CURRENT + "WHERE rev <= ? GROUP BY key ORDER BY key", (rev,)):
-        record = record_of(row, index)
-        if not record.deleted:
-            yield record
-
-
-def _commits_after(
-    connection: apsw.Connection, index: Index, rev: int, current: dict[str, Record]
-) -> Iterator[Commit]:
-    """The commits after the rev, at which `current` is the state; it is moved along."""
-    versions = connection.cursor().execute(
-        SELECT_VERSIONS + "INDEXED BY versions_by_rev WHERE rev > ? ORDER BY rev, key", (rev,)
-    )
-    for row in connection.execute(SELECT_COMMITS + "WHERE rev > ? ORDER BY rev", (rev,)):
-        head = commit_of(row)
-        changes: list[Change] = []
-        for _ in range(head.changes):
-            version = next(versions, None)
-            if version is None or version[1] != head.rev:
-                raise Damaged(f"commit {head.rev} lacks some of its changes")
-            after = record_of(version, index)
-            before = current.pop(after.key, None)
-            if not after.deleted:
-                current[after.key] = after
-            changes.append(Change(after.key, before, None if after.deleted else after))
-        yield Commit(head.rev, head.journal, tuple(changes))
 
 
 def _code(error: apsw.Error) -> int:

@@ -6,14 +6,14 @@ the rev is still kept: a compaction that overtakes a reader makes it fail, never
 
 import logging
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import apsw
 
 from app.errors import CoordinatorUnavailable, RevCompacted
-from app.store.contract import Change, Commit, Index, Journal, Record, prefix_of
+from app.store.contract import Change, Commit, Index, Journal, Record, carries, prefix_of
 from app.store.sqlite_file import connect_reader
 from app.store.sqlite_layout import (
     SELECT_COMMITS,
@@ -155,12 +155,22 @@ class ArchiveSnapshot:
     def scan(
         self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
+        return self._select(((term,),), "" if reverse else after, limit, reverse)
+
+    def select(
+        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        return self._select(groups, after, limit, False)
+
+    def _select(
+        self, groups: Sequence[Collection[str]], after: str, limit: int | None, reverse: bool
+    ) -> list[Record]:
         found: list[Record] = []
         if limit is not None and limit <= 0:
             return found
         with (
             self._archive.reading(self.rev) as connection,
-            closing(self._iterate(connection, term, "" if reverse else after, reverse)) as records,
+            closing(self._iterate(connection, groups, after, reverse)) as records,
         ):
             for record in records:
                 found.append(record)
@@ -170,12 +180,12 @@ class ArchiveSnapshot:
 
     def count(self, term: str) -> int:
         with self._archive.reading(self.rev) as connection:
-            return sum(1 for _ in self._iterate(connection, term, "", False))
+            return sum(1 for _ in self._iterate(connection, ((term,),), "", False))
 
     def _iterate(
-        self, connection: apsw.Connection, term: str, after: str, reverse: bool
+        self, connection: apsw.Connection, groups: Sequence[Collection[str]], after: str, reverse: bool
     ) -> Generator[Record, None, None]:
-        prefix = prefix_of(term)
+        prefix = prefix_of(next(iter(groups[0])))
         end = prefix_end(prefix)
         where = "WHERE key >= ? AND rev <= ?"
         bindings: list[str | int] = [prefix, self.rev]
@@ -189,7 +199,7 @@ class ArchiveSnapshot:
         with closing(connection.cursor()) as cursor:
             for row in cursor.execute(SELECT_CURRENT + where + order, bindings):
                 record = record_of(row, self._index)
-                if term in record.terms:
+                if carries(record, groups):
                     yield record
 
 

@@ -6,9 +6,9 @@ versions of that key before it from every kept snapshot, and where it is a delet
 
 import apsw
 
-STEP = 200
+STEP = 16
 """Changes gone through with one write, and two more for each commit in it: the backlog shrinks, and
-no write waits long."""
+no write waits long. Each may touch some pages of its own, in places all over the file."""
 
 
 def drop_step(connection: apsw.Connection, compacted: int, oldest: int, commits: int) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import apsw
 
 from app.errors import StartError
+from app.store import sqlite_pages
 from app.store.sqlite_layout import (
     APPLICATION_ID,
     BACKUP,
@@ -63,6 +64,7 @@ def create(path: Path, vfs: str | None = None) -> None:
     remove_database(draft)
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     with closing(apsw.Connection(str(draft), flags=flags, vfs=vfs)) as connection:
+        sqlite_pages.reserve(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA}")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(TABLES)
@@ -103,6 +105,8 @@ def examine(
     except UNREADABLE as error:
         raise damaged(shown or path, error) from error
     except apsw.Error as error:
+        if sqlite_pages.is_bad_page(error):
+            raise damaged(shown or path, "a page's checksum is wrong") from error
         raise StartError(f"{shown or path} cannot be read ({error}): mend that, or name another") from error
 
 

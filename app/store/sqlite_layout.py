@@ -5,7 +5,7 @@ one that says where history begins and ends. The file keeps all that snapshots f
 and commits after `oldest_rev` need; rows below may be there still, or not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,8 +51,8 @@ CREATE TABLE versions (
 CREATE INDEX versions_by_rev ON versions (rev);
 """
 
-INSERT_COMMIT = "INSERT INTO commits (rev, at, actor, request, changes, sum) VALUES (?, ?, ?, ?, ?, ?)"
-INSERT_VERSION = "INSERT INTO versions (key, rev, created_rev, ttl, value, sum) VALUES (?, ?, ?, ?, ?, ?)"
+INSERT_COMMITS = "INSERT INTO commits (rev, at, actor, request, changes, sum) VALUES "
+INSERT_VERSIONS = "INSERT INTO versions (key, rev, created_rev, ttl, value, sum) VALUES "
 SELECT_COMMITS = "SELECT rev, at, actor, request, changes, sum FROM commits "
 SELECT_VERSIONS = "SELECT key, rev, created_rev, ttl, value, sum FROM versions "
 # With max() alone, SQLite takes the other columns from the row that has the maximum.
@@ -126,13 +126,32 @@ def write_state(connection: apsw.Connection, state: State) -> None:
     )
 
 
-def write_commits(connection: apsw.Connection, commits: Iterator[Commit]) -> None:
+def write_commits(connection: apsw.Connection, commits: Iterable[Commit]) -> None:
     """Add the rows of each commit: its own, and one for each key it changed."""
-    for commit in commits:
-        journal = commit.journal
-        columns = (commit.rev, micros(journal.at), journal.actor, journal.request, len(commit.changes))
-        connection.execute(INSERT_COMMIT, (*columns, _sum(*columns)))
-        connection.executemany(INSERT_VERSION, _version_rows(commit))
+    commits = list(commits)
+    _insert(connection, INSERT_COMMITS, [_commit_row(commit) for commit in commits])
+    _insert(connection, INSERT_VERSIONS, [row for commit in commits for row in _version_rows(commit)])
+
+
+_AT_ONCE = (64, 8, 1)
+"""Rows of a statement. Each statement gives up the interpreter and has to wait for it again, which takes
+its time where the event loop is busy: row by row, a group of writes would wait for hundreds of turns."""
+
+
+def _insert(connection: apsw.Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    done = 0
+    for size in _AT_ONCE:
+        while len(rows) - done >= size:
+            some = rows[done : done + size]
+            places = ",".join(["(?,?,?,?,?,?)"] * size)
+            connection.execute(statement + places, [value for row in some for value in row])
+            done += size
+
+
+def _commit_row(commit: Commit) -> tuple[Any, ...]:
+    journal = commit.journal
+    columns = (commit.rev, micros(journal.at), journal.actor, journal.request, len(commit.changes))
+    return (*columns, _sum(*columns))
 
 
 def _version_rows(commit: Commit) -> Iterator[tuple[Any, ...]]:

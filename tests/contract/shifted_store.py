@@ -4,7 +4,7 @@ An etcd that many tests share has a rev from the start. Seen through this, the c
 the store on etcd word for word what it asks of the others.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -112,6 +112,13 @@ class ShiftedSnapshot:
     ) -> list[Record]:
         with shifted_errors(self._base):
             found = self._snapshot.scan(term, after=after, limit=limit, reverse=reverse)
+        return [shifted(record, self._base) for record in found]
+
+    def select(
+        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        with shifted_errors(self._base):
+            found = self._snapshot.select(groups, after=after, limit=limit)
         return [shifted(record, self._base) for record in found]
 
     def count(self, term: str) -> int:

@@ -17,6 +17,12 @@ from app.store.reading import ask
 KEYS = ["a", "a-/1", "a/", "a/1", "a/10", "a/2/x", "a/é", "a/\uffee", "a/\U0001f600", "a0", "b/1", "b/\ud7ff"]
 PREFIXES = ["a/", "a/2/", "b/", "c/"]
 TERMS = [*PREFIXES, *(f"{p}?letter={c}" for p in ("a/", "b/", "a-/") for c in "xyz")]
+GROUPS = [
+    [["a/?letter=x", "a/?letter=y"]],
+    [["a/"], ["a/?letter=x", "a/?letter=z"]],
+    [["a/?letter=x", "a/?letter=y"], ["a/?letter=y", "a/?letter=z"], ["a/"]],
+    [["a/?letter=x"], ["a/?letter=y"]],
+]
 WORDS = ["x", "xx", "y", "z1", ""]
 
 keys = st.sampled_from(KEYS)
@@ -86,6 +92,16 @@ def compare_one(snapshot, model, rev):
             rest = [row for row in wanted if row[0] > after]
             assert rows(snapshot.scan(term, after=after)) == rest
             assert rows(snapshot.scan(term, after=after, limit=1)) == rest[:1]
+    for groups in GROUPS:
+        carried = [{row for term in group for row in model.scan(rev, term)} for group in groups]
+        wanted = sorted(set.intersection(*carried))
+        assert rows(snapshot.select(groups)) == wanted, (rev, groups)
+        assert rows(snapshot.select(groups, limit=1)) == wanted[:1]
+        assert snapshot.select(groups, limit=0) == []
+        for after in ("a/1", "zz"):
+            rest = [row for row in wanted if row[0] > after]
+            assert rows(snapshot.select(groups, after=after)) == rest
+            assert rows(snapshot.select(groups, after=after, limit=1)) == rest[:1]
 
 
 def rows(records):

@@ -109,7 +109,7 @@ async def test_a_scan_that_began_before_a_compaction_ends_as_it_began(path):
     wanted = (await store.at(10)).scan("a/")
     with log._archive.reading(10) as connection:
         await store.compact(store.rev)
-        found = list((await asyncio.to_thread(log.snapshot, 10))._iterate(connection, "a/", "", False))
+        found = list((await asyncio.to_thread(log.snapshot, 10))._iterate(connection, (("a/",),), "", False))
     assert [plain(r) for r in found] == [plain(r) for r in wanted]
     await store.close()
 

@@ -234,6 +234,27 @@ async def test_flipped_bytes_are_refused_or_seen_never_believed(tmp_path):
     assert ends["refused"] + ends["seen"] > len(places) // 4, ends
 
 
+async def test_a_damaged_file_is_refused_as_it_was_found(tmp_path):
+    """What a crash has left in its write-ahead log, too, stays where it is."""
+    store = a_store(tmp_path / "s.db")
+    await store.open()
+    await write(store, *(put(f"a/{n}", "x" * 500) for n in range(50)))
+    found = tmp_path / "found"
+    found.mkdir()
+    for name in ("s.db", "s.db-wal"):
+        shutil.copyfile(tmp_path / name, found / name)
+    await store.close()
+    connection = apsw.Connection(str(found / "s.db"))
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.execute("DELETE FROM versions WHERE rev = 30")
+    connection.close()
+    names = ("s.db", "s.db-wal")
+    before = [(found / name).read_bytes() for name in names]
+    assert before[1], "a log is there to be played"
+    assert "changes" in await refusal(found / "s.db")
+    assert [(found / name).read_bytes() for name in names] == before
+
+
 async def test_a_store_is_its_owners_only(tmp_path):
     await make_file(tmp_path / "s.db", 1)
     assert (tmp_path / "s.db").stat().st_mode & 0o777 == 0o600

@@ -20,8 +20,9 @@ from app.errors import NotFound
 from app.routers import problems
 from app.routers.access_log import AccessLog
 from app.routers.head import Head
-from app.routers.limits import Limits, Slots
+from app.routers.limits import Limits
 from app.routers.metrics import Metrics, MetricsMiddleware, metrics_router
+from app.routers.places import Slots
 from app.routers.problem_json import install
 from app.routers.stamp import Stamp
 from app.routers.strict_json import StrictRoute

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import TooManyRequests, TooManySubscribers
-from app.routers.limits import Limits, Slot, Slots
+from app.routers.limits import Limits
+from app.routers.places import Slot, Slots
 
 MIB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}

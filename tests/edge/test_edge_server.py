@@ -210,9 +210,9 @@ def test_a_client_that_goes_away_while_it_sends_is_no_fault(edge, caplog):
     connection.send(
         b"POST /things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
     )
-    edge.eventually(lambda: edge.slots.requests == 1)
+    edge.eventually(lambda: edge.slots.arriving == 1)
     connection.socket.close()
-    edge.eventually(lambda: edge.slots.requests == 0)
+    edge.eventually(lambda: edge.slots.arriving == 0)
     assert edge.client.get("/livez", headers={"Connection": "close"}).status_code == 200
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 

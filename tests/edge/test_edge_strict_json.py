@@ -112,17 +112,17 @@ def test_any_bytes_are_a_value_or_a_malformed_request(body):
 def test_a_body_of_1_mib_takes_no_more_than_a_moment(unit):
     for prefix in (b"", b'"', b"["):
         body = (prefix + unit * 1_048_576)[:1_048_576]
-        began = time.perf_counter()
+        began = time.thread_time()
         with pytest.raises(MalformedRequest):
             parse(body)
-        assert time.perf_counter() - began < 1.5
+        assert time.thread_time() - began < 1.5
 
 
 def test_a_body_of_many_keys_takes_no_more_than_a_moment():
     body = json.dumps({f"key{n}": n for n in range(60_000)}).encode()
-    began = time.perf_counter()
+    began = time.thread_time()
     assert len(parse(body)) == 60_000
-    assert time.perf_counter() - began < 1.5
+    assert time.thread_time() - began < 1.5
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_hosts_that_sleep_through_their_loss_cannot_speak_for_the_next_holder(tw
     two[0].scale(64)
     frozen: list[tuple[int, str, int]] = []
     running: list[tuple[int, str]] = []
-    awake = threading.Event()
+    asleep, awake = threading.Event(), threading.Event()
 
     def ended(visor: Service, id: int, name: str, token: int, call: str, **more: Any) -> httpx2.Response:
         body = {"host": name, "claim_rev": token, **more}
@@ -114,6 +114,8 @@ def test_hosts_that_sleep_through_their_loss_cannot_speak_for_the_next_holder(tw
             id, token = answer.json()["id"], answer.json()["claim_rev"]
             if sleeps:
                 frozen.append((id, name, token))
+                if len(frozen) == 8:
+                    asleep.set()
                 # Whoever watches over the hosts gives the ticket back, through the other replica.
                 assert ended(other, id, name, token, "unclaim", error="asleep").status_code == 200
                 awake.wait(60)
@@ -126,6 +128,7 @@ def test_hosts_that_sleep_through_their_loss_cannot_speak_for_the_next_holder(tw
             running.append((id, name))
             if len(running) == 64:
                 awake.set()
+            asleep.wait(60)  # after one ticket each, so that there is one for every host that freezes
 
     at_once([partial(host, number) for number in range(32)])
     assert len(frozen) == 8

@@ -1,5 +1,6 @@
 """A backup of a running service, brought back: nothing that was given before is given again."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx2
 import pytest
 
 from tests.fault.conftest import Serve
+from tests.fault.many_readers import Subscriber, connected, told
 from tests.fault.registry_lists import lists
 from tests.fault.visor_process import Launcher, Serving
 from tests.serving import APP, ARCHIVE
@@ -144,6 +146,47 @@ def test_a_restore_gives_no_rev_and_no_id_twice(serve: Serve, commands: Commands
         assert frame is not None
         assert frame.rev > start
         assert kinds.count("instance") == 6
+
+
+def test_subscribers_that_were_ahead_of_the_backup_are_told_to_start_afresh(
+    serve: Serve, commands: Commands
+) -> None:
+    """They come again by themselves with the place they have, on a store that has not what they were told:
+    each gets 410, every time, and never a stream that goes on as if nothing had happened."""
+    visor = serve()
+    _runnable(visor)
+    backup = commands.backup(visor, "backup")
+
+    async def run() -> None:
+        ahead = [Subscriber(visor.port, 3) for _ in range(20)]
+        for one in ahead:
+            one.start()
+        await connected(ahead)
+        for count in range(1, 6):
+            visor.made("/members/pms/10.0.0.1", {"version": f"{count}"}, "PUT")
+        await told(ahead, 8)
+        await asyncio.to_thread(visor.kill)
+        start = await asyncio.to_thread(commands.restore, visor, backup)
+        await asyncio.to_thread(visor.start)
+        # More commits than were lost, so that a place counted by how many would seem to be there again.
+        for count in range(10):
+            visor.made("/members/pms/10.0.0.1", {"version": f"again-{count}"}, "PUT")
+        async with asyncio.timeout(30):
+            for one in ahead:
+                while len(one.refused) < 2:  # noqa: ASYNC110 - they tell nobody
+                    await asyncio.sleep(0.01)
+        for one in ahead:
+            await one.stop()
+            assert one.connected == 1, "a place before the restore was taken up again"
+            assert one.revs == list(range(4, 9))
+            assert all(head.startswith(b"HTTP/1.1 410") for head in one.refused)
+        fresh = Subscriber(visor.port, start)
+        fresh.start()
+        await told([fresh], start + 10)
+        await fresh.stop()
+        assert fresh.revs == list(range(start + 1, start + 11))
+
+    asyncio.run(run())
 
 
 def test_restoring_again_goes_on_above(serve: Serve, commands: Commands) -> None:

@@ -77,7 +77,7 @@ def test_every_write_takes_if_match(full, method, template):
     def write(**headers: str):
         return full.client.request(method, path_of(template), headers=headers, **content)
 
-    for held in (NEVER, "W/" + NEVER, '"abc"', f'"x", {NEVER}'):
+    for held in (NEVER, "W/" + NEVER, '"abc"', f'"x", {NEVER}', '"a,b"', f'"a,", {NEVER}'):
         answer = write(**{"If-Match": held})
         refused(answer, 412, "rev-mismatch")
         assert answer.json().keys() >= {"current_rev"}

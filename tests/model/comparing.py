@@ -40,9 +40,13 @@ class Both:
     """The service and the model."""
 
     def __init__(self, service: Service, history: int) -> None:
-        self.model = Model(history)
         self.steps = 0
         self._kept: dict[str, tuple[Any, Answer]] = {}
+        self.connect(service)
+        self.model = Model(history, service.start, self.ask("GET", "/rev").body["oldest_rev"])
+
+    def connect(self, service: Service) -> None:
+        """From now on this service is asked, which has the store of the one before."""
         self._connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
 
     def close(self) -> None:
@@ -169,7 +173,7 @@ class Both:
             assert got.body["oldest_rev"] == self.model.oldest
             return
         assert got.headers["Visor-Rev"] == str(at), where
-        expected = one(self.model.states[at])
+        expected = one(self.model.at(at))
         if expected is None:
             assert (got.status, got.body["code"], got.body["rev"]) == (404, "not-found", at), where
         elif isinstance(expected, dict):

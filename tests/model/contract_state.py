@@ -109,25 +109,40 @@ class Draft:
 
 
 class Model:
-    """All states, and the events of each rev. `history` revs stay readable."""
+    """All states, and the events of each rev. `history` revs stay readable. It begins, empty, at the rev
+    `start`, where those from `oldest` on can be read."""
 
-    def __init__(self, history: int) -> None:
-        self.states = [State()]
-        self.events: list[list[Event]] = [[]]
-        self.actors = [""]
+    def __init__(self, history: int, start: int = 0, oldest: int = 0) -> None:
+        self.start = start
+        self._states = [State()]
+        self._events: list[list[Event]] = [[]]
+        self._actors = [""]
         self._history = history
+        self._compacted = oldest
 
     @property
     def rev(self) -> int:
-        return len(self.states) - 1
+        return self.start + len(self._states) - 1
 
     @property
     def oldest(self) -> int:
-        return max(0, self.rev - self._history)
+        return max(self._compacted, self.rev - self._history)
 
     @property
     def now(self) -> State:
-        return self.states[-1]
+        return self._states[-1]
+
+    def at(self, rev: int) -> State:
+        return self._states[rev - self.start]
+
+    def events_of(self, rev: int) -> list[Event]:
+        return self._events[rev - self.start]
+
+    def actor_of(self, rev: int) -> str:
+        return self._actors[rev - self.start]
+
+    def compact(self, rev: int) -> None:
+        self._compacted = max(self._compacted, min(rev, self.rev))
 
     def commit(self, command: Callable[[Draft], Any], actor: str) -> Any:
         """What the command answers. Raises Refused, and then nothing has changed."""
@@ -138,6 +153,6 @@ class Model:
         return answer
 
     def add(self, state: State, events: list[Event], actor: str) -> None:
-        self.states.append(state)
-        self.events.append(events)
-        self.actors.append(actor)
+        self._states.append(state)
+        self._events.append(events)
+        self._actors.append(actor)

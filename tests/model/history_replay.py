@@ -42,18 +42,18 @@ def in_order(events: list[Event]) -> list[Event]:
 def compare_history(both: Both, limit: int) -> None:
     """Every event is as the model has it, none is missing, and together they make each state."""
     model = both.model
-    oldest = model.oldest
+    oldest = max(model.oldest, model.start)
     by_rev: dict[int, list[Any]] = {}
     for event in history(both, oldest, limit):
         by_rev.setdefault(event["rev"], []).append(event)
     assert list(by_rev) == sorted(by_rev)
-    state = {kind: dict(objects) for kind, objects in model.states[oldest].kinds.items()}
+    state = {kind: dict(objects) for kind, objects in model.at(oldest).kinds.items()}
     for rev in range(oldest + 1, model.rev + 1):
         events = by_rev.pop(rev, [])
         assert [event["index"] for event in events] == list(range(len(events)))
-        assert {(event["at"], event["actor"]) for event in events} <= {("T", model.actors[rev])}
+        assert {(event["at"], event["actor"]) for event in events} <= {("T", model.actor_of(rev))}
         said = [(event["type"], event["object"]) for event in events]
-        assert in_order(said) == in_order(model.events[rev]), rev
+        assert in_order(said) == in_order(model.events_of(rev)), rev
         for type_, shown in said:
             stem, _, action = type_.partition("-")
             kind, names = NAMES[stem]
@@ -63,7 +63,7 @@ def compare_history(both: Both, limit: int) -> None:
             else:
                 assert (action == "register") == (key not in state[kind]), (rev, type_)
                 state[kind][key] = shown
-        expected = model.states[rev].kinds
+        expected = model.at(rev).kinds
         for kind, _ in NAMES.values():
             assert state[kind] == expected[kind], (rev, kind)
     assert by_rev == {}
@@ -87,7 +87,7 @@ def compare_lists(both: Both, rev: int | None) -> None:
     everything("/runners", "runner")
     for kind in ("pms", "proxies", "loggers"):
         everything(f"/members/{kind}", "member", kind)
-    state = both.model.now if rev is None else both.model.states[rev]
+    state = both.model.now if rev is None else both.model.at(rev)
     for app in state.kinds["app"]:
         everything(f"/apps/{app[0]}/envs", "envset", *app)
         everything(f"/apps/{app[0]}/proctypes", "proctype", *app)

@@ -117,6 +117,19 @@ def test_reads_of_one_resource_know_304_and_a_claim_from_the_queue_204(document:
         assert (204 in answers) == (name == "claim_next"), name
 
 
+def test_a_read_that_looks_at_if_none_match_has_a_tag_and_no_other_says_it_does(document: Document) -> None:
+    for name, (method, _, operation) in document.operations.items():
+        if method == "get":
+            parameters = {document.resolve(one)["name"] for one in operation.get("parameters", ())}
+            assert ("If-None-Match" in parameters) == ("304" in operation["responses"]), name
+
+
+def test_headers_that_every_such_answer_carries_are_said_to_be_required(document: Document) -> None:
+    headers = document.content["components"]["headers"]
+    always = {name for name, header in headers.items() if header.get("required")}
+    assert set(headers) - always == {"Idempotency-Replayed"}
+
+
 def _bounded(schema: Any) -> dict[str, Any]:
     return {key: schema.get(key) for key in ("type", "minimum", "maximum", "format")}
 

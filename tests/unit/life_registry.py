@@ -1,6 +1,6 @@
 """A registry as plain data, on which the rules of instances run one after the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,6 +46,12 @@ class Registry:
     ) -> list[Record]:
         found = [r for k, r in sorted(self.records.items(), reverse=reverse) if term in r.terms]
         return [record for record in found if reverse or record.key > after][:limit]
+
+    def select(
+        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        found = [r for k, r in sorted(self.records.items()) if all(set(g) & set(r.terms) for g in groups)]
+        return [record for record in found if record.key > after][:limit]
 
     def count(self, term: str) -> int:
         return len(self.scan(term))

@@ -17,7 +17,7 @@ from app.models.revision import RevisionCreate
 from app.registry import apps, proctypes, revisions
 from app.store.contract import Changes, Journal, Record
 from app.store.group import make_commit
-from app.store.history import Draft, HeldSnapshot, History
+from app.store.history import Draft, HeldSnapshot, History, Window
 
 M = TypeVar("M", bound=Resource)
 Rule = Callable[..., Changes]
@@ -30,7 +30,7 @@ class Registry:
     """`do` runs a rule and commits, a minute after the one before; `refuse` runs one that has to raise."""
 
     def __init__(self) -> None:
-        self.history = History(keys.index, 10_000)
+        self.history = History(keys.index, Window(10_000))
         self.at = BEGINNING
 
     @property

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from app.models import codec, keys
 from app.models.instance import Instance, Status
 from app.registry.selection import Selection
+from app.store.contract import Change, Commit, Journal, Record
+from app.store.history import History, Window
 from tests.life.life_table import WAYS
 from tests.unit.life_registry import Registry
 
@@ -36,6 +38,31 @@ POPULATED = populated()
 EVERYTHING = [codec.decode(record, Instance) for record in POPULATED.scan(keys.LIVE)]
 
 
+def held() -> History:
+    """The same, once as the latest state and then with everything changed or gone."""
+    history = History(keys.index, Window(1000))
+    history.load(POPULATED.rev, POPULATED.records.values())
+    records = list(POPULATED.records.values())
+    journal = Journal(POPULATED.at, "tests", "change")
+    for n, before in enumerate(record for record in records if keys.kind_of(record.key) == "instance"):
+        rev = history.rev + 1
+        other = records[-1 - n % 7]
+        value = other.value if keys.kind_of(other.key) == "instance" else before.value
+        after = Record(before.key, value, before.created_rev, rev, terms=keys.index(before.key, value))
+        history.apply(Commit(rev, journal, (Change(before.key, before, None if n % 3 else after),)))
+    return history
+
+
+LATER = held()
+UNCHANGED = History(keys.index, Window(1000))
+UNCHANGED.load(POPULATED.rev, POPULATED.records.values())
+SNAPSHOTS = {
+    "plain": POPULATED,
+    "latest": UNCHANGED.snapshot(POPULATED.rev),
+    "past": LATER.snapshot(POPULATED.rev),
+}
+
+
 def some(values: Collection[str]) -> st.SearchStrategy[frozenset[str]]:
     return st.frozensets(st.sampled_from([*values, "nothere"]), max_size=3)
 
@@ -49,6 +76,7 @@ def some(values: Collection[str]) -> st.SearchStrategy[frozenset[str]]:
     hosts=some(HOSTS),
     statuses=st.frozensets(st.sampled_from(list(Status)), max_size=4),
     limit=st.integers(1, 30),
+    snapshot=st.sampled_from(["plain", "latest", "past"]),
 )
 def test_a_selection_is_what_looking_at_everything_finds_page_by_page(
     apps: frozenset[str],
@@ -58,6 +86,7 @@ def test_a_selection_is_what_looking_at_everything_finds_page_by_page(
     hosts: frozenset[str],
     statuses: frozenset[Status],
     limit: int,
+    snapshot: str,
 ) -> None:
     expected = [
         instance.id
@@ -77,7 +106,7 @@ def test_a_selection_is_what_looking_at_everything_finds_page_by_page(
     selection = Selection(apps, revisions, proctypes, envs, hosts, statuses)
     found: list[int] = []
     after = ""
-    while page := selection.find(POPULATED, after, limit):
+    while page := selection.find(SNAPSHOTS[snapshot], after, limit):
         assert len(page) <= limit
         found += [codec.decode(record, Instance).id for record in page]
         after = page[-1].key

@@ -1,0 +1,145 @@
+"""Places: how much of what costs something is being done at a time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+from app.errors import TooManyRequests, TooManySubscribers
+
+ALWAYS_SERVED = frozenset({"/livez", "/readyz", "/metrics"})
+"""Paths that need no place: they are asked most when the server is full."""
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
+
+
+class Slots:
+    """Counts the requests being worked on, the writes among them, the subscribers (event streams and
+    waiting calls), and the bytes of bodies that are still arriving.
+
+    Belongs to one event loop. `requests`, `writes`, `subscribers` and `arriving` are what is taken now.
+    Writes have fewer places than there are: where the store does not get on with them, reads do.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_requests: int,
+        max_subscribers: int,
+        max_writes: int | None = None,
+        max_arriving: int = 64 * 1024 * 1024,
+    ) -> None:
+        self.max_requests = max_requests
+        self.max_subscribers = max_subscribers
+        self.max_writes = max_requests if max_writes is None else max_writes
+        self.max_arriving = max_arriving
+        self.requests = 0
+        self.writes = 0
+        self.subscribers = 0
+        self.arriving = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether some requests find no place."""
+        return self.requests >= self.max_requests or self.writes >= self.max_writes
+
+
+class _Holds(Enum):
+    NOTHING = 0
+    REQUEST = 1
+    SUBSCRIBER = 2
+
+
+class Slot:
+    """The place of one request: a request's place, a subscriber's place, or none.
+
+    A handler finds its own as `request.state.slot`. The middleware gives back whatever is held when
+    the request ends, however it ends. `waited` is True once it has been a subscriber. A request that
+    `writes` takes one of the places for writes too.
+    """
+
+    __slots__ = ("_aside", "_holds", "_slots", "_writes", "waited")
+
+    def __init__(self, slots: Slots, *, writes: bool = False) -> None:
+        self._slots = slots
+        self._holds = _Holds.NOTHING
+        self._writes = writes
+        self._aside = False
+        self.waited = False
+
+    def take(self) -> None:
+        """Take a request's place. Raises TooManyRequests where none is free."""
+        if self._holds is not _Holds.NOTHING:
+            return
+        slots = self._slots
+        if slots.requests >= slots.max_requests:
+            raise too_many(f"The server works on {slots.max_requests} requests, as many as it is allowed to.")
+        if self._writes:
+            if slots.writes >= slots.max_writes:
+                raise too_many(f"The server works on {slots.max_writes} writes, as many as it is allowed to.")
+            slots.writes += 1
+        slots.requests += 1
+        self._holds = _Holds.REQUEST
+
+    def subscribe(self) -> None:
+        """Change the request's place for a subscriber's, for the rest of the request: for streams.
+
+        Call it before the answer starts. Raises TooManySubscribers where none is free; the
+        request's place is kept then.
+        """
+        if self._holds is _Holds.SUBSCRIBER:
+            return
+        slots = self._slots
+        if slots.subscribers >= slots.max_subscribers:
+            raise TooManySubscribers(
+                f"The server has {slots.max_subscribers} streams and waiting calls, as many as it is allowed"
+                " to. Try again, or use another replica.",
+                headers={"Retry-After": "1"},
+            )
+        self.release()
+        slots.subscribers += 1
+        self._holds = _Holds.SUBSCRIBER
+        self.waited = True
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Hold a subscriber's place instead of the request's while the body runs: for calls that
+        wait. Raises as `subscribe` does.
+
+        Afterwards the request ends without a place: those that wait wake together, and would fill
+        the places of others at once. So have what is left to do short, or inside.
+        """
+        if self._holds is _Holds.SUBSCRIBER:
+            yield
+            return
+        self.subscribe()
+        try:
+            yield
+        finally:
+            self.release()
+
+    def step_aside(self) -> None:
+        """Give back a request's place for as long as its client is waited for."""
+        if self._holds is _Holds.REQUEST:
+            self.release()
+            self._aside = True
+
+    def step_back(self) -> None:
+        """Take the place again that was given back so. Raises TooManyRequests."""
+        if self._aside:
+            self._aside = False
+            self.take()
+
+    def release(self) -> None:
+        """Give back what is held. May be called again."""
+        if self._holds is _Holds.REQUEST:
+            self._slots.requests -= 1
+            self._slots.writes -= self._writes
+        elif self._holds is _Holds.SUBSCRIBER:
+            self._slots.subscribers -= 1
+        self._holds = _Holds.NOTHING
+
+
+def too_many(detail: str) -> TooManyRequests:
+    """The refusal of what there is no place for now."""
+    return TooManyRequests(f"{detail} Try again.", headers={"Retry-After": "1"})

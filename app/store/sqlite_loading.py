@@ -1,0 +1,85 @@
+"""Reading what a store keeps in memory from its file, at start."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+
+from app.store.contract import Change, Commit, Index, Record
+from app.store.history import Window, held_bytes
+from app.store.log import Loaded
+from app.store.sqlite_archive import journal_at
+from app.store.sqlite_file import CACHE_KIB, connect_reader
+from app.store.sqlite_layout import (
+    SELECT_COMMITS,
+    SELECT_CURRENT,
+    SELECT_VERSIONS,
+    Damaged,
+    State,
+    commit_of,
+    read_state,
+    record_of,
+)
+
+
+def load(path: Path, vfs: str | None, index: Index, window: Window) -> Loaded:
+    """The state at the window's floor and the commits after it. The file is not changed. What is not as it
+    was written is noticed only where it is read: the whole file is `examine`'s to check."""
+    with closing(connect_reader(path, vfs)) as connection:
+        # The newest versions lie all over the file, and each page has to be read once only.
+        connection.execute(f"PRAGMA cache_size = -{4 * CACHE_KIB}")
+        connection.execute("BEGIN")
+        state = read_state(connection)
+        floor = _floor(connection, state, window)
+        current = {record.key: record for record in _state_at(connection, index, floor)}
+        records = list(current.values())
+        commits = list(_commits_after(connection, index, floor, current))
+        last = journal_at(connection, state.rev)
+        return Loaded(state.rev, state.oldest_rev, floor, records, commits, last)
+
+
+def _floor(connection: apsw.Connection, state: State, window: Window) -> int:
+    """The rev after which the newest commits fit into the window. (History counts the states that they
+    have replaced too, and drops what is too much of them.)"""
+    floor = max(state.oldest_rev, state.rev - window.revs)
+    if window.bytes is None:
+        return floor
+    left = window.bytes
+    for rev, size in connection.execute(
+        "SELECT rev, length(value) FROM versions INDEXED BY versions_by_rev WHERE rev > ? ORDER BY rev DESC",
+        (floor,),
+    ):
+        left -= held_bytes(size)
+        if left < 0:
+            return int(rev)
+    return floor
+
+
+def _state_at(connection: apsw.Connection, index: Index, rev: int) -> Iterator[Record]:
+    for row in connection.execute(SELECT_CURRENT + "WHERE rev <= ? GROUP BY key ORDER BY key", (rev,)):
+        record = record_of(row, index)
+        if not record.deleted:
+            yield record
+
+
+def _commits_after(
+    connection: apsw.Connection, index: Index, rev: int, current: dict[str, Record]
+) -> Iterator[Commit]:
+    """The commits after the rev, at which `current` is the state; it is moved along."""
+    versions = connection.cursor().execute(
+        SELECT_VERSIONS + "INDEXED BY versions_by_rev WHERE rev > ? ORDER BY rev, key", (rev,)
+    )
+    for row in connection.execute(SELECT_COMMITS + "WHERE rev > ? ORDER BY rev", (rev,)):
+        head = commit_of(row)
+        changes: list[Change] = []
+        for _ in range(head.changes):
+            version = next(versions, None)
+            if version is None or version[1] != head.rev:
+                raise Damaged(f"commit {head.rev} lacks some of its changes")
+            after = record_of(version, index)
+            before = current.pop(after.key, None)
+            if not after.deleted:
+                current[after.key] = after
+            changes.append(Change(after.key, before, None if after.deleted else after))
+        yield Commit(head.rev, head.journal, tuple(changes))

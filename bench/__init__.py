@@ -1,0 +1,1 @@
+"""Visor's speed, measured as ratios against peers on the same machine in the same run: `python -m bench`."""

@@ -1,0 +1,1 @@
+"""Who Visor is measured against, each a program that the bench starts and ends."""

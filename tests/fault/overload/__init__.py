@@ -1,0 +1,1 @@
+"""More than the service can take: what it does then, and how soon it is itself again."""

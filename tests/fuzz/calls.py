@@ -1,0 +1,213 @@
+"""What Schemathesis is told of Visor, loaded into its process: which names are known, how long a call may
+wait, how a stream is read; and a line for every call it makes."""
+
+import atexit
+import json
+import os
+from random import Random
+from typing import Any
+
+import requests
+import schemathesis
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from tests.fuzz.busy_registry import fill
+from tests.http.every_route import HOST
+from tests.sse.sse_reader import parse
+
+URL = os.environ["VISOR_FUZZ_URL"]
+WAITS = {str(seconds) for seconds in range(1, 61)}
+WEAR = 150
+"""Calls after which the registry is made whole again."""
+
+STREAM = "text/event-stream"
+JSON = "application/json"
+
+_session = requests.Session()
+_chance = Random(0)
+_ids: dict[str, list[int]] = {}
+_calls = 0
+_messages: Draft202012Validator
+_log = open(os.environ["VISOR_FUZZ_CALLS"], "w")  # noqa: SIM115 - for as long as the process
+atexit.register(_log.close)
+
+
+def _ask(method: str, path: str, body: Any) -> Any:
+    answer = _session.request(method, URL + path, json=body, timeout=30)
+    return answer.json() if answer.ok else None
+
+
+def _refill() -> None:
+    for state, id in fill(_ask).items():
+        # The newest is in the state, most of the time; older ones have seen more.
+        _ids[state] = [id, id, id, *_ids.get(state, [])][:9]
+
+
+def _phase(case: schemathesis.Case) -> str:
+    return case.meta.phase.name.value if case.meta else "none"
+
+
+NEEDS = {
+    "POST /instances/{id}/claim": "pending",
+    "POST /instances/{id}/unclaim": "claimed",
+    "POST /instances/{id}/start": "claimed",
+    "POST /instances/{id}/stop": "running",
+    "POST /instances/{id}/restart": "running",
+    "POST /instances/{id}/exit": "running",
+    "POST /instances/{id}/fail": "running",
+    "DELETE /instances/{id}/lock": "locked",
+}
+"""The state in which an instance takes a call."""
+
+
+@schemathesis.hook
+def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    # It holds each event of a stream against what OpenAPI 3.1 can say of the stream as a whole: a string.
+    # What the events have to be is checked below.
+    for path in ("/events", "/apps/{app}/events"):
+        content = raw_schema["paths"][path]["get"]["responses"]["200"]["content"]
+        content[STREAM] = {"schema": {}}
+    # It makes headers of letters and digits alone, unless it knows their format.
+    for name in ("If-Match", "If-None-Match"):
+        raw_schema["components"]["parameters"][f"header.{name}"]["schema"]["format"] = "entity-tags"
+    global _messages
+    schema = {"$ref": "#/components/schemas/StreamMessage", "components": raw_schema["components"]}
+    _messages = Draft202012Validator(schema)
+
+
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+    global _calls
+    phase = _phase(case)
+    if phase != "stateful" and _calls % WEAR == 0:
+        _refill()
+    _calls += 1
+    if phase != "coverage" and case.meta is not None and case.meta.generation.mode.is_positive:
+        _reach_further(case)
+    for place in (case.query, case.body):
+        # A wait is one of the things to get wrong; to wait a minute for each is not.
+        wait = place.get("wait") if isinstance(place, dict) else None
+        if wait in range(1, 61) or (place is case.query and isinstance(wait, str) and wait in WAITS):
+            place["wait"] = int(_chance.random() < 0.05)
+    if case.path.endswith("/endpoints") and isinstance(case.body, dict):
+        # Names are resolved by this machine; random ones by whoever is asked for it.
+        case.body.setdefault("ip", "10.0.0.9")
+    if case.path.endswith("/events"):
+        case.headers["Accept"] = _chance.choice([STREAM, JSON])
+
+
+def _reach_further(case: schemathesis.Case) -> None:
+    """Ids that somebody has, and not always a precondition: most of them would not hold."""
+    id = case.path_parameters.get("id")
+    if case.path.startswith("/instances/{id}") and isinstance(id, int) and id > 0:
+        state = NEEDS.get(f"{case.method} {case.path}")
+        if state is None or _chance.random() < 0.2:
+            state = _chance.choice(sorted(_ids))
+        case.path_parameters["id"] = _chance.choice(_ids[state])
+        if isinstance(case.body, dict) and _chance.random() < 0.7:
+            case.body.pop("claim_rev", None)
+            if "host" in case.body:
+                case.body["host"] = HOST
+    for name in ("If-Match", "If-None-Match"):
+        if _chance.random() < 0.7:
+            case.headers.pop(name, None)
+
+
+@schemathesis.hook
+def after_call(
+    context: schemathesis.HookContext, case: schemathesis.Case, response: schemathesis.Response
+) -> None:
+    line = {
+        "operation": case.operation.label,
+        "phase": _phase(case),
+        "status": response.status_code,
+        "seconds": response.elapsed,
+    }
+    _log.write(json.dumps(line) + "\n")
+
+
+NOT_OF_THE_FORM = {
+    "rev-in-future",
+    "invalid-cursor",
+    "rev-mismatch",
+    "rev-compacted",
+    "idempotency-key-reused",
+}
+"""Refusals of a request that is well formed: what it names is not there, or not so."""
+
+NOT_IN_THE_SCHEMA = {
+    ("body", "app"): "has to be registered",
+    ("body", "revision"): "has to be registered",
+    ("body", "proctype"): "has to be registered",
+    ("body", "env"): "has to be registered",
+    ("body", "head"): "has to be registered",
+    ("path", "addr"): "loggers take a port, the others none",
+    ("query", "wait"): "not with rev: the past does not change",
+    ("query", "snapshot"): "not with Accept: application/json",
+}
+"""What a 422 says of the parts of a request together, or of the registry; no schema of a field can."""
+
+
+@schemathesis.hook
+def filter_failure(
+    context: schemathesis.HookContext,
+    failure: Exception,
+    case: schemathesis.Case,
+    response: schemathesis.Response,
+) -> bool:
+    """False where a request that fits the schema was refused for what no schema can say."""
+    if not isinstance(failure, RejectedPositiveData):
+        return True
+    problem = json.loads(response.content)
+    if problem["code"] in NOT_OF_THE_FORM:
+        return False
+    return not all(_is_no_matter_of_schema(error) for error in problem.get("errors", [{}]))
+
+
+def _is_no_matter_of_schema(error: dict[str, Any]) -> bool:
+    if error.get("type") == "int_type":
+        # JSON Schema takes 3.0 for an integer; Visor takes digits.
+        return "valid integer" in error["msg"]
+    return error.get("type") == "value_error" and tuple(error["loc"]) in NOT_IN_THE_SCHEMA
+
+
+_label = st.from_regex(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,10}[A-Za-z0-9_])?", fullmatch=True)
+_top = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,10}[A-Za-z]", fullmatch=True)
+_ip = st.ip_addresses().map(str)
+_host = _ip | st.builds(lambda labels, top: ".".join([*labels, top]), st.lists(_label, max_size=3), _top)
+_host_port = st.builds(
+    lambda host, port: f"[{host}]:{port}" if ":" in host else f"{host}:{port}", _host, st.integers(1, 65535)
+)
+_tags = st.from_regex(r'\*|((W/)?"[!#-~]{0,9}", ?){0,3}(W/)?"[0-9]{1,4}"', fullmatch=True)
+for _name, _strategy in {
+    "entity-tags": _tags,
+    "ip": _ip,
+    "host": _host,
+    "host-port": _host_port,
+    "host-maybe-port": _host | _host_port,
+}.items():
+    schemathesis.openapi.format(_name, _strategy)
+
+
+@schemathesis.check
+def frames_are_well_formed(
+    ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+) -> None:
+    """A stream, as far as it was read, is whole frames, and their data are messages of the schema."""
+    if not response.headers.get("content-type", [""])[0].startswith(STREAM):
+        return
+    for raw in response.content.split(b"\n\n")[:-1]:
+        frame = parse(raw)
+        if frame.data is not None:
+            _messages.validate(frame.said)
+            assert frame.event == frame.said["type"], raw
+
+
+@schemathesis.check
+def every_answer_has_a_rev(
+    ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+) -> None:
+    """Errors too, those of no path too."""
+    assert response.headers.get("visor-rev", [""])[0].isdigit(), response.headers

@@ -1,0 +1,101 @@
+"""One run of Schemathesis, a process of its own, against a service that is running, and what came of it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.serving import Service, serving
+
+_ROOT = Path(__file__).parents[2]
+
+FAST_STREAMS = {"keep_alive": 0.05, "bookmark": 0.05}
+"""Settings with which a stream soon says something, whoever reads it: three frames are read of each."""
+
+
+@contextmanager
+def fuzzed(store: str, **settings: Any) -> Iterator[Service]:
+    """A service to run against."""
+    with serving(store=store, log_level="error", **FAST_STREAMS, **settings) as service:
+        yield service
+
+
+@dataclass
+class Operation:
+    """What was seen of one operation: calls by status, the slowest in seconds."""
+
+    calls: Counter[int] = field(default_factory=Counter)
+    slowest: float = 0.0
+
+
+@dataclass
+class Run:
+    """`said` is what Schemathesis printed; `operations` by method and path; `phases` counts calls."""
+
+    passed: bool
+    said: str
+    operations: dict[str, Operation]
+    phases: Counter[str]
+
+    @property
+    def never_succeeded(self) -> list[str]:
+        """The operations of which no call was answered 2xx."""
+        return sorted(
+            name for name, one in self.operations.items() if not any(200 <= s < 300 for s in one.calls)
+        )
+
+    def table(self) -> str:
+        """A line for each operation, and the sum."""
+        width = max(map(len, self.operations), default=0)
+        lines = [f"{'operation':{width}}  calls  slowest  statuses"]
+        total: Counter[int] = Counter()
+        for name, one in sorted(self.operations.items()):
+            total += one.calls
+            lines.append(
+                f"{name:{width}}  {one.calls.total():5}  {one.slowest:6.3f}s  {_by_status(one.calls)}"
+            )
+        slowest = max((one.slowest for one in self.operations.values()), default=0.0)
+        lines += [
+            f"{len(self.operations)} operations, {total.total()} calls, slowest {slowest:.3f} s",
+            f"statuses: {_by_status(total)}",
+            "calls by phase: " + ", ".join(f"{name} {count}" for name, count in sorted(self.phases.items())),
+            "no call answered 2xx: " + (", ".join(self.never_succeeded) or "none"),
+        ]
+        return "\n".join(lines)
+
+
+def _by_status(calls: Counter[int]) -> str:
+    return " ".join(f"{status}:{count}" for status, count in sorted(calls.items()))
+
+
+def run(url: str, log: Path, *, examples: int, seed: int, more: list[str] | None = None) -> Run:
+    """All operations of the schema that is served at the URL: every check, boundary values, so many random
+    examples of each operation, and as many walks along its links. `log` is a file for the calls."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli"),
+            *("--config-file", str(Path(__file__).with_name("schemathesis.toml"))),
+            *("run", f"{url}/openapi.json", "--phases", "examples,coverage,fuzzing,stateful"),
+            *("--max-examples", str(examples), "--seed", str(seed), "--no-color", "--no-shrink"),
+            *(more or []),
+        ],
+        env={**os.environ, "VISOR_FUZZ_URL": url, "VISOR_FUZZ_CALLS": str(log), "PYTHONPATH": str(_ROOT)},
+        cwd=_ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    made = Run(done.returncode == 0, done.stdout, {}, Counter())
+    for line in log.read_text().splitlines():
+        call = json.loads(line)
+        one = made.operations.setdefault(call["operation"], Operation())
+        one.calls[call["status"]] += 1
+        one.slowest = max(one.slowest, call["seconds"])
+        made.phases[call["phase"]] += 1
+    return made

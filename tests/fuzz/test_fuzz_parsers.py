@@ -1,0 +1,238 @@
+"""What reads hostile text, by itself: for any text it answers, or raises the error that is its own; and what
+it has written it reads again. (Bodies: `tests/edge/test_edge_strict_json.py`.)
+
+`VISOR_FUZZ_EXAMPLES` is the number of random texts.
+"""
+
+import os
+import re
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from app.errors import InvalidCursor, MalformedRequest
+from app.events.filters import Filter
+from app.events.position import Position
+from app.models import names
+from app.models.base import MAX_INT64
+from app.models.service import EndpointId, endpoint_id
+from app.routers import cursors
+from app.routers.conditions import TAGS, parse_tags, preconditions, unchanged
+from app.routers.cursors import Cursor
+
+EXAMPLES = int(os.environ.get("VISOR_FUZZ_EXAMPLES", "0"))
+
+bounded = settings(
+    max_examples=EXAMPLES or 200,
+    derandomize=not EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+# Any text, and text out of the characters that the forms are made of, digits of other scripts too.
+texts = st.text(max_size=300) | st.text('0123456789-_.:,*"W/ []%\n\r\t\0aZé²٣\u2028', max_size=30)
+digits = st.text("01٣²", min_size=1, max_size=4)
+revs = st.integers(0, MAX_INT64)
+
+
+# Names: what is taken is of the form, and as it was given.
+
+FORMS: dict[str, tuple[Any, str]] = {
+    "Name": (names.Name, r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}"),
+    "Ref": (names.Ref, r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}"),
+    "ProctypeName": (names.ProctypeName, r"[A-Za-z0-9]{1,64}"),
+    "EnvKey": (names.EnvKey, r"[A-Za-z0-9_.-]{1,256}"),
+    "Host": (names.Host, r"[A-Za-z0-9_.:-]{1,253}"),
+    "HostPort": (names.HostPort, r"([A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]+\]):[1-9][0-9]{0,4}"),
+    "HostMaybePort": (names.HostMaybePort, r"[A-Za-z0-9_.:\[\]-]{1,259}"),
+    "Ip": (names.Ip, r"[0-9A-Fa-f:.]+"),
+    "EndpointId": (EndpointId, r"[A-Za-z0-9_-]+-[0-9]{1,5}"),
+    "InstanceId": (names.InstanceId, r"0*[1-9][0-9]{0,18}"),
+}
+
+
+def read(form: Any, text: str) -> Any:
+    """The value, or None where the text is refused."""
+    try:
+        return TypeAdapter(form).validate_python(text, strict=True)
+    except ValidationError:
+        return None
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_name_is_of_its_form_and_kept_as_given_or_refused(name: str) -> None:
+    form, pattern = FORMS[name]
+
+    @bounded
+    @given(texts | digits | st.from_regex(pattern) | st.from_regex(pattern, fullmatch=True))
+    def holds(text: str) -> None:
+        value = read(form, text)
+        if value is not None:
+            assert re.fullmatch(pattern, text, re.ASCII), text
+            assert value == (int(text) if name == "InstanceId" else text)
+        elif name in ("Name", "Ref", "ProctypeName", "EnvKey", "EndpointId"):
+            assert not re.fullmatch(pattern, text, re.ASCII), text
+
+    holds()
+
+
+hosts = st.ip_addresses().map(str) | st.from_regex(
+    r"([a-z0-9_]([a-z0-9-]{0,9}[a-z0-9])?\.){0,3}[a-z]{2,9}", fullmatch=True
+)
+ports = st.integers(1, 65535)
+
+
+@bounded
+@given(hosts, ports)
+def test_every_host_with_a_port_is_read_as_its_parts_and_names_an_endpoint(host: str, port: int) -> None:
+    assert read(names.Host, host) == host
+    addr = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    assert names.split_host_port(addr) == (host, port)
+    assert read(names.HostPort, addr) == read(names.HostMaybePort, addr) == addr
+    assert read(EndpointId, endpoint_id(host, port))
+
+
+@bounded
+@given(texts | digits.map("db:{}".format))
+def test_an_address_is_two_parts_or_none(text: str) -> None:
+    parts = names.split_host_port(text)
+    if parts is not None:
+        host, port = parts
+        assert text in (f"{host}:{port}", f"[{host}]:{port}")
+        assert read(names.Host, host) == host
+
+
+# Cursors
+
+lists = st.text(max_size=60)
+places = st.builds(Cursor, revs, st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
+
+
+@bounded
+@given(places, lists)
+def test_a_cursor_is_read_as_it_was_written_for_its_own_list_only(cursor: Cursor, of: str) -> None:
+    text = cursors.write(cursor, of)
+    assert re.fullmatch("[A-Za-z0-9_-]+", text)
+    assert cursors.read(text, of) == cursor
+    with pytest.raises(InvalidCursor):
+        cursors.read(text, of + "x")
+
+
+@bounded
+@given(places, lists, st.data())
+def test_a_cursor_that_was_altered_is_refused(cursor: Cursor, of: str, data: st.DataObject) -> None:
+    text = cursors.write(cursor, of)
+    at = data.draw(st.integers(0, len(text)))
+    other = text[:at] + data.draw(texts) + text[at + data.draw(st.integers(0, 3)) :]
+    if other != text:
+        with pytest.raises(InvalidCursor):
+            cursors.read(other, of)
+
+
+@bounded
+@given(texts | st.from_regex("[A-Za-z0-9_-]{1,80}=*", fullmatch=True), lists)
+def test_no_text_passes_for_a_cursor(text: str, of: str) -> None:
+    with pytest.raises(InvalidCursor):
+        cursors.read(text, of)
+
+
+# Places in the history: Last-Event-ID
+
+positions = st.builds(Position, revs, st.none() | st.integers(0, 999_999_999))
+
+
+@bounded
+@given(positions)
+def test_a_place_is_read_as_it_was_written(position: Position) -> None:
+    assert Position.parse(str(position)) == position
+
+
+@bounded
+@given(texts | digits | st.from_regex(r"[0-9]{1,21}(-[0-9]{1,11})?", fullmatch=True))
+def test_any_text_is_a_place_or_malformed(text: str) -> None:
+    try:
+        position = Position.parse(text)
+    except MalformedRequest:
+        return
+    assert 0 <= position.rev <= MAX_INT64
+    assert 0 <= position.after <= position.rev
+    assert re.fullmatch(r"\d+(-\d+)?", text.strip(), re.ASCII)
+
+
+@bounded
+@given(positions, st.integers(1, 3), st.integers(0, 3))
+def test_what_was_passed_stays_passed(position: Position, rev: int, index: int) -> None:
+    """And nothing at or before the rev to go on after is still needed."""
+    if rev <= position.after:
+        assert position.passed(rev, index)
+    if position.passed(rev, index + 1):
+        assert position.passed(rev, index)
+
+
+# Conditions
+
+opaque = st.text(st.characters(codec="latin-1", exclude_characters='"', min_codepoint=0x21), max_size=9)
+tags = st.tuples(st.sampled_from(["", "W/"]), opaque | revs.map(str)).filter(lambda tag: "\x7f" not in tag[1])
+spaces = st.sampled_from(["", " ", "\t", "  "])
+
+
+@bounded
+@given(st.lists(st.tuples(tags, spaces, spaces), min_size=1, max_size=5))
+def test_a_list_of_tags_is_read_whole_whatever_is_in_the_quotes(found: list[Any]) -> None:
+    text = ",".join(f'{before}{weak}"{tag}"{after}' for (weak, tag), before, after in found)
+    expected = {int(tag) for (_, tag), _, _ in found if re.fullmatch("[0-9]{1,19}", tag, re.ASCII)}
+    assert parse_tags("If-Match", text) == expected
+
+
+@bounded
+@given(texts, texts)
+def test_any_header_is_a_condition_or_malformed(match: str, none_match: str) -> None:
+    try:
+        asked = preconditions(match, none_match)
+        unchanged(none_match, 1)
+    except MalformedRequest:
+        return
+    assert asked.any_rev == (match.strip() == "*")
+    assert asked.absent == (none_match.strip() == "*")
+    assert asked.any_rev or asked.revs is not None
+
+
+@bounded
+@given(st.from_regex(TAGS["pattern"], fullmatch=True))
+def test_what_the_schema_takes_for_tags_is_taken(text: str) -> None:
+    parse_tags("If-Match", text)
+
+
+# Filters of events
+
+types = st.sampled_from(["*", "instance-*", "instance-claim", "app-update", "app-*", "rev-register"]) | texts
+filters = st.builds(
+    Filter,
+    types=st.frozensets(types, max_size=3),
+    app=st.none() | st.just("cat"),
+    proctype=st.none() | st.just("web"),
+    instance=st.none() | st.just(1),
+    host=st.none() | st.just("10.0.0.7"),
+)
+subjects = st.fixed_dictionaries(
+    {}, optional={"app": st.sampled_from(["cat", "dog"]), "proctype": st.just("web"), "instance": st.just(1)}
+)
+
+
+@bounded
+@given(filters, types, subjects, st.sampled_from([None, "10.0.0.7", "10.0.0.8"]))
+def test_a_filter_takes_what_all_its_parts_take(
+    wanted: Filter, type_: str, subject: dict[str, str | int], host: str | None
+) -> None:
+    parts = [Filter(types=wanted.types)] + [
+        Filter(**{name: getattr(wanted, name)}) for name in ("app", "proctype", "instance", "host")
+    ]
+    assert wanted.fits(type_, subject, host) == all(part.fits(type_, subject, host) for part in parts)
+    assert Filter().fits(type_, subject, host)
+    if wanted.types:
+        one_by_one = (Filter(types=frozenset({one})).fits(type_, subject, host) for one in wanted.types)
+        assert parts[0].fits(type_, subject, host) == any(one_by_one)

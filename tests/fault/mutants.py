@@ -71,9 +71,9 @@ def _early_answer() -> None:
     """Writes are answered before they are on the disk."""
     append = embedded.EmbeddedStore._append
 
-    async def early(self: Any, commits: list[Commit], oldest: int) -> RequestError | None:
+    async def early(self: Any, commits: list[Commit], oldest: int, *more: Any) -> RequestError | None:
         if not commits:
-            return await append(self, commits, oldest)
+            return await append(self, commits, oldest, *more)
         self._publish(commits, oldest)
 
         async def late() -> None:

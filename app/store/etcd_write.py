@@ -96,6 +96,7 @@ class Writer:
             turn = self._turns.turn()
             try:
                 outcome = await self._attempt(rule, origin, until, confirmed, turn)
+                turn.release(answered=True)
             finally:
                 turn.release()
             if outcome is not None:
@@ -122,7 +123,8 @@ class Writer:
             before = turn.take(*made.keys)
             if before is None:
                 return await self._commit(read, changes, journal, until, made)
-            await turn.wait(before, until - time.monotonic())
+            if await turn.wait(before, until - time.monotonic()):
+                until = max(until, time.monotonic() + 1)  # etcd has just answered
 
     async def _run(
         self, rule: Rule, origin: Origin, confirmed: bool

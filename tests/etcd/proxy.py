@@ -68,8 +68,8 @@ class Proxy:
                 await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
                 there.cancel()
                 back.cancel()
-        except* OSError:
-            pass
+        except* (OSError, RuntimeError):
+            pass  # uvloop's word for a transport that is closed is a RuntimeError
         finally:
             # No await: a second cancellation would leave it, and the other end open.
             if to_server is not None:

@@ -57,6 +57,34 @@ async def test_two_that_want_each_others_keys_both_get_them():
     assert turns._lines == {}
 
 
+async def test_a_line_that_moves_is_waited_in_and_one_that_does_not_is_left():
+    """Each of those before takes longer than the last one has: it waits on as long as etcd answers them."""
+    turns = Turns()
+    holder = turns.turn()
+    assert holder.take({A}, {A}) is None
+
+    async def write(turn, answered):
+        await turn.wait(A, 10)
+        await asyncio.sleep(0.05)
+        turn.release(answered=answered)
+
+    before = [asyncio.create_task(write(turns.turn(), True)) for _ in range(5)]
+    await asyncio.sleep(0)
+    last = asyncio.create_task(turns.turn().wait(A, 0.1))
+    await asyncio.sleep(0)
+    holder.release(answered=True)
+    assert await last is True
+    await asyncio.gather(*before)
+
+    stuck = turns.turn()
+    stuck.take({B}, {B})
+    silent = asyncio.create_task(turns.turn().wait(B, 0.05))
+    with pytest.raises(CoordinatorUnavailable, match="Nothing was written"):
+        await silent
+    stuck.release()
+    assert B not in turns._lines
+
+
 async def test_who_stops_waiting_leaves_the_line_and_holds_nothing():
     turns = Turns()
     holder = turns.turn()

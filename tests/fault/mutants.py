@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.errors import RequestError
-from app.events import stream
+from app.events import channels, frames, stream
 from app.events.filters import Filter
 from app.events.position import Position
 from app.models import keys
@@ -33,8 +33,8 @@ class Mutant:
 
 def _dropped_event() -> None:
     """A stream leaves one event out now and then."""
-    made = stream.events_of
-    stream.events_of = lambda commit: made(commit) if commit.rev % 41 else []
+    made = channels.events_of
+    channels.events_of = lambda commit: made(commit) if commit.rev % 41 else []
 
 
 def _repeated_event() -> None:
@@ -58,8 +58,8 @@ def _unfiltered_event() -> None:
 
 def _early_bookmark() -> None:
     """A mark says that more was sent than was."""
-    mark = stream.mark
-    stream.mark = lambda event, rev: mark(event, rev + (2 if event == "bookmark" else 0))
+    mark = frames.mark
+    frames.mark = lambda event, rev: mark(event, rev + (2 if event == "bookmark" else 0))
 
 
 def _partial_snapshot() -> None:
@@ -71,9 +71,9 @@ def _early_answer() -> None:
     """Writes are answered before they are on the disk."""
     append = embedded.EmbeddedStore._append
 
-    async def early(self: Any, commits: list[Commit], oldest: int) -> RequestError | None:
+    async def early(self: Any, commits: list[Commit], oldest: int, *more: Any) -> RequestError | None:
         if not commits:
-            return await append(self, commits, oldest)
+            return await append(self, commits, oldest, *more)
         self._publish(commits, oldest)
 
         async def late() -> None:
@@ -212,13 +212,13 @@ def _early_end_of_lease() -> None:
 
 def _torn_commit() -> None:
     """A stream gives the second part of a commit first."""
-    made = stream.events_of
+    made = channels.events_of
 
     def torn(commit: Commit) -> Any:
         events = made(commit)
         return [*events[1:], events[0]] if len(events) > 1 else events
 
-    stream.events_of = torn
+    channels.events_of = torn
 
 
 MUTANTS = {

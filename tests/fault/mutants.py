@@ -121,7 +121,7 @@ def _changing_snapshot() -> None:
     at = embedded.EmbeddedStore.at
 
     async def near(self: Any, rev: int) -> Snapshot:
-        if 0 < self.rev - rev < 25:
+        if 0 < self.rev - rev < 250:
             found: Snapshot = _At(self.stale(), rev)
             return found
         return await at(self, rev)
@@ -137,6 +137,7 @@ class _At:
     def __init__(self, snapshot: Snapshot, rev: int) -> None:
         self.rev = rev
         self.get, self.scan, self.count = snapshot.get, snapshot.scan, snapshot.count
+        self.select = snapshot.select
 
 
 def _ignored_token() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.etcd.cluster import free_port
+from app.store.sqlite_file import connect_writer
 from tests.fault.conftest import Serve
 from tests.fault.visor_process import Launcher
 
@@ -99,8 +100,9 @@ def test_a_newer_schema_is_said(refused: Any, serve: Serve, tmp_path: Path) -> N
     visor = serve("newer.db")
     visor.made("/services", {"name": "a"})
     assert visor.terminate() == 0
-    with sqlite3.connect(visor.store) as connection:
-        connection.execute("PRAGMA user_version = 99")
+    # As a newer version of Visor would write it: with page checksums, which another program knows not.
+    connection = connect_writer(visor.store)
+    connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = visor.store.read_bytes()
     said = refused("--store", f"sqlite:///{visor.store}")

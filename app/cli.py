@@ -18,8 +18,6 @@ from app.store.backup import backup, restore
 from app.store.open import sqlite_path
 from app.workers import Workers, command_of
 
-SWITCH_SECONDS = 0.0005
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status. A StartError is one line on standard error, and 1."""
@@ -85,9 +83,6 @@ def _serve(arguments: argparse.Namespace) -> int:
     logs.configure(settings.log_format, settings.log_level)
     if settings.workers > 1 and arguments.fd is None:
         return _serve_many(settings)
-    # The store's thread has to have the interpreter back after each call into the file. From an event loop
-    # that is busy it gets it after this time, which by default is longer than what it then does with it.
-    sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings)
     socket = listen(settings.host, settings.port) if arguments.fd is None else listening_at(arguments.fd)
     config = build_config(

@@ -49,7 +49,8 @@ from app.store.contract import Store
 from app.store.open import EtcdAccess, open_store
 
 SWITCH_SECONDS = 0.001
-"""How long a thread that reads the archive may keep the event loop waiting for its turn."""
+"""How long a thread that reads the archive may keep the event loop waiting for its turn, and a busy event
+loop the thread that writes the store's file, after each call into it."""
 
 THRESHOLDS = (5_000, 10, 1_000)
 """For the garbage collector. What the history holds is given back without it, but is what it would look
@@ -115,11 +116,11 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
         stop: asyncio.Event = app.state.stop
         # Nothing that is loaded is garbage: to look for some while it is loaded costs a fifth of the start.
         gc.disable()
+        sys.setswitchinterval(SWITCH_SECONDS)
         try:
             await context.store.open()
         finally:
             gc.enable()
-        sys.setswitchinterval(SWITCH_SECONDS)
         context.hub.start()
         context.channels.start()
         tasks = [

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from bench import fanout, growth, idle, latency, lists, reads, scale, writes
+from bench import fanout, frozen, growth, idle, latency, lists, reads, scale, writes
 from bench.curves import Curve
 from bench.machine import this_machine
 from bench.processes import Pinning
@@ -23,6 +23,7 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     writes.GROUP: writes.measure,
     fanout.GROUP: fanout.measure,
     latency.GROUP: latency.measure,
+    frozen.GROUP: frozen.measure,
     idle.GROUP: idle.measure,
     scale.GROUP: scale.measure,
 }

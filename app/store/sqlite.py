@@ -77,7 +77,7 @@ class SqliteLog:
         # The check of the whole file runs beside the reading: nothing of either is believed, and nothing of
         # the file is changed, before both are done.
         with ThreadPoolExecutor(1, thread_name_prefix="visor-check") as beside:
-            checked = beside.submit(examine, self._path, self._vfs)
+            checked = beside.submit(examine, self._path, self._vfs, by_sums=True)
             try:
                 loaded = load(self._path, self._vfs, index, window)
             except Exception:

@@ -94,12 +94,18 @@ def sync_path(path: Path) -> None:
 
 
 def examine(
-    path: Path, vfs: str | None = None, *, backup_allowed: bool = False, shown: Path | None = None
+    path: Path,
+    vfs: str | None = None,
+    *,
+    backup_allowed: bool = False,
+    shown: Path | None = None,
+    by_sums: bool = False,
 ) -> State:
     """Look at a file without changing it. Raises StartError unless it is a sound store of ours;
-    the message names `shown` where the file is a copy of that one."""
+    the message names `shown` where the file is a copy of that one. `by_sums`: where its pages carry
+    checksums, be content with these and with what is quick to check besides."""
     try:
-        return _examine(path, vfs, shown or path, backup_allowed)
+        return _examine(path, vfs, shown or path, backup_allowed, by_sums)
     except apsw.NotADBError as error:
         raise _foreign(shown or path, "it is no SQLite file") from error
     except UNREADABLE as error:
@@ -110,12 +116,12 @@ def examine(
         raise StartError(f"{shown or path} cannot be read ({error}): mend that, or name another") from error
 
 
-def _examine(path: Path, vfs: str | None, shown: Path, backup_allowed: bool) -> State:
+def _examine(path: Path, vfs: str | None, shown: Path, backup_allowed: bool, by_sums: bool) -> State:
     if not path.is_file():
         raise StartError(f"{shown} is not a file: name another")
     with closing(connect_reader(path, vfs)) as connection:
         _identify(shown, connection)
-        state = _verify(connection)
+        state = _verify(connection, quick=by_sums and sqlite_pages.verified(connection))
     if state.kind == BACKUP and not backup_allowed:
         raise StartError(
             f"{shown} is a backup, which would give revs anew that were given before: "
@@ -150,13 +156,14 @@ def _identify(path: Path, connection: apsw.Connection) -> None:
         )
 
 
-def _verify(connection: apsw.Connection) -> State:
+def _verify(connection: apsw.Connection, *, quick: bool) -> State:
     connection.execute(f"PRAGMA cache_size = -{4 * CACHE_KIB}")
     connection.execute("BEGIN")
     # Each row's own checksum is verified when the row is read. What that cannot show is a row that
-    # is not found: hence the counts of what has to be there, and the full check, not the quick one:
-    # it holds the rows against the index by rev, so that an altered key or rev hides nothing.
-    faults = connection.execute("PRAGMA integrity_check(1)").get
+    # is not found: hence the counts of what has to be there, and the full check: it holds the rows against
+    # the index by rev, so that an altered key or rev hides nothing. The quick one goes through every
+    # page too: where each has a checksum, no key or rev can have been altered on the disk.
+    faults = connection.execute(f"PRAGMA {'quick' if quick else 'integrity'}_check(1)").get
     if faults != "ok":
         raise Damaged(f"SQLite's check says: {' '.join(str(faults).split())}")
     state = read_state(connection)

@@ -34,6 +34,11 @@ def reserve(connection: apsw.Connection) -> None:
     connection.reserve_bytes(reserve=RESERVED)
 
 
+def verified(connection: apsw.Connection) -> bool:
+    """Whether the pages of this connection's file carry checksums, and are verified when they are read."""
+    return bool(connection.execute("PRAGMA checksum_verification").get == 1)
+
+
 def is_bad_page(error: Exception) -> bool:
     """Whether a page was read that is not what was written."""
     return getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA

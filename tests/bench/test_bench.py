@@ -67,6 +67,7 @@ def test_each_peer_has_been_measured(results: list[dict[str, Any]]) -> None:
         *(("fanout", raw), ("fanout", naive), ("fanout", "etcd")),
         *((("fanout", "nchan"),) if nchan.binary() else ()),
         *(("latency", raw), ("latency", naive), ("idle", raw), ("idle", naive)),
+        ("frozen", "none frozen"),
         ("scale", "with 32 instances"),
     } <= peers
 
@@ -79,6 +80,7 @@ def test_every_figure_that_was_asked_for_is_judged(results: list[dict[str, Any]]
         "writes",
         "fanout",
         "latency",
+        "frozen",
         "idle",
         "scale",
     }

@@ -13,6 +13,7 @@ import pytest
 from contract_words import ORIGIN, delete, increment, index, picture, put, puts, write
 
 from app.errors import CoordinatorUnavailable, StartError
+from app.store.backup import backup
 from app.store.embedded import EmbeddedStore
 from app.store.sqlite import SqliteLog
 from app.store.sqlite_layout import SCHEMA
@@ -186,10 +187,10 @@ async def test_rows_that_are_gone_or_altered(tmp_path, statement, says):
     assert says in await refusal(path)
 
 
-async def test_a_row_that_hides_in_another_place(tmp_path):
-    """Its checksum would tell, but a row under another rev is not what a reader at its rev meets."""
-    path = tmp_path / "s.db"
-    await make_file(path)
+async def a_file_with_a_hidden_row(path: Path) -> dict:
+    """What its readers should see: one row has gone under another rev, by a program that knows the pages'
+    checksums, and the index by rev says that it is where it was."""
+    wanted = await make_file(path)
     connection = apsw.Connection(str(path))
     [entry] = connection.execute("SELECT * FROM sqlite_schema WHERE name = 'versions_by_rev'").fetchall()
     connection.execute("PRAGMA writable_schema = ON")
@@ -200,7 +201,40 @@ async def test_a_row_that_hides_in_another_place(tmp_path):
     connection.execute("PRAGMA writable_schema = ON")
     connection.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", entry)
     connection.close()
+    return wanted
+
+
+async def test_a_row_that_hides_in_another_place_of_a_file_without_page_checksums(tmp_path, monkeypatch):
+    """Its checksum would tell, but a row under another rev is not what a reader at its rev meets."""
+    monkeypatch.setattr("app.store.sqlite_pages.reserve", lambda connection: None)
+    path = tmp_path / "s.db"
+    await a_file_with_a_hidden_row(path)
     assert "SQLite's check says" in await refusal(path)
+
+
+async def test_a_row_that_hides_from_the_checksums_of_pages_is_never_copied(tmp_path):
+    """No disk does that. The start is content with the checksums; a backup looks at every row."""
+    path = tmp_path / "s.db"
+    await a_file_with_a_hidden_row(path)
+    with pytest.raises(StartError, match="SQLite's check says"):
+        backup(path, tmp_path / "backup.db")
+    assert not (tmp_path / "backup.db").exists()
+
+
+async def test_every_page_is_read_at_the_start(tmp_path):
+    """Whatever page has gone bad: the start says so, and does not wait for somebody to ask for it."""
+    sound = tmp_path / "sound.db"
+    await make_file(sound)
+    size = sound.stat().st_size
+    for page in range(0, size, 4096):
+        path = tmp_path / "bad.db"
+        shutil.copyfile(sound, path)
+        with path.open("r+b") as file:
+            file.seek(page + 2048)
+            byte = file.read(1)[0]
+            file.seek(page + 2048)
+            file.write(bytes([byte ^ 1]))
+        assert "is damaged" in await refusal(path), f"page {page // 4096 + 1}"
 
 
 async def test_flipped_bytes_are_refused_or_seen_never_believed(tmp_path):

@@ -128,6 +128,26 @@ def test_ids_ascend_and_ports_are_held_once() -> None:
     assert holds(unique, [first, gone, second])
 
 
+def test_a_scale_of_several_commits_may_find_its_last_one_done() -> None:
+    """From 111 to 9: it takes away 100, another the last two; so it answers a rev that is not its own."""
+    made = [instance(id, "register", id, "pending") for id in range(1, 112)]
+    gone = [instance(112, "unregister", id, "pending", index=id - 1) for id in range(1, 101)]
+    others = [instance(113, "unregister", id, "pending", index=id - 101) for id in (101, 102)]
+    said = {"rev": 113, "previous": 111, "count": 9, "started": [], "stopped": list(range(1, 101))}
+
+    def scaled(**more: Any) -> Any:
+        body = {"revision": "r", "env": None, "count": 9}
+        answer = json.dumps(said | more).encode()
+        about = ("proctype", "base", "web")
+        return write(113, "scale", about, body=body, answer=answer, method="PUT", actor="a-112")
+
+    for judge in (scale, acknowledged):
+        asked = [write(rev, actor=f"a-{rev}", outcome=Outcome.UNKNOWN) for rev in [*range(1, 112), 113]]
+        assert not heard(judge, [*made, *gone, *others], [*asked, scaled()]).violations
+    few = {"stopped": list(range(1, 100))}
+    assert not holds(scale, [*made, *gone, *others], [scaled(**few)]), "one that it took away is not named"
+
+
 def test_a_scale_leaves_as_many_as_were_asked_for() -> None:
     def scaled(rev: int, previous: int, count: int, started: list[int], asked: int) -> Any:
         said = {"rev": rev, "previous": previous, "count": count, "started": started, "stopped": []}

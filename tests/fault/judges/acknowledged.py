@@ -1,5 +1,6 @@
 """Durable, and never partly so: what was acknowledged has happened, once; what was refused has not."""
 
+from tests.fault.judges.scale import in_one_commit
 from tests.fault.judges.verdict import Verdict
 from tests.fault.judges.world import World
 from tests.fault.traffic.record import Call, Evidence, Outcome
@@ -37,7 +38,8 @@ def commits(call: Call) -> bool:
     if call.status == 204:
         return False
     if call.op == "scale":
-        return bool(call.said["started"] or call.said["stopped"])
+        # Of several commits the last may find all as it should be: `scale` looks at each instance.
+        return bool(call.said["started"] or call.said["stopped"]) and in_one_commit(call)
     if call.method == "DELETE":
         return True
     return bool(call.said["rev"] == call.rev) and call.op not in _MAY_CHANGE_NOTHING

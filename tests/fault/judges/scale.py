@@ -9,6 +9,8 @@ from tests.fault.traffic.record import Call, Evidence, Key, Outcome, Told
 
 COUNTED = ("pending", "claimed", "running")
 BATCH = 100
+"""Instances that a commit starts or stops at most. A scale of more is several commits, and others may come
+between them: also such as leave nothing to do for its last."""
 
 
 def judge(evidence: Evidence, world: World) -> Verdict:
@@ -35,6 +37,11 @@ def judge(evidence: Evidence, world: World) -> Verdict:
         if call.outcome is Outcome.OK:
             _judge_answer(verdict, world, call, len(there))
     return verdict
+
+
+def in_one_commit(call: Call) -> bool:
+    """Whether an answered scale cannot have taken more than one."""
+    return len(call.said["started"]) + len(call.said["stopped"]) < BATCH
 
 
 def _of(world: World, rev: int) -> list[Told]:
@@ -70,7 +77,7 @@ def _judge_answer(verdict: Verdict, world: World, call: Call, count: int) -> Non
         (sorted(started), sorted(stopped)) == (sorted(said["started"]), sorted(said["stopped"])),
         lambda: f"it says {said}, the history {started} and {stopped}: {call}",
     )
-    if len(revs) <= 1:
+    if in_one_commit(call):
         verdict.check(
             said["previous"] == count - len(started) + len(stopped),
             lambda: f"it says {said['previous']}: {call}",

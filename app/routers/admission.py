@@ -26,6 +26,10 @@ REFUSALS = 500
 REFUSALS_AFTER = 5000
 """In a second, once there are places again: those who still wait are told soon."""
 
+AGAIN = 0.25
+"""Seconds without its being full after which there are places again: at the edge of an overload some are free
+in every other moment, and are taken in the next."""
+
 TURN = 0.02
 """Seconds between two rounds of those who wait to be refused."""
 
@@ -49,6 +53,7 @@ class Admission:
         self._waiting: deque[Callable[[], None]] = deque()
         self._left = REFUSALS * SAVED
         self._counted = float("-inf")
+        self._full_at = float("-inf")
 
     def place(self, method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Slot | None:
         """A place for the request, for `scope["state"]["slot"]`; None where it needs none, or where the
@@ -78,7 +83,9 @@ class Admission:
 
     def _may_refuse(self) -> bool:
         now = time.monotonic()
-        rate = REFUSALS if self._slots.full else REFUSALS_AFTER
+        if self._slots.full:
+            self._full_at = now
+        rate = REFUSALS if now - self._full_at < AGAIN else REFUSALS_AFTER
         self._left = min(rate * SAVED, self._left + (now - self._counted) * rate)
         self._counted = now
         if self._left < 1:

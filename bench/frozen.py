@@ -1,9 +1,6 @@
 """What subscribers that have stopped reading cost those that read: the lateness of events with them and
 without."""
 
-import http.client
-import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +12,7 @@ from bench.peers import visor
 from bench.seeded import a_copy, file_of
 from bench.seeding import app_name
 from bench.serving import Stage
-from bench.streams import Streams, of_visor
+from bench.streams import Streams, connected, of_visor
 from bench.subscribers import Delivered
 from bench.table import Row
 from bench.turns import Plan, by_turns
@@ -41,7 +38,7 @@ def measure(plan: Plan) -> list[Row]:
             listen = reading.measure(plan, readers, 1, PACE, seconds)
 
             def run() -> Delivered:
-                with _frozen(everything, count), _large_events(everything):
+                with connected(everything, count), _large_events(everything):
                     return listen()
 
             return run
@@ -63,50 +60,26 @@ def measure(plan: Plan) -> list[Row]:
 
 
 @contextmanager
-def _frozen(streams: Streams, count: int) -> Iterator[None]:
-    """So many subscribers to everything that read nothing."""
-    opened = []
-    try:
-        for _ in range(count):
-            reader = socket.socket()
-            opened.append(reader)
-            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            reader.connect(("127.0.0.1", streams.served.port))
-            reader.sendall(streams.subscribe)
-        yield
-    finally:
-        for reader in opened:
-            reader.close()
-
-
-@contextmanager
 def _large_events(streams: Streams) -> Iterator[None]:
     """Large events: as many as fill the frozen ones' buffers, then some each second."""
     stopped = threading.Event()
-    connection = http.client.HTTPConnection("127.0.0.1", streams.served.port, timeout=60)
 
-    def write(number: int) -> None:
-        body = json.dumps({"value": f"{number} {time.monotonic_ns()} {'x' * _BIG}"})
-        connection.request("PUT", f"/apps/{app_name(0)}/env/BIG", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status >= 300:
-            raise RuntimeError(f"a large event was refused: {answer.status}")
+    def write() -> None:
+        # Another value each time: the same again would be no event.
+        value = f"{time.monotonic_ns()} {'x' * _BIG}"
+        visor.call(streams.served, "PUT", f"/apps/{app_name(0)}/env/BIG", {"value": value})
 
     def write_on() -> None:
-        number = _FILL
         while not stopped.wait(1 / PACE):
-            number += 1
-            write(number)
+            write()
 
     writing = threading.Thread(target=write_on)
     try:
-        for number in range(_FILL):
-            write(number)
+        for _ in range(_FILL):
+            write()
         writing.start()
         yield
     finally:
         stopped.set()
         if writing.ident is not None:
             writing.join()
-        connection.close()

@@ -1,16 +1,14 @@
 """Subscribers to whom nothing happens: what each takes of memory, and of CPU between keep-alives."""
 
-import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from bench.fanout import SUBSCRIBERS
 from bench.peers import visor
 from bench.processes import cpu_seconds
 from bench.seeded import a_copy, file_of
 from bench.serving import Stage
-from bench.streams import Streams, frame_of, of_naive, of_raw, of_visor
+from bench.streams import Streams, connected, frame_of, of_naive, of_raw, of_visor
 from bench.table import Row
 from bench.turns import Plan, by_turns
 
@@ -71,11 +69,11 @@ def measure(plan: Plan) -> list[Row]:
 def _idle(streams: Streams, count: int, seconds: float) -> tuple[float, float]:
     """KiB of memory for each, and milliseconds of CPU in a second for all."""
     served = streams.served
-    with _reading(streams, _FEW):
+    with connected(streams, _FEW):
         time.sleep(seconds / 10)
         memory = served.memory
         without = _cpu_over(served.pids, seconds)
-        with _reading(streams, count):
+        with connected(streams, count):
             time.sleep(seconds / 10)
             taken = (served.memory - memory) / count / 1024
             return taken, max(_cpu_over(served.pids, seconds) - without, 0.0)
@@ -86,22 +84,3 @@ def _cpu_over(pids: list[int], seconds: float) -> float:
     before = cpu_seconds(pids)
     time.sleep(seconds)
     return (cpu_seconds(pids) - before) / seconds * 1e3
-
-
-@contextmanager
-def _reading(streams: Streams, count: int) -> Iterator[None]:
-    """So many subscribers whose streams are open."""
-    opened = []
-    try:
-        for _ in range(count):
-            reader = socket.create_connection(("127.0.0.1", streams.served.port), 30)
-            opened.append(reader)
-            reader.sendall(streams.subscribe)
-        for reader in opened:
-            reader.settimeout(30)
-            if not reader.recv(65536).startswith(b"HTTP/1.1 200"):
-                raise RuntimeError(f"{streams.served.name} did not open a stream")
-        yield
-    finally:
-        for reader in opened:
-            reader.close()

@@ -7,7 +7,8 @@ Visor has sent, so that all deliver the same.
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench.connection import request
@@ -83,6 +84,25 @@ def frame_of(streams: Streams) -> bytes:
                 visor.call(streams.served, "PUT", "/members/pms/10.0.0.0", {"version": "1.0.999"})
     begin = said.index(b"id: ")
     return said[begin : said.index(b"\n\n", begin) + 2]
+
+
+@contextmanager
+def connected(streams: Streams, count: int) -> Iterator[None]:
+    """So many subscribers whose streams are open, and who read nothing more."""
+    opened = []
+    try:
+        for _ in range(count):
+            reader = socket.create_connection(("127.0.0.1", streams.served.port), 30)
+            opened.append(reader)
+            reader.sendall(streams.subscribe)
+        for reader in opened:
+            reader.settimeout(30)
+            if not reader.recv(65536).startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(f"{streams.served.name} did not open a stream")
+        yield
+    finally:
+        for reader in opened:
+            reader.close()
 
 
 def of_raw(stage: Stage, frame: bytes, writers: int) -> Streams:

@@ -12,22 +12,13 @@ from pathlib import Path
 
 import pytest
 from contract_words import ORIGIN, picture, plain, plain_commit, put
-from test_sqlite_refusals import a_store, make_file
+from test_sqlite_refusals import a_store, flip, make_file
 
 from app.errors import CoordinatorUnavailable, StartError
 from app.store.contract import Snapshot
 
 PLACES = int(os.environ.get("VISOR_TEST_DAMAGES", "40"))
 TERMS = ("a/", "b/", "?")
-
-
-def flip(path: Path, place: int, by: int) -> None:
-    """Change one byte, as a disk that has gone bad does."""
-    with path.open("r+b") as file:
-        file.seek(place)
-        byte = file.read(1)[0]
-        file.seek(place)
-        file.write(bytes([byte ^ by]))
 
 
 async def read_all(store, wanted) -> int:

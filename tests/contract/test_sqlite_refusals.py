@@ -52,6 +52,15 @@ def altered(path: Path, *statements: str) -> None:
     connection.close()
 
 
+def flip(path: Path, place: int, by: int) -> None:
+    """Change one byte, as a disk that has gone bad does."""
+    with path.open("r+b") as file:
+        file.seek(place)
+        byte = file.read(1)[0]
+        file.seek(place)
+        file.write(bytes([byte ^ by]))
+
+
 async def test_a_file_that_is_not_sqlite(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("my notes, a page of them. " * 400)
@@ -187,10 +196,10 @@ async def test_rows_that_are_gone_or_altered(tmp_path, statement, says):
     assert says in await refusal(path)
 
 
-async def a_file_with_a_hidden_row(path: Path) -> dict:
-    """What its readers should see: one row has gone under another rev, by a program that knows the pages'
-    checksums, and the index by rev says that it is where it was."""
-    wanted = await make_file(path)
+async def make_file_with_a_hidden_row(path: Path) -> None:
+    """One row has gone under another rev, by a program that knows the pages' checksums, and the index by
+    rev says that it is where it was."""
+    await make_file(path)
     connection = apsw.Connection(str(path))
     [entry] = connection.execute("SELECT * FROM sqlite_schema WHERE name = 'versions_by_rev'").fetchall()
     connection.execute("PRAGMA writable_schema = ON")
@@ -201,21 +210,20 @@ async def a_file_with_a_hidden_row(path: Path) -> dict:
     connection.execute("PRAGMA writable_schema = ON")
     connection.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", entry)
     connection.close()
-    return wanted
 
 
 async def test_a_row_that_hides_in_another_place_of_a_file_without_page_checksums(tmp_path, monkeypatch):
     """Its checksum would tell, but a row under another rev is not what a reader at its rev meets."""
     monkeypatch.setattr("app.store.sqlite_pages.reserve", lambda connection: None)
     path = tmp_path / "s.db"
-    await a_file_with_a_hidden_row(path)
+    await make_file_with_a_hidden_row(path)
     assert "SQLite's check says" in await refusal(path)
 
 
 async def test_a_row_that_hides_from_the_checksums_of_pages_is_never_copied(tmp_path):
     """No disk does that. The start is content with the checksums; a backup looks at every row."""
     path = tmp_path / "s.db"
-    await a_file_with_a_hidden_row(path)
+    await make_file_with_a_hidden_row(path)
     with pytest.raises(StartError, match="SQLite's check says"):
         backup(path, tmp_path / "backup.db")
     assert not (tmp_path / "backup.db").exists()
@@ -229,11 +237,7 @@ async def test_every_page_is_read_at_the_start(tmp_path):
     for page in range(0, size, 4096):
         path = tmp_path / "bad.db"
         shutil.copyfile(sound, path)
-        with path.open("r+b") as file:
-            file.seek(page + 2048)
-            byte = file.read(1)[0]
-            file.seek(page + 2048)
-            file.write(bytes([byte ^ 1]))
+        flip(path, page + 2048, 1)
         assert "is damaged" in await refusal(path), f"page {page // 4096 + 1}"
 
 
@@ -249,11 +253,7 @@ async def test_flipped_bytes_are_refused_or_seen_never_believed(tmp_path):
         for old in tmp_path.glob("flipped.db*"):
             old.unlink()
         shutil.copyfile(sound, path)
-        with path.open("r+b") as file:
-            file.seek(place)
-            byte = file.read(1)[0]
-            file.seek(place)
-            file.write(bytes([byte ^ dice.randint(1, 255)]))
+        flip(path, place, dice.randint(1, 255))
         store = a_store(path, memory_revs=dice.choice([1, 5, 1000]))
         try:
             await store.open()

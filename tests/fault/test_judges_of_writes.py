@@ -141,8 +141,8 @@ def test_a_scale_of_several_commits_may_find_its_last_one_done() -> None:
         about = ("proctype", "base", "web")
         return write(113, "scale", about, body=body, answer=answer, method="PUT", actor="a-112")
 
+    asked = [write(rev, outcome=Outcome.UNKNOWN) for rev in [*range(1, 112), 113]]
     for judge in (scale, acknowledged):
-        asked = [write(rev, actor=f"a-{rev}", outcome=Outcome.UNKNOWN) for rev in [*range(1, 112), 113]]
         assert not heard(judge, [*made, *gone, *others], [*asked, scaled()]).violations
     few = {"stopped": list(range(1, 100))}
     assert not holds(scale, [*made, *gone, *others], [scaled(**few)]), "one that it took away is not named"

@@ -64,8 +64,11 @@ Text = Annotated[str, StringConstraints(max_length=4096)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 """Who says something: a client's name, a version."""
 
-Url = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://[^\s]+$", max_length=2048)]
-"""Where an archive is; kept as given."""
+# Not \s: which characters it stands for differs between here and those who read the schema.
+Url = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://[^\x00-\x20\x7f-\xa0]+$", max_length=2048)
+]
+"""Where an archive is; kept as given. Spaces and control characters are in no URL (RFC 3986)."""
 
 _DNS_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z")
 _DIGITS = re.compile(r"[0-9]{1,19}\Z")

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.etcd.cluster import Cluster
-from tests.fuzz.schema_run import fuzzed, run
+from tests.fuzz.schema_run import PHASES, fuzzed, run
 
 SLOW = 2.0
 
@@ -37,8 +37,9 @@ def main() -> int:
     parser.add_argument("--store", choices=["memory", "sqlite", "etcd"], default="sqlite")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     parser.add_argument("--include-path", action="append", default=[], help="only this one: /apps/{app}")
+    parser.add_argument("--phases", default=PHASES, help="only these: fuzzing,stateful")
     args = parser.parse_args()
-    more = ["--max-response-time", str(SLOW)]
+    more = ["--max-response-time", str(SLOW), "--phases", args.phases]
     for path in args.include_path:
         more += ["--include-path", path]
     began = time.monotonic()

@@ -81,7 +81,7 @@ def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, 
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
     global _calls
     phase = _phase(case)
-    if phase != "stateful" and _calls % WEAR == 0:
+    if _calls == 0 or (phase != "stateful" and _calls % WEAR == 0):
         _refill()
     _calls += 1
     if phase != "coverage" and case.meta is not None and case.meta.generation.mode.is_positive:
@@ -93,7 +93,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
             place["wait"] = int(_chance.random() < 0.05)
     if case.path.endswith("/endpoints") and isinstance(case.body, dict):
         # Names are resolved by this machine; random ones by whoever is asked for it.
-        case.body.setdefault("ip", "10.0.0.9")
+        case.body["ip"] = case.body.get("ip") or "10.0.0.9"
     if case.path.endswith("/events"):
         case.headers["Accept"] = _chance.choice([STREAM, JSON])
 

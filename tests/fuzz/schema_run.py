@@ -15,6 +15,8 @@ from tests.serving import Service, serving
 
 _ROOT = Path(__file__).parents[2]
 
+PHASES = "examples,coverage,fuzzing,stateful"
+
 FAST_STREAMS = {"keep_alive": 0.05, "bookmark": 0.05}
 """Settings with which a stream soon says something, whoever reads it: three frames are read of each."""
 
@@ -81,7 +83,7 @@ def run(url: str, log: Path, *, examples: int, seed: int, more: list[str] | None
         [
             *(sys.executable, "-m", "schemathesis.cli"),
             *("--config-file", str(Path(__file__).with_name("schemathesis.toml"))),
-            *("run", f"{url}/openapi.json", "--phases", "examples,coverage,fuzzing,stateful"),
+            *("run", f"{url}/openapi.json", "--phases", PHASES),
             *("--max-examples", str(examples), "--seed", str(seed), "--no-color", "--no-shrink"),
             *(more or []),
         ],

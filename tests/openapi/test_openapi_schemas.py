@@ -10,6 +10,7 @@ import pytest
 from app.models import event
 from app.models.event import Kind
 from tests.openapi.documented import SCHEMAS, Document
+from tests.serving import APP, serving
 
 EVENT = {"$ref": f"{SCHEMAS}Event"}
 
@@ -107,6 +108,25 @@ def test_no_number_is_a_float_that_was_an_integer(document: Document) -> None:
     for one in walk(document.content["components"]):
         for bound in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
             assert not isinstance(one.get(bound), float), one
+
+
+def test_a_pattern_means_the_same_in_every_dialect(document: Document) -> None:
+    """What a space, a digit or a word is differs between those of Rust, which judges here, ECMAScript, which
+    the schema is written in, and those of the languages of clients."""
+    patterns = [one["pattern"] for one in walk(document.content) if isinstance(one.get("pattern"), str)]
+    assert len(patterns) > 20
+    assert [pattern for pattern in patterns if re.search(r"\\[sdwbSDWBpPuA-Z]|\(\?<", pattern)] == []
+
+
+@pytest.mark.parametrize("between", ["\u0085", "\u00a0", " ", "\u001f", "\x7f"])
+def test_what_is_no_url_by_the_schema_is_refused(document: Document, between: str) -> None:
+    """And the other way round: found by the fuzz suite with U+0085."""
+    with serving() as service:
+        service.made("/apps", APP)
+        service.made("/apps/cat/revisions", {"ref": "a"})
+        url = f"https://a.example.com/x{between}y"
+        assert document.errors({"$ref": f"{SCHEMAS}Ratification"}, {"archive_url": url})
+        assert service.post("/apps/cat/revisions/a/ratify", {"archive_url": url}).status_code == 422
 
 
 def test_variables_are_a_map_of_strings(document: Document) -> None:

@@ -20,7 +20,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app.errors import MalformedRequest, RequestError, TooManyRequests
-from app.routers.admission import Admission
+from app.routers.admission import Admission, Waiting
+from app.routers.places import Slot
 
 LINGER = 2.0
 """Seconds that a refused connection is still read from, so that its client, which may be writing,
@@ -64,8 +65,9 @@ class EdgeProtocol(HttpToolsProtocol):
     headers of a request, or the rest of a body whose answer has been given already. An idle
     connection between requests is left to uvicorn's keep-alive timeout.
 
-    A request for which there is no place is turned away when its headers have come: it is answered, what
-    it still sends is dropped, and the connection goes on.
+    A request for which there is no place when its headers have come waits at the door, and what has come of
+    its body with it. It is let in, or turned away: it is answered then, what it still sends is dropped, and
+    the connection goes on.
     """
 
     config: EdgeConfig
@@ -86,8 +88,10 @@ class EdgeProtocol(HttpToolsProtocol):
         self._hosts = 0
         self._fault = ""
         self._refused = False
+        self._at_door: Waiting | None = None
+        self._kept = bytearray()
+        self._whole = False
         self._turned_away = False
-        self._refusal: RequestError | None = None
         self._keeps_alive = True
         self._lingers = False
         self._frozen: TimerHandle | None = None
@@ -103,6 +107,8 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._lingers:
             self._lingers = False
             self.config.lingering -= 1
+        if self._at_door is not None:
+            self._at_door.leave()
         self._unset_deadline()
         self._unset_frozen()
         super().connection_lost(exc)
@@ -140,8 +146,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self._watch()
 
     def on_message_begin(self) -> None:
-        # Answers are given in the order of their requests: there is no more waiting for this one's turn.
-        self._answer_refused()
+        # Answers are given in the order of their requests: there is no more waiting for the last one's turn.
+        self._leave_door()
         self._phase = _Phase.HEAD
         self._head_bytes = self._hosts = 0
         self._turned_away = False
@@ -174,14 +180,17 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         try:
             slot = admission.place(self.parser.get_method().decode("ascii"), self.url, self.headers)
-        except TooManyRequests as error:
-            self._turned_away = True
-            self._refusal = error
-            self._keeps_alive = self.parser.should_keep_alive() and not self.expect_100_continue
-            # Not read from while it waits for its turn, it costs nothing then.
+        except TooManyRequests:
+            # The parser forgets it with the end of the request.
+            self._keeps_alive = self.parser.should_keep_alive()
+            self._kept, self._whole = bytearray(), False
+            # Not read from while it waits, it costs nothing then.
             self.flow.pause_reading()
-            admission.in_turn(self._answer_refused)
+            self._at_door = admission.wait(self.parser.get_method().decode("ascii"), self)
             return
+        self._begin(slot)
+
+    def _begin(self, slot: Slot | None) -> None:
         try:
             super().on_headers_complete()
         except BaseException:
@@ -192,17 +201,44 @@ class EdgeProtocol(HttpToolsProtocol):
         if slot is not None:
             self.scope["state"]["slot"] = slot
 
+    def let_in(self, slot: Slot) -> None:
+        """The request that has waited at the door has its place: all that came meanwhile, once more."""
+        self._at_door = None
+        if self.transport.is_closing():
+            slot.release()
+            return
+        self.flow.resume_reading()
+        try:
+            self._begin(slot)
+        except Exception:
+            # What the parser would have made of it, had it happened there: a target that is no URL.
+            self.send_400_response("")
+            return
+        self.cycle.keep_alive = self.cycle.keep_alive and self._keeps_alive
+        if self._kept:
+            super().on_body(bytes(self._kept))
+            self._kept = bytearray()
+        if self._whole:
+            super().on_message_complete()
+        self._idle()
+
     def on_body(self, body: bytes) -> None:
         self._progress = True
-        if not self._turned_away:
+        if self._at_door is not None:
+            self._kept += body
+            if len(self._kept) > self.config.max_header:
+                self._leave_door()
+        elif not self._turned_away:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._phase = _Phase.BETWEEN
         self._progress = True
-        if not self._turned_away:
+        if self._at_door is not None:
+            self._whole = True
+        elif not self._turned_away:
             super().on_message_complete()
-        elif self._refusal is None and not self._keeps_alive:
+        elif not self._keeps_alive:
             self.transport.close()
         self._idle()
 
@@ -236,7 +272,7 @@ class EdgeProtocol(HttpToolsProtocol):
         raise _Stop
 
     def shutdown(self) -> None:
-        self._answer_refused()
+        self._leave_door()
         if self._refused:
             self.transport.close()
         else:
@@ -252,7 +288,7 @@ class EdgeProtocol(HttpToolsProtocol):
         return MalformedRequest(f"The request's headers are over the limit of {limit} bytes. Send fewer.")
 
     def _answering(self) -> bool:
-        return self._refusal is not None or (self.cycle is not None and not self.cycle.response_complete)
+        return self._at_door is not None or (self.cycle is not None and not self.cycle.response_complete)
 
     def _ending(self) -> bool:
         return self._refused or self.transport is None or self.transport.is_closing()
@@ -281,9 +317,9 @@ class EdgeProtocol(HttpToolsProtocol):
         """Answer without the application, and close."""
         self._unset_deadline()
         self._refused = True
+        self._leave_door()
         if self._turned_away:
-            # It has its answer, or gets it now, and breaks off what should have followed.
-            self._answer_refused()
+            # It has its answer, and breaks off what should have followed.
             self.transport.close()
             return
         if self._answering():
@@ -313,12 +349,21 @@ class EdgeProtocol(HttpToolsProtocol):
             )
         )
 
-    def _answer_refused(self) -> None:
-        """Answer a request that was turned away; the connection goes on where its client would have it so."""
-        error, self._refusal = self._refusal, None
-        if error is None or self.transport.is_closing():
+    def _leave_door(self) -> None:
+        """Have a request that waits turned away at once."""
+        if self._at_door is not None and self.config.admission is not None:
+            self.config.admission.refuse(self._at_door)
+
+    def turn_away(self, error: TooManyRequests) -> None:
+        """Answer the request that has waited at the door; its connection goes on where its client would have
+        it so."""
+        self._at_door = None
+        self._turned_away = True
+        self._kept = bytearray()
+        if self.transport.is_closing():
             return
-        self.transport.write(self._answer(error, close=not self._keeps_alive))
+        keeps_alive = self._keeps_alive and not self.expect_100_continue
+        self.transport.write(self._answer(error, close=not keeps_alive))
         self.flow.resume_reading()
         if self.expect_100_continue:
             # It has not sent its body and will not; what it sends next could be taken for it.

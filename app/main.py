@@ -155,7 +155,9 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
     app.state.bounds = context.bounds
     app.state.stop = asyncio.Event()
     metrics = Metrics(
-        statistics=context.store.statistics, subscribers=lambda: float(context.slots.subscribers)
+        statistics=context.store.statistics,
+        subscribers=lambda: float(context.slots.subscribers),
+        waiting=lambda: float(app.state.admission.waiting),
     )
     for part in (
         apps,
@@ -176,7 +178,9 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
         _add_routes(app, part.router)
     _add_routes(app, metrics_router(metrics))
     # The server asks it, before a request comes to anything here.
-    app.state.admission = Admission(context.slots, metrics, to_browsers=bool(settings.cors_origins))
+    app.state.admission = Admission(
+        context.slots, metrics, patience=settings.place_timeout, to_browsers=bool(settings.cors_origins)
+    )
     openapi.install(app)
     # The last added is the outermost.
     app.add_middleware(

@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     max_connections: Annotated[int, Field(ge=1, description="connections at a time")] = 10_000
     max_requests: Annotated[int, Field(ge=1, description="requests worked on at a time")] = 1000
     max_writes: Annotated[int, Field(ge=1, description="writes among them")] = 500
+    place_timeout: Annotated[
+        float, Field(ge=0, description="seconds that a request waits to be worked on before it is refused")
+    ] = 1.0
     max_arriving: Annotated[
         int, Field(ge=1024, description="bytes of bodies that are still arriving, together")
     ] = 64 * 1024 * 1024

@@ -112,15 +112,15 @@ class BoundedBody:
                     return {"type": "http.disconnect"}
                 self._refuse(_too_large(self._max_body))
             if not self._started:
-                self._account(len(message.get("body", b"")))
+                await self._account(len(message.get("body", b"")))
         return message
 
-    def _account(self, size: int) -> None:
+    async def _account(self, size: int) -> None:
         """Have a place again for a body that is complete; count one that is not."""
         if self._complete:
             self.forget()
             try:
-                self._slot.step_back()
+                await self._slot.step_back()
             except TooManyRequests as error:
                 self._refuse(error)
             return
@@ -199,5 +199,6 @@ async def _drop_body(receive: Receive) -> None:
                 size += len(message.get("body", b""))
                 if message["type"] != "http.request" or not message.get("more_body", False):
                     return
-    except TimeoutError:
+    except (TimeoutError, RequestError):
+        # The short way has read it, and was refused what it would have read: no more is to come.
         return

@@ -32,7 +32,8 @@ class Metrics:
     """One application's figures, in a registry of its own.
 
     `statistics` gives the store's, each of which becomes the gauge `visor_store_<name>`;
-    `subscribers` how many streams and waiting calls there are (`visor_subscribers`).
+    `subscribers` how many streams and waiting calls there are (`visor_subscribers`); `waiting` how many
+    requests wait for a place (`visor_http_requests_waiting`).
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Metrics:
         *,
         statistics: Callable[[], Mapping[str, float]] | None = None,
         subscribers: Callable[[], float] | None = None,
+        waiting: Callable[[], float] | None = None,
     ) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
@@ -57,7 +59,7 @@ class Metrics:
         )
         # Looking a series up by its labels costs more than counting; there are few (templates, not paths).
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self.registry.register(_Gauges(statistics, subscribers))
+        self.registry.register(_Gauges(statistics, subscribers, waiting))
         ProcessCollector(registry=self.registry)
 
     def record(self, method: str, route: str, status: int, seconds: float | None) -> None:
@@ -84,14 +86,20 @@ class _Gauges(Collector):
         self,
         statistics: Callable[[], Mapping[str, float]] | None,
         subscribers: Callable[[], float] | None,
+        waiting: Callable[[], float] | None,
     ) -> None:
         self._statistics = statistics
         self._subscribers = subscribers
+        self._waiting = waiting
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         if self._subscribers is not None:
             yield GaugeMetricFamily(
                 "visor_subscribers", "Event streams and waiting calls.", value=self._subscribers()
+            )
+        if self._waiting is not None:
+            yield GaugeMetricFamily(
+                "visor_http_requests_waiting", "Requests that wait for a place.", value=self._waiting()
             )
         if self._statistics is None:
             return

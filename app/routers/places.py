@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from typing import Protocol
 
 from app.errors import TooManyRequests, TooManySubscribers
 
@@ -13,12 +14,23 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
 
 
+class Door(Protocol):
+    """Where those wait for whom there is no place."""
+
+    def freed(self) -> None:
+        """A place has been given back."""
+
+    async def let_back(self, slot: "Slot") -> None:
+        """Take a place again, if need be after those who wait. Raises TooManyRequests."""
+
+
 class Slots:
     """Counts the requests being worked on, the writes among them, the subscribers (event streams and
     waiting calls), and the bytes of bodies that are still arriving.
 
     Belongs to one event loop. `requests`, `writes`, `subscribers` and `arriving` are what is taken now.
     Writes have fewer places than there are: where the store does not get on with them, reads do.
+    Without a `door` nobody waits: who finds no place is refused.
     """
 
     def __init__(
@@ -37,11 +49,17 @@ class Slots:
         self.writes = 0
         self.subscribers = 0
         self.arriving = 0
+        self.door: Door | None = None
 
-    @property
-    def full(self) -> bool:
-        """Whether some requests find no place."""
-        return self.requests >= self.max_requests or self.writes >= self.max_writes
+    def have_place(self, *, writes: bool) -> bool:
+        """Whether there is a place for one more request, or write."""
+        return self.requests < self.max_requests and not (writes and self.writes >= self.max_writes)
+
+    def no_place(self, *, writes: bool) -> TooManyRequests:
+        """The refusal of a request, or write, for want of a place."""
+        if writes and self.requests < self.max_requests:
+            return too_many(f"The server works on {self.max_writes} writes, as many as it is allowed to.")
+        return too_many(f"The server works on {self.max_requests} requests, as many as it is allowed to.")
 
 
 class _Holds(Enum):
@@ -58,12 +76,12 @@ class Slot:
     `writes` takes one of the places for writes too.
     """
 
-    __slots__ = ("_aside", "_holds", "_slots", "_writes", "waited")
+    __slots__ = ("_aside", "_holds", "_slots", "waited", "writes")
 
     def __init__(self, slots: Slots, *, writes: bool = False) -> None:
         self._slots = slots
         self._holds = _Holds.NOTHING
-        self._writes = writes
+        self.writes = writes
         self._aside = False
         self.waited = False
 
@@ -72,12 +90,9 @@ class Slot:
         if self._holds is not _Holds.NOTHING:
             return
         slots = self._slots
-        if slots.requests >= slots.max_requests:
-            raise too_many(f"The server works on {slots.max_requests} requests, as many as it is allowed to.")
-        if self._writes:
-            if slots.writes >= slots.max_writes:
-                raise too_many(f"The server works on {slots.max_writes} writes, as many as it is allowed to.")
-            slots.writes += 1
+        if not slots.have_place(writes=self.writes):
+            raise slots.no_place(writes=self.writes)
+        slots.writes += self.writes
         slots.requests += 1
         self._holds = _Holds.REQUEST
 
@@ -124,20 +139,26 @@ class Slot:
             self.release()
             self._aside = True
 
-    def step_back(self) -> None:
-        """Take the place again that was given back so. Raises TooManyRequests."""
+    async def step_back(self) -> None:
+        """Take the place again that was given back so, in line with others. Raises TooManyRequests."""
         if self._aside:
             self._aside = False
-            self.take()
+            if self._slots.door is None:
+                self.take()
+            else:
+                await self._slots.door.let_back(self)
 
     def release(self) -> None:
         """Give back what is held. May be called again."""
-        if self._holds is _Holds.REQUEST:
-            self._slots.requests -= 1
-            self._slots.writes -= self._writes
-        elif self._holds is _Holds.SUBSCRIBER:
-            self._slots.subscribers -= 1
-        self._holds = _Holds.NOTHING
+        held, self._holds = self._holds, _Holds.NOTHING
+        slots = self._slots
+        if held is _Holds.REQUEST:
+            slots.requests -= 1
+            slots.writes -= self.writes
+            if slots.door is not None:
+                slots.door.freed()
+        elif held is _Holds.SUBSCRIBER:
+            slots.subscribers -= 1
 
 
 def too_many(detail: str) -> TooManyRequests:

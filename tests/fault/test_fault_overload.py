@@ -32,7 +32,7 @@ async def _overload(visor: Serving) -> Crowd:
 def test_too_much_is_refused_politely_and_loses_nothing(serve: Serve) -> None:
     """Every answer is a success, or a problem with Retry-After; no acknowledged write is lost; and the
     service does not complain but in one line."""
-    visor = serve(max_requests=40, max_writes=20)
+    visor = serve(max_requests=40, max_writes=20, place_timeout=0.005)
     crowd = asyncio.run(_overload(visor))
     versions = {
         one["addr"]: int(one["version"]) for page in _pages(visor, "/members/pms?limit=1000") for one in page

@@ -37,9 +37,14 @@ def main() -> int:
     parser.add_argument("--store", choices=["memory", "sqlite", "etcd"], default="sqlite")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     parser.add_argument("--include-path", action="append", default=[], help="only this one: /apps/{app}")
-    parser.add_argument("--phases", default=PHASES, help="only these: fuzzing,stateful")
+    parser.add_argument(
+        "--phases",
+        type=lambda given: given.split(","),
+        default=PHASES,
+        help="only these: fuzzing,stateful",
+    )
     args = parser.parse_args()
-    more = ["--max-response-time", str(SLOW), "--phases", args.phases]
+    more = ["--max-response-time", str(SLOW)]
     for path in args.include_path:
         more += ["--include-path", path]
     began = time.monotonic()
@@ -49,7 +54,7 @@ def main() -> int:
         fuzzed(store) as service,
     ):
         log = Path(directory, "calls.jsonl")
-        done = run(service.url, log, examples=args.examples, seed=args.seed, more=more)
+        done = run(service.url, log, examples=args.examples, seed=args.seed, phases=args.phases, more=more)
         rev = service.rev
     print(done.said, done.table(), sep="\n")  # noqa: T201
     print(f"store {args.store}, rev {rev} at the end, seed {args.seed}, {time.monotonic() - began:.0f} s")  # noqa: T201

@@ -26,11 +26,11 @@ STREAM = "text/event-stream"
 JSON = "application/json"
 
 _session = requests.Session()
-_chance = Random(0)
+_chance = Random(os.environ["VISOR_FUZZ_SEED"])
 _ids: dict[str, list[int]] = {}
 _calls = 0
 _messages: Draft202012Validator
-_log = open(os.environ["VISOR_FUZZ_CALLS"], "w")  # noqa: SIM115 - for as long as the process
+_log = open(os.environ["VISOR_FUZZ_CALLS"], "a")  # noqa: SIM115 - for as long as the process
 atexit.register(_log.close)
 
 

@@ -4,77 +4,21 @@ Bodies, headers and time-outs have their tests in tests/edge and tests/fault/tes
 places for subscribers in tests/sse/test_sse_slow_readers.py.
 """
 
-import asyncio
 import re
 import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from tests.etcd.cluster import until
 from tests.http.expect import invalid, refused
+from tests.http.held import JSON, READ, heard, held_writes
 from tests.serving import APP, Service, serving
 
-JSON = b"Content-Type: application/json\r\n"
-
-
-@contextmanager
-def held_writes(visor: Service, count: int) -> Iterator[None]:
-    """So many writes that are being worked on and do not end, as with a disk that hangs."""
-    store = visor.context.store
-    transact, release = store.transact, threading.Event()
-    hang = 0
-
-    async def hanging(*given: Any) -> Any:
-        nonlocal hang
-        hang += 1
-        while not release.is_set():  # noqa: ASYNC110 - set from another thread
-            await asyncio.sleep(0.005)
-        return await transact(*given)
-
-    store.transact = hanging
-    with ExitStack() as open_:
-        open_.callback(release.set)
-        waiting = [open_.enter_context(_sent(visor, n)) for n in range(count)]
-        _until(lambda: hang == count)
-        store.transact = transact
-        yield
-        release.set()
-        for one in waiting:
-            assert one.recv(64).startswith(b"HTTP/1.1 200")
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 15
-    while not holds():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.002)
-
-
-def _sent(visor: Service, number: int) -> socket.socket:
-    one = socket.create_connection(("127.0.0.1", visor.port), 10)
-    body = b'{"version":"1"}'
-    one.sendall(
-        b"PUT /members/pms/10.0.1.%d HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n%b"
-        % (number, JSON, len(body), body)
-    )
-    return one
-
-
-def heard(one: socket.socket) -> bytes:
-    """One whole answer."""
-    came = b""
-    while True:
-        head, ended, body = came.partition(b"\r\n\r\n")
-        length = re.search(rb"content-length: (\d+)", head)
-        if ended and length is not None and len(body) >= int(length[1]):
-            return came
-        part = one.recv(65536)
-        assert part, f"closed after {came!r}"
-        came += part
+AT_ONCE = {"place_timeout": 0.0}
+"""Whoever finds no place is refused at once: how long others wait, tests/http/test_waiting_at_the_door.py."""
 
 
 def full(answer: Any, words: str) -> None:
@@ -85,7 +29,7 @@ def full(answer: Any, words: str) -> None:
 
 def test_writes_that_hang_keep_no_read_out() -> None:
     """Their places are fewer than there are; the next write is refused, reads and probes are served."""
-    with serving(max_requests=5, max_writes=3) as visor:
+    with serving(max_requests=5, max_writes=3, **AT_ONCE) as visor:
         with held_writes(visor, 2):
             assert visor.put("/members/pms/10.0.0.1", {"version": "1"}).status_code == 200, "at the limit"
         with held_writes(visor, 3):
@@ -98,7 +42,7 @@ def test_writes_that_hang_keep_no_read_out() -> None:
 
 
 def test_requests_at_a_time() -> None:
-    with serving(max_requests=2, max_writes=2) as visor:
+    with serving(max_requests=2, max_writes=2, **AT_ONCE) as visor:
         with held_writes(visor, 1):
             assert visor.get("/rev").status_code == 200, "at the limit"
         with held_writes(visor, 2):
@@ -112,7 +56,7 @@ def test_requests_at_a_time() -> None:
 
 def test_a_refused_request_leaves_its_connection_whole() -> None:
     """Its body is dropped, what follows is served, and what was sent before its turn is answered in order."""
-    with serving(max_requests=1) as visor, held_writes(visor, 1):
+    with serving(max_requests=1, **AT_ONCE) as visor, held_writes(visor, 1):
         with socket.create_connection(("127.0.0.1", visor.port), 10) as one:
             body = b'{"name":"a"}'
             write = b"POST /services HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n" % (JSON, len(body))
@@ -151,15 +95,14 @@ def test_a_browser_may_read_the_refusal() -> None:
 
 def test_more_refusals_than_are_made_in_a_second_wait_their_turn() -> None:
     """None is forgotten, none is out of order with its connection, and a client that leaves is no fault."""
-    with serving(max_requests=1) as visor, held_writes(visor, 1), ExitStack() as open_:
-        read = b"GET /rev HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving(max_requests=1, **AT_ONCE) as visor, held_writes(visor, 1), ExitStack() as open_:
         asking = [
             open_.enter_context(socket.create_connection(("127.0.0.1", visor.port), 20)) for _ in range(600)
         ]
         probe = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         for number, one in enumerate(asking):
             # Some have the next request follow at once, which there is a place for.
-            one.sendall(read + probe if number % 2 else read)
+            one.sendall(READ + probe if number % 2 else READ)
         for one in asking[::7]:
             one.close()
         for number, one in enumerate(asking):
@@ -176,15 +119,14 @@ def test_more_refusals_than_are_made_in_a_second_wait_their_turn() -> None:
 def test_connections_at_a_time() -> None:
     """One too many is told so and closed; those there are go on; a place that is free can be had."""
     with serving(max_connections=3) as visor, ExitStack() as open_:
-        read = b"GET /rev HTTP/1.1\r\nHost: x\r\n\r\n"
         held = [
             open_.enter_context(socket.create_connection(("127.0.0.1", visor.port), 10)) for _ in range(3)
         ]
         for one in held:
-            one.sendall(read)
+            one.sendall(READ)
             assert heard(one).startswith(b"HTTP/1.1 200")
         with socket.create_connection(("127.0.0.1", visor.port), 10) as extra:
-            extra.sendall(read)
+            extra.sendall(READ)
             came = heard(extra)
             assert came.startswith(b"HTTP/1.1 429")
             assert b"retry-after: 1" in came
@@ -192,16 +134,16 @@ def test_connections_at_a_time() -> None:
             assert b"3 connections" in came
             assert extra.recv(4096) == b"", "it is closed"
         for one in held:
-            one.sendall(read)
+            one.sendall(READ)
             assert heard(one).startswith(b"HTTP/1.1 200")
         held[0].close()
 
         def had() -> bool:
             with socket.create_connection(("127.0.0.1", visor.port), 10) as again:
-                again.sendall(read)
+                again.sendall(READ)
                 return heard(again).startswith(b"HTTP/1.1 200")
 
-        _until(had)
+        until(had, "its place can be had")
 
 
 def test_bodies_that_are_on_their_way() -> None:
@@ -212,7 +154,9 @@ def test_bodies_that_are_on_their_way() -> None:
         for number in range(10):
             one = open_.enter_context(socket.create_connection(("127.0.0.1", visor.port), 10))
             one.sendall(head + part)
-            _until(lambda number=number: visor.context.slots.arriving == 1000 * (number + 1))
+            until(
+                lambda number=number: visor.context.slots.arriving == 1000 * (number + 1), "its body arrives"
+            )
         assert visor.context.slots.requests == 0, "they hold places"
         assert visor.post("/apps", APP).status_code == 201, "a body that is there at once counts for nothing"
         with socket.create_connection(("127.0.0.1", visor.port), 10) as extra:
@@ -222,7 +166,7 @@ def test_bodies_that_are_on_their_way() -> None:
             assert b"10000 bytes together" in came
             assert b"retry-after: 1" in came.lower()
         open_.close()
-        _until(lambda: visor.context.slots.arriving == 0)
+        until(lambda: visor.context.slots.arriving == 0, "nothing arrives")
         assert visor.get("/apps/cat").status_code == 200
 
 

@@ -24,6 +24,11 @@ def read(number: int, turn: int) -> bytes:
     return b"GET /rev HTTP/1.1\r\nHost: visor\r\n\r\n"
 
 
+def nothing(number: int, turn: int) -> bytes:
+    """What a server that does nothing is asked: 40 bytes, as long as a rev is."""
+    return b"GET /40 HTTP/1.1\r\nHost: visor\r\n\r\n"
+
+
 def page(number: int, turn: int) -> bytes:
     return b"GET /members/pms?limit=100 HTTP/1.1\r\nHost: visor\r\n\r\n"
 
@@ -34,4 +39,4 @@ def mixed(number: int, turn: int) -> bytes:
     return write(number, turn) if which == 0 else page(number, turn) if which < 3 else read(number, turn)
 
 
-WORK: dict[str, Work] = {"writes": write, "reads": read, "mixed": mixed}
+WORK: dict[str, Work] = {"writes": write, "reads": read, "mixed": mixed, "nothing": nothing}

@@ -13,7 +13,8 @@ from typing import Any
 
 import uvicorn
 
-from app.edge import EdgeConfig, EdgeProtocol
+from app.edge.config import EdgeConfig
+from app.edge.protocol import EdgeProtocol
 from app.errors import StartError
 
 logger = logging.getLogger(__name__)

@@ -1,27 +1,21 @@
-"""The bytes of HTTP: uvicorn's protocol with deadlines, sizes and a gate.
+"""A connection: uvicorn's protocol with a door, deadlines and sizes.
 
 uvicorn gives neither a deadline nor a size to a request's headers, takes any number of connections and
 of requests that are sent before the last is answered, and has to have built a request to refuse it.
-All of that is mended here, below the application.
 """
 
 import asyncio
-import json
 import socket
 import struct
 from asyncio.events import TimerHandle
-from collections.abc import Callable
 from enum import Enum
-from http import HTTPStatus
 from typing import Any
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from app.edge.config import EdgeConfig
+from app.edge.door import DoorProtocol
 from app.errors import MalformedRequest, RequestError, TooManyRequests
-from app.routers.admission import Admission, Waiting
-from app.routers.places import Slot
 
 LINGER = 2.0
 """Seconds that a refused connection is still read from, so that its client, which may be writing,
@@ -32,18 +26,6 @@ MAX_LINGERING = 200
 
 MAX_PIPELINED = 1000
 """Requests that a connection may send before the first of them is answered."""
-
-
-class EdgeConfig(uvicorn.Config):
-    """uvicorn's settings, and those of `EdgeProtocol`: see `app.server.build_config`."""
-
-    header_timeout: float = 10.0
-    max_header: int = 64 * 1024
-    send_timeout: float = 30.0
-    max_connections: int = 10_000
-    rev: Callable[[], int] | None = None
-    admission: Admission | None = None
-    lingering: int = 0
 
 
 class _Phase(Enum):
@@ -58,19 +40,13 @@ class _Stop(Exception):
     """Raised inside the parser's callbacks to make it stop."""
 
 
-class EdgeProtocol(HttpToolsProtocol):
-    """uvicorn's httptools protocol with a deadline and a size for what is not body.
+class EdgeProtocol(DoorProtocol):
+    """A connection with a deadline and a size for what is not body.
 
     The deadline runs while the server has nothing to answer and the client owes it something: the
     headers of a request, or the rest of a body whose answer has been given already. An idle
     connection between requests is left to uvicorn's keep-alive timeout.
-
-    A request for which there is no place when its headers have come waits at the door, and what has come of
-    its body with it. It is let in, or turned away: it is answered then, what it still sends is dropped, and
-    the connection goes on.
     """
-
-    config: EdgeConfig
 
     def __init__(
         self,
@@ -88,11 +64,6 @@ class EdgeProtocol(HttpToolsProtocol):
         self._hosts = 0
         self._fault = ""
         self._refused = False
-        self._at_door: Waiting | None = None
-        self._kept = bytearray()
-        self._whole = False
-        self._turned_away = False
-        self._keeps_alive = True
         self._lingers = False
         self._frozen: TimerHandle | None = None
 
@@ -107,8 +78,6 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._lingers:
             self._lingers = False
             self.config.lingering -= 1
-        if self._at_door is not None:
-            self._at_door.leave()
         self._unset_deadline()
         self._unset_frozen()
         super().connection_lost(exc)
@@ -146,12 +115,9 @@ class EdgeProtocol(HttpToolsProtocol):
         self._watch()
 
     def on_message_begin(self) -> None:
-        # Answers are given in the order of their requests: there is no more waiting for the last one's turn.
-        self._leave_door()
+        super().on_message_begin()
         self._phase = _Phase.HEAD
         self._head_bytes = self._hosts = 0
-        self._turned_away = False
-        super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))
@@ -173,73 +139,16 @@ class EdgeProtocol(HttpToolsProtocol):
             self._stop("A request names its Host, once.")
         if len(self.pipeline) >= MAX_PIPELINED:
             self._stop(f"More than {MAX_PIPELINED} requests were sent before they were answered.")
-        admission = self.config.admission
-        # One that is sent before the last is answered has to wait for its turn to be refused, too.
-        if admission is None or self._answering():
-            super().on_headers_complete()
-            return
-        try:
-            slot = admission.place(self.parser.get_method().decode("ascii"), self.url, self.headers)
-        except TooManyRequests:
-            # The parser forgets it with the end of the request.
-            self._keeps_alive = self.parser.should_keep_alive()
-            self._kept, self._whole = bytearray(), False
-            # Not read from while it waits, it costs nothing then.
-            self.flow.pause_reading()
-            self._at_door = admission.wait(self.parser.get_method().decode("ascii"), self)
-            return
-        self._begin(slot)
-
-    def _begin(self, slot: Slot | None) -> None:
-        try:
-            super().on_headers_complete()
-        except BaseException:
-            # No task has come of it that would give the place back.
-            if slot is not None:
-                slot.release()
-            raise
-        if slot is not None:
-            self.scope["state"]["slot"] = slot
-
-    def let_in(self, slot: Slot) -> None:
-        """The request that has waited at the door has its place: all that came meanwhile, once more."""
-        self._at_door = None
-        if self.transport.is_closing():
-            slot.release()
-            return
-        self.flow.resume_reading()
-        try:
-            self._begin(slot)
-        except Exception:
-            # What the parser would have made of it, had it happened there: a target that is no URL.
-            self.send_400_response("")
-            return
-        self.cycle.keep_alive = self.cycle.keep_alive and self._keeps_alive
-        if self._kept:
-            super().on_body(bytes(self._kept))
-            self._kept = bytearray()
-        if self._whole:
-            super().on_message_complete()
-        self._idle()
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._progress = True
-        if self._at_door is not None:
-            self._kept += body
-            if len(self._kept) > self.config.max_header:
-                self._leave_door()
-        elif not self._turned_away:
-            super().on_body(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._phase = _Phase.BETWEEN
         self._progress = True
-        if self._at_door is not None:
-            self._whole = True
-        elif not self._turned_away:
-            super().on_message_complete()
-        elif not self._keeps_alive:
-            self.transport.close()
+        super().on_message_complete()
         self._idle()
 
     def _idle(self) -> None:
@@ -272,7 +181,6 @@ class EdgeProtocol(HttpToolsProtocol):
         raise _Stop
 
     def shutdown(self) -> None:
-        self._leave_door()
         if self._refused:
             self.transport.close()
         else:
@@ -286,9 +194,6 @@ class EdgeProtocol(HttpToolsProtocol):
     def _too_large(self) -> MalformedRequest:
         limit = self.config.max_header
         return MalformedRequest(f"The request's headers are over the limit of {limit} bytes. Send fewer.")
-
-    def _answering(self) -> bool:
-        return self._at_door is not None or (self.cycle is not None and not self.cycle.response_complete)
 
     def _ending(self) -> bool:
         return self._refused or self.transport is None or self.transport.is_closing()
@@ -330,6 +235,10 @@ class EdgeProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.write(self._answer(error, close=True))
+        self._linger()
+
+    def _linger(self) -> None:
+        self._refused = True
         self._deadline = self.loop.call_later(LINGER, self.transport.close)
 
     def _refuse_connection(self) -> None:
@@ -348,51 +257,3 @@ class EdgeProtocol(HttpToolsProtocol):
                 headers={"Retry-After": "1"},
             )
         )
-
-    def _leave_door(self) -> None:
-        """Have a request that waits turned away at once."""
-        if self._at_door is not None and self.config.admission is not None:
-            self.config.admission.refuse(self._at_door)
-
-    def turn_away(self, error: TooManyRequests) -> None:
-        """Answer the request that has waited at the door; its connection goes on where its client would have
-        it so."""
-        self._at_door = None
-        self._turned_away = True
-        self._kept = bytearray()
-        if self.transport.is_closing():
-            return
-        keeps_alive = self._keeps_alive and not self.expect_100_continue
-        self.transport.write(self._answer(error, close=not keeps_alive))
-        self.flow.resume_reading()
-        if self.expect_100_continue:
-            # It has not sent its body and will not; what it sends next could be taken for it.
-            self._refused = True
-            self._deadline = self.loop.call_later(LINGER, self.transport.close)
-        elif self._phase is not _Phase.BETWEEN or self._keeps_alive:
-            self._idle()
-        else:
-            self.transport.close()
-
-    def _answer(self, error: RequestError, *, close: bool) -> bytes:
-        """The bytes of an answer that the application has no part in."""
-        body = (
-            b""
-            if self.scope and self.parser.get_method() == b"HEAD"
-            else json.dumps(error.problem()).encode()
-        )
-        headers = [
-            *self.server_state.default_headers,
-            (b"content-type", b"application/problem+json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-            *((name.lower().encode(), value.encode()) for name, value in error.headers.items()),
-        ]
-        if close:
-            headers.append((b"connection", b"close"))
-        if self.config.rev is not None:
-            headers.append((b"visor-rev", b"%d" % self.config.rev()))
-        status = HTTPStatus(error.status)
-        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-        return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, status.phrase.encode(), lines, body)

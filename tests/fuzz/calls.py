@@ -99,7 +99,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 
 
 def _reach_further(case: schemathesis.Case) -> None:
-    """Ids that somebody has, and not always a precondition: most of them would not hold."""
+    """Ids that somebody has, and not always a precondition or a key: most would not hold, or be another's."""
     id = case.path_parameters.get("id")
     if case.path.startswith("/instances/{id}") and isinstance(id, int) and id > 0:
         state = NEEDS.get(f"{case.method} {case.path}")
@@ -110,7 +110,7 @@ def _reach_further(case: schemathesis.Case) -> None:
             case.body.pop("claim_rev", None)
             if "host" in case.body:
                 case.body["host"] = HOST
-    for name in ("If-Match", "If-None-Match"):
+    for name in ("If-Match", "If-None-Match", "Idempotency-Key"):
         if _chance.random() < 0.7:
             case.headers.pop(name, None)
 

@@ -107,7 +107,7 @@ class Writer:
                 await asyncio.sleep(random.uniform(0, min(0.001 * 2**race, 0.03)))
             await self._confirmer.confirm()
             confirmed = True
-            until = max(until, time.monotonic() + 1)  # etcd has just answered
+            until = _extended(until)
         raise Conflict("The change lost too many races against others. Try again.")
 
     async def _attempt(
@@ -124,7 +124,7 @@ class Writer:
             if before is None:
                 return await self._commit(read, changes, journal, until, made)
             if await turn.wait(before, until - time.monotonic()):
-                until = max(until, time.monotonic() + 1)  # etcd has just answered
+                until = _extended(until)
 
     async def _run(
         self, rule: Rule, origin: Origin, confirmed: bool
@@ -261,3 +261,8 @@ class Writer:
                 await self._client.revoke(lease)
 
         self._keep_running(revoke())
+
+
+def _extended(until: float) -> float:
+    """Until when etcd is waited for, which has just answered: a second more, at least."""
+    return max(until, time.monotonic() + 1)

@@ -138,7 +138,12 @@ class History:
             return
         gone = {term for record in chain[:keep] for term in record.terms}
         del chain[:keep]
-        for term in gone.difference(*(record.terms for record in chain)):
+        # Versions of one key carry much the same: the next one or two are looked at, not thousands.
+        for record in chain:
+            if not gone:
+                break
+            gone.difference_update(record.terms)
+        for term in gone:
             past = self._past.get(term)
             if past is not None:
                 discard(past, key)

@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 from app.edge.config import EdgeConfig
 from app.errors import RequestError, TooManyRequests
 from app.routers.admission import Waiting
+from app.routers.limits import WHOLE
 from app.routers.places import Slot
 
 
@@ -98,6 +99,7 @@ class DoorProtocol(HttpToolsProtocol):
             self._kept = bytearray()
         if self._whole:
             super().on_message_complete()
+            self.scope["state"][WHOLE] = True
         self._idle()
 
     def on_body(self, body: bytes) -> None:
@@ -113,6 +115,8 @@ class DoorProtocol(HttpToolsProtocol):
             self._whole = True
         elif not self._turned_away:
             super().on_message_complete()
+            # Whoever reads the body need not be ready to wait for it.
+            self.scope["state"][WHOLE] = True
         elif not self._keeps_alive:
             self.transport.close()
 

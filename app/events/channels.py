@@ -159,6 +159,9 @@ class Channels:
     async def _bring_all(self) -> None:
         latest = self._store.rev
         try:
+            if not self._channels:
+                # Nobody to bring them to: the events are made when they are asked for.
+                self._head = latest
             while self._head < latest:
                 commits = await self._store.commits(self._head, _COMMITS)
                 for events, to in _waves(commits):

@@ -84,8 +84,9 @@ class LeanCalls:
         began = time.perf_counter()
         slots = self._context.slots
         # As the server has given it when the headers had come, or one of its own.
-        slot: Slot = scope.setdefault("state", {}).get("slot") or Slot(slots, writes=lean.method != "GET")
-        bounded = BoundedBody(receive, send, slot, slots, self._max_body, self._body_timeout)
+        state = scope.setdefault("state", {})
+        slot: Slot = state.get("slot") or Slot(slots, writes=lean.method != "GET")
+        bounded = BoundedBody(receive, send, slot, state, slots, self._max_body, self._body_timeout)
         try:
             slot.take()
             if lean.body is not None:

@@ -1,7 +1,8 @@
 """What one request, and all of them together, may cost: places, bytes of body, time to send it."""
 
 import asyncio
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.errors import BodyTooLarge, MalformedRequest, RequestError, TooManyRequests
 from app.routers.places import ALWAYS_SERVED, READS, Slot, Slots, too_many
 from app.routers.problem_json import problem_response
+
+WHOLE = "whole"
+"""In `scope["state"]`, where the server has seen the end of the request: all of its body is there."""
 
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 16 * 1024 * 1024
@@ -61,7 +65,7 @@ class Limits:
         )
         if declared.isdecimal() and (len(declared) > 18 or int(declared) > self.max_body):
             return _too_large(self.max_body)
-        body = BoundedBody(receive, send, slot, self.slots, self.max_body, self.body_timeout)
+        body = BoundedBody(receive, send, slot, scope["state"], self.slots, self.max_body, self.body_timeout)
         try:
             await self.app(scope, body.receive, body.send)
         except Exception:
@@ -80,11 +84,19 @@ class BoundedBody:
     """
 
     def __init__(
-        self, receive: Receive, send: Send, slot: Slot, slots: Slots, max_body: int, timeout: float
+        self,
+        receive: Receive,
+        send: Send,
+        slot: Slot,
+        state: Mapping[str, Any],
+        slots: Slots,
+        max_body: int,
+        timeout: float,
     ) -> None:
         self._receive = receive
         self._send = send
         self._slot = slot
+        self._state = state
         self._slots = slots
         self._arriving = 0
         self._max_body = max_body
@@ -144,9 +156,10 @@ class BoundedBody:
         raise error
 
     async def _receive_in_time(self) -> Message:
+        if self._state.get(WHOLE):
+            return await self._receive()
         if self._deadline is None:
             self._deadline = asyncio.get_running_loop().time() + self._timeout
-        # What is there already is had without a pause: nobody can take the place meanwhile.
         self._slot.step_aside()
         try:
             async with asyncio.timeout_at(self._deadline):

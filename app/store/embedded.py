@@ -213,8 +213,8 @@ class EmbeddedStore:
         waiting = Waiting(rule, origin, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._wake.set()
-        # Shielded: a client that goes away does not take back what may be on its way to the disk.
-        return await asyncio.shield(waiting.answer)
+        # A caller that goes away takes nothing back: its rule is run, and nobody told.
+        return await waiting.answer
 
     async def _write(self) -> None:
         while True:

@@ -47,8 +47,6 @@ class Group:
 
     def run(self, waiting: Waiting) -> None:
         """Run one rule. Whatever it raises is its caller's; the rest of the group goes on."""
-        if waiting.answer.cancelled():
-            return
         try:
             self._ends.append((waiting, self._run(waiting)))
         except Exception as error:

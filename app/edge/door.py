@@ -1,12 +1,9 @@
 """A connection whose requests ask for a place as soon as their headers have come."""
 
-import asyncio
 import json
 from http import HTTPStatus
-from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from app.edge.config import EdgeConfig
 from app.errors import RequestError, TooManyRequests
@@ -25,19 +22,11 @@ class DoorProtocol(HttpToolsProtocol):
 
     config: EdgeConfig
 
-    def __init__(
-        self,
-        config: EdgeConfig,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._at_door: Waiting | None = None
-        self._kept = bytearray()
-        self._whole = False
-        self._turned_away = False
-        self._keeps_alive = True
+    _at_door: Waiting | None = None
+    _kept: bytearray
+    _whole = False
+    _turned_away = False
+    _keeps_alive = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._at_door is not None:
@@ -98,8 +87,7 @@ class DoorProtocol(HttpToolsProtocol):
             super().on_body(bytes(self._kept))
             self._kept = bytearray()
         if self._whole:
-            super().on_message_complete()
-            self.scope["state"][WHOLE] = True
+            self._end()
         self._idle()
 
     def on_body(self, body: bytes) -> None:
@@ -114,11 +102,14 @@ class DoorProtocol(HttpToolsProtocol):
         if self._at_door is not None:
             self._whole = True
         elif not self._turned_away:
-            super().on_message_complete()
-            # Whoever reads the body need not be ready to wait for it.
-            self.scope["state"][WHOLE] = True
+            self._end()
         elif not self._keeps_alive:
             self.transport.close()
+
+    def _end(self) -> None:
+        super().on_message_complete()
+        # Whoever reads the body need not be ready to wait for it.
+        self.scope["state"][WHOLE] = True
 
     def shutdown(self) -> None:
         self._leave_door()

@@ -19,13 +19,11 @@ import uvloop
 
 from bench.serving import Served, Stage
 from tests.fault.overload.crowd import Crowd
-from tests.fault.overload.work import WORK
+from tests.fault.overload.work import WORK, Work, nothing
 from tests.fault.visor_process import Launcher, Serving
 
 LEVELS = (16, 64, 256)
 """Connections that ask in turn, to find the most that is done in a second."""
-
-KINDS = sorted(set(WORK) - {"nothing"})
 
 CALM = 0.5
 """Of the most: what is asked before the overload and after it."""
@@ -37,10 +35,10 @@ _CORES = sorted(os.sched_getaffinity(0))
 
 
 async def measure(
-    server: Serving | Served, name: str, times: float, wires: int, seconds: float
+    server: Serving | Served, name: str, work: Work, times: float, wires: int, seconds: float
 ) -> dict[str, Any]:
     """The figures of one kind of work."""
-    crowd = Crowd(server.port, WORK[name])
+    crowd = Crowd(server.port, work)
     await crowd.connect(wires)
     with closing(crowd):
         # All of them once: what each keeps is there then, and no connection is closed for its silence.
@@ -117,7 +115,7 @@ def pinned(server: Serving | Served) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fault.overload", description=__doc__)
-    parser.add_argument("--work", nargs="*", default=KINDS, choices=KINDS)
+    parser.add_argument("--work", nargs="*", default=sorted(WORK), choices=sorted(WORK))
     parser.add_argument("--times", type=float, default=5, help="of the peak, how much is offered (5)")
     parser.add_argument("--connections", type=int, default=2000, help="that the clients have (2000)")
     parser.add_argument("--seconds", type=float, default=6, help="of the overload (6)")
@@ -127,19 +125,21 @@ def main() -> int:
     flags = dict(one.split("=", 1) for one in arguments.flags)
     figures = []
 
-    def seen(server: Serving | Served, name: str) -> dict[str, Any]:
+    def seen(server: Serving | Served, name: str, work: Work) -> dict[str, Any]:
         pinned(server)
-        return uvloop.run(measure(server, name, arguments.times, arguments.connections, arguments.seconds))
+        return uvloop.run(
+            measure(server, name, work, arguments.times, arguments.connections, arguments.seconds)
+        )
 
     with tempfile.TemporaryDirectory() as path, Stage(Path(path)) as stage:
-        figures.append(seen(stage.start_module("uvicorn alone", "bench.peers.bare_asgi"), "nothing"))
+        figures.append(seen(stage.start_module("uvicorn alone", "bench.peers.bare_asgi"), "nothing", nothing))
     sys.stdout.write(json.dumps(figures[0], indent=2) + "\n")
     wanted = min(WANTED, figures[0]["goodput_of_peak"])
     with tempfile.TemporaryDirectory() as path, closing(Launcher()) as launcher:
         for name in arguments.work:
             with closing(Serving(launcher, Path(path) / f"{name}.db", **flags)) as visor:
                 visor.start()
-                found = seen(visor, name)
+                found = seen(visor, name, WORK[name])
                 found["service_complained"] = visor.said[:2000]
                 figures.append(found)
                 sys.stdout.write(json.dumps(found, indent=2) + "\n")

@@ -39,4 +39,4 @@ def mixed(number: int, turn: int) -> bytes:
     return write(number, turn) if which == 0 else page(number, turn) if which < 3 else read(number, turn)
 
 
-WORK: dict[str, Work] = {"writes": write, "reads": read, "mixed": mixed, "nothing": nothing}
+WORK: dict[str, Work] = {"writes": write, "reads": read, "mixed": mixed}

@@ -3,13 +3,19 @@
 import json
 from http import HTTPStatus
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.edge.config import EdgeConfig
+from app.edge.whole_answer import answer_whole
 from app.errors import RequestError, TooManyRequests
 from app.routers.admission import Waiting
-from app.routers.limits import WHOLE
+from app.routers.given import ANSWER, BODY, SLOT
 from app.routers.places import Slot
+from app.routers.stamp import RawHeaders
+
+SHORT = 16 * 1024
+"""Bytes of a body that is given to the application ready, besides what there is to be received."""
 
 
 class DoorProtocol(HttpToolsProtocol):
@@ -27,36 +33,41 @@ class DoorProtocol(HttpToolsProtocol):
     _whole = False
     _turned_away = False
     _keeps_alive = True
+    _came = 0
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._at_door is not None:
             self._at_door.leave()
         super().connection_lost(exc)
+        if self.scope is not None:
+            self.scope["state"].pop(ANSWER, None)
 
     def on_message_begin(self) -> None:
         # Answers are given in the order of their requests: there is no more waiting for the last one's turn.
-        self._leave_door()
+        if self._at_door is not None:
+            self._leave_door()
         self._turned_away = False
+        self._came = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        admission = self.config.admission
         # One that is sent before the last is answered has to wait for its turn to be refused, too.
-        if admission is None or self._answering():
+        if self._answering():
             super().on_headers_complete()
             return
-        method = self.parser.get_method().decode("ascii")
-        try:
-            slot = admission.place(method, self.url, self.headers)
-        except TooManyRequests:
-            # The parser forgets it with the end of the request.
-            self._keeps_alive = self.parser.should_keep_alive()
-            self._kept, self._whole = bytearray(), False
-            # Not read from while it waits, it costs nothing then.
-            self.flow.pause_reading()
-            self._at_door = admission.wait(method, self)
+        admission, place = self.config.admission, None
+        if admission is not None:
+            method = self.parser.get_method().decode("ascii")
+            place = admission.place(method, self.url, self.headers, self)
+        if not isinstance(place, Waiting):
+            self._begin(place)
             return
-        self._begin(slot)
+        self._at_door = place
+        # The parser forgets it with the end of the request.
+        self._keeps_alive = self.parser.should_keep_alive()
+        self._kept, self._whole = bytearray(), False
+        # Not read from while it waits, it costs nothing then.
+        self.flow.pause_reading()
 
     def _begin(self, slot: Slot | None) -> None:
         try:
@@ -66,8 +77,15 @@ class DoorProtocol(HttpToolsProtocol):
             if slot is not None:
                 slot.release()
             raise
+        state = self.scope["state"]
+        # Not the cycle's own: that and its scope would hold one another until the garbage collector comes.
+        state[ANSWER] = self._answer_whole
         if slot is not None:
-            self.scope["state"]["slot"] = slot
+            state[SLOT] = slot
+
+    def _answer_whole(self, scope: Scope, status: int, headers: RawHeaders, body: bytes) -> bool:
+        # Another request may have come behind it meanwhile.
+        return self.cycle.scope is scope and answer_whole(self.cycle, status, headers, body)
 
     def let_in(self, slot: Slot) -> None:
         """The request that has waited at the door has its place: all that came meanwhile, once more."""
@@ -84,7 +102,7 @@ class DoorProtocol(HttpToolsProtocol):
             return
         self.cycle.keep_alive = self.cycle.keep_alive and self._keeps_alive
         if self._kept:
-            super().on_body(bytes(self._kept))
+            self._take(bytes(self._kept))
             self._kept = bytearray()
         if self._whole:
             self._end()
@@ -96,7 +114,11 @@ class DoorProtocol(HttpToolsProtocol):
             if len(self._kept) > self.config.max_header:
                 self._leave_door()
         elif not self._turned_away:
-            super().on_body(body)
+            self._take(body)
+
+    def _take(self, body: bytes) -> None:
+        self._came += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._at_door is not None:
@@ -108,8 +130,10 @@ class DoorProtocol(HttpToolsProtocol):
 
     def _end(self) -> None:
         super().on_message_complete()
-        # Whoever reads the body need not be ready to wait for it.
-        self.scope["state"][WHOLE] = True
+        body = self.cycle.body
+        # Not where some of it has been received already.
+        if len(body) == self._came <= SHORT:
+            self.scope["state"][BODY] = bytes(body)
 
     def shutdown(self) -> None:
         self._leave_door()

@@ -99,30 +99,25 @@ class Admission:
         self._counted = float("-inf")
         slots.door = self
 
-    def place(self, method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Slot | None:
-        """A place for the request, for `scope["state"]["slot"]`; None where it needs none, or where the
-        application is to decide. Raises TooManyRequests where it has to `wait`."""
+    def place(
+        self, method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], caller: Caller
+    ) -> Slot | Waiting | None:
+        """A place for the request, for `scope["state"]["slot"]`, or its wait in line for one, whose end the
+        caller is told in a later turn of the loop; None where it needs none, or where the application is to
+        decide."""
         # A preflight may be answered before it comes to where places are given back.
         if method == "OPTIONS" or target.partition(b"?")[0].decode("latin-1") in ALWAYS_SERVED:
             return None
         slot = Slot(self._slots, writes=method not in READS)
-        line = self._writes if slot.writes else self._reads
-        if not line and self._slots.have_place(writes=slot.writes):
-            slot.take()
-        elif self._to_browsers and any(name == b"origin" for name, _ in headers):
+        if not (self._writes if slot.writes else self._reads) and slot.taken():
+            return slot
+        if self._to_browsers and any(name == b"origin" for name, _ in headers):
             return None
-        else:
-            raise self._slots.no_place(writes=slot.writes)
-        return slot
-
-    def wait(self, method: str, caller: Caller) -> Waiting:
-        """Have the request wait in line. Its caller is told in a later turn of the loop."""
-        return self._line_up(Waiting(Slot(self._slots, writes=method not in READS), method, caller))
+        return self._line_up(Waiting(slot, method, caller))
 
     async def let_back(self, slot: Slot) -> None:
         # Its own may be free still, where all of the body was there. Not to be lost to who is next in line.
-        if self._slots.have_place(writes=slot.writes):
-            slot.take()
+        if slot.taken():
             return
         future = asyncio.get_running_loop().create_future()
         waiting = self._line_up(Waiting(slot, None, _Returning(future)))

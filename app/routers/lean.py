@@ -22,6 +22,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.errors import RequestError, TooManyRequests
 from app.routers import access_log, plain_query
 from app.routers.context import Context
+from app.routers.given import ANSWER, BODY, SLOT, Answer
 from app.routers.lean_routes import Asked, LeanRoute, LeanRoutes
 from app.routers.limits import BoundedBody
 from app.routers.metrics import Metrics
@@ -85,15 +86,20 @@ class LeanCalls:
         slots = self._context.slots
         # As the server has given it when the headers had come, or one of its own.
         state = scope.setdefault("state", {})
-        slot: Slot = state.get("slot") or Slot(slots, writes=lean.method != "GET")
-        bounded = BoundedBody(receive, send, slot, state, slots, self._max_body, self._body_timeout)
+        slot: Slot = state.get(SLOT) or Slot(slots, writes=lean.method != "GET")
         try:
             slot.take()
             if lean.body is not None:
-                body = _Body(bounded.receive, receive)
-                if not await body.read():
-                    return body
-                asked.body, receive = body.whole, body
+                if BODY in state:
+                    asked.body = state[BODY]
+                else:
+                    bounded = BoundedBody(
+                        receive, send, slot, state, slots, self._max_body, self._body_timeout
+                    )
+                    receive = body = _Body(bounded, receive)
+                    if not await body.read():
+                        return body
+                    asked.body = body.whole
             arguments = lean.arguments(parts, asked)
             if arguments is None:
                 return receive
@@ -102,7 +108,6 @@ class LeanCalls:
         except TooManyRequests:
             return receive
         finally:
-            bounded.forget()
             slot.release()
 
     def _asked(self, scope: Scope, lean: LeanRoute) -> Asked | None:
@@ -143,8 +148,10 @@ class LeanCalls:
             response = await _result(lean, arguments)
             headers = stamped(response.raw_headers, self._rev)
             status = response.status_code
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": response.body})
+            answer: Answer | None = scope["state"].get(ANSWER)
+            if answer is None or not answer(scope, status, headers, bytes(response.body)):
+                await send({"type": "http.response.start", "status": status, "headers": headers})
+                await send({"type": "http.response.body", "body": response.body})
         finally:
             seconds = time.perf_counter() - began
             if status is not None:
@@ -170,7 +177,7 @@ async def _result(lean: LeanRoute, arguments: dict[str, Any]) -> Response:
 class _Body:
     """A body that is read, and can be received again by who else has to look at it."""
 
-    def __init__(self, bounded: Receive, receive: Receive) -> None:
+    def __init__(self, bounded: BoundedBody, receive: Receive) -> None:
         self._bounded = bounded
         self._receive = receive
         self._messages: list[Message] = []
@@ -179,16 +186,18 @@ class _Body:
     async def read(self) -> bool:
         """Whether all of it has come, in time."""
         more = True
-        while more:
-            try:
-                message = await self._bounded()
-            except RequestError as refusal:
-                self._refusal = refusal
-                return False
-            self._messages.append(message)
-            if message["type"] != "http.request":
-                return False
-            more = message.get("more_body", False)
+        try:
+            while more:
+                message = await self._bounded.receive()
+                self._messages.append(message)
+                if message["type"] != "http.request":
+                    return False
+                more = message.get("more_body", False)
+        except RequestError as refusal:
+            self._refusal = refusal
+            return False
+        finally:
+            self._bounded.forget()
         return True
 
     @property

@@ -8,11 +8,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTooLarge, MalformedRequest, RequestError, TooManyRequests
+from app.routers.given import BODY, SLOT
 from app.routers.places import ALWAYS_SERVED, READS, Slot, Slots, too_many
 from app.routers.problem_json import problem_response
-
-WHOLE = "whole"
-"""In `scope["state"]`, where the server has seen the end of the request: all of its body is there."""
 
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 16 * 1024 * 1024
@@ -44,8 +42,8 @@ class Limits:
             return
         state = scope.setdefault("state", {})
         # Where the server asked for it when the headers had come, the place is taken already.
-        slot: Slot = state.get("slot") or Slot(self.slots, writes=scope["method"] not in READS)
-        state["slot"] = slot
+        slot: Slot = state.get(SLOT) or Slot(self.slots, writes=scope["method"] not in READS)
+        state[SLOT] = slot
         try:
             refusal = await self._admit(slot, scope, receive, send)
         finally:
@@ -156,7 +154,7 @@ class BoundedBody:
         raise error
 
     async def _receive_in_time(self) -> Message:
-        if self._state.get(WHOLE):
+        if BODY in self._state:
             return await self._receive()
         if self._deadline is None:
             self._deadline = asyncio.get_running_loop().time() + self._timeout

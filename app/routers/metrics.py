@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.routers.answers import problems
+from app.routers.given import SLOT
 from app.routers.strict_json import StrictRoute
 
 logger = logging.getLogger("visor.metrics")
@@ -174,7 +175,7 @@ class MetricsMiddleware:
             raise
         finally:
             if status is not None:
-                streams = streams or getattr(scope["state"].get("slot"), "waited", False)
+                streams = streams or getattr(scope["state"].get(SLOT), "waited", False)
                 self._record(scope, status, None if streams else time.perf_counter() - began)
 
     def _record(self, scope: Scope, status: int, seconds: float | None) -> None:

@@ -87,14 +87,18 @@ class Slot:
 
     def take(self) -> None:
         """Take a request's place. Raises TooManyRequests where none is free."""
-        if self._holds is not _Holds.NOTHING:
-            return
+        if self._holds is _Holds.NOTHING and not self.taken():
+            raise self._slots.no_place(writes=self.writes)
+
+    def taken(self) -> bool:
+        """Take a request's place, for a slot that holds nothing; False where none is free."""
         slots = self._slots
         if not slots.have_place(writes=self.writes):
-            raise slots.no_place(writes=self.writes)
+            return False
         slots.writes += self.writes
         slots.requests += 1
         self._holds = _Holds.REQUEST
+        return True
 
     def subscribe(self) -> None:
         """Change the request's place for a subscriber's, for the rest of the request: for streams.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.errors import TooManyRequests
-from app.routers.admission import Admission
+from app.routers.admission import Admission, Waiting
 from app.routers.metrics import Metrics
 from app.routers.places import Slot, Slots
 
@@ -29,22 +29,28 @@ def _door() -> tuple[Slots, Admission]:
     return slots, Admission(slots, Metrics(), patience=60, to_browsers=False)
 
 
+def _come(door: Admission, method: str, caller: Caller | None = None) -> Slot | Waiting | None:
+    return door.place(method, b"/rev", [], caller or Caller())
+
+
 def test_nobody_who_comes_later_takes_the_place_of_who_waits() -> None:
     """Not even between its being free and its being given."""
 
     async def main() -> None:
         slots, door = _door()
-        first, waits = door.place("GET", b"/rev", []), Caller()
-        assert first is not None
-        door.wait("GET", waits)
+        first, waits, later = _come(door, "GET"), Caller(), Caller()
+        assert isinstance(first, Slot)
+        _come(door, "GET", waits)
         first.release()
-        with pytest.raises(TooManyRequests):
-            door.place("GET", b"/rev", [])
-        assert door.place("GET", b"/livez", []) is None
+        assert isinstance(_come(door, "GET", later), Waiting)
+        assert door.place("GET", b"/livez", [], Caller()) is None
         await asyncio.sleep(0)
-        assert len(waits.told) == 1
+        assert (len(waits.told), later.told) == (1, [])
         waits.told[0].release()
-        assert door.place("GET", b"/rev", []) is not None
+        await asyncio.sleep(0)
+        assert len(later.told) == 1
+        later.told[0].release()
+        assert isinstance(_come(door, "GET"), Slot)
         assert slots.requests == 1
 
     asyncio.run(main())
@@ -53,11 +59,13 @@ def test_nobody_who_comes_later_takes_the_place_of_who_waits() -> None:
 def test_who_has_left_is_passed_over() -> None:
     async def main() -> None:
         slots, door = _door()
-        first = door.place("GET", b"/rev", [])
-        assert first is not None
+        first = _come(door, "GET")
+        assert isinstance(first, Slot)
         gone, stays = Caller(), Caller()
-        door.wait("GET", gone).leave()
-        door.wait("GET", stays)
+        left = _come(door, "GET", gone)
+        assert isinstance(left, Waiting)
+        left.leave()
+        _come(door, "GET", stays)
         assert door.waiting == 1
         first.release()
         await asyncio.sleep(0)
@@ -71,11 +79,11 @@ def test_a_place_given_to_a_call_that_is_cancelled_meanwhile_is_given_on() -> No
 
     async def main() -> None:
         slots, door = _door()
-        slot = door.place("PUT", b"/x", [])
-        assert slot is not None
+        slot = _come(door, "PUT")
+        assert isinstance(slot, Slot)
         slot.step_aside()
-        other = door.place("PUT", b"/y", [])
-        assert other is not None
+        other = _come(door, "PUT")
+        assert isinstance(other, Slot)
         back = asyncio.create_task(slot.step_back())
         await asyncio.sleep(0)
         other.release()

@@ -7,6 +7,8 @@ from types import TracebackType
 from app.models import keys
 from app.store.contract import Commit
 
+_PENDING = keys.pending()
+
 
 class Place:
     """One host's place in the queue. A context manager: it leaves the queue at the end, and hands on
@@ -106,5 +108,5 @@ class ClaimQueue:
                 place.call()
             return
         for change in commit.changes:
-            if change.after is not None and keys.pending() in change.after.terms:
+            if change.after is not None and _PENDING in change.after.terms:
                 self.call_next(change.key, change.after.terms)

@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 def rfc3339(at: datetime) -> str:
     """A time in UTC with `Z` and six digits, so that text order is time order."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    text = at.isoformat(timespec="microseconds")
+    if not text.endswith("+00:00"):
+        text = at.astimezone(UTC).isoformat(timespec="microseconds")
+    return text[:-6] + "Z"
 
 
 Timestamp = Annotated[

@@ -6,7 +6,9 @@ the rev of the very commit, and put in the same way. What is said of a version i
 """
 
 from collections.abc import Iterable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from pydantic_core import from_json, to_json
 
 from app.errors import BodyTooLarge
 from app.models import keys
@@ -45,6 +47,22 @@ def encode(resource: Resource) -> bytes:
     value = resource.model_dump_json(exclude=left_out).encode()
     if isinstance(resource, Ended):
         value = b'{"ended":true,' + value[1:]
+    return _bounded(value)
+
+
+def kept(version: Version) -> dict[str, Any]:
+    """What is kept of a resource, as plain JSON: to read or change one field of many, a model is not worth
+    its price."""
+    said: dict[str, Any] = from_json(version.value)
+    return said
+
+
+def keep(said: dict[str, Any]) -> bytes:
+    """The reverse of `kept`. Raises BodyTooLarge."""
+    return _bounded(to_json(said))
+
+
+def _bounded(value: bytes) -> bytes:
     if len(value) > MAX_RESOURCE:
         raise BodyTooLarge(
             f"The resource would take {len(value)} bytes: at most {MAX_RESOURCE} are kept of one.",

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from app.models import keys
-from app.models.app import App
-from app.registry.state import missing, need, update
+from app.models import codec, keys
+from app.registry.state import amend, exists, missing
 from app.store.contract import Changes, Snapshot
 
 
@@ -13,18 +12,22 @@ from app.store.contract import Changes, Snapshot
 # + app/{name} (env with the changes)
 def patch(snapshot: Snapshot, at: datetime, name: str, changes: Mapping[str, str | None]) -> Changes:
     """Set many variables, and remove those that are None, in one commit. Raises NotFound."""
-    app = need(snapshot, keys.app(name), App, f"app {name}")
-    env = {**app.env, **{key: value for key, value in changes.items() if value is not None}}
-    for key in (key for key, value in changes.items() if value is None):
-        env.pop(key, None)
-    return update(keys.app(name), app, at, env=env)
+    record = exists(snapshot, keys.app(name), f"app {name}")
+    app = codec.kept(record)
+    env = dict(app["env"])
+    for key, value in changes.items():
+        if value is None:
+            env.pop(key, None)
+        else:
+            env[key] = value
+    return amend(record, app, at, env=env)
 
 
 # - app/{name} (env with key)
 # + app/{name} (env without key)
 def remove(snapshot: Snapshot, at: datetime, name: str, key: str) -> Changes:
     """Raises NotFound where the app or the variable is not there."""
-    app = need(snapshot, keys.app(name), App, f"app {name}")
-    if key not in app.env:
+    record = exists(snapshot, keys.app(name), f"app {name}")
+    if key not in codec.kept(record)["env"]:
         raise missing(f"variable {key} of app {name}", snapshot)
     return patch(snapshot, at, name, {key: None})

@@ -40,3 +40,7 @@ class Preconditions:
             )
         if record.rev in self.not_revs:
             raise RevMismatch(f"The resource is at rev {current}.", current_rev=current)
+
+
+UNCONDITIONAL = Preconditions()
+"""Nothing is asked."""

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from app.errors import AlreadyExists, NotFound
 from app.models import codec
-from app.models.base import Resource
+from app.models.base import Resource, rfc3339
 from app.store.contract import Changes, Record, Snapshot
 
 M = TypeVar("M", bound=Resource)
@@ -53,7 +53,15 @@ def create(snapshot: Snapshot, key: str, resource: Resource, what: str) -> Chang
 
 def update(key: str, resource: M, at: datetime, **fields: Any) -> Changes:
     """Change fields of a resource. Where none of them differs, nothing is changed, and no commit made."""
-    changed = resource.model_copy(update=fields)
-    if changed == resource:
+    if all(getattr(resource, name) == value for name, value in fields.items()):
         return Changes(answer=key)
-    return Changes(puts={key: codec.encode(changed.model_copy(update={"updated_at": at}))}, answer=key)
+    changed = resource.model_copy(update={**fields, "updated_at": at})
+    return Changes(puts={key: codec.encode(changed)}, answer=key)
+
+
+def amend(record: Record, kept: dict[str, Any], at: datetime, **fields: Any) -> Changes:
+    """As `update`, for a record that was read with `codec.kept` and fields that are plain JSON."""
+    if all(kept[name] == value for name, value in fields.items()):
+        return Changes(answer=record.key)
+    changed = codec.keep({**kept, **fields, "updated_at": rfc3339(at)})
+    return Changes(puts={record.key: changed}, answer=record.key)

@@ -1,11 +1,11 @@
 """/apps and the variables of an app."""
 
-import json
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import Body, Response
 from fastapi.routing import APIRouter
+from pydantic_core import to_json
 
 from app.models import codec, keys
 from app.models.app import App, AppCreate, AppPatch, Env, EnvPatch, EnvVar, EnvVarSet
@@ -35,15 +35,18 @@ class _Variable:
 
     def _env(self, record: Record) -> dict[str, str]:
         # Of a whole app only this is wanted: it was checked when it was written.
-        env: dict[str, str] = json.loads(record.value)["env"]
+        env: dict[str, str] = codec.kept(record)["env"]
         return env
 
     def fits(self, record: Record) -> bool:
         return self.key in self._env(record)
 
     def body(self, record: Record) -> bytes:
-        said = EnvVar(rev=record.rev, key=self.key, value=self._env(record)[self.key])
-        return said.model_dump_json().encode()
+        return self.said(record, self._env(record)[self.key])
+
+    def said(self, record: Record, value: str) -> bytes:
+        """The same where the value is known. It is an `EnvVar`, of parts that were checked."""
+        return to_json({"rev": record.rev, "key": self.key, "value": value})
 
     def target(self, app: str, snapshot: Snapshot) -> Record | None:
         record = snapshot.get(keys.app(app))
@@ -126,7 +129,11 @@ async def set_env_var(app: Name, key: EnvKey, body: EnvVarSet, write: Put) -> Re
     def rule(snapshot: Snapshot, at: datetime) -> Changes:
         return env.patch(snapshot, at, app, {key: body.value})
 
-    return await write.answer(rule, lambda snapshot: variable.target(app, snapshot), body=variable.body)
+    return await write.answer(
+        rule,
+        lambda snapshot: variable.target(app, snapshot),
+        body=lambda record: variable.said(record, body.value),
+    )
 
 
 @router.delete(

@@ -7,7 +7,7 @@ from fastapi import Header
 from pydantic import MISSING
 
 from app.errors import MalformedRequest
-from app.registry.preconditions import Preconditions
+from app.registry.preconditions import UNCONDITIONAL, Preconditions
 
 TAGS: dict[str, Any] = {
     "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$',
@@ -49,6 +49,8 @@ def parse_tags(header: str, value: str) -> frozenset[int] | None:
 
 def preconditions(if_match: str | None, if_none_match: str | None) -> Preconditions:
     """What the two headers ask of a write. Raises MalformedRequest."""
+    if if_match is None and if_none_match is None:
+        return UNCONDITIONAL
     revs = None if if_match is None else parse_tags("If-Match", if_match)
     none = None if if_none_match is None else parse_tags("If-None-Match", if_none_match)
     return Preconditions(

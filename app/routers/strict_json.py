@@ -100,16 +100,12 @@ def parse(body: bytes) -> Any:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedRequest(f"The body is not UTF-8, at byte {error.start}.") from None
+    if text.startswith("\ufeff"):
+        raise MalformedRequest("The body begins with a byte order mark. Send it without one.")
     # Before parsing, because the parser recurses.
     _check_depth(body)
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_number,
-            parse_constant=_no_constant,
-        )
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise MalformedRequest(f"The body is not JSON: {error.msg} ({where}).") from None
@@ -168,3 +164,8 @@ def _number(digits: str) -> float:
 
 def _no_constant(name: str) -> NoReturn:
     raise MalformedRequest(f"The body holds {name}, which is not JSON.")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_no_constant
+)

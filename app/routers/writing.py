@@ -13,7 +13,7 @@ from starlette.types import Scope
 from app.errors import InvalidRequest
 from app.models import codec, keys
 from app.registry.idempotency import IdempotentCall, Replay, once
-from app.registry.preconditions import Preconditions, Target
+from app.registry.preconditions import UNCONDITIONAL, Preconditions, Target
 from app.routers.conditions import TAGS, IfNoneMatch, preconditions
 from app.routers.context import Ctx
 from app.routers.reading import json_answer
@@ -56,7 +56,7 @@ class Write:
 
     def unconditional(self) -> "Write":
         """The same request, past its preconditions: they were for its first commit."""
-        return Write(self._store, self._origin, Preconditions(), None)
+        return Write(self._store, self._origin, UNCONDITIONAL, None)
 
     async def commit(self, rule: Rule, target: Target) -> Outcome:
         """Run the rule as one transaction. Raises RevMismatch, IdempotencyKeyReused, what the rule

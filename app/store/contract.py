@@ -16,7 +16,8 @@ counts as one, as etcd's DeleteRange does), a value has at most `MAX_VALUE` byte
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol
 
 from app.errors import BodyTooLarge
 
@@ -27,8 +28,7 @@ MAX_VALUE = 1024 * 1024
 """Bytes of one value: etcd takes requests of 1.5 MiB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
+class Journal(NamedTuple):
     """Who changed the registry, when, and by which request. One for each commit."""
 
     at: datetime
@@ -36,8 +36,7 @@ class Journal:
     request: str
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """What a caller of `transact` says of itself; with the time it becomes the journal entry."""
 
     actor: str
@@ -73,8 +72,7 @@ class Record:
         return not self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A key before and after a commit; None where it is not there."""
 
     key: str
@@ -85,12 +83,13 @@ class Change:
 @dataclass(slots=True, eq=False)
 class Commit:
     """All that happened at one rev, ordered by key. `events` is a place for the event layer to keep
-    what it made of the commit."""
+    what it made of the commit, `size` for the history to keep the bytes it takes."""
 
     rev: int
     journal: Journal
     changes: tuple[Change, ...]
     events: Any = None
+    size: int = 0
 
 
 class Snapshot(Protocol):
@@ -167,8 +166,7 @@ def carries(record: Record, groups: Iterable[Collection[str]]) -> bool:
     return all(any(term in group for term in record.terms) for group in groups)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a transaction ended: `rev` of the commit, or, where nothing was to change
     (`committed` false), of the snapshot that the rule has read."""
 
@@ -252,4 +250,4 @@ def check_changes(changes: Changes) -> None:
 
 def sorted_changes(changes: Iterable[Change]) -> tuple[Change, ...]:
     """The order of changes inside a commit, the same on every store and replica."""
-    return tuple(sorted(changes, key=lambda change: change.key))
+    return tuple(sorted(changes, key=attrgetter("key")))

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from app.errors import RequestError
 from app.store.contract import (
-    Change,
     Changes,
     Commit,
     Journal,
@@ -57,7 +56,8 @@ class Group:
     def _run(self, waiting: Waiting) -> Outcome:
         at = latest_time(self._clock(), self._last.at if self._last else None)
         changes = waiting.rule(self._draft, at)
-        if not changes.empty:
+        commits = not changes.empty
+        if commits:
             journal = Journal(at, waiting.origin.actor, waiting.origin.request)
             self.commits.append(make_commit(self._draft, changes, journal))
             self._last = journal
@@ -66,7 +66,7 @@ class Group:
         for key in changes.renews:
             self._renew(key)
         record = self._draft.get(changes.answer) if changes.answer else None
-        return Outcome(self._draft.rev, changes, record, not changes.empty)
+        return Outcome(self._draft.rev, changes, record, commits)
 
     def answer(self, failure: Exception | None) -> None:
         """Tell everybody how it ended: the refused too, for they were refused by what is durable only
@@ -86,10 +86,4 @@ def make_commit(draft: Draft, changes: Changes, journal: Journal) -> Commit:
     """The draft's next commit. Raises where a rule wants what no coordinator takes."""
     check_changes(changes)
     rev = draft.rev + 1
-    pairs = draft.commit(changes, rev)
-    made: list[Change] = []
-    for before, after in pairs:
-        either = after or before
-        if either is not None:
-            made.append(Change(either.key, before, after))
-    return Commit(rev, journal, sorted_changes(made))
+    return Commit(rev, journal, sorted_changes(draft.commit(changes, rev)))

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from app.errors import RevCompacted
-from app.store.contract import Changes, Commit, Index, Record, carries
+from app.store.contract import Change, Changes, Commit, Index, Record, carries
 from app.store.key_lists import add, blocks, discard
 
 _REV = attrgetter("rev")
@@ -40,8 +40,13 @@ def held_bytes(size: int) -> int:
 
 def _size(commit: Commit) -> int:
     """What can be freed with a commit: itself, its events, and the states that it has replaced."""
-    records = (record for change in commit.changes for record in (change.before, change.after))
-    return COMMIT_BYTES + sum(held_bytes(len(record.value)) for record in records if record is not None) // 2
+    size = 0
+    for _, before, after in commit.changes:
+        if before is not None:
+            size += held_bytes(len(before.value))
+        if after is not None:
+            size += held_bytes(len(after.value))
+    return COMMIT_BYTES + size // 2
 
 
 class History:
@@ -76,25 +81,34 @@ class History:
 
     def apply(self, commit: Commit) -> None:
         """Add the next commit. Its changes' `after` records become current."""
-        for change in commit.changes:
-            after = change.after
-            before_terms = change.before.terms if change.before else ()
+        for key, before, after in commit.changes:
+            before_terms = before.terms if before else ()
             after_terms = after.terms if after else ()
-            for term in before_terms:
-                if term not in after_terms:
-                    discard(self._live[term], change.key)
-                    add(self._past.setdefault(term, []), change.key)
-            for term in after_terms:
-                if term not in before_terms:
-                    add(self._live.setdefault(term, []), change.key)
-                    discard(self._past.get(term, []), change.key)
-            version = after or Record(change.key, b"", 0, commit.rev)
-            self._chains.setdefault(change.key, []).append(version)
+            if before_terms is not after_terms:
+                self._sort_in(key, before_terms, after_terms)
+            version = after or Record(key, b"", 0, commit.rev)
+            chain = self._chains.get(key)
+            if chain is None:
+                self._chains[key] = [version]
+            else:
+                chain.append(version)
         self._commits.append(commit)
-        self._bytes += _size(commit)
+        commit.size = _size(commit)
+        self._bytes += commit.size
         self.rev = commit.rev
         while self._too_much:
             self._forget_oldest()
+
+    def _sort_in(self, key: str, before: Collection[str], after: Collection[str]) -> None:
+        """Have the key listed under the terms that it carries now."""
+        for term in before:
+            if term not in after:
+                discard(self._live[term], key)
+                add(self._past.setdefault(term, []), key)
+        for term in after:
+            if term not in before:
+                add(self._live.setdefault(term, []), key)
+                discard(self._past.get(term, []), key)
 
     @property
     def _too_much(self) -> bool:
@@ -116,7 +130,7 @@ class History:
     def _forget_oldest(self) -> None:
         commit = self._commits[self._dropped]
         self._dropped += 1
-        self._bytes -= _size(commit)
+        self._bytes -= commit.size
         self._base = commit
         self.floor = commit.rev
         for change in commit.changes:
@@ -131,12 +145,16 @@ class History:
         chain = self._chains.get(key)
         if chain is None:
             return
-        keep = max(bisect_right(chain, self.floor, key=_REV) - 1, 0)
+        keep = 0
+        # One or two: each commit that is forgotten has its own trimmed.
+        while keep + 1 < len(chain) and chain[keep + 1].rev <= self.floor:
+            keep += 1
         if chain[keep].deleted and chain[keep].rev <= self.floor:
             keep += 1
         if keep == 0:
             return
-        gone = {term for record in chain[:keep] for term in record.terms}
+        terms = chain[keep].terms if keep < len(chain) else ()
+        gone = {term for record in chain[:keep] if record.terms is not terms for term in record.terms}
         del chain[:keep]
         # Versions of one key carry much the same: the next one or two are looked at, not thousands.
         for record in chain:
@@ -342,32 +360,33 @@ class Draft:
             count += (term in record.terms) - (below is not None and term in below.terms)
         return count
 
-    def commit(self, changes: Changes, rev: int) -> list[tuple[Record | None, Record | None]]:
-        """Put the changes on top as of `rev`; each key's record before and after."""
-        deletes = {key for key in changes.deletes if self.get(key) is not None}
-        for prefix in changes.prefixes:
-            deletes.update(record.key for record in self.scan(prefix))
-        pairs: list[tuple[Record | None, Record | None]] = []
+    def commit(self, changes: Changes, rev: int) -> list[Change]:
+        """Put the changes on top as of `rev`; what became of each key."""
+        made: list[Change] = []
         # Put on top only when all is made: an index that cannot take a value leaves nothing behind.
         over: dict[str, Record] = {}
-        for key in deletes - changes.puts.keys():
-            pairs.append((self.get(key), None))
-            over[key] = Record(key, b"", 0, rev)
+        gone = set(changes.deletes)
+        for prefix in changes.prefixes:
+            gone.update(record.key for record in self.scan(prefix))
+        for key in gone:
+            before = self.get(key)
+            if before is not None and key not in changes.puts:
+                made.append(Change(key, before, None))
+                over[key] = Record(key, b"", 0, rev)
         for key, value in changes.puts.items():
             before = self.get(key)
-            after = Record(
-                key=key,
-                value=value,
-                created_rev=before.created_rev if before else rev,
-                rev=rev,
-                ttl=changes.ttls.get(key),
-                terms=self._history.terms(key, value),
-            )
-            pairs.append((before, after))
+            ttl, terms = changes.ttls.get(key), self._history.terms(key, value)
+            if before is None:
+                after = Record(key, value, rev, rev, ttl, terms)
+            else:
+                # What is the same in each version of a key is kept once.
+                same = before.terms if before.terms == terms else terms
+                after = Record(before.key, value, before.created_rev, rev, ttl, same)
+            made.append(Change(key, before, after))
             over[key] = after
         self._over.update(over)
         self.rev = rev
-        return pairs
+        return made
 
 
 def latest_time(now: datetime, last: datetime | None) -> datetime:

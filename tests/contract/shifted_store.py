@@ -64,7 +64,7 @@ class ShiftedStore:
 
         with shifted_errors(self.base):
             outcome = await self._store.transact(seen, origin)
-        return replace(outcome, rev=outcome.rev - self.base, record=shifted(outcome.record, self.base))
+        return outcome._replace(rev=outcome.rev - self.base, record=shifted(outcome.record, self.base))
 
     async def commits(self, after: int, limit: int) -> Sequence[Commit]:
         with shifted_errors(self.base):

@@ -28,7 +28,7 @@ def refusal(body: bytes) -> str:
         (b'{"\xed\xa0\x80": 1}', "not UTF-8"),
         ('{"a": 1}'.encode("utf-16"), "not UTF-8"),
         ('{"a": 1}'.encode("utf-16-le"), "not JSON"),
-        (b'\xef\xbb\xbf{"a": 1}', "not JSON"),
+        (b'\xef\xbb\xbf{"a": 1}', "byte order mark"),
         (b"", "not JSON"),
         (b"{", "not JSON"),
         (b"{'a': 1}", "not JSON"),

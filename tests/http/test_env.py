@@ -1,5 +1,6 @@
 """An app's variables: many at once or one by one; a change of one is a change of the app."""
 
+from app.models.app import EnvVar
 from tests.http.expect import refused
 from tests.serving import APP
 
@@ -77,3 +78,14 @@ def test_variables_keep_the_order_and_the_spelling_they_were_given(visor):
     visor.put("/apps/cat/env/COW_BELL", {"value": "1"})
     visor.put("/apps/cat/env/cow-bell", {"value": "2"})
     assert list(visor.get("/apps/cat/env").json()["vars"]) == ["b", "a", "COW_BELL", "cow-bell"]
+
+
+def test_a_variable_is_said_as_its_model_says_it(visor):
+    """Byte for byte, however it is answered: just set, read alone, and set again."""
+    visor.made("/apps", APP)
+    for value in ('"quoted"\\', "\x00\x1f\x7f", "\u2028é€😀", "/<&>", ""):
+        for _ in range(2):
+            answer = visor.put("/apps/cat/env/cow", {"value": value})
+            model = EnvVar(rev=answer.json()["rev"], key="cow", value=value)
+            assert answer.content == model.model_dump_json().encode()
+            assert visor.get("/apps/cat/env/cow").content == answer.content

@@ -2,11 +2,11 @@
 
 import pytest
 
-from app.errors import AlreadyExists, NotFound
+from app.errors import AlreadyExists, BodyTooLarge, NotFound
 from app.models import codec, keys
 from app.models.app import App
 from app.registry import counters, restored
-from app.registry.state import create, exists, find, missing, need, new, update
+from app.registry.state import amend, create, exists, find, missing, need, new, update
 from app.store.contract import Changes
 from tests.unit.plain_registry import BEGINNING, Registry
 
@@ -85,3 +85,24 @@ def test_a_restored_registry_gives_no_id_again(kept, rev, following):
         registry.do(lambda snapshot, at: Changes(puts={keys.INSTANCE_COUNTER: b"%d" % kept}))
     changes = registry.do(restored.adjust, rev)
     assert changes.puts == {keys.INSTANCE_COUNTER: b"%d" % following}
+
+
+def test_what_is_kept_is_the_same_read_as_plain_json(registry):
+    """To read a resource so and keep it again changes no byte of it, whatever it holds."""
+    odd = Registry().with_app(cow='"\\\x00\x1f\x7f\u2028é€😀/', dog="")
+    for record in (registry.record(CAT), odd.record(CAT)):
+        assert codec.keep(codec.kept(record)) == record.value
+
+
+def test_an_amendment_is_the_update_of_the_model(registry):
+    record, app = registry.record(CAT), registry.read(CAT, App)
+    env = {**app.env, "dog": 'w"oo\\f \x07 é😀'}
+    amended = amend(record, codec.kept(record), BEGINNING.replace(year=2030), env=env)
+    assert amended == update(CAT, app, BEGINNING.replace(year=2030), env=env)
+    assert amend(record, codec.kept(record), BEGINNING, env=dict(app.env)) == Changes(answer=CAT)
+
+
+def test_an_amendment_has_the_bound_of_a_resource(registry):
+    record = registry.record(CAT)
+    with pytest.raises(BodyTooLarge):
+        amend(record, codec.kept(record), BEGINNING, env={"cow": "x" * codec.MAX_RESOURCE})

@@ -1,7 +1,6 @@
 """`Accept: application/json`: the same history as a list, page by page or by waiting."""
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.models.event import EventPage
+from tests.etcd.cluster import until
 from tests.serving import Service
 from tests.sse.conftest import Follow, Serve
 from tests.sse.platform_history import fits, live_a_while
@@ -84,7 +84,7 @@ def test_a_wait_ends_with_the_first_event_that_fits(visor: Service) -> None:
     with ThreadPoolExecutor(2) as pool:
         any_ = pool.submit(_page, visor, rev=0, wait=30)
         fitting = pool.submit(_page, visor, rev=0, wait=30, type="app-*")
-        _until(lambda: visor.context.slots.subscribers == 2)
+        until(lambda: visor.context.slots.subscribers == 2, "both wait")
         visor.made("/services", {"name": "a"})
         assert [event["type"] for event in any_.result(10)["items"]] == ["service-register"]
         assert not fitting.done()
@@ -112,7 +112,7 @@ def test_a_wait_ends_empty_when_its_time_is_over(visor: Service) -> None:
 def test_a_wait_that_saw_what_does_not_fit_says_how_far_it_came(visor: Service) -> None:
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(_page, visor, rev=0, wait=1, type="app-*")
-        _until(lambda: visor.context.slots.subscribers == 1)
+        until(lambda: visor.context.slots.subscribers == 1, "it waits")
         visor.made("/services", {"name": "a"})
         assert waiting.result(10) == _empty(visor.nth(1))
 
@@ -121,7 +121,7 @@ def test_a_wait_ends_at_shutdown(serve: Serve) -> None:
     visor = serve()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(_page, visor, rev=0, wait=30)
-        _until(lambda: visor.context.slots.subscribers == 1)
+        until(lambda: visor.context.slots.subscribers == 1, "it waits")
         visor.server.should_exit = True
         assert waiting.result(10) == _empty(visor.nth(0))
 
@@ -136,11 +136,4 @@ def test_a_client_that_leaves_gives_its_place_back(visor: Service) -> None:
             pytest.raises(httpx2.TimeoutException),
         ):
             client.get(path, headers=LIST)
-        _until(lambda: visor.context.slots.subscribers == 0)
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.005)
+        until(lambda: visor.context.slots.subscribers == 0, "its place is free")

@@ -1,10 +1,8 @@
 """A subscriber that reads slowly, or not at all, costs the others nothing, and is told when it is late."""
 
-import time
-from collections.abc import Callable
-
 import pytest
 
+from tests.etcd.cluster import until
 from tests.serving import Service
 from tests.sse.conftest import Follow, Serve
 
@@ -16,13 +14,6 @@ def _fill(visor: Service, revs: int, first: int = 0) -> None:
     for number in range(first, first + revs):
         answer = visor.put("/apps/cat/env/big", {"value": f"{number} {BIG}"})
         assert answer.status_code == 200
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 15
-    while not holds():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.005)
 
 
 def test_a_slow_reader_falls_behind_and_the_others_do_not(serve: Serve, follow: Follow) -> None:
@@ -61,12 +52,13 @@ def test_a_frozen_reader_is_let_go(serve: Serve, follow: Follow, caplog: pytest.
     visor.runnable()
     frozen = follow(visor, receive_buffer=4096)
     live = follow(visor)
-    _until(lambda: visor.context.slots.subscribers == 2)
+    until(lambda: visor.context.slots.subscribers == 2, "both have their places")
     for number in range(120):
         _fill(visor, 1, number)
         live.events(1)
-    _until(lambda: visor.context.slots.subscribers == 1)
-    _until(lambda: len(visor.server.server_state.connections) <= 2)  # the live one's and the client's
+    until(lambda: visor.context.slots.subscribers == 1, "one place is free again")
+    left = 2  # the live one's and the client's
+    until(lambda: len(visor.server.server_state.connections) <= left, "the frozen one is cut off")
     assert len(list(iter(frozen.event, None))) < 120
     assert frozen.whole is False, "it was cut, so that it resumes"
     assert "Traceback" not in caplog.text
@@ -103,7 +95,7 @@ def test_there_are_so_many_places_for_subscribers(serve: Serve, follow: Follow) 
     """One too many is told so, with when to try again; a place that is free again can be had."""
     visor = serve(max_subscribers=2)
     streams = [follow(visor) for _ in range(2)]
-    _until(lambda: visor.context.slots.subscribers == 2)
+    until(lambda: visor.context.slots.subscribers == 2, "both have their places")
     refused = follow(visor)
     assert refused.status == 429
     assert refused.headers["retry-after"] == "1"
@@ -114,5 +106,5 @@ def test_there_are_so_many_places_for_subscribers(serve: Serve, follow: Follow) 
     assert visor.post("/instances/claim", {"host": "10.0.0.7", "wait": 1}).status_code == 429
     assert visor.post("/instances/claim", {"host": "10.0.0.7"}).status_code == 204
     streams[0].close()
-    _until(lambda: visor.context.slots.subscribers == 1)
+    until(lambda: visor.context.slots.subscribers == 1, "one place is free again")
     assert follow(visor).status == 200

@@ -44,8 +44,7 @@ class DoorProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         # Answers are given in the order of their requests: there is no more waiting for the last one's turn.
-        if self._at_door is not None:
-            self._leave_door()
+        self._leave_door()
         self._turned_away = False
         self._came = 0
         super().on_message_begin()

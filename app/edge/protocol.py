@@ -108,15 +108,10 @@ class EdgeProtocol(DoorProtocol):
             return
         # The parser hands out a header (or trailer) only when it is whole and keeps it until then:
         # what goes in without anything coming out is bounded here, the rest in on_header.
-        if self._progress:
-            self._stalled_bytes = 0
-            if self._deadline is None and self._answering():
-                return
-        else:
-            self._stalled_bytes += len(data)
-            if self._stalled_bytes > self.config.max_header:
-                self._refuse(self._too_large())
-                return
+        self._stalled_bytes = 0 if self._progress else self._stalled_bytes + len(data)
+        if self._stalled_bytes > self.config.max_header:
+            self._refuse(self._too_large())
+            return
         self._watch()
 
     def on_message_begin(self) -> None:
@@ -125,15 +120,11 @@ class EdgeProtocol(DoorProtocol):
         self._head_bytes = self._hosts = 0
 
     def on_url(self, url: bytes) -> None:
-        self._head_bytes += len(url)
-        if self._head_bytes > self.config.max_header:
-            raise _Stop
+        self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > self.config.max_header:
-            raise _Stop
+        self._count(len(name) + len(value) + 4)
         if len(name) == 4 and name.lower() == b"host":
             self._hosts += 1
         super().on_header(name, value)
@@ -158,8 +149,7 @@ class EdgeProtocol(DoorProtocol):
         self._phase = _Phase.BETWEEN
         self._progress = True
         super().on_message_complete()
-        if not self._answering():
-            self._idle()
+        self._idle()
 
     def _idle(self) -> None:
         """Have one of the timers run where the client's next word is awaited."""
@@ -195,6 +185,11 @@ class EdgeProtocol(DoorProtocol):
             self.transport.close()
         else:
             super().shutdown()
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self.config.max_header:
+            raise _Stop
 
     def _too_large(self) -> MalformedRequest:
         limit = self.config.max_header

@@ -22,11 +22,10 @@ from starlette.types import Message, Receive, Scope, Send
 from app.errors import RequestError, TooManyRequests
 from app.routers import access_log, plain_query
 from app.routers.context import Context
-from app.routers.given import ANSWER, BODY, SLOT, Answer
+from app.routers.given import ANSWER, BODY, Answer
 from app.routers.lean_routes import Asked, LeanRoute, LeanRoutes
-from app.routers.limits import BoundedBody
+from app.routers.limits import BoundedBody, slot_of
 from app.routers.metrics import Metrics
-from app.routers.places import Slot
 from app.routers.problem_json import fault_response, problem_response
 from app.routers.stamp import RawHeaders, stamped
 
@@ -84,18 +83,15 @@ class LeanCalls:
             return receive
         began = time.perf_counter()
         slots = self._context.slots
-        # As the server has given it when the headers had come, or one of its own.
-        state = scope.setdefault("state", {})
-        slot: Slot = state.get(SLOT) or Slot(slots, writes=lean.method != "GET")
+        slot = slot_of(scope, slots)
+        state = scope["state"]
         try:
             slot.take()
             if lean.body is not None:
                 if BODY in state:
                     asked.body = state[BODY]
                 else:
-                    bounded = BoundedBody(
-                        receive, send, slot, state, slots, self._max_body, self._body_timeout
-                    )
+                    bounded = BoundedBody(receive, send, state, slots, self._max_body, self._body_timeout)
                     receive = body = _Body(bounded, receive)
                     if not await body.read():
                         return body

@@ -40,10 +40,7 @@ class Limits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        state = scope.setdefault("state", {})
-        # Where the server asked for it when the headers had come, the place is taken already.
-        slot: Slot = state.get(SLOT) or Slot(self.slots, writes=scope["method"] not in READS)
-        state[SLOT] = slot
+        slot = slot_of(scope, self.slots)
         try:
             refusal = await self._admit(slot, scope, receive, send)
         finally:
@@ -63,7 +60,7 @@ class Limits:
         )
         if declared.isdecimal() and (len(declared) > 18 or int(declared) > self.max_body):
             return _too_large(self.max_body)
-        body = BoundedBody(receive, send, slot, scope["state"], self.slots, self.max_body, self.body_timeout)
+        body = BoundedBody(receive, send, scope["state"], self.slots, self.max_body, self.body_timeout)
         try:
             await self.app(scope, body.receive, body.send)
         except Exception:
@@ -74,8 +71,18 @@ class Limits:
         return body.refusal
 
 
+def slot_of(scope: Scope, slots: Slots) -> Slot:
+    """The request's place, for all who look at the request: as the server has taken it when the headers had
+    come, or one of its own, not taken yet."""
+    state = scope.setdefault("state", {})
+    slot: Slot = state.get(SLOT) or Slot(slots, writes=scope["method"] not in READS)
+    state[SLOT] = slot
+    return slot
+
+
 class BoundedBody:
-    """One request's receive and send, with the body counted and timed until the answer starts.
+    """One request's receive and send, with the body counted and timed until the answer starts. `state` is the
+    request's, with its place.
 
     Once `refusal` is set nothing of the application's own answer goes out: frameworks turn what
     `receive` raises into answers of their own.
@@ -85,7 +92,6 @@ class BoundedBody:
         self,
         receive: Receive,
         send: Send,
-        slot: Slot,
         state: Mapping[str, Any],
         slots: Slots,
         max_body: int,
@@ -93,7 +99,7 @@ class BoundedBody:
     ) -> None:
         self._receive = receive
         self._send = send
-        self._slot = slot
+        self._slot: Slot = state[SLOT]
         self._state = state
         self._slots = slots
         self._arriving = 0

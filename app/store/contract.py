@@ -83,13 +83,12 @@ class Change(NamedTuple):
 @dataclass(slots=True, eq=False)
 class Commit:
     """All that happened at one rev, ordered by key. `events` is a place for the event layer to keep
-    what it made of the commit, `size` for the history to keep the bytes it takes."""
+    what it made of the commit."""
 
     rev: int
     journal: Journal
     changes: tuple[Change, ...]
     events: Any = None
-    size: int = 0
 
 
 class Snapshot(Protocol):

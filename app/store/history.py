@@ -87,14 +87,9 @@ class History:
             if before_terms is not after_terms:
                 self._sort_in(key, before_terms, after_terms)
             version = after or Record(key, b"", 0, commit.rev)
-            chain = self._chains.get(key)
-            if chain is None:
-                self._chains[key] = [version]
-            else:
-                chain.append(version)
+            self._chains.setdefault(key, []).append(version)
         self._commits.append(commit)
-        commit.size = _size(commit)
-        self._bytes += commit.size
+        self._bytes += _size(commit)
         self.rev = commit.rev
         while self._too_much:
             self._forget_oldest()
@@ -130,7 +125,7 @@ class History:
     def _forget_oldest(self) -> None:
         commit = self._commits[self._dropped]
         self._dropped += 1
-        self._bytes -= commit.size
+        self._bytes -= _size(commit)
         self._base = commit
         self.floor = commit.rev
         for change in commit.changes:
@@ -153,8 +148,7 @@ class History:
             keep += 1
         if keep == 0:
             return
-        terms = chain[keep].terms if keep < len(chain) else ()
-        gone = {term for record in chain[:keep] if record.terms is not terms for term in record.terms}
+        gone = {term for record in chain[:keep] for term in record.terms}
         del chain[:keep]
         # Versions of one key carry much the same: the next one or two are looked at, not thousands.
         for record in chain:
@@ -382,7 +376,7 @@ class Draft:
                 # What is the same in each version of a key is kept once.
                 same = before.terms if before.terms == terms else terms
                 after = Record(before.key, value, before.created_rev, rev, ttl, same)
-            made.append(Change(key, before, after))
+            made.append(Change(after.key, before, after))
             over[key] = after
         self._over.update(over)
         self.rev = rev

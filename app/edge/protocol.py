@@ -112,7 +112,9 @@ class EdgeProtocol(DoorProtocol):
         if self._stalled_bytes > self.config.max_header:
             self._refuse(self._too_large())
             return
-        self._watch()
+        # Of most requests all is there by now: nothing is owed, and no deadline runs.
+        if self._deadline is not None or not self._answering():
+            self._watch()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -149,7 +151,8 @@ class EdgeProtocol(DoorProtocol):
         self._phase = _Phase.BETWEEN
         self._progress = True
         super().on_message_complete()
-        self._idle()
+        if not self._answering():
+            self._idle()
 
     def _idle(self) -> None:
         """Have one of the timers run where the client's next word is awaited."""

@@ -5,9 +5,10 @@ from base64 import b64encode
 from contextlib import closing
 from pathlib import Path
 
-import apsw
-
 from app.models import keys
+from app.store.sqlite_file import connect_reader
+from app.store.sqlite_layout import read_state
+from app.store.sqlite_versions import current_at
 from bench.peers import etcd
 from bench.seeding import seed
 from bench.serving import Served, Stage
@@ -56,9 +57,9 @@ def _is_live(key: str, value: bytes) -> bool:
 
 def state_of(path: Path) -> list[tuple[str, bytes]]:
     """What is current in a seeded file, by key."""
-    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-        rows = connection.execute("SELECT key, max(rev), value FROM versions GROUP BY key ORDER BY key")
-        return [(str(key), bytes(value)) for key, _, value in rows if value]
+    with closing(connect_reader(path)) as connection:
+        records = current_at(connection, lambda key, value: (), read_state(connection).rev)
+        return [(record.key, record.value) for record in records if not record.deleted]
 
 
 def into_etcd(served: Served, path: Path) -> None:

@@ -154,6 +154,8 @@ class _Platform:
         if len(self._unkept) >= GROUP or rev == self._revs:
             self._log.append(self._unkept, 0)
             self._unkept = []
+            while self._log.untidy:
+                self._log.tidy()
         return changes
 
     def build(self, apps: int, instances: int) -> None:

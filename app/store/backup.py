@@ -25,7 +25,7 @@ from app.store.history import Draft, History, Window, latest_time
 from app.store.sqlite import SqliteLog
 from app.store.sqlite_file import connect_reader, connect_writer, damaged, examine, remove_database, sync_path
 from app.store.sqlite_layout import BACKUP, STORE, UNREADABLE, read_state, record_of, write_state
-from app.store.sqlite_layout import SELECT_VERSIONS as _EVERY_VERSION
+from app.store.sqlite_versions import every_version
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ def _prove(draft: Path, source: Path) -> None:
     examine(draft, backup_allowed=True, shown=source)
     with closing(connect_reader(draft)) as connection:
         try:
-            for row in connection.execute(_EVERY_VERSION):
+            for row in every_version(connection):
                 record_of(row, _nothing)
         except UNREADABLE as error:
             raise damaged(source, error) from error

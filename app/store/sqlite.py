@@ -21,9 +21,10 @@ from app.store.history import Window
 from app.store.log import Loaded, LogBroken
 from app.store.sqlite_archive import Archive
 from app.store.sqlite_compaction import drop_step
-from app.store.sqlite_file import connect_writer, create, damaged, examine
-from app.store.sqlite_layout import UNREADABLE, State, write_commits, write_state
+from app.store.sqlite_file import bring_up, connect_writer, create, damaged, examine
+from app.store.sqlite_layout import UNREADABLE, State, put_commits, write_state
 from app.store.sqlite_loading import load
+from app.store.sqlite_versions import RECENT_COMMITS, Recent, put_versions, sort_in
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +36,10 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class SqliteLog:
-    """A `Log` in the file at `path`. `vfs` names another way to the disk than SQLite's own."""
+    """A `Log` in the file at `path`. `vfs` names another way to the disk than SQLite's own; `recent` is how
+    many commits are kept in the order they came before they are sorted in."""
 
-    def __init__(self, path: Path, *, vfs: str | None = None) -> None:
+    def __init__(self, path: Path, *, vfs: str | None = None, recent: int = RECENT_COMMITS) -> None:
         # One file has one lock, by whatever name it is reached.
         self._path = path.resolve()
         self._vfs = vfs
@@ -49,6 +51,8 @@ class SqliteLog:
         self._groups = 0
         self._wal_pages = 0
         self._tidied = 0
+        self._recent_commits = recent
+        self._recent = Recent(recent)
 
     def open(self, index: Index, window: Window) -> Loaded:
         self.close()
@@ -86,7 +90,9 @@ class SqliteLog:
             self._state = checked.result()
         self._connection = connect_writer(self._path, self._vfs)
         self._settle(self._connection)
+        bring_up(self._connection)
         self._wal_pages = self._tidied = 0
+        self._sort_in(self._connection)
         # Instead of SQLite's own checkpoints, which whoever's commit comes just then has to wait for.
         self._connection.set_wal_hook(self._on_wal)
         self._archive = Archive(self._path, index, self._vfs)
@@ -113,6 +119,8 @@ class SqliteLog:
         connection = self._connection
         if connection is None:
             raise LogBroken("the file is not open")
+        if self._doubtful:
+            raise LogBroken("it is not known what the file holds since it failed")
         state = self._state
         if commits and commits[0].rev != state.rev + 1:
             raise LogBroken(f"commit {commits[0].rev} does not follow rev {state.rev}")
@@ -126,14 +134,40 @@ class SqliteLog:
 
     @property
     def untidy(self) -> bool:
+        return self._wal_is_long or self._recent.much
+
+    @property
+    def _wal_is_long(self) -> bool:
         """Whether a checkpoint is due. Where a reader keeps the log from being begun anew, it grows, and is
         not looked through again with each commit."""
         return self._wal_pages - self._tidied >= CHECKPOINT_PAGES
 
     def tidy(self) -> None:
         connection = self._connection
-        if connection is None or not self.untidy:
+        if connection is None:
             return
+        # One of the two at a time: who comes next waits for it.
+        if self._recent.much:
+            self._sort_in(connection)
+        elif self._wal_is_long:
+            self._checkpoint(connection)
+
+    def _sort_in(self, connection: apsw.Connection) -> None:
+        # Where it fails, what is recent is found where it is, and is sorted in with the next.
+        self._recent = Recent(self._recent_commits)
+        committing = False
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            sort_in(connection, self._state.rev)
+            committing = True
+            connection.execute("COMMIT")
+        except apsw.Error as error:
+            try:
+                self._undo(connection, error, committing)
+            except (StorageFull, LogBroken):
+                logger.warning("what was written last cannot be sorted in yet: %s", error)
+
+    def _checkpoint(self, connection: apsw.Connection) -> None:
         self._tidied = self._wal_pages
         try:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
@@ -153,7 +187,8 @@ class SqliteLog:
         committing = False
         try:
             connection.execute("BEGIN IMMEDIATE")
-            write_commits(connection, commits)
+            put_commits(connection, commits)
+            put_versions(connection, commits)
             state = replace(
                 state,
                 rev=commits[-1].rev if commits else state.rev,
@@ -166,6 +201,7 @@ class SqliteLog:
         except apsw.Error as error:
             self._undo(connection, error, committing)
         self._state = state
+        self._recent.add(commits)
         self._groups += 1
 
     def _undo(self, connection: apsw.Connection, error: apsw.Error, committing: bool) -> None:

@@ -17,14 +17,13 @@ from app.store.contract import Change, Commit, Index, Journal, Record, carries, 
 from app.store.sqlite_file import connect_reader
 from app.store.sqlite_layout import (
     SELECT_COMMITS,
-    SELECT_CURRENT,
-    SELECT_VERSIONS,
     UNREADABLE,
     Damaged,
     commit_of,
     read_state,
     record_of,
 )
+from app.store.sqlite_versions import changed_at, current_at, version_at
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ class Archive:
             return found
 
     def _changes(self, connection: apsw.Connection, rev: int, current: dict[str, Record]) -> Iterator[Change]:
-        for row in connection.execute(SELECT_VERSIONS + "WHERE rev = ? ORDER BY key", (rev,)):
+        for row in changed_at(connection, rev):
             after = record_of(row, self._index)
             before = current.get(after.key) or version_at(connection, self._index, after.key, rev - 1)
             current[after.key] = after
@@ -186,29 +185,18 @@ class ArchiveSnapshot:
         self, connection: apsw.Connection, groups: Sequence[Collection[str]], after: str, reverse: bool
     ) -> Generator[Record, None, None]:
         prefix = prefix_of(next(iter(groups[0])))
-        end = prefix_end(prefix)
-        where = "WHERE key >= ? AND rev <= ?"
-        bindings: list[str | int] = [prefix, self.rev]
-        if end is not None:
-            where += " AND key < ?"
-            bindings.append(end)
-        if after:
-            where += " AND key > ?"
-            bindings.append(after)
-        order = " GROUP BY key ORDER BY key" + (" DESC" if reverse else "")
-        with closing(connection.cursor()) as cursor:
-            for row in cursor.execute(SELECT_CURRENT + where + order, bindings):
-                record = record_of(row, self._index)
-                if carries(record, groups):
-                    yield record
-
-
-def version_at(connection: apsw.Connection, index: Index, key: str, rev: int) -> Record | None:
-    """The version of the key that is current at the rev, which may be its deletion."""
-    rows = connection.execute(
-        SELECT_VERSIONS + "WHERE key = ? AND rev <= ? ORDER BY rev DESC LIMIT 1", (key, rev)
-    ).fetchall()
-    return record_of(rows[0], index) if rows else None
+        for record in current_at(
+            connection,
+            self._index,
+            self.rev,
+            begin=prefix,
+            end=prefix_end(prefix),
+            after=after,
+            reverse=reverse,
+        ):
+            # A deletion carries nothing.
+            if carries(record, groups):
+                yield record
 
 
 def journal_at(connection: apsw.Connection, rev: int) -> Journal | None:

@@ -6,6 +6,8 @@ versions of that key before it from every kept snapshot, and where it is a delet
 
 import apsw
 
+from app.store.sqlite_versions import sort_in
+
 STEP = 16
 """Changes gone through with one write, and two more for each commit in it: the backlog shrinks, and
 no write waits long. Each may touch some pages of its own, in places all over the file."""
@@ -27,6 +29,8 @@ def drop_step(connection: apsw.Connection, compacted: int, oldest: int, commits:
         end = oldest
     if end == compacted:
         return compacted
+    # Nothing to do, but where next to no history is kept.
+    sort_in(connection, end)
     connection.execute(
         """DELETE FROM versions WHERE (key, rev) IN (
             SELECT earlier.key, earlier.rev

@@ -12,6 +12,7 @@ from app.store import sqlite_pages
 from app.store.sqlite_layout import (
     APPLICATION_ID,
     BACKUP,
+    RECENT,
     SCHEMA,
     STORE,
     TABLES,
@@ -21,6 +22,7 @@ from app.store.sqlite_layout import (
     read_state,
     write_state,
 )
+from app.store.sqlite_versions import count_after, in_order
 
 SYNCHRONOUS = "FULL"
 """In WAL mode NORMAL loses acknowledged commits at a power cut; FULL does not."""
@@ -47,12 +49,27 @@ def connect_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
 
 
 def connect_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
-    """A connection that changes nothing, not even by closing: it never checkpoints."""
+    """A connection that changes nothing, not even by closing: it never checkpoints. A file of schema 1 is
+    read as if it had all that the present one has."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.wal_autocheckpoint(0)
     connection.set_busy_timeout(BUSY_MS)
+    try:
+        if connection.execute("PRAGMA user_version").get == 1:
+            connection.execute(RECENT.format(temp="TEMP"))
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def bring_up(connection: apsw.Connection) -> None:
+    """Give a file of schema 1 what it lacks, whole or not at all. Older versions of Visor refuse it then."""
+    if connection.execute("PRAGMA user_version").get == 1:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(RECENT.format(temp="") + f"PRAGMA user_version = {SCHEMA}")
+        connection.execute("COMMIT")
 
 
 def create(path: Path, vfs: str | None = None) -> None:
@@ -174,7 +191,9 @@ def _verify(connection: apsw.Connection, *, quick: bool) -> State:
         raise Damaged(
             f"it has {count} commits after rev {state.oldest_rev}, and should have all up to {state.rev}"
         )
-    found = connection.execute("SELECT count(*) FROM versions WHERE rev > ?", (state.oldest_rev,)).get
+    found = count_after(connection, state.oldest_rev)
     if found != changes:
         raise Damaged(f"its commits made {changes:.0f} changes, and it has {found}")
+    if not in_order(connection):
+        raise Damaged("what is recent in it is older than what is not")
     return state

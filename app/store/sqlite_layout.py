@@ -1,8 +1,8 @@
 """What the store's file looks like inside: tables, rows and their checksums.
 
-`commits` has one row for each rev, `versions` one for each key that a commit changed, `state` a single
-one that says where history begins and ends. The file keeps all that snapshots from `oldest_rev` on
-and commits after `oldest_rev` need; rows below may be there still, or not.
+`commits` has one row for each rev, `versions` and `recent` together one for each key that a commit changed
+(see `sqlite_versions`), `state` a single one that says where history begins and ends. The file keeps all that
+snapshots from `oldest_rev` on and commits after `oldest_rev` need; rows below may be there still, or not.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,8 +18,21 @@ from app.store.contract import Commit, Index, Journal, Record
 APPLICATION_ID = 0x56697372
 """Marks a SQLite file as a Visor store: "Visr"."""
 
-SCHEMA = 1
+SCHEMA = 2
 """The layout that this version of Visor writes, kept as the file's `user_version`."""
+
+RECENT = """
+CREATE {temp} TABLE recent (
+    rev INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    created_rev INTEGER NOT NULL,
+    ttl INTEGER,
+    value BLOB NOT NULL,
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (rev, key)
+) STRICT, WITHOUT ROWID;
+"""
+"""What a file of schema 1 lacks."""
 
 TABLES = """
 CREATE TABLE state (
@@ -49,14 +62,10 @@ CREATE TABLE versions (
     PRIMARY KEY (key, rev)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX versions_by_rev ON versions (rev);
-"""
+""" + RECENT.format(temp="")
 
 INSERT_COMMITS = "INSERT INTO commits (rev, at, actor, request, changes, sum) VALUES "
-INSERT_VERSIONS = "INSERT INTO versions (key, rev, created_rev, ttl, value, sum) VALUES "
 SELECT_COMMITS = "SELECT rev, at, actor, request, changes, sum FROM commits "
-SELECT_VERSIONS = "SELECT key, rev, created_rev, ttl, value, sum FROM versions "
-# With max() alone, SQLite takes the other columns from the row that has the maximum.
-SELECT_CURRENT = "SELECT key, max(rev), created_rev, ttl, value, sum FROM versions "
 
 STORE, BACKUP = "store", "backup"
 
@@ -126,11 +135,9 @@ def write_state(connection: apsw.Connection, state: State) -> None:
     )
 
 
-def write_commits(connection: apsw.Connection, commits: Iterable[Commit]) -> None:
-    """Add the rows of each commit: its own, and one for each key it changed."""
-    commits = list(commits)
-    _insert(connection, INSERT_COMMITS, [_commit_row(commit) for commit in commits])
-    _insert(connection, INSERT_VERSIONS, [row for commit in commits for row in _version_rows(commit)])
+def put_commits(connection: apsw.Connection, commits: Iterable[Commit]) -> None:
+    """Add the row of each commit."""
+    insert(connection, INSERT_COMMITS, [_commit_row(commit) for commit in commits])
 
 
 _AT_ONCE = (64, 8, 1)
@@ -138,7 +145,8 @@ _AT_ONCE = (64, 8, 1)
 its time where the event loop is busy: row by row, a group of writes would wait for hundreds of turns."""
 
 
-def _insert(connection: apsw.Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+def insert(connection: apsw.Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    """Add rows of six values. The statement ends before the first of them."""
     done = 0
     for size in _AT_ONCE:
         while len(rows) - done >= size:
@@ -154,7 +162,8 @@ def _commit_row(commit: Commit) -> tuple[Any, ...]:
     return (*columns, _sum(*columns))
 
 
-def _version_rows(commit: Commit) -> Iterator[tuple[Any, ...]]:
+def version_rows(commit: Commit) -> Iterator[tuple[Any, ...]]:
+    """A row for each key that the commit changed."""
     for change in commit.changes:
         after = change.after or Record(change.key, b"", 0, commit.rev)
         yield (
@@ -176,7 +185,7 @@ def commit_of(row: tuple[Any, ...]) -> CommitRow:
 
 
 def record_of(row: tuple[Any, ...], index: Index) -> Record:
-    """Decode a row of SELECT_VERSIONS or SELECT_CURRENT, a deletion too. Raises Damaged."""
+    """Decode a row of `versions` or `recent`, a deletion too. Raises Damaged."""
     key, rev, created_rev, ttl, value, found = row
     if not (isinstance(key, str) and isinstance(value, bytes)):
         raise Damaged("a row has values of the wrong types")

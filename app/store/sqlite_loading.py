@@ -13,14 +13,13 @@ from app.store.sqlite_archive import journal_at
 from app.store.sqlite_file import CACHE_KIB, connect_reader
 from app.store.sqlite_layout import (
     SELECT_COMMITS,
-    SELECT_CURRENT,
-    SELECT_VERSIONS,
     Damaged,
     State,
     commit_of,
     read_state,
     record_of,
 )
+from app.store.sqlite_versions import changed_after, current_at, sizes_after
 
 
 def load(path: Path, vfs: str | None, index: Index, window: Window) -> Loaded:
@@ -32,7 +31,9 @@ def load(path: Path, vfs: str | None, index: Index, window: Window) -> Loaded:
         connection.execute("BEGIN")
         state = read_state(connection)
         floor = _floor(connection, state, window)
-        current = {record.key: record for record in _state_at(connection, index, floor)}
+        current = {
+            record.key: record for record in current_at(connection, index, floor) if not record.deleted
+        }
         records = list(current.values())
         commits = list(_commits_after(connection, index, floor, current))
         last = journal_at(connection, state.rev)
@@ -46,30 +47,18 @@ def _floor(connection: apsw.Connection, state: State, window: Window) -> int:
     if window.bytes is None:
         return floor
     left = window.bytes
-    for rev, size in connection.execute(
-        "SELECT rev, length(value) FROM versions INDEXED BY versions_by_rev WHERE rev > ? ORDER BY rev DESC",
-        (floor,),
-    ):
+    for rev, size in sizes_after(connection, floor):
         left -= held_bytes(size)
         if left < 0:
-            return int(rev)
+            return rev
     return floor
-
-
-def _state_at(connection: apsw.Connection, index: Index, rev: int) -> Iterator[Record]:
-    for row in connection.execute(SELECT_CURRENT + "WHERE rev <= ? GROUP BY key ORDER BY key", (rev,)):
-        record = record_of(row, index)
-        if not record.deleted:
-            yield record
 
 
 def _commits_after(
     connection: apsw.Connection, index: Index, rev: int, current: dict[str, Record]
 ) -> Iterator[Commit]:
     """The commits after the rev, at which `current` is the state; it is moved along."""
-    versions = connection.cursor().execute(
-        SELECT_VERSIONS + "INDEXED BY versions_by_rev WHERE rev > ? ORDER BY rev, key", (rev,)
-    )
+    versions = changed_after(connection, rev)
     for row in connection.execute(SELECT_COMMITS + "WHERE rev > ? ORDER BY rev", (rev,)):
         head = commit_of(row)
         changes: list[Change] = []

@@ -49,8 +49,10 @@ def place_of(kind: str, path: Path, request: pytest.FixtureRequest) -> Place:
 
 
 def build(kind: str, place: Place, *, history: int = 1000, **more: Any) -> EmbeddedStore | ShiftedStore:
-    """A store that is not open. With the small window nearly all reads are served by the archive."""
-    window = 2 if kind.endswith("small-window") else history
+    """A store that is not open. With the small window nearly all reads are served by the archive, of what is
+    sorted in by key and of what is not yet."""
+    small = kind.endswith("small-window")
+    window = 2 if small else history
     if kind in SHARED:
         endpoint, prefix = place.etcd, f"{place.path}/".lstrip("/")
         store = EtcdStore(
@@ -63,7 +65,7 @@ def build(kind: str, place: Place, *, history: int = 1000, **more: Any) -> Embed
             **more,
         )
         return ShiftedStore(store, place.base)
-    log = NoLog() if kind == "memory" else SqliteLog(place.path)
+    log = NoLog() if kind == "memory" else SqliteLog(place.path, **({"recent": 7} if small else {}))
     return EmbeddedStore(log, index, history=history, memory_revs=window, **more)
 
 

@@ -33,9 +33,9 @@ async def some_history(store) -> None:
             await write(store, delete(f"a/{n % 5}"), delete(prefixes=["b/1"]))
 
 
-def rows(path, table) -> int:
+def rows(path, *tables) -> int:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    count = connection.execute(f"SELECT count(*) FROM {table}").get
+    count = sum(connection.execute(f"SELECT count(*) FROM {table}").get for table in tables)
     connection.close()
     return count
 
@@ -119,7 +119,7 @@ async def test_what_no_kept_rev_needs_leaves_the_file(path):
     for n in range(400):
         await write(store, put(f"a/{n % 5}", f"{n}"))
     # Five live keys, and the last 50 commits with the versions they hide.
-    assert rows(path, "versions") <= 50 + 5
+    assert rows(path, "versions", "recent") <= 50 + 5
     assert rows(path, "commits") <= 50 + 1
     assert len(await store.commits(store.oldest_rev, 1000)) == 50
     await store.close()
@@ -129,9 +129,9 @@ async def test_deleted_keys_leave_the_file_altogether(path):
     store = await opened(path, history=10)
     for n in range(100):
         await write(store, put(f"a/{n}", "x"), delete(f"a/{n}"))
-    assert rows(path, "versions") <= 10
+    assert rows(path, "versions", "recent") <= 10
     await store.compact(store.rev)
-    assert rows(path, "versions") == 0
+    assert rows(path, "versions", "recent") == 0
     assert (await store.latest()).count("a/") == 0
     await store.close()
 
@@ -179,12 +179,16 @@ async def test_a_smaller_history_setting_takes_hold_at_the_start(path):
     await store.close()
 
 
-async def test_a_damage_that_is_met_while_reading_is_not_answered_with(path, monkeypatch):
+@pytest.mark.parametrize("table", ["recent", "versions"])
+async def test_a_damage_that_is_met_while_reading_is_not_answered_with(path, table):
     store = await opened(path, memory_revs=1)
     await some_history(store)
+    if table == "versions":
+        await store.close()
+        store = await opened(path, memory_revs=1)
     damage = store._log._connection.execute
     rev = (await store.at(20)).get("b/9").rev
-    damage("DELETE FROM versions WHERE key = 'b/9' AND rev = ?", (rev,))
+    damage(f"DELETE FROM {table} WHERE key = 'b/9' AND rev = ?", (rev,))
     with pytest.raises(CoordinatorUnavailable):
         await store.commits(rev - 1, 1)
     assert len(await store.commits(rev, 1)) == 1
@@ -194,7 +198,7 @@ async def test_a_damage_that_is_met_while_reading_is_not_answered_with(path, mon
     damage("UPDATE commits SET at = at + 1 WHERE rev = 7")
     with pytest.raises(CoordinatorUnavailable):
         await store.journal_at(7)
-    damage("UPDATE versions SET value = CAST('{\"word\": \"lie\"}' AS BLOB) WHERE key = 'a/1'")
+    damage(f"UPDATE {table} SET value = CAST('{{}}' AS BLOB) WHERE key = 'a/1'")
     with pytest.raises(CoordinatorUnavailable):
         (await store.at(5)).get("a/1")
     with pytest.raises(CoordinatorUnavailable):

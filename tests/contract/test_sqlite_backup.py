@@ -260,7 +260,7 @@ async def test_a_damaged_backup_replaces_nothing(path, saved):
     await a_backup(path, saved)
     before = path.read_bytes()
     connection = apsw.Connection(str(saved))
-    connection.execute("UPDATE versions SET value = CAST('{}' AS BLOB) WHERE key = 'a/1'")
+    connection.execute("UPDATE recent SET value = CAST('{}' AS BLOB) WHERE key = 'a/1'")
     connection.close()
     with pytest.raises(StartError, match="damaged"):
         restore(saved, path)
@@ -275,12 +275,15 @@ async def test_a_damaged_backup_replaces_nothing(path, saved):
     assert sorted(p.name for p in path.parent.iterdir()) == ["s.backup", "s.db", "s.db.lock"]
 
 
-async def test_a_store_that_is_damaged_in_its_past_is_not_backed_up(path, saved):
+@pytest.mark.parametrize("table", ["recent", "versions"])
+async def test_a_store_that_is_damaged_in_its_past_is_not_backed_up(path, saved, table):
     store = await opened(path)
     await write(store, *(increment("a/n") for _ in range(10)))
     await store.close()
+    if table == "versions":
+        await (await opened(path)).close()
     connection = apsw.Connection(str(path))
-    connection.execute("UPDATE versions SET value = CAST('{}' AS BLOB) WHERE rev = 3")
+    connection.execute(f"UPDATE {table} SET value = CAST('{{}}' AS BLOB) WHERE rev = 3")
     connection.close()
     with pytest.raises(StartError, match="at rev 3 is wrong"):
         backup(path, saved)

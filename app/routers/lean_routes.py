@@ -165,13 +165,13 @@ def _lean(route: APIRoute) -> LeanRoute | None:
         method,
         _words(route),
         tuple(
-            (at, part.strip("{}"), TypeAdapter(hints[part.strip("{}")]).validate_python)
+            (at, part.strip("{}"), TypeAdapter(hints[part.strip("{}")]).validator.validate_python)
             for at, part in enumerate(parts)
             if part.startswith("{")
         ),
         {alias: (name, check) for name, hint in hints.items() for alias, check in _filter(name, hint)},
         tuple((name, builders[need]) for name, need in needs.items()),
-        None if body is None else (body, TypeAdapter(_undeclared(hints[body])).validate_python),
+        None if body is None else (body, TypeAdapter(_undeclared(hints[body])).validator.validate_python),
         List in needs.values(),
     )
 
@@ -207,4 +207,4 @@ def _filter(name: str, hint: Any) -> Iterable[tuple[str, Callable[[Any], Any]]]:
         kind, *more = get_args(hint)
         declared = next((one for one in more if isinstance(one, params.Query)), None)
         if declared is not None and get_origin(kind) is list:
-            yield declared.alias or name, TypeAdapter(kind).validate_python
+            yield declared.alias or name, TypeAdapter(kind).validator.validate_python

@@ -13,17 +13,11 @@ from pathlib import Path
 import apsw
 
 from app.errors import CoordinatorUnavailable, RevCompacted
-from app.store.contract import Change, Commit, Index, Journal, Record, carries, prefix_of
+from app.store.contract import Commit, Index, Journal, Record, carries, prefix_of
+from app.store.sqlite_commits import commits_after, journal_at
 from app.store.sqlite_file import connect_reader
-from app.store.sqlite_layout import (
-    SELECT_COMMITS,
-    UNREADABLE,
-    Damaged,
-    commit_of,
-    read_state,
-    record_of,
-)
-from app.store.sqlite_versions import changed_at, current_at, version_at
+from app.store.sqlite_layout import UNREADABLE, read_state
+from app.store.sqlite_versions import current_at, version_at
 
 logger = logging.getLogger(__name__)
 
@@ -47,34 +41,20 @@ class Archive:
 
     def commits(self, after: int, limit: int) -> list[Commit]:
         """Commits after the rev `after`, in order, at most `limit`."""
+        current: dict[str, Record | None] = {}
+        found: list[Commit] = []
         with self.reading(after) as connection:
-            heads = [
-                commit_of(row)
-                for row in connection.execute(
-                    SELECT_COMMITS + "WHERE rev > ? ORDER BY rev LIMIT ?", (after, limit)
-                )
-            ]
-            found: list[Commit] = []
-            current: dict[str, Record] = {}
-            for position, head in enumerate(heads, start=1):
-                if head.rev != after + position:
-                    raise Damaged(f"commit {after + position} is missing")
-                changes = tuple(self._changes(connection, head.rev, current))
-                if len(changes) != head.changes:
-                    raise Damaged(f"commit {head.rev} has {len(changes)} of its {head.changes} changes")
-                found.append(Commit(head.rev, head.journal, changes))
-            return found
 
-    def _changes(self, connection: apsw.Connection, rev: int, current: dict[str, Record]) -> Iterator[Change]:
-        for row in changed_at(connection, rev):
-            after = record_of(row, self._index)
-            before = current.get(after.key) or version_at(connection, self._index, after.key, rev - 1)
-            current[after.key] = after
-            yield Change(
-                after.key,
-                None if before is None or before.deleted else before,
-                None if after.deleted else after,
-            )
+            def before(key: str, rev: int) -> Record | None:
+                if key in current:
+                    return current[key]
+                version = version_at(connection, self._index, key, rev - 1)
+                return None if version is None or version.deleted else version
+
+            for commit in commits_after(connection, self._index, after, before, limit):
+                current.update((key, version) for key, _, version in commit.changes)
+                found.append(commit)
+        return found
 
     def journal_at(self, rev: int) -> Journal | None:
         with self.reading(rev) as connection:
@@ -197,12 +177,6 @@ class ArchiveSnapshot:
             # A deletion carries nothing.
             if carries(record, groups):
                 yield record
-
-
-def journal_at(connection: apsw.Connection, rev: int) -> Journal | None:
-    """The journal of the latest kept commit at or before the rev."""
-    rows = connection.execute(SELECT_COMMITS + "WHERE rev <= ? ORDER BY rev DESC LIMIT 1", (rev,)).fetchall()
-    return commit_of(rows[0]).journal if rows else None
 
 
 def prefix_end(prefix: str) -> str | None:

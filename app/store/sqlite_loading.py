@@ -6,20 +6,13 @@ from pathlib import Path
 
 import apsw
 
-from app.store.contract import Change, Commit, Index, Record
+from app.store.contract import Commit, Index, Record
 from app.store.history import Window, held_bytes
 from app.store.log import Loaded
-from app.store.sqlite_archive import journal_at
+from app.store.sqlite_commits import commits_after, journal_at
 from app.store.sqlite_file import CACHE_KIB, connect_reader
-from app.store.sqlite_layout import (
-    SELECT_COMMITS,
-    Damaged,
-    State,
-    commit_of,
-    read_state,
-    record_of,
-)
-from app.store.sqlite_versions import changed_after, current_at, sizes_after
+from app.store.sqlite_layout import State, read_state
+from app.store.sqlite_versions import current_at, sizes_after
 
 
 def load(path: Path, vfs: str | None, index: Index, window: Window) -> Loaded:
@@ -58,17 +51,10 @@ def _commits_after(
     connection: apsw.Connection, index: Index, rev: int, current: dict[str, Record]
 ) -> Iterator[Commit]:
     """The commits after the rev, at which `current` is the state; it is moved along."""
-    versions = changed_after(connection, rev)
-    for row in connection.execute(SELECT_COMMITS + "WHERE rev > ? ORDER BY rev", (rev,)):
-        head = commit_of(row)
-        changes: list[Change] = []
-        for _ in range(head.changes):
-            version = next(versions, None)
-            if version is None or version[1] != head.rev:
-                raise Damaged(f"commit {head.rev} lacks some of its changes")
-            after = record_of(version, index)
-            before = current.pop(after.key, None)
-            if not after.deleted:
-                current[after.key] = after
-            changes.append(Change(after.key, before, None if after.deleted else after))
-        yield Commit(head.rev, head.journal, tuple(changes))
+    for commit in commits_after(connection, index, rev, lambda key, _: current.get(key)):
+        for key, _, after in commit.changes:
+            if after is None:
+                current.pop(key, None)
+            else:
+                current[key] = after
+        yield commit

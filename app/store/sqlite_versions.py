@@ -7,7 +7,7 @@ come is put there, and sorted in by key when there is more of it: all of `recent
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from operator import attrgetter
@@ -92,31 +92,20 @@ def every_version(connection: apsw.Connection) -> Iterator[tuple[Any, ...]]:
     return chain(connection.execute(_SORTED), connection.cursor().execute(_RECENT))
 
 
-def changed_at(connection: apsw.Connection, rev: int) -> Iterator[tuple[Any, ...]]:
-    """The rows of one commit, by key."""
-    return connection.execute(
-        f"{_SORTED} WHERE rev = ?1 UNION ALL {_RECENT} WHERE rev = ?1 ORDER BY key", (rev,)
-    )
-
-
-def changed_after(connection: apsw.Connection, rev: int) -> Iterator[tuple[Any, ...]]:
+def changed_after(connection: apsw.Connection, rev: int) -> Generator[tuple[Any, ...], None, None]:
     """The rows of all commits after the rev, by rev and key."""
     newer = "WHERE rev > ? ORDER BY rev, key"
-    return chain(
-        connection.cursor().execute(f"{_SORTED} INDEXED BY versions_by_rev {newer}", (rev,)),
-        connection.cursor().execute(f"{_RECENT} {newer}", (rev,)),
-    )
+    for rows in (f"{_SORTED} INDEXED BY versions_by_rev {newer}", f"{_RECENT} {newer}"):
+        with closing(connection.cursor()) as cursor:
+            yield from cursor.execute(rows, (rev,))
 
 
-def sizes_after(connection: apsw.Connection, rev: int) -> Iterator[tuple[int, int]]:
+def sizes_after(connection: apsw.Connection, rev: int) -> Generator[tuple[int, int], None, None]:
     """Rev and bytes of all values after the rev, the newest first."""
     newer = "WHERE rev > ? ORDER BY rev DESC"
-    return chain(
-        connection.cursor().execute(f"SELECT rev, length(value) FROM recent {newer}", (rev,)),
-        connection.cursor().execute(
-            f"SELECT rev, length(value) FROM versions INDEXED BY versions_by_rev {newer}", (rev,)
-        ),
-    )
+    for table in ("recent", "versions INDEXED BY versions_by_rev"):
+        with closing(connection.cursor()) as cursor:
+            yield from cursor.execute(f"SELECT rev, length(value) FROM {table} {newer}", (rev,))
 
 
 def version_at(connection: apsw.Connection, index: Index, key: str, rev: int) -> Record | None:

@@ -195,6 +195,9 @@ async def test_a_damage_that_is_met_while_reading_is_not_answered_with(path, tab
     damage("DELETE FROM commits WHERE rev = 30")
     with pytest.raises(CoordinatorUnavailable):
         await store.commits(28, 10)
+    damage(f"DELETE FROM {table} WHERE rev = 35; DELETE FROM commits WHERE rev = 35")
+    with pytest.raises(CoordinatorUnavailable):
+        await store.commits(33, 10)
     damage("UPDATE commits SET at = at + 1 WHERE rev = 7")
     with pytest.raises(CoordinatorUnavailable):
         await store.journal_at(7)

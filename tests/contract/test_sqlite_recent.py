@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import apsw
 import pytest
-from contract_words import ORIGIN, delete, increment, index, picture, put, puts, until, write
+from contract_words import ORIGIN, delete, increment, index, picture, plain, put, puts, until, write
 from lossy_disk import LossyDisk, lossy_disk
 
 from app.errors import StartError
@@ -67,6 +67,8 @@ async def test_wherever_a_version_lies_it_is_read_the_same(tmp_path, recent):
                     keys = [r.key for r in wanted.scan(term, limit=limit, reverse=reverse)]
                     assert [r.key for r in found.scan(term, limit=limit, reverse=reverse)] == keys
             assert found.count(term) == wanted.count(term)
+        for key in ("a/n", "b/2", *(f"a/{n}" for n in range(7))):
+            assert plain(found.get(key)) == plain(wanted.get(key))
         after = [(r.key, r.rev) for r in wanted.scan("a/", after="a/3", limit=2)]
         assert [(r.key, r.rev) for r in found.scan("a/", after="a/3", limit=2)] == after
     for store_read in (held, store):

@@ -1,5 +1,6 @@
 """What the service writes to its log, and how: one line an entry, for people or for machines."""
 
+import asyncio
 import json
 import logging
 import re
@@ -29,8 +30,10 @@ def configure(log_format: str = "text", log_level: str = "info", stream: TextIO 
         raise ValueError(f"log_format has to be one of {', '.join(FORMATS)}")
     if log_level not in LEVELS:
         raise ValueError(f"log_level has to be one of {', '.join(LEVELS)}")
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = TurnHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    # What no line shows need not be found out for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     for old in list(root.handlers):
         if isinstance(old.formatter, JsonFormatter | TextFormatter):
@@ -43,6 +46,55 @@ def configure(log_format: str = "text", log_level: str = "info", stream: TextIO 
     # It writes query strings.
     logging.getLogger("uvicorn.access").handlers.clear()
     logging.getLogger("uvicorn.access").propagate = False
+
+
+class TurnHandler(logging.Handler):
+    """Writes lines to a stream: those of one turn of the event loop together, at its end. To write gives up
+    the interpreter, to whichever thread wants it, and wakes who reads the log.
+
+    A warning goes out at once, with all before it; so does what is said where no loop runs.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: list[str] = []
+        self._last: logging.LogRecord | None = None
+        self._turn: asyncio.AbstractEventLoop | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self.format(record) + "\n")
+            self._last = record
+            if record.levelno >= logging.WARNING or not self._has_a_turn():
+                self.flush()
+        except Exception:
+            self.handleError(record)
+
+    def _has_a_turn(self) -> bool:
+        """Whether the lines go out at the end of the turn that is running here."""
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        if self._turn is None:
+            self._turn = running
+            running.call_soon(self.flush)
+        return self._turn is running
+
+    def flush(self) -> None:
+        self.acquire()
+        try:
+            lines, last = self._lines, self._last
+            self._lines, self._last, self._turn = [], None, None
+            if last is not None:
+                try:
+                    self._stream.write("".join(lines))
+                    self._stream.flush()
+                except Exception:
+                    self.handleError(last)
+        finally:
+            self.release()
 
 
 def _at(record: logging.LogRecord) -> str:

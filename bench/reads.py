@@ -22,6 +22,7 @@ def measure(plan: Plan) -> list[Row]:
     instances = [request("GET", f"/instances/{id}") for id in ids]
     with Stage(plan.directory) as stage:
         ours = visor.on_file(stage, a_copy(stage, file))
+        logging = visor.on_file(stage, a_copy(stage, file), log_level="info")
         gateway = etcd.start(stage)
         into_etcd(gateway, file)
         # Visor has a core for itself, and what is behind it gets what is left of both.
@@ -37,6 +38,7 @@ def measure(plan: Plan) -> list[Row]:
             {
                 "bare app": loading(plan, bare, [[request("GET", f"/{app_size}")]]),
                 "app": loading(plan, ours, [apps]),
+                "app, logged": loading(plan, logging, [apps]),
                 "bare instance": loading(plan, bare, [[request("GET", f"/{size}")]]),
                 "instance": loading(plan, ours, [instances]),
                 "fastapi": loading(plan, fastapi, [[request("GET", f"/bytes/{size}")]]),
@@ -48,6 +50,13 @@ def measure(plan: Plan) -> list[Row]:
     both = "CPU: Visor's and etcd's"
     return [
         row_of(GROUP, "GET /apps/{app}, embedded", seen["app"], bare.name, seen["bare app"], 0.35),
+        row_of(
+            GROUP,
+            "GET /apps/{app}, embedded, each request logged",
+            seen["app, logged"],
+            bare.name,
+            seen["bare app"],
+        ),
         row_of(
             GROUP, "GET /instances/{id}, embedded", seen["instance"], bare.name, seen["bare instance"], 0.35
         ),

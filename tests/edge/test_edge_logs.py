@@ -1,5 +1,6 @@
 """The log says what was asked and tells no secrets (trap 16)."""
 
+import asyncio
 import io
 import json
 import logging
@@ -18,9 +19,9 @@ def log(monkeypatch):
         logging.getLogger(client).setLevel(logging.CRITICAL)
     root = logging.getLogger()
     before = (list(root.handlers), root.level)
-    stream = io.StringIO()
 
-    def start(log_format="text", log_level="info"):
+    def start(log_format="text", log_level="info", stream=None):
+        stream = stream or io.StringIO()
         logs.configure(log_format, log_level, stream)
         return stream
 
@@ -115,3 +116,77 @@ def test_configuring_again_does_not_double_the_lines(log):
 def test_an_unknown_setting_is_refused(log_format, log_level):
     with pytest.raises(ValueError, match="has to be one of"):
         logs.configure(log_format, log_level)
+
+
+class Counting(io.StringIO):
+    """A stream that tells how often it was written to."""
+
+    writes = 0
+
+    def write(self, text):
+        self.writes += 1
+        return super().write(text)
+
+
+@pytest.fixture
+def counted(log):
+    return log(stream=Counting())
+
+
+def say(*words):
+    for word in words:
+        logging.getLogger("visor.test").info(word)
+
+
+def words(stream):
+    return [line.split()[-1] for line in stream.getvalue().splitlines()]
+
+
+async def test_what_is_said_in_one_turn_is_one_write_in_order(counted):
+    say("a", "b", "c")
+    assert counted.writes == 0
+    await asyncio.sleep(0)
+    assert words(counted) == ["a", "b", "c"]
+    assert counted.writes == 1
+    say("d")
+    await asyncio.sleep(0)
+    assert words(counted) == ["a", "b", "c", "d"]
+
+
+async def test_a_warning_is_written_at_once_with_all_before_it(counted):
+    """It may be the last that the process says."""
+    say("a")
+    logging.getLogger("visor.test").warning("b")
+    assert words(counted) == ["a", "b"]
+    await asyncio.sleep(0)
+    assert words(counted) == ["a", "b"]
+
+
+async def test_what_another_thread_says_is_written_at_once(counted):
+    say("a")
+    await asyncio.to_thread(say, "b")
+    assert words(counted) == ["a", "b"]
+
+
+def test_what_a_loop_that_has_ended_left_is_written_with_the_next(counted):
+    loop = asyncio.new_event_loop()
+
+    async def last_words():
+        say("a")
+        loop.stop()
+
+    task = loop.create_task(last_words())
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+    assert task is not None
+    say("b")
+    assert words(counted) == ["a", "b"]
+
+
+async def test_a_log_that_cannot_be_written_harms_nobody(log, monkeypatch):
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    log().close()
+    say("a")
+    await asyncio.sleep(0)
+    logging.getLogger("visor.test").warning("b")

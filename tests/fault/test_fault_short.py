@@ -23,6 +23,16 @@ def _run(report: Path, *args: str) -> tuple[int, Any]:
     return done.returncode, json.loads(figures.read_text())
 
 
+def _run_on_a_cluster(directory: Path, *args: str) -> tuple[int, Any]:
+    """The etcd that is easiest to install can lose data when it is killed, which the run finds out and ends
+    with 3: another one, then."""
+    for seed in ("1", "2", "3"):
+        status, said = _run(directory / f"{seed}.md", "--store", "etcd", "--seed", seed, *args)
+        if status != 3:
+            break
+    return status, said
+
+
 def _holds(said: Any, kills: int) -> None:
     broken = {name: one["counterexamples"] for name, one in said["judges"].items() if one["counterexamples"]}
     assert said["holds"], (broken, said["complaints"], said["below"])
@@ -40,11 +50,7 @@ def test_the_embedded_store_keeps_its_promises_while_its_service_is_killed(tmp_p
 
 @needs_network
 def test_a_cluster_keeps_its_promises_while_leaders_die_and_networks_are_cut(tmp_path: Path) -> None:
-    brief = ("--store", "etcd", "--minutes", "0.55", "--period", "3.2")
-    status, said = _run(tmp_path / "report.md", *brief)
-    if status == 3:
-        # The etcd that is easiest to install can lose data when it is killed: another one, then.
-        status, said = _run(tmp_path / "again.md", *brief, "--seed", "2")
+    status, said = _run_on_a_cluster(tmp_path, "--minutes", "0.55", "--period", "3.2")
     _holds(said, kills=8)
     assert said["judges"]["replicas"]["checked"]
     assert status in (0, 2)
@@ -53,7 +59,8 @@ def test_a_cluster_keeps_its_promises_while_leaders_die_and_networks_are_cut(tmp
 @needs_network
 def test_a_replica_that_does_not_ask_the_cluster_is_found_out(tmp_path: Path) -> None:
     """The mutant that shows on a cluster alone."""
-    brief = ("--store", "etcd", "--minutes", "0.15", "--period", "4")
-    status, said = _run(tmp_path / "report.md", *brief, "--mutant", "stale read passed as fresh")
+    status, said = _run_on_a_cluster(
+        tmp_path, "--minutes", "0.15", "--period", "4", "--mutant", "stale read passed as fresh"
+    )
     assert status == 1
     assert said["judges"]["linearizable"]["violations"]

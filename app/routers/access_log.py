@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 logger = logging.getLogger("visor.access")
 
 _LINE = "%s %s %s %sms rev %s"
-_PLAIN = re.compile(r"[A-Za-z0-9_.~/:@,-]*\Z").match
+_SAFE = "/:@,~"
+_PLAIN = re.compile(rf"[A-Za-z0-9_.{_SAFE}-]*\Z").match
 
 MAX_PATH = 1024
 """Characters of a path that are logged."""
@@ -76,4 +77,4 @@ def log_request(method: str, path: str, status: int | None, seconds: float, rev:
 
 
 def _plain(text: str) -> str:
-    return text if _PLAIN(text) else quote(text, safe="/:@,~", errors="replace")
+    return text if _PLAIN(text) else quote(text, safe=_SAFE, errors="replace")

@@ -6,8 +6,9 @@ transaction and one fsync. Old revs are read beside it by the archive.
 
 import errno
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,17 +156,11 @@ class SqliteLog:
     def _sort_in(self, connection: apsw.Connection) -> None:
         # Where it fails, what is recent is found where it is, and is sorted in with the next.
         self._recent = Recent(self._recent_commits)
-        committing = False
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            sort_in(connection, self._state.rev)
-            committing = True
-            connection.execute("COMMIT")
-        except apsw.Error as error:
-            try:
-                self._undo(connection, error, committing)
-            except (StorageFull, LogBroken):
-                logger.warning("what was written last cannot be sorted in yet: %s", error)
+            with self._transaction(connection):
+                sort_in(connection, self._state.rev)
+        except (StorageFull, LogBroken) as failure:
+            logger.warning("what was written last cannot be sorted in yet: %s", failure.__cause__)
 
     def _checkpoint(self, connection: apsw.Connection) -> None:
         self._tidied = self._wal_pages
@@ -184,9 +179,7 @@ class SqliteLog:
     def _write(self, connection: apsw.Connection, commits: Sequence[Commit], oldest_rev: int) -> None:
         state = self._state
         oldest = max(state.oldest_rev, oldest_rev)
-        committing = False
-        try:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._transaction(connection):
             put_commits(connection, commits)
             put_versions(connection, commits)
             state = replace(
@@ -196,13 +189,21 @@ class SqliteLog:
                 compacted=drop_step(connection, state.compacted, oldest, len(commits)),
             )
             write_state(connection, state)
+        self._state = state
+        self._recent.add(commits)
+        self._groups += 1
+
+    @contextmanager
+    def _transaction(self, connection: apsw.Connection) -> Iterator[None]:
+        """Keep all that is written in it, or none. Raises StorageFull, LogBroken."""
+        committing = False
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
             committing = True
             connection.execute("COMMIT")
         except apsw.Error as error:
             self._undo(connection, error, committing)
-        self._state = state
-        self._recent.add(commits)
-        self._groups += 1
 
     def _undo(self, connection: apsw.Connection, error: apsw.Error, committing: bool) -> None:
         """Raise what the failure means: nothing kept and no room, or nobody knows."""

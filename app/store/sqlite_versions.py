@@ -28,8 +28,7 @@ _COLUMNS = "key, rev, created_rev, ttl, value, sum"
 _SORTED = f"SELECT {_COLUMNS} FROM versions "
 _RECENT = f"SELECT {_COLUMNS} FROM recent "
 # With max() alone, SQLite takes the other columns from the row that has the maximum.
-_LAST_SORTED = "SELECT key, max(rev), created_rev, ttl, value, sum FROM versions "
-_LAST_RECENT = "SELECT key, max(rev), created_rev, ttl, value, sum FROM recent "
+_LAST = "SELECT key, max(rev), created_rev, ttl, value, sum FROM "
 
 _KEY = attrgetter("key")
 
@@ -89,7 +88,7 @@ def count_after(connection: apsw.Connection, rev: int) -> int:
 
 def every_version(connection: apsw.Connection) -> Iterator[tuple[Any, ...]]:
     """All rows there are."""
-    return chain(connection.execute(_SORTED), connection.cursor().execute(_RECENT))
+    return chain(connection.execute(_SORTED), connection.execute(_RECENT))
 
 
 def changed_after(connection: apsw.Connection, rev: int) -> Generator[tuple[Any, ...], None, None]:
@@ -144,8 +143,8 @@ def current_at(
         last = None
         # Of two with the same key the first one comes first.
         for record in heapq.merge(
-            (record_of(row, index) for row in recent.execute(_LAST_RECENT + by_key, bindings)),
-            (record_of(row, index) for row in below.execute(_LAST_SORTED + by_key, bindings)),
+            (record_of(row, index) for row in recent.execute(f"{_LAST} recent {by_key}", bindings)),
+            (record_of(row, index) for row in below.execute(f"{_LAST} versions {by_key}", bindings)),
             key=_KEY,
             reverse=reverse,
         ):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from contract_stores import KINDS, Maker, place_of
+from lossy_disk import LossyDisk, lossy_disk
 from shifted_store import ShiftedStore
 
 from app.store.embedded import EmbeddedStore
@@ -29,3 +30,16 @@ async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 @pytest.fixture
 async def store(make: Maker) -> EmbeddedStore | ShiftedStore:
     return await make()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a store's file may be."""
+    return tmp_path / "s.db"
+
+
+@pytest.fixture
+def disk() -> Iterator[LossyDisk]:
+    """A disk of our own, that can be cut off."""
+    with lossy_disk() as disk:
+        yield disk

@@ -16,6 +16,7 @@ from app.store.etcd import EtcdStore
 from app.store.etcd_client import EtcdClient
 from app.store.memory import NoLog
 from app.store.sqlite import SqliteLog
+from app.store.sqlite_versions import RECENT_COMMITS
 from tests.etcd.cluster import Cluster
 
 DURABLE = ("sqlite", "sqlite-small-window")
@@ -65,7 +66,8 @@ def build(kind: str, place: Place, *, history: int = 1000, **more: Any) -> Embed
             **more,
         )
         return ShiftedStore(store, place.base)
-    log = NoLog() if kind == "memory" else SqliteLog(place.path, **({"recent": 7} if small else {}))
+    recent = 7 if small else RECENT_COMMITS
+    log = NoLog() if kind == "memory" else SqliteLog(place.path, recent=recent)
     return EmbeddedStore(log, index, history=history, memory_revs=window, **more)
 
 

@@ -15,11 +15,6 @@ from app.store.sqlite_archive import prefix_end
 from app.store.sqlite_compaction import STEP
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "s.db"
-
-
 async def opened(path, *, history=10_000, memory_revs=5) -> EmbeddedStore:
     store = EmbeddedStore(SqliteLog(path), index, history=history, memory_revs=memory_revs)
     await store.open()

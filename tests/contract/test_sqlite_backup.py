@@ -25,11 +25,6 @@ async def opened(path: Path, memory_revs: int = 5) -> EmbeddedStore:
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "s.db"
-
-
-@pytest.fixture
 def saved(tmp_path):
     return tmp_path / "s.backup"
 

@@ -1,11 +1,8 @@
 """Bringing the write-ahead log into the file: in small pieces, and not while a commit is waited for."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import pytest
 from contract_words import ORIGIN, index, put, until
-from lossy_disk import LossyDisk, lossy_disk
 
 from app.store.contract import Journal
 from app.store.embedded import EmbeddedStore
@@ -17,12 +14,6 @@ from app.store.sqlite_versions import RECENT_PAGES
 
 PAGE = 4096
 FRAME = PAGE + 24
-
-
-@pytest.fixture
-def disk() -> Iterator[LossyDisk]:
-    with lossy_disk() as disk:
-        yield disk
 
 
 class Appending:

@@ -4,17 +4,10 @@ import asyncio
 
 import pytest
 from contract_words import ORIGIN, increment, index, picture, put, until, word_of, write
-from lossy_disk import lossy_disk
 
 from app.errors import CoordinatorUnavailable
 from app.store.embedded import EmbeddedStore
 from app.store.sqlite import SqliteLog
-
-
-@pytest.fixture
-def disk():
-    with lossy_disk() as disk:
-        yield disk
 
 
 @pytest.fixture

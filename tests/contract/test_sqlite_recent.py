@@ -1,12 +1,10 @@
 """What came last lies in the order it came in, and is sorted in by key later: nobody can tell."""
 
 import asyncio
-from collections.abc import Iterator
 
 import apsw
 import pytest
 from contract_words import ORIGIN, delete, increment, index, picture, plain, put, puts, until, write
-from lossy_disk import LossyDisk, lossy_disk
 
 from app.errors import StartError
 from app.store.backup import backup, restore
@@ -16,17 +14,6 @@ from app.store.sqlite_versions import RECENT_COMMITS, RECENT_PAGES
 
 FRAME = 4096 + 24
 GROUP = 16
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "s.db"
-
-
-@pytest.fixture
-def disk() -> Iterator[LossyDisk]:
-    with lossy_disk() as disk:
-        yield disk
 
 
 async def opened(path, *, memory_revs=1, recent=RECENT_COMMITS, vfs=None) -> EmbeddedStore:

@@ -30,7 +30,6 @@ async def make_file(path: Path, commits: int = 20) -> dict:
         await write(store, puts(**{f"a/{n % 7}": f"word {n}", f"b/{n}": "y" * (n * 40)}), increment("a/n"))
         if n % 5 == 0:
             await write(store, delete(f"a/{n % 3}"))
-    seen = await picture(store)
     await store.close()
     # What it was closed with is sorted in at the start.
     store = a_store(path)

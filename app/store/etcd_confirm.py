@@ -2,15 +2,19 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 from app.errors import CoordinatorUnavailable
-from app.store.etcd_client import EtcdClient, EtcdError, prefix_end
+from app.store.etcd_client import EtcdClient, EtcdError, WatchLost, prefix_end
 from app.store.etcd_errors import cannot_ask
 from app.store.etcd_follow import Follower
 from app.store.etcd_layout import JOURNAL
 
 SECONDS = 2.5
 """How long a read may take to be confirmed: an answer has to come within 3 s when etcd is away."""
+
+LOOK_SECONDS = 0.5
+"""How long it may take to see why."""
 
 
 def _unconfirmed() -> CoordinatorUnavailable:
@@ -87,18 +91,23 @@ class Confirmer:
             self._next = None
             self.rounds += 1
             how: int | Exception = _unconfirmed()
+            before, late = self._follower.history.rev, False
             try:
                 async with asyncio.timeout(SECONDS):
                     how = await self._ask()
             except EtcdError as error:
                 how = cannot_ask(error)
             except TimeoutError:
-                pass
+                late = True
             except Exception as error:
                 how = error
             finally:
                 # Also when this is cancelled.
                 waiting.end(how)
+            if late:
+                with suppress(EtcdError, TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._look_for_a_hole(before)
 
     async def _ask(self) -> int:
         journal = (self._prefix + JOURNAL).encode()
@@ -113,13 +122,29 @@ class Confirmer:
     async def _reach_count(self, prefix: str, revision: int) -> None:
         """Wait for the keys below the prefix to be as many as at the revision: after the last journal
         entry before it there can only be fewer of them."""
-        full = (self._prefix + prefix).encode()
-        found = await self._client.range(full, prefix_end(full), count_only=True, revision=revision)
+        total = await self._count(prefix, revision)
         while not self._follower.closing:
             history = self._follower.history
-            if history.rev > revision or history.count(prefix, history.rev) == found.total:
+            if history.rev > revision or history.count(prefix, history.rev) == total:
                 return
             await self._follower.news()
+
+    async def _count(self, prefix: str, revision: int) -> int:
+        full = (self._prefix + prefix).encode()
+        return (await self._client.range(full, prefix_end(full), count_only=True, revision=revision)).total
+
+    async def _look_for_a_hole(self, before: int) -> None:
+        """What etcd has did not come; `before` is what the history had when it was asked for. That the watch
+        has left it out shows by itself as soon as something comes that does not fit. Until then nothing
+        could be read here."""
+        history = self._follower.history
+        rev = history.rev
+        for prefix in self._follower.leased_prefixes:
+            if await self._count(prefix, rev) != history.count(prefix, rev):
+                self._follower.distrust(EtcdError(f"the watch has left out what became of {prefix}"))
+                return
+        if rev == before:
+            self._follower.distrust(WatchLost("it has not brought what etcd has"))
 
     async def close(self) -> None:
         if self._asking is not None:

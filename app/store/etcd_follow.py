@@ -19,6 +19,7 @@ from app.store.etcd_client import (
     Event,
     Revision,
     RevisionsMissing,
+    Watch,
     WatchLost,
     WrongCluster,
     prefix_end,
@@ -44,6 +45,7 @@ class Follower:
         self._range = (prefix.encode(), prefix_end(prefix.encode()))
         self._index = index
         self._window = window
+        self._watch: Watch | None = None
         self._watched = 0
         self._entry = 0
         """Version of the journal's last entry: each commit's is one more than the one's before it."""
@@ -135,12 +137,22 @@ class Follower:
 
     async def _follow(self) -> None:
         async with await self._client.watch(*self._range, start_revision=self._watched + 1) as watch:
+            self._watch = watch
             self.trouble = ""
-            while True:
-                for item in await watch.take():
-                    if isinstance(item, Revision):
-                        self._apply(item)
-                self._tell()
+            try:
+                while True:
+                    for item in await watch.take():
+                        if isinstance(item, Revision):
+                            self._apply(item)
+                    self._tell()
+            finally:
+                self._watch = None
+
+    def distrust(self, reason: EtcdError) -> None:
+        """End the watch for what was found out about it: `WatchLost` has it resumed, anything else has the
+        state loaded afresh."""
+        if self._watch is not None:
+            self._watch.finish(reason)
 
     async def _load_again(self, reason: EtcdError) -> None:
         logger.warning("the state is loaded afresh: %s", reason)
@@ -152,43 +164,51 @@ class Follower:
             self.trouble = f"the state cannot be loaded ({error})"
 
     def _apply(self, revision: Revision) -> None:
+        """Raises RevisionsMissing, with nothing changed."""
         if revision.revision <= self._watched:
             return
-        self._check_none_missing(revision)
-        self._watched = revision.revision
-        journal, id = lease_ended(self.journal), None
+        journal, id, entry = lease_ended(self.journal), None, self._entry
         changes: list[Change] = []
         for event in revision.events:
             if event.kv.key == self._key(JOURNAL):
+                self._check_entry(event)
                 journal, id = read_journal(event.kv.value)
+                entry = event.kv.version
             else:
                 changes.append(self._change(event))
-        self.journal = journal
+        self._watched, self._entry, self.journal = revision.revision, entry, journal
+        for change in changes:
+            if change.after is not None and change.after.lease:
+                self.leased.add(change.key)
+            else:
+                self.leased.discard(change.key)
         self.history.apply(Commit(revision.revision, journal, sorted_changes(changes)))
         waiting = self._awaited.get(id) if id is not None else None
         if waiting is not None and not waiting.done():
             waiting.set_result(revision.revision)
 
-    def _check_none_missing(self, revision: Revision) -> None:
-        """Raises RevisionsMissing, with nothing changed. A hole would pass from here to every read and
-        subscriber."""
-        for event in revision.events:
-            if event.kv.key == self._key(JOURNAL):
-                if not event.deleted and not follows(event.kv.version, self._entry):
-                    raise RevisionsMissing(
-                        f"{event.kv.version - self._entry - 1} between revisions {self._watched} and "
-                        f"{revision.revision}"
-                    )
-                self._entry = event.kv.version
+    def _check_entry(self, event: Event) -> None:
+        """Raises RevisionsMissing. A hole would pass from here to every read and subscriber."""
+        if not event.deleted and not follows(event.kv.version, self._entry):
+            raise RevisionsMissing(
+                f"{event.kv.version - self._entry - 1} between revisions {self._watched} and "
+                f"{event.kv.mod_revision}"
+            )
 
     def _change(self, event: Event) -> Change:
+        """Raises RevisionsMissing where the key was made or went away unseen: what goes with a lease has no
+        entry in the journal by which it would be missed."""
         key = key_of(event.kv.key, self._prefix)
         before = self.history.get(key, self.history.rev)
-        after = None if event.deleted else record_of(event.kv, self._prefix, self._index)
-        if after is not None and after.lease:
-            self.leased.add(key)
+        if event.deleted:
+            after, seen = None, before is not None
         else:
-            self.leased.discard(key)
+            after = record_of(event.kv, self._prefix, self._index)
+            seen = after.created_rev == (after.rev if before is None else before.created_rev)
+        if not seen:
+            raise RevisionsMissing(
+                f"what became of {key} between revisions {self._watched} and {event.kv.mod_revision}"
+            )
         return Change(key, before, after)
 
     def _key(self, name: str) -> bytes:

@@ -181,16 +181,16 @@ class Watch:
                     await self._room.wait()
         except grpc.aio.AioRpcError as failure:
             error = classify(failure.code(), failure.details() or "", "watch")
-            self._finish(WatchLost(str(error)))
+            self.finish(WatchLost(str(error)))
         except EtcdError as error:
-            self._finish(error)
+            self.finish(error)
         except asyncio.CancelledError:
-            self._finish(WatchLost("the watch was closed"))
+            self.finish(WatchLost("the watch was closed"))
         except Exception as error:
-            self._finish(WatchLost(f"unreadable: {error!r}"))
+            self.finish(WatchLost(f"unreadable: {error!r}"))
 
-    def _finish(self, error: EtcdError) -> None:
-        """The first reason counts."""
+    def finish(self, error: EtcdError) -> None:
+        """End it: once all that has come is taken, that raises this. The first reason counts."""
         if self._end is None:
             self._end = error
         self._call.cancel()
@@ -207,7 +207,7 @@ class Watch:
                 await self._alive()
                 self._heard = self._loop.time()
             except EtcdError as error:
-                self._finish(WatchLost(f"the member does not answer: {error}"))
+                self.finish(WatchLost(f"the member does not answer: {error}"))
 
     async def take(self) -> list[Revision | Progress]:
         """All that has come, at least one; once that is taken, raises why the watch has ended."""

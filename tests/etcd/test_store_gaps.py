@@ -6,10 +6,10 @@ from typing import Any, Self
 
 import pytest
 
-from app.store.etcd_client import EtcdClient, Progress, Revision, Watch
-from tests.etcd.cluster import Cluster
+from app.store.etcd_client import EtcdClient, EtcdError, Progress, Revision, Watch
+from tests.etcd.cluster import Cluster, until
 from tests.etcd.replicas import events_after, replicas
-from tests.serving import serving
+from tests.serving import Service, serving
 
 
 def _others_write(etcd: Cluster, count: int) -> None:
@@ -72,6 +72,9 @@ class _Leaky:
             told.append(item)
         return told
 
+    def finish(self, error: EtcdError) -> None:
+        self._watch.finish(error)
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -79,9 +82,11 @@ class _Leaky:
         await self._watch.close()
 
 
-def _leak_once(monkeypatch: pytest.MonkeyPatch, *, looking_back: bool) -> list[_Leaky]:
-    """Have the next watch of all keys leave out its third revision: the one that is followed, or one of
-    those that look back. What leaked is put into the list."""
+def _leak_once(
+    monkeypatch: pytest.MonkeyPatch, *, looking_back: bool = False, count: int = 3
+) -> list[_Leaky]:
+    """Have the next watch of all keys leave out its third revision (or the one with that count): the one
+    that is followed, or one of those that look back. What leaked is put into the list."""
     watch = EtcdClient.watch
     leaked: list[_Leaky] = []
 
@@ -89,7 +94,7 @@ def _leak_once(monkeypatch: pytest.MonkeyPatch, *, looking_back: bool) -> list[_
         made = await watch(self, *given, **more)
         if leaked or len(given) < 2 or more.get("prev_kv", False) is not looking_back:
             return made
-        leaked.append(_Leaky(made, 3))
+        leaked.append(_Leaky(made, count))
         return leaked[0]
 
     monkeypatch.setattr(EtcdClient, "watch", watched)
@@ -101,12 +106,68 @@ def test_a_commit_that_etcd_leaves_out_is_asked_for_again(
 ) -> None:
     """A hole in the watch that is followed would be one of every reader and subscriber."""
     with replicas(etcd.endpoints, f"{tmp_path.parent.name}-{tmp_path.name}", 1) as (writer,):
-        leaked = _leak_once(monkeypatch, looking_back=False)
+        leaked = _leak_once(monkeypatch)
         with replicas(etcd.endpoints, f"{tmp_path.parent.name}-{tmp_path.name}", 1) as (visor,):
             made = {writer.made("/services", {"name": f"s{n}"})["name"] for n in range(6)}
             assert leaked
             assert {item["name"] for item in visor.get("/services").json()["items"]} == made
             assert {event["service"] for event in events_after(visor)} == made
+
+
+def _is_read(visor: Service) -> bool:
+    return visor.get("/members/pms").status_code == 200
+
+
+def test_a_last_commit_that_etcd_leaves_out_is_asked_for_again(
+    etcd: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing comes after it that would show the hole: a read that waits for it in vain does."""
+    prefix = f"{tmp_path.parent.name}-{tmp_path.name}"
+    with replicas(etcd.endpoints, prefix, 1) as (writer,):
+        leaked = _leak_once(monkeypatch)
+        with replicas(etcd.endpoints, prefix, 1) as (visor,):
+            made = {writer.made("/services", {"name": f"s{n}"})["name"] for n in range(3)}
+            until(lambda: _is_read(visor), "it can be read again", 8)
+            assert leaked
+            assert {item["name"] for item in visor.get("/services").json()["items"]} == made
+            assert {event["service"] for event in events_after(visor)} == made
+
+
+@pytest.mark.parametrize("then", [0, 2], ids=["last", "before others"])
+def test_the_end_of_a_lease_that_etcd_leaves_out_is_found_out(
+    etcd: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: int
+) -> None:
+    """The journal has no entry of it that could be missed: a read that counts in vain finds it."""
+    prefix = f"{tmp_path.parent.name}-{tmp_path.name}"
+    with replicas(etcd.endpoints, prefix, 1) as (witness,):
+        leaked = _leak_once(monkeypatch, count=2)
+        with replicas(etcd.endpoints, prefix, 1) as (visor,):
+            visor.put("/members/pms/box", {"version": "1", "ttl": 1})
+            until(lambda: witness.get("/members/pms").json()["items"] == [], "the member has gone")
+            for n in range(then):
+                witness.made("/services", {"name": f"s{n}"})
+            until(lambda: _is_read(visor), "it can be read again", 8)
+            assert leaked
+            assert visor.get("/members/pms").json()["items"] == []
+            told = [event["type"] for event in events_after(visor)]
+            assert told == ["member-register", "member-unregister", *["service-register"] * then]
+
+
+def test_a_key_that_came_to_be_anew_unseen_is_asked_for_again(
+    etcd: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member whose end was left out, and that comes again, would pass as one that was always there."""
+    prefix = f"{tmp_path.parent.name}-{tmp_path.name}"
+    with replicas(etcd.endpoints, prefix, 1) as (witness,):
+        leaked = _leak_once(monkeypatch, count=2)
+        with replicas(etcd.endpoints, prefix, 1) as (visor,):
+            visor.put("/members/pms/box", {"version": "1", "ttl": 1})
+            until(lambda: witness.get("/members/pms").json()["items"] == [], "the member has gone")
+            witness.put("/members/pms/box", {"version": "1", "ttl": 60})
+            until(lambda: len(events_after(visor)) == 3, "all events")
+            assert leaked
+            told = [event["type"] for event in events_after(visor)]
+            assert told == ["member-register", "member-unregister", "member-register"]
 
 
 def test_an_old_commit_that_etcd_leaves_out_is_not_passed_over(

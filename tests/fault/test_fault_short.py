@@ -17,7 +17,7 @@ needs_network = pytest.mark.skipif(
 
 def _run(report: Path, *args: str) -> tuple[int, Any]:
     command = [sys.executable, "-m", "tests.fault", "--report", str(report), *args]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     figures = report.with_suffix(".json")
     assert figures.exists(), done.stdout + done.stderr
     return done.returncode, json.loads(figures.read_text())

@@ -5,7 +5,7 @@ from collections import deque
 from contextlib import suppress
 
 from app.errors import CoordinatorUnavailable
-from app.store.etcd_client import EtcdClient, EtcdError, WatchLost, prefix_end
+from app.store.etcd_client import Compacted, EtcdClient, EtcdError, WatchLost, prefix_end
 from app.store.etcd_errors import cannot_ask
 from app.store.etcd_follow import Follower
 from app.store.etcd_layout import JOURNAL
@@ -139,8 +139,14 @@ class Confirmer:
         could be read here."""
         history = self._follower.history
         rev = history.rev
-        for prefix in self._follower.leased_prefixes:
-            if await self._count(prefix, rev) != history.count(prefix, rev):
+        held = {prefix: history.count(prefix, rev) for prefix in self._follower.leased_prefixes}
+        for prefix, count in held.items():
+            try:
+                total = await self._count(prefix, rev)
+            except Compacted as error:
+                self._follower.distrust(error)
+                return
+            if total != count:
                 self._follower.distrust(EtcdError(f"the watch has left out what became of {prefix}"))
                 return
         if rev == before:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Self
 
 import pytest
@@ -14,13 +13,6 @@ from tests.etcd.cluster import Cluster, until
 from tests.etcd.replicas import events_after, replicas
 from tests.serving import APP, Service
 from tests.sse.sse_reader import SseStream
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp("compaction")).start()
-    yield cluster
-    cluster.stop()
 
 
 def put(visor: Service, number: int) -> int:

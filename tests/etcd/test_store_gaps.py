@@ -153,6 +153,22 @@ def test_the_end_of_a_lease_that_etcd_leaves_out_is_found_out(
             assert told == ["member-register", "member-unregister", *["service-register"] * then]
 
 
+def test_a_hole_is_found_where_its_place_is_compacted(
+    own: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can count what was there then."""
+    with replicas(own.endpoints, tmp_path.name, 1) as (witness,):
+        leaked = _leak_once(monkeypatch, count=2)
+        with replicas(own.endpoints, tmp_path.name, 1) as (visor,):
+            visor.put("/members/pms/box", {"version": "1", "ttl": 1})
+            until(lambda: witness.get("/members/pms").json()["items"] == [], "the member has gone")
+            _others_write(own, 5)
+            own.compact(own.revision())
+            until(lambda: _is_read(visor), "it can be read again", 8)
+            assert leaked
+            assert visor.get("/members/pms").json()["items"] == []
+
+
 def test_a_key_that_came_to_be_anew_unseen_is_asked_for_again(
     etcd: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,14 +13,6 @@ from tests.serving import APP, Service
 from tests.sse.sse_reader import SseStream
 
 
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """An etcd that is compacted at will."""
-    cluster = Cluster(tmp_path_factory.mktemp("frozen")).start()
-    yield cluster
-    cluster.stop()
-
-
 @pytest.fixture
 def cable(own: Cluster) -> Iterator[Line]:
     with line(own) as made:

@@ -33,7 +33,6 @@ def test_a_fault_that_is_not_over_in_time_is_complained_of(launcher: Launcher, t
         await asyncio.sleep(60)
 
     site.main = Fault("a fault without end", hang)
-    done = asyncio.run(run(site, Plan(4, rate=50, period=4, others=False, settle=1)))
-    (said,) = done.evidence.complaints
-    assert "a fault without end" in said
+    done = asyncio.run(run(site, Plan(4, rate=50, period=4, others=False, settle=4)))
+    assert any("a fault without end" in said for said in done.evidence.complaints)
     assert done.evidence.last_rev > 0

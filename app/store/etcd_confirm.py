@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 
 from app.errors import CoordinatorUnavailable
 from app.store.etcd_client import Compacted, EtcdClient, EtcdError, WatchLost, prefix_end
@@ -91,23 +90,25 @@ class Confirmer:
             self._next = None
             self.rounds += 1
             how: int | Exception = _unconfirmed()
-            before, late = self._follower.history.rev, False
             try:
-                async with asyncio.timeout(SECONDS):
-                    how = await self._ask()
+                how = await self._ask_in_time()
             except EtcdError as error:
                 how = cannot_ask(error)
-            except TimeoutError:
-                late = True
             except Exception as error:
                 how = error
             finally:
                 # Also when this is cancelled.
                 waiting.end(how)
-            if late:
-                with suppress(EtcdError, TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await self._look_for_a_hole(before)
+
+    async def _ask_in_time(self) -> int:
+        before = self._follower.history.rev
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await self._ask()
+        except TimeoutError:
+            # Nobody waits for this request any more: who did has been told.
+            await self._look_for_a_hole(before)
+            raise _unconfirmed() from None
 
     async def _ask(self) -> int:
         journal = (self._prefix + JOURNAL).encode()
@@ -129,9 +130,12 @@ class Confirmer:
                 return
             await self._follower.news()
 
-    async def _count(self, prefix: str, revision: int) -> int:
+    async def _count(self, prefix: str, revision: int, within: float | None = None) -> int:
         full = (self._prefix + prefix).encode()
-        return (await self._client.range(full, prefix_end(full), count_only=True, revision=revision)).total
+        found = await self._client.range(
+            full, prefix_end(full), count_only=True, revision=revision, within=within
+        )
+        return found.total
 
     async def _look_for_a_hole(self, before: int) -> None:
         """What etcd has did not come; `before` is what the history had when it was asked for. That the watch
@@ -140,17 +144,17 @@ class Confirmer:
         history = self._follower.history
         rev = history.rev
         held = {prefix: history.count(prefix, rev) for prefix in self._follower.leased_prefixes}
-        for prefix, count in held.items():
-            try:
-                total = await self._count(prefix, rev)
-            except Compacted as error:
-                self._follower.distrust(error)
-                return
-            if total != count:
-                self._follower.distrust(EtcdError(f"the watch has left out what became of {prefix}"))
-                return
-        if rev == before:
-            self._follower.distrust(WatchLost("it has not brought what etcd has"))
+        try:
+            there = {prefix: await self._count(prefix, rev, LOOK_SECONDS) for prefix in held}
+        except Compacted as error:
+            self._follower.distrust(error)
+        except EtcdError:
+            return
+        else:
+            if there != held:
+                self._follower.distrust(EtcdError(f"the watch has left out what became of {list(held)}"))
+            elif rev == before:
+                self._follower.distrust(WatchLost("it has not brought what etcd has"))
 
     async def close(self) -> None:
         if self._asking is not None:

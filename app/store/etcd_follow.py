@@ -139,18 +139,15 @@ class Follower:
         async with await self._client.watch(*self._range, start_revision=self._watched + 1) as watch:
             self._watch = watch
             self.trouble = ""
-            try:
-                while True:
-                    for item in await watch.take():
-                        if isinstance(item, Revision):
-                            self._apply(item)
-                    self._tell()
-            finally:
-                self._watch = None
+            while True:
+                for item in await watch.take():
+                    if isinstance(item, Revision):
+                        self._apply(item)
+                self._tell()
 
     def distrust(self, reason: EtcdError) -> None:
-        """End the watch for what was found out about it: `WatchLost` has it resumed, anything else has the
-        state loaded afresh."""
+        """End the watch, if it has not ended, for what was found out about it: `WatchLost` has it resumed,
+        anything else has the state loaded afresh."""
         if self._watch is not None:
             self._watch.finish(reason)
 

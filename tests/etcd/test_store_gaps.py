@@ -1,6 +1,8 @@
 """Revs that are missing: those that others made, and those that etcd leaves out by mistake."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,17 +14,22 @@ from tests.etcd.replicas import events_after, replicas
 from tests.serving import Service, serving
 
 
+@pytest.fixture
+def prefix(tmp_path: Path) -> str:
+    """Where the registry of this test lies."""
+    return f"{tmp_path.parent.name}-{tmp_path.name}"
+
+
 def _others_write(etcd: Cluster, count: int) -> None:
     for n in range(count):
         etcd.ctl("put", f"/others/{n}", "x")
 
 
 def test_a_list_of_events_goes_past_revs_that_are_not_ours(
-    etcd: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    etcd: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long poll from before a stretch of such revs waits its time without asking the store again and
     again, and says that it has looked past them."""
-    prefix = f"{tmp_path.parent.name}-{tmp_path.name}"
     with serving(store=f"etcd://{etcd.endpoints[0]}/{prefix}") as writer:
         made = writer.made("/services", {"name": "a"})["rev"]
     try:
@@ -102,16 +109,30 @@ def _leak_once(
 
 
 def test_a_commit_that_etcd_leaves_out_is_asked_for_again(
-    etcd: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    etcd: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hole in the watch that is followed would be one of every reader and subscriber."""
-    with replicas(etcd.endpoints, f"{tmp_path.parent.name}-{tmp_path.name}", 1) as (writer,):
+    with replicas(etcd.endpoints, prefix, 1) as (writer,):
         leaked = _leak_once(monkeypatch)
-        with replicas(etcd.endpoints, f"{tmp_path.parent.name}-{tmp_path.name}", 1) as (visor,):
+        with replicas(etcd.endpoints, prefix, 1) as (visor,):
             made = {writer.made("/services", {"name": f"s{n}"})["name"] for n in range(6)}
             assert leaked
             assert {item["name"] for item in visor.get("/services").json()["items"]} == made
             assert {event["service"] for event in events_after(visor)} == made
+
+
+@contextmanager
+def _a_member_goes_unseen(
+    etcd: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Service, Service]]:
+    """Two replicas, after a member has gone with its lease, which the watch of the second has left out."""
+    with replicas(etcd.endpoints, prefix, 1) as (witness,):
+        leaked = _leak_once(monkeypatch, count=2)
+        with replicas(etcd.endpoints, prefix, 1) as (visor,):
+            visor.put("/members/pms/box", {"version": "1", "ttl": 1})
+            until(lambda: witness.get("/members/pms").json()["items"] == [], "the member has gone")
+            assert leaked
+            yield witness, visor
 
 
 def _is_read(visor: Service) -> bool:
@@ -119,10 +140,9 @@ def _is_read(visor: Service) -> bool:
 
 
 def test_a_last_commit_that_etcd_leaves_out_is_asked_for_again(
-    etcd: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    etcd: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing comes after it that would show the hole: a read that waits for it in vain does."""
-    prefix = f"{tmp_path.parent.name}-{tmp_path.name}"
     with replicas(etcd.endpoints, prefix, 1) as (writer,):
         leaked = _leak_once(monkeypatch)
         with replicas(etcd.endpoints, prefix, 1) as (visor,):
@@ -135,62 +155,45 @@ def test_a_last_commit_that_etcd_leaves_out_is_asked_for_again(
 
 @pytest.mark.parametrize("then", [0, 2], ids=["last", "before others"])
 def test_the_end_of_a_lease_that_etcd_leaves_out_is_found_out(
-    etcd: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: int
+    etcd: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch, then: int
 ) -> None:
     """The journal has no entry of it that could be missed: a read that counts in vain finds it."""
-    prefix = f"{tmp_path.parent.name}-{tmp_path.name}"
-    with replicas(etcd.endpoints, prefix, 1) as (witness,):
-        leaked = _leak_once(monkeypatch, count=2)
-        with replicas(etcd.endpoints, prefix, 1) as (visor,):
-            visor.put("/members/pms/box", {"version": "1", "ttl": 1})
-            until(lambda: witness.get("/members/pms").json()["items"] == [], "the member has gone")
-            for n in range(then):
-                witness.made("/services", {"name": f"s{n}"})
-            until(lambda: _is_read(visor), "it can be read again", 8)
-            assert leaked
-            assert visor.get("/members/pms").json()["items"] == []
-            told = [event["type"] for event in events_after(visor)]
-            assert told == ["member-register", "member-unregister", *["service-register"] * then]
+    with _a_member_goes_unseen(etcd, prefix, monkeypatch) as (witness, visor):
+        for n in range(then):
+            witness.made("/services", {"name": f"s{n}"})
+        until(lambda: _is_read(visor), "it can be read again", 8)
+        assert visor.get("/members/pms").json()["items"] == []
+        told = [event["type"] for event in events_after(visor)]
+        assert told == ["member-register", "member-unregister", *["service-register"] * then]
 
 
 def test_a_hole_is_found_where_its_place_is_compacted(
-    own: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody can count what was there then."""
-    with replicas(own.endpoints, tmp_path.name, 1) as (witness,):
-        leaked = _leak_once(monkeypatch, count=2)
-        with replicas(own.endpoints, tmp_path.name, 1) as (visor,):
-            visor.put("/members/pms/box", {"version": "1", "ttl": 1})
-            until(lambda: witness.get("/members/pms").json()["items"] == [], "the member has gone")
-            _others_write(own, 5)
-            own.compact(own.revision())
-            until(lambda: _is_read(visor), "it can be read again", 8)
-            assert leaked
-            assert visor.get("/members/pms").json()["items"] == []
+    with _a_member_goes_unseen(own, prefix, monkeypatch) as (_, visor):
+        _others_write(own, 5)
+        own.compact(own.revision())
+        until(lambda: _is_read(visor), "it can be read again", 8)
+        assert visor.get("/members/pms").json()["items"] == []
 
 
 def test_a_key_that_came_to_be_anew_unseen_is_asked_for_again(
-    etcd: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    etcd: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A member whose end was left out, and that comes again, would pass as one that was always there."""
-    prefix = f"{tmp_path.parent.name}-{tmp_path.name}"
-    with replicas(etcd.endpoints, prefix, 1) as (witness,):
-        leaked = _leak_once(monkeypatch, count=2)
-        with replicas(etcd.endpoints, prefix, 1) as (visor,):
-            visor.put("/members/pms/box", {"version": "1", "ttl": 1})
-            until(lambda: witness.get("/members/pms").json()["items"] == [], "the member has gone")
-            witness.put("/members/pms/box", {"version": "1", "ttl": 60})
-            until(lambda: len(events_after(visor)) == 3, "all events")
-            assert leaked
-            told = [event["type"] for event in events_after(visor)]
-            assert told == ["member-register", "member-unregister", "member-register"]
+    with _a_member_goes_unseen(etcd, prefix, monkeypatch) as (witness, visor):
+        witness.put("/members/pms/box", {"version": "1", "ttl": 60})
+        until(lambda: len(events_after(visor)) == 3, "all events")
+        told = [event["type"] for event in events_after(visor)]
+        assert told == ["member-register", "member-unregister", "member-register"]
 
 
 def test_an_old_commit_that_etcd_leaves_out_is_not_passed_over(
-    etcd: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    etcd: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who looks back is told that it cannot be said now, and then all of it."""
-    with replicas(etcd.endpoints, f"{tmp_path.parent.name}-{tmp_path.name}", 1, memory_revs=1) as (visor,):
+    with replicas(etcd.endpoints, prefix, 1, memory_revs=1) as (visor,):
         made = [visor.made("/services", {"name": f"s{n}"}) for n in range(6)]
         leaked = _leak_once(monkeypatch, looking_back=True)
         asked = {"Accept": "application/json", "Last-Event-ID": str(made[0]["rev"])}

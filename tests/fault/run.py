@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import random
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from tests.fault.faults.site import Log, Site
@@ -152,22 +153,21 @@ async def _bring_in(crew: Crew, ports: list[int], evidence: Evidence, settle: fl
 
 async def _last_write(ports: list[int], evidence: Evidence) -> int:
     """A write after everything: nothing of the traffic can still be on its way once it is answered."""
-    client = Client("last", ports, evidence.calls, Pace(50), 0)
-    while True:
-        name = f"last{client.following()}"
-        made = await client.once("create", "/services", {"name": name}, about=("service", name))
-        if made.outcome is Outcome.OK and made.rev is not None:
-            client.close()
-            return made.rev
+    with closing(Client("last", ports, evidence.calls, Pace(50), 0)) as client:
+        while True:
+            name = f"last{client.following()}"
+            made = await client.once("create", "/services", {"name": name}, about=("service", name))
+            if made.outcome is Outcome.OK and made.rev is not None:
+                return made.rev
 
 
 async def _read_all(ports: list[int], evidence: Evidence) -> None:
     """Read everything that is there, through each replica: `snapshots` compares it with the history."""
-    client = Client("end", ports, evidence.calls, Pace(200), 0)
-    for replica in range(len(ports)):
-        for path, *about in WHOLE:
-            await client.read("list", f"{path}?limit=1000&rev={evidence.last_rev}", ("list", *about), replica)
-    client.close()
+    with closing(Client("end", ports, evidence.calls, Pace(200), 0)) as client:
+        for replica in range(len(ports)):
+            for path, *about in WHOLE:
+                whole = f"{path}?limit=1000&rev={evidence.last_rev}"
+                await client.read("list", whole, ("list", *about), replica)
 
 
 async def _compare(ports: list[int], evidence: Evidence) -> None:

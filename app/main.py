@@ -10,12 +10,23 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute, APIRouter
 
-from app import __version__, openapi, upkeep
-from app.events.channels import Channels
+from app import __version__, maintenance, openapi
 from app.events.claim_queue import ClaimQueue
+from app.events.fanout import Channels
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
 from app.events.stream import Pace
+from app.http import problem_json
+from app.http.access_log import AccessLog
+from app.http.admission import Admission
+from app.http.bounds import Bounds
+from app.http.context import Context
+from app.http.head import Head
+from app.http.lean import LeanCalls, LeanFirst
+from app.http.limits import Limits
+from app.http.metrics import Metrics, MetricsMiddleware, metrics_router
+from app.http.places import Slots
+from app.http.stamp import Stamp
 from app.models import keys
 from app.routers import (
     apps,
@@ -25,25 +36,14 @@ from app.routers import (
     life,
     members,
     operations,
-    problem_json,
     problems,
     proctypes,
     revisions,
+    revs,
     runners,
     scale,
     services,
-    time,
 )
-from app.routers.access_log import AccessLog
-from app.routers.admission import Admission
-from app.routers.context import Context
-from app.routers.head import Head
-from app.routers.lean import LeanCalls, LeanFirst
-from app.routers.limits import Limits
-from app.routers.metrics import Metrics, MetricsMiddleware, metrics_router
-from app.routers.places import Slots
-from app.routers.stamp import Stamp
-from app.routers.strict_query import Bounds
 from app.settings import Settings
 from app.store.contract import Store
 from app.store.open import EtcdAccess, open_store
@@ -124,7 +124,7 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
         context.hub.start()
         context.channels.start()
         tasks = [
-            asyncio.create_task(upkeep.run(context.store), name="visor-upkeep"),
+            asyncio.create_task(maintenance.run(context.store), name="visor-upkeep"),
             asyncio.create_task(_stop_when(stop, context.hub), name="visor-stop"),
         ]
         # What was loaded stays: looking through it at each collection is most of a collection's time.
@@ -171,7 +171,7 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
         runners,
         members,
         events,
-        time,
+        revs,
         operations,
         problems,
     ):

@@ -6,9 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 from app.models import keys
-from app.store.sqlite_file import connect_reader
-from app.store.sqlite_layout import read_state
-from app.store.sqlite_versions import current_at
+from app.store.sqlite.file import connect_reader
+from app.store.sqlite.schema import read_state
+from app.store.sqlite.versions import current_at
 from bench.peers import etcd
 from bench.seeding import seed
 from bench.serving import Served, Stage

@@ -58,9 +58,9 @@ from app.registry import (
 )
 from app.registry.idempotency import IdempotentCall, once
 from app.store.contract import Changes, Commit, Journal
-from app.store.group import make_commit
+from app.store.embedded.group import make_commit
 from app.store.history import Draft, History, Window
-from app.store.sqlite import SqliteLog
+from app.store.sqlite.log import SqliteLog
 
 PROCTYPES = ("web", "worker")
 HOSTED = 50

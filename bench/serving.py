@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from app.server import listen
+from app.server.server import listen
 from bench.processes import SERVER, cpu_seconds, memory, on, tree
 
 START_SECONDS = 120.0

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from app.main import create_app
-from app.server import VisorServer, build_config, listen
+from app.server.server import VisorServer, build_config, listen
 from app.settings import Settings
 from app.store.contract import Store
 
@@ -71,7 +71,7 @@ class Service:
 
     @property
     def context(self) -> Any:
-        """The parts of the service (`app.routers.context.Context`), for looking inside."""
+        """The parts of the service (`app.http.context.Context`), for looking inside."""
         return self.app.state.visor
 
     @property

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from math import ceil
 
 from app.errors import CoordinatorUnavailable, RevCompacted
-from app.events import frames
-from app.events.channels import Channels
-from app.events.derive import describe, said_of, to_json
+from app.events import sse
+from app.events.event import describe, said_of, to_json
+from app.events.fanout import Channels
 from app.events.filters import Filter
 from app.events.position import Position
 from app.events.waiter import Waiter
 from app.models import keys
 from app.models.event import KINDS
 from app.store.contract import Record, Snapshot, Store
-from app.store.reading import ask
+from app.store.snapshots import ask
 
 Write = Callable[[bytes], Awaitable[None]]
 """Sends bytes to the subscriber; returns when he has room for more."""
@@ -82,13 +82,13 @@ class Stream:
     async def run(self, write: Write) -> None:
         """Write whole frames, many at once where many are pending, until the service stops, the place is
         gone, or the stream has reached its age."""
-        await write(frames.retry(round(self._pace.retry * random.uniform(0.8, 1.2))))
+        await write(sse.retry(round(self._pace.retry * random.uniform(0.8, 1.2))))
         try:
             if self._snapshot:
                 await self._write_snapshot(write, self._at.rev)
             await self._write_on(write)
         except RevCompacted:
-            await write(frames.gone(self._store.oldest_rev))
+            await write(sse.gone(self._store.oldest_rev))
         except CoordinatorUnavailable:
             return  # a clean end: its reader comes again with the place it has
         finally:
@@ -105,10 +105,10 @@ class Stream:
             chunk, self._at = await channel.read(self._at)
             now = clock()
             if now >= mark_at:
-                chunk += frames.mark("bookmark", self._at.rev) if self._at.index is None else b""
+                chunk += sse.mark("bookmark", self._at.rev) if self._at.index is None else b""
                 mark_at = now + pace.bookmark
             elif not chunk and now >= said + patience:
-                chunk = frames.KEEP_ALIVE
+                chunk = sse.KEEP_ALIVE
             if chunk:
                 await write(chunk)
                 said = clock()
@@ -136,7 +136,7 @@ class Stream:
                     break
                 after = page[-1].key
         if not self._ending:
-            await write(frames.mark("snapshot-end", rev))
+            await write(sse.mark("snapshot-end", rev))
 
     def _snapshot_frame(self, kind: str, record: Record) -> bytes | None:
         try:
@@ -147,7 +147,7 @@ class Stream:
         except (ValueError, LookupError, TypeError, RecursionError):
             return None
         head = to_json({"rev": record.rev, "type": "snapshot", "kind": kind, **names})
-        return frames.frame(head[:-1] + b',"object":' + said + b"}", "snapshot")
+        return sse.frame(head[:-1] + b',"object":' + said + b"}", "snapshot")
 
 
 def _page_of(term: str, after: str) -> Callable[[Snapshot], list[Record]]:

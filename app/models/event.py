@@ -13,9 +13,9 @@ from app.models.instance import Instance
 from app.models.member import Member
 from app.models.proctype import Proctype
 from app.models.revision import Revision
+from app.models.revs import SchemaInfo
 from app.models.runner import Runner
 from app.models.service import Endpoint, Service
-from app.models.time import SchemaInfo
 
 KINDS: dict[str, type[Resource]] = {
     "app": App,

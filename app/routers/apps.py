@@ -7,16 +7,16 @@ from fastapi import Body, Response
 from fastapi.routing import APIRouter
 from pydantic_core import to_json
 
+from app.http.declared_responses import changed, created, found, listed, removed
+from app.http.json_body import StrictRoute
+from app.http.reads import List, Read
+from app.http.writes import Post, Put, at_key
 from app.models import codec, keys
 from app.models.app import App, AppCreate, AppPatch, Env, EnvPatch, EnvVar, EnvVarSet
 from app.models.base import Deleted
 from app.models.names import EnvKey, Name
 from app.models.page import AppPage
 from app.registry import apps, env
-from app.routers.answers import changed, created, found, listed, removed
-from app.routers.reading import List, Read
-from app.routers.strict_json import StrictRoute
-from app.routers.writing import Post, Put, at_key
 from app.store.contract import Changes, Record, Snapshot
 
 router = APIRouter(tags=["apps"], route_class=StrictRoute)

@@ -3,16 +3,16 @@
 from fastapi import Response
 from fastapi.routing import APIRouter
 
+from app.http.declared_responses import created, found, listed, removed
+from app.http.json_body import StrictRoute
+from app.http.reads import List, Read
+from app.http.writes import Post, Put, at_key
 from app.models import keys
 from app.models.base import Deleted
 from app.models.envset import EnvSet, EnvSetCreate
 from app.models.names import Name, Ref
 from app.models.page import EnvSetPage
 from app.registry import envsets
-from app.routers.answers import created, found, listed, removed
-from app.routers.reading import List, Read
-from app.routers.strict_json import StrictRoute
-from app.routers.writing import Post, Put, at_key
 
 router = APIRouter(tags=["env sets"], route_class=StrictRoute)
 

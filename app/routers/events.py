@@ -8,18 +8,18 @@ from pydantic import MISSING, Field
 
 from app.errors import InvalidRequest
 from app.events.filters import Filter
-from app.events.pages import read_page
+from app.events.list import read_page
 from app.events.position import Position
 from app.events.stream import Stream
+from app.http.context import Context, Ctx
+from app.http.declared_responses import read
+from app.http.disconnects import Gone, until_gone
+from app.http.event_stream import EVENT_STREAM, EventStream
+from app.http.json_body import StrictRoute
+from app.http.reads import JSON, check_page, json_answer
 from app.models.base import INT64, MAX_INT64
 from app.models.event import EventPage
 from app.models.names import IN_DIGITS, Host, InstanceId, Name, ProctypeName
-from app.routers.answers import read
-from app.routers.context import Context, Ctx
-from app.routers.disconnects import Gone, until_gone
-from app.routers.event_stream import EVENT_STREAM, EventStream
-from app.routers.reading import JSON, check_page, json_answer
-from app.routers.strict_json import StrictRoute
 
 router = APIRouter(tags=["events"], route_class=StrictRoute)
 

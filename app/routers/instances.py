@@ -10,6 +10,12 @@ from fastapi.routing import APIRouter
 from pydantic import MISSING, Field
 
 from app.errors import InvalidRequest
+from app.http.context import Ctx
+from app.http.declared_responses import created, found, listed, removed
+from app.http.disconnects import Gone, until_gone
+from app.http.json_body import StrictRoute
+from app.http.reads import List, Listing, Read
+from app.http.writes import Post, Put, live_instance, nothing
 from app.models import codec, keys
 from app.models.base import Deleted
 from app.models.instance import Instance, InstanceCreate, Status, StatusFilter
@@ -19,12 +25,6 @@ from app.registry import tickets
 from app.registry.life import reachable
 from app.registry.selection import Selection
 from app.registry.state import exists
-from app.routers.answers import created, found, listed, removed
-from app.routers.context import Ctx
-from app.routers.disconnects import Gone, until_gone
-from app.routers.reading import List, Listing, Read
-from app.routers.strict_json import StrictRoute
-from app.routers.writing import Post, Put, live_instance, nothing
 from app.store.contract import Changes, Record, Snapshot
 
 router = APIRouter(tags=["instances"], route_class=StrictRoute)

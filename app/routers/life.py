@@ -5,6 +5,11 @@ import time
 from fastapi import Request, Response
 from fastapi.routing import APIRouter
 
+from app.http.context import Ctx
+from app.http.declared_responses import changed, queued, removed
+from app.http.disconnects import Gone, until_gone
+from app.http.json_body import StrictRoute
+from app.http.writes import Post, Put, Write, live_instance, nothing
 from app.models.base import Deleted
 from app.models.instance import (
     Claim,
@@ -20,12 +25,7 @@ from app.models.instance import (
 )
 from app.models.names import InstanceId
 from app.registry import claims, life, locks
-from app.routers.answers import changed, queued, removed
-from app.routers.context import Ctx
-from app.routers.disconnects import Gone, until_gone
 from app.routers.instances import location_of
-from app.routers.strict_json import StrictRoute
-from app.routers.writing import Post, Put, Write, live_instance, nothing
 from app.store.contract import Outcome
 
 router = APIRouter(tags=["life of an instance"], route_class=StrictRoute)

@@ -3,16 +3,16 @@
 from fastapi import Response
 from fastapi.routing import APIRouter
 
+from app.http.declared_responses import changed, found, listed, removed
+from app.http.json_body import StrictRoute
+from app.http.reads import List, Read
+from app.http.writes import Put, at_key
 from app.models import keys
 from app.models.base import Deleted
 from app.models.member import Member, MemberKind, MemberSet
 from app.models.names import HostMaybePort
 from app.models.page import MemberPage
 from app.registry import members
-from app.routers.answers import changed, found, listed, removed
-from app.routers.reading import List, Read
-from app.routers.strict_json import StrictRoute
-from app.routers.writing import Put, at_key
 
 router = APIRouter(tags=["members"], route_class=StrictRoute)
 

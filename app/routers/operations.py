@@ -6,11 +6,11 @@ from fastapi import Response
 from fastapi.routing import APIRouter
 
 from app.errors import CoordinatorUnavailable
+from app.http.context import Ctx
+from app.http.declared_responses import problems
+from app.http.json_body import StrictRoute
+from app.http.reads import json_answer
 from app.models.base import Model
-from app.routers.answers import problems
-from app.routers.context import Ctx
-from app.routers.reading import json_answer
-from app.routers.strict_json import StrictRoute
 
 router = APIRouter(tags=["operations"], route_class=StrictRoute)
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse
 
 from app.errors import NotFound, RequestError, request_errors
-from app.routers.answers import problems
-from app.routers.strict_json import StrictRoute
+from app.http.declared_responses import problems
+from app.http.json_body import StrictRoute
 
 router = APIRouter(tags=["operations"], route_class=StrictRoute)
 

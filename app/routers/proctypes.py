@@ -3,6 +3,10 @@
 from fastapi import Response
 from fastapi.routing import APIRouter
 
+from app.http.declared_responses import changed, created, found, listed, removed
+from app.http.json_body import StrictRoute
+from app.http.reads import List, Read
+from app.http.writes import Post, Put, at_key
 from app.models import keys
 from app.models.base import Deleted
 from app.models.names import Name, ProctypeName
@@ -11,10 +15,6 @@ from app.models.proctype import Proctype, ProctypeCreate, ProctypePatch
 from app.registry import proctypes
 from app.registry.state import exists
 from app.registry.upkeep import ended_of
-from app.routers.answers import changed, created, found, listed, removed
-from app.routers.reading import List, Read
-from app.routers.strict_json import StrictRoute
-from app.routers.writing import Post, Put, at_key
 from app.store.contract import Record, Snapshot
 
 router = APIRouter(tags=["proctypes"], route_class=StrictRoute)

@@ -6,16 +6,16 @@ from fastapi import Query, Response
 from fastapi.routing import APIRouter
 from pydantic import MISSING
 
+from app.http.declared_responses import created, found, listed, removed
+from app.http.json_body import StrictRoute
+from app.http.reads import List, Read
+from app.http.writes import Post, Put, at_key
 from app.models import keys
 from app.models.base import Deleted
 from app.models.names import Host, HostPort
 from app.models.page import RunnerPage
 from app.models.runner import Runner, RunnerCreate
 from app.registry import runners
-from app.routers.answers import created, found, listed, removed
-from app.routers.reading import List, Read
-from app.routers.strict_json import StrictRoute
-from app.routers.writing import Post, Put, at_key
 
 router = APIRouter(tags=["runners"], route_class=StrictRoute)
 

@@ -8,15 +8,15 @@ from fastapi import Query, Response
 from fastapi.routing import APIRouter
 from pydantic import MISSING
 
+from app.http.declared_responses import committed, read
+from app.http.json_body import StrictRoute
+from app.http.reads import Moment, json_answer
+from app.http.writes import Put, at_key
 from app.models import keys
 from app.models.names import Name, ProctypeName, Ref
 from app.models.scale import Scale, Scaled, ScaleTarget
 from app.registry import scale
 from app.registry.scale import Step
-from app.routers.answers import committed, read
-from app.routers.reading import Moment, json_answer
-from app.routers.strict_json import StrictRoute
-from app.routers.writing import Put, at_key
 from app.store.contract import Changes, Snapshot
 
 router = APIRouter(tags=["scale"], route_class=StrictRoute)

@@ -3,17 +3,17 @@
 from fastapi import Response
 from fastapi.routing import APIRouter
 
+from app.http.declared_responses import created, found, listed, removed
+from app.http.json_body import StrictRoute
+from app.http.reads import List, Read
+from app.http.resolving import resolve
+from app.http.writes import Post, Put, at_key
 from app.models import keys
 from app.models.base import Deleted
 from app.models.names import ServiceName
 from app.models.page import EndpointPage, ServicePage
 from app.models.service import Endpoint, EndpointCreate, EndpointId, Service, ServiceCreate, endpoint_id
 from app.registry import services
-from app.routers.answers import created, found, listed, removed
-from app.routers.reading import List, Read
-from app.routers.resolving import resolve
-from app.routers.strict_json import StrictRoute
-from app.routers.writing import Post, Put, at_key
 
 router = APIRouter(tags=["services"], route_class=StrictRoute)
 

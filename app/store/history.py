@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from app.errors import RevCompacted
 from app.store.contract import Change, Changes, Commit, Index, Record, carries
-from app.store.key_lists import add, blocks, discard
+from app.store.sorted_keys import add, blocks, discard
 
 _REV = attrgetter("rev")
 

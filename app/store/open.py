@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from app.errors import StartError
 from app.store.contract import Fence, Index, Store
-from app.store.embedded import EmbeddedStore
-from app.store.memory import NoLog
-from app.store.sqlite import SqliteLog
+from app.store.embedded.memory_log import NoLog
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite.log import SqliteLog
 
 _FILES = "`sqlite:///relative.db`, `sqlite:////absolute/path.db`"
 _KNOWN = f"{_FILES}, `memory:` or `etcd://host:2379,host:2379/prefix`"
@@ -58,9 +58,9 @@ def _etcd(
     access: EtcdAccess,
 ) -> Store:
     # Here, and not above: who keeps the store in a file need not wait for gRPC to load.
-    from app.store.etcd import EtcdStore
-    from app.store.etcd_client import EtcdClient
-    from app.store.etcd_layout import prefix_of_path
+    from app.store.etcd.client.client import EtcdClient
+    from app.store.etcd.layout import prefix_of_path
+    from app.store.etcd.store import EtcdStore
 
     try:
         parts = urlsplit(url)

@@ -5,7 +5,7 @@ from typing import Any
 
 import uvicorn
 
-from app.server import listening_at
+from app.server.server import listening_at
 
 
 def serve(app: Any) -> None:

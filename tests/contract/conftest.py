@@ -8,7 +8,7 @@ from contract_stores import KINDS, Maker, place_of
 from lossy_disk import LossyDisk, lossy_disk
 from shifted_store import ShiftedStore
 
-from app.store.embedded import EmbeddedStore
+from app.store.embedded.store import EmbeddedStore
 from tests.etcd.cluster import Cluster
 
 

@@ -11,12 +11,12 @@ from contract_words import index
 from shifted_store import ShiftedStore
 
 from app.store.contract import Store
-from app.store.embedded import EmbeddedStore
-from app.store.etcd import EtcdStore
-from app.store.etcd_client import EtcdClient
-from app.store.memory import NoLog
-from app.store.sqlite import SqliteLog
-from app.store.sqlite_versions import RECENT_COMMITS
+from app.store.embedded.memory_log import NoLog
+from app.store.embedded.store import EmbeddedStore
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.store import EtcdStore
+from app.store.sqlite.log import SqliteLog
+from app.store.sqlite.versions import RECENT_COMMITS
 from tests.etcd.cluster import Cluster
 
 DURABLE = ("sqlite", "sqlite-small-window")

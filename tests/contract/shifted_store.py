@@ -13,7 +13,7 @@ from typing import TypeVar
 from app.errors import RequestError
 from app.store.contract import Change, Changes, Commit, Health, Journal, Origin, Outcome, Record, Rule
 from app.store.contract import Snapshot as StoreSnapshot
-from app.store.etcd import EtcdStore
+from app.store.etcd.store import EtcdStore
 
 R = TypeVar("R", Record, None)
 

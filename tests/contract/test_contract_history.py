@@ -8,7 +8,7 @@ from contract_stores import EMBEDDED
 from contract_words import ORIGIN, delete, increment, plain_commit, put, write
 
 from app.errors import RevCompacted, RevInFuture
-from app.store.reading import ask
+from app.store.snapshots import ask
 
 
 async def test_an_empty_store_is_at_rev_0(store):

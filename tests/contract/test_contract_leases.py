@@ -6,7 +6,7 @@ import pytest
 from contract_words import delete, put, write
 
 from app.store.contract import Changes
-from app.store.reading import ask
+from app.store.snapshots import ask
 
 TTL = 2
 """Seconds; the least that etcd keeps to."""

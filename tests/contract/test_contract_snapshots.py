@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import RevCompacted
-from app.store.reading import ask
+from app.store.snapshots import ask
 
 # Neighbours of the prefix "a/" in the order of keys, and characters that UTF-8 and UTF-16 order apart.
 KEYS = ["a", "a-/1", "a/", "a/1", "a/10", "a/2/x", "a/é", "a/\uffee", "a/\U0001f600", "a0", "b/1", "b/\ud7ff"]

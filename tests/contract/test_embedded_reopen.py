@@ -8,9 +8,9 @@ from contract_words import ORIGIN, index, put, until, write
 
 from app.errors import CoordinatorUnavailable, StartError
 from app.store.contract import Commit
-from app.store.embedded import EmbeddedStore
-from app.store.log import Loaded, LogBroken
-from app.store.memory import NoLog
+from app.store.embedded.log import Loaded, LogBroken
+from app.store.embedded.memory_log import NoLog
+from app.store.embedded.store import EmbeddedStore
 
 
 class FragileLog(NoLog):
@@ -54,7 +54,7 @@ def log():
 
 @pytest.fixture
 async def store(log, monkeypatch):
-    monkeypatch.setattr("app.store.embedded.REOPEN_SECONDS", 0.02)
+    monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.02)
     store = EmbeddedStore(log, index, history=1000, memory_revs=1000)
     await store.open()
     yield store

@@ -6,8 +6,8 @@ import itertools
 import pytest
 from contract_words import ORIGIN, index, picture, put, puts
 
-from app.store.embedded import FORGET, EmbeddedStore
-from app.store.sqlite import SqliteLog
+from app.store.embedded.store import FORGET, EmbeddedStore
+from app.store.sqlite.log import SqliteLog
 
 BOUND = 200_000
 

@@ -9,10 +9,10 @@ import pytest
 from contract_words import ORIGIN, delete, increment, index, picture, plain, put, puts, write
 
 from app.errors import CoordinatorUnavailable, RevCompacted
-from app.store.embedded import EmbeddedStore
-from app.store.sqlite import SqliteLog
-from app.store.sqlite_archive import prefix_end
-from app.store.sqlite_compaction import STEP
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite.archive import prefix_end
+from app.store.sqlite.compaction import STEP
+from app.store.sqlite.log import SqliteLog
 
 
 async def opened(path, *, history=10_000, memory_revs=5) -> EmbeddedStore:

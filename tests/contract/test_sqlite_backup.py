@@ -11,11 +11,11 @@ import pytest
 from contract_words import ORIGIN, delete, increment, index, picture, put, value_of, word_of, write
 
 from app.errors import RevCompacted, StartError
-from app.store import backup as backup_module
-from app.store.backup import backup, replaced_name, restore
 from app.store.contract import Changes
-from app.store.embedded import EmbeddedStore
-from app.store.sqlite import SqliteLog
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite import backup as backup_module
+from app.store.sqlite.backup import backup, replaced_name, restore
+from app.store.sqlite.log import SqliteLog
 
 
 async def opened(path: Path, memory_revs: int = 5) -> EmbeddedStore:

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from contract_words import ORIGIN, index, put, until
 
 from app.store.contract import Journal
-from app.store.embedded import EmbeddedStore
-from app.store.group import make_commit
+from app.store.embedded.group import make_commit
+from app.store.embedded.store import EmbeddedStore
 from app.store.history import Draft, History, Window
-from app.store.sqlite import CHECKPOINT_PAGES, SqliteLog
-from app.store.sqlite_file import connect_reader
-from app.store.sqlite_versions import RECENT_PAGES
+from app.store.sqlite.file import connect_reader
+from app.store.sqlite.log import CHECKPOINT_PAGES, SqliteLog
+from app.store.sqlite.versions import RECENT_PAGES
 
 PAGE = 4096
 FRAME = PAGE + 24

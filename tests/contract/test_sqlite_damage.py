@@ -62,8 +62,8 @@ async def read_all(store, wanted) -> int:
 def _quiet_and_quick(caplog, monkeypatch):
     """The log says each time that the file cannot be read: thousands of lines here."""
     caplog.set_level("CRITICAL")
-    monkeypatch.setattr("app.store.embedded.REOPEN_SECONDS", 0.01)
-    monkeypatch.setattr("app.store.embedded.GIVE_UP_SECONDS", 0.05)
+    monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.01)
+    monkeypatch.setattr("app.store.embedded.store.GIVE_UP_SECONDS", 0.05)
 
 
 @pytest.fixture

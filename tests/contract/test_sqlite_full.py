@@ -11,13 +11,13 @@ from contract_words import ORIGIN, index, picture, put, until, word_of, write
 from lossy_disk import lossy_disk
 
 from app.errors import StorageFull
-from app.store.embedded import EmbeddedStore
-from app.store.sqlite import SqliteLog
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite.log import SqliteLog
 
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch):
-    monkeypatch.setattr("app.store.embedded.REOPEN_SECONDS", 0.05)
+    monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.05)
 
 
 def a_store(path: Path, vfs: str | None = None) -> EmbeddedStore:

@@ -6,13 +6,13 @@ import pytest
 from contract_words import ORIGIN, increment, index, picture, put, until, word_of, write
 
 from app.errors import CoordinatorUnavailable
-from app.store.embedded import EmbeddedStore
-from app.store.sqlite import SqliteLog
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite.log import SqliteLog
 
 
 @pytest.fixture
 async def store(disk, tmp_path, monkeypatch):
-    monkeypatch.setattr("app.store.embedded.REOPEN_SECONDS", 0.01)
+    monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.01)
     log = SqliteLog(tmp_path / "s.db", vfs=disk.name)
     store = EmbeddedStore(log, index, history=1000, memory_revs=5)
     await store.open()

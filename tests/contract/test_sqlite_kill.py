@@ -7,8 +7,8 @@ from pathlib import Path
 
 from contract_words import index, picture, word_of
 
-from app.store.embedded import EmbeddedStore
-from app.store.sqlite import SqliteLog
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite.log import SqliteLog
 
 WRITER = """
 import asyncio, itertools, os, random, sys

@@ -16,9 +16,9 @@ from contract_words import ORIGIN, index, put, until, word_of
 from lossy_disk import lossy_disk
 
 from app.errors import CoordinatorUnavailable
-from app.store import sqlite_file
-from app.store.embedded import EmbeddedStore
-from app.store.sqlite import SqliteLog
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite import file
+from app.store.sqlite.log import SqliteLog
 
 WRITERS = 6
 LONG = 300
@@ -76,7 +76,7 @@ async def cut_while_writing(
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch):
-    monkeypatch.setattr("app.store.embedded.REOPEN_SECONDS", 0.01)
+    monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("after", [1, 2, 17, 100, LONG, LONG + 7])
@@ -100,6 +100,6 @@ async def test_no_acknowledged_write_is_lost_when_it_is_cut_inside_one(tmp_path,
 
 @pytest.mark.parametrize("synchronous", ["NORMAL", "OFF"])
 async def test_it_would_show_a_store_that_syncs_less(tmp_path, monkeypatch, synchronous):
-    monkeypatch.setattr(sqlite_file, "SYNCHRONOUS", synchronous)
+    monkeypatch.setattr(file, "SYNCHRONOUS", synchronous)
     _, lost = await cut_while_writing(tmp_path, lambda: False, after=50)
     assert lost > 0

@@ -7,10 +7,10 @@ import pytest
 from contract_words import ORIGIN, delete, increment, index, picture, plain, put, puts, until, write
 
 from app.errors import StartError
-from app.store.backup import backup, restore
-from app.store.embedded import EmbeddedStore
-from app.store.sqlite import SqliteLog
-from app.store.sqlite_versions import RECENT_COMMITS, RECENT_PAGES
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite.backup import backup, restore
+from app.store.sqlite.log import SqliteLog
+from app.store.sqlite.versions import RECENT_COMMITS, RECENT_PAGES
 
 FRAME = 4096 + 24
 GROUP = 16
@@ -101,7 +101,7 @@ async def test_a_start_sorts_in_what_is_left(path):
 
 async def test_a_sorting_in_that_fails_loses_nothing(disk, path, tmp_path, monkeypatch):
     """What it is not known of what became of it is looked up anew, before the next write is answered."""
-    monkeypatch.setattr("app.store.embedded.REOPEN_SECONDS", 0.01)
+    monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.01)
     store = await opened(path, recent=20, vfs=disk.name)
     await write(store, *(increment(f"a/{n % 4}") for n in range(19)))
     log = store._log

@@ -13,10 +13,10 @@ import pytest
 from contract_words import ORIGIN, delete, increment, index, picture, put, puts, write
 
 from app.errors import CoordinatorUnavailable, StartError
-from app.store.backup import backup
-from app.store.embedded import EmbeddedStore
-from app.store.sqlite import SqliteLog
-from app.store.sqlite_layout import SCHEMA
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite.backup import backup
+from app.store.sqlite.log import SqliteLog
+from app.store.sqlite.schema import SCHEMA
 
 
 def a_store(path: Path, memory_revs: int = 5, history: int = 1000) -> EmbeddedStore:
@@ -223,7 +223,7 @@ async def make_file_with_a_hidden_row(path: Path) -> None:
 
 async def test_a_row_that_hides_in_another_place_of_a_file_without_page_checksums(tmp_path, monkeypatch):
     """Its checksum would tell, but a row under another rev is not what a reader at its rev meets."""
-    monkeypatch.setattr("app.store.sqlite_pages.reserve", lambda connection: None)
+    monkeypatch.setattr("app.store.sqlite.page_checksums.reserve", lambda connection: None)
     path = tmp_path / "s.db"
     await make_file_with_a_hidden_row(path)
     assert "SQLite's check says" in await refusal(path)

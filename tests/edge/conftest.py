@@ -17,16 +17,16 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.errors import NotFound
+from app.http.access_log import AccessLog
+from app.http.head import Head
+from app.http.json_body import StrictRoute
+from app.http.limits import Limits
+from app.http.metrics import Metrics, MetricsMiddleware, metrics_router
+from app.http.places import Slots
+from app.http.problem_json import install
+from app.http.stamp import Stamp
 from app.routers import problems
-from app.routers.access_log import AccessLog
-from app.routers.head import Head
-from app.routers.limits import Limits
-from app.routers.metrics import Metrics, MetricsMiddleware, metrics_router
-from app.routers.places import Slots
-from app.routers.problem_json import install
-from app.routers.stamp import Stamp
-from app.routers.strict_json import StrictRoute
-from app.server import VisorServer, build_config, listen
+from app.server.server import VisorServer, build_config, listen
 
 
 class Thing(BaseModel):

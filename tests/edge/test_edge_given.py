@@ -11,9 +11,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.edge.door import SHORT
-from app.routers.given import ANSWER, BODY
-from app.server import VisorServer, build_config, listen
+from app.http.given import ANSWER, BODY
+from app.server.door import SHORT
+from app.server.server import VisorServer, build_config, listen
 from tests.etcd.cluster import until
 
 LENGTH = (b"content-length", b"2")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import TooManyRequests, TooManySubscribers
-from app.routers.limits import Limits
-from app.routers.places import Slot, Slots
+from app.http.limits import Limits
+from app.http.places import Slot, Slots
 
 MIB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}

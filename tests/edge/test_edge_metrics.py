@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.routers.metrics import Metrics
+from app.http.metrics import Metrics
 
 
 def sample(edge, name, **labels):

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from app.errors import RequestError, request_errors
-from app.routers.problem_json import MAX_ERRORS, problem_response
+from app.http.problem_json import MAX_ERRORS, problem_response
 
 JSON = {"Content-Type": "application/json"}
 

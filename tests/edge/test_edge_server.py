@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.errors import StartError
-from app.server import VisorServer, build_config, listen
+from app.server.server import VisorServer, build_config, listen
 
 GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import MalformedRequest
-from app.routers.strict_json import MAX_DEPTH, parse
+from app.http.json_body import MAX_DEPTH, parse
 
 JSON = {"Content-Type": "application/json"}
 

@@ -8,7 +8,7 @@ from fastapi.dependencies.utils import get_dependant
 from starlette.requests import Request
 
 from app.errors import InvalidRequest
-from app.routers.strict_query import checker
+from app.http.bounds import checker
 
 
 async def _below(deep: int = 0) -> int:

@@ -7,8 +7,8 @@ from typing import Self
 import pytest
 
 from app.models import keys
-from app.store.etcd_archive import EtcdArchive
-from app.store.etcd_client import Compacted, Event, KeyValue, Revision
+from app.store.etcd.archive import EtcdArchive
+from app.store.etcd.client.client import Compacted, Event, KeyValue, Revision
 from tests.etcd.cluster import Cluster, until
 from tests.etcd.replicas import events_after, replicas
 from tests.serving import APP, Service

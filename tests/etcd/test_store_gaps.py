@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import pytest
 
-from app.store.etcd_client import EtcdClient, EtcdError, Progress, Revision, Watch
+from app.store.etcd.client.client import EtcdClient, EtcdError, Progress, Revision, Watch
 from tests.etcd.cluster import Cluster, until
 from tests.etcd.replicas import events_after, replicas
 from tests.serving import Service, serving

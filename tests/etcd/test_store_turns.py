@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.errors import CoordinatorUnavailable
-from app.store.etcd_turns import Turns
+from app.store.etcd.write_queue import Turns
 
 A, B = b"a", b"b"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store.etcd_client import EtcdClient, prefix_end
+from app.store.etcd.client.client import EtcdClient, prefix_end
 from tests.etcd.cluster import Cluster
 
 

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 import pytest
 
-from app.store.etcd_client import (
+from app.store.etcd.client.client import (
     Denied,
     EtcdClient,
     NotDone,

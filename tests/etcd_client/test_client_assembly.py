@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from app.store.etcd_client import Progress, Revision, RevisionSplit, RevisionWentBack
-from app.store.etcd_watch import Assembler
-from app.store.etcd_wire import MESSAGES
+from app.store.etcd.client.client import Progress, Revision, RevisionSplit, RevisionWentBack
+from app.store.etcd.client.messages import MESSAGES
+from app.store.etcd.client.watch import Assembler
 
 
 def response(*events: tuple[int, str], fragment: bool = False, header: int = 99) -> Any:

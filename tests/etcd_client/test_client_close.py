@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from app.store.etcd_client import Ambiguous, EtcdClient, NotDone, Put, Timeouts, WatchLost
+from app.store.etcd.client.client import Ambiguous, EtcdClient, NotDone, Put, Timeouts, WatchLost
 from tests.etcd.cluster import Cluster, eventually, free_port
 from tests.etcd.proxy import Proxy
 from tests.etcd_client.conftest import Keys

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from app.store.etcd_client import (
+from app.store.etcd.client.client import (
     Ambiguous,
     Away,
     EtcdClient,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store.etcd_client import (
+from app.store.etcd.client.client import (
     Alarm,
     Ambiguous,
     Compare,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.store.etcd_client import (
+from app.store.etcd.client.client import (
     Compacted,
     Compare,
     Delete,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.store.etcd_client import EtcdClient, Get, LeaseExists, LeaseNotFound, Progress, Put, Refused
+from app.store.etcd.client.client import EtcdClient, Get, LeaseExists, LeaseNotFound, Progress, Put, Refused
 from tests.etcd_client.conftest import Keys
 
 

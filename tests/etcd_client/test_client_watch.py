@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.store.etcd_client import (
+from app.store.etcd.client.client import (
     Compacted,
     Delete,
     EtcdClient,
@@ -172,7 +172,7 @@ async def test_who_gives_up_waiting_has_lost_nothing(client: EtcdClient, keys: K
 async def test_a_slow_reader_gets_all_of_it(
     client: EtcdClient, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.store.etcd_watch._AHEAD", 10)
+    monkeypatch.setattr("app.store.etcd.client.watch._AHEAD", 10)
     written = await write(client, keys, 2500)  # etcd sends a thousand at a time
     async with await client.watch(keys.prefix, keys.end, start_revision=written[0]) as watch:
         found: list[Revision] = []

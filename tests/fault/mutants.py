@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.errors import RequestError
-from app.events import channels, frames, stream
+from app.events import fanout, sse, stream
 from app.events.filters import Filter
 from app.events.position import Position
+from app.http import reads, writes
 from app.models import keys
 from app.registry import apps, claims, life, ports, preconditions, scale, tickets
-from app.routers import reading, writing
-from app.store import embedded, etcd
 from app.store.contract import Changes, Commit, Snapshot
+from app.store.embedded import store as embedded
+from app.store.etcd import store as etcd
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Mutant:
 
 def _dropped_event() -> None:
     """A stream leaves one event out now and then."""
-    made = channels.events_of
-    channels.events_of = lambda commit: made(commit) if commit.rev % 41 else []
+    made = fanout.events_of
+    fanout.events_of = lambda commit: made(commit) if commit.rev % 41 else []
 
 
 def _repeated_event() -> None:
@@ -58,8 +59,8 @@ def _unfiltered_event() -> None:
 
 def _early_bookmark() -> None:
     """A mark says that more was sent than was."""
-    mark = frames.mark
-    frames.mark = lambda event, rev: mark(event, rev + (2 if event == "bookmark" else 0))
+    mark = sse.mark
+    sse.mark = lambda event, rev: mark(event, rev + (2 if event == "bookmark" else 0))
 
 
 def _partial_snapshot() -> None:
@@ -103,7 +104,7 @@ def _stale_read() -> None:
 def _rev_goes_back() -> None:
     """What a replica holds is an older state every third time."""
     count = 0
-    snapshot = reading.View.snapshot
+    snapshot = reads.View.snapshot
 
     async def back(self: Any) -> Snapshot:
         nonlocal count
@@ -113,7 +114,7 @@ def _rev_goes_back() -> None:
         history = self._store._history
         return history.snapshot(max(history.floor, history.rev - (100 if count % 3 == 0 else 0)))  # type: ignore[no-any-return]
 
-    reading.View.snapshot = back  # type: ignore[method-assign]
+    reads.View.snapshot = back  # type: ignore[method-assign]
 
 
 def _changing_snapshot() -> None:
@@ -183,7 +184,7 @@ def _scale_off_by_one() -> None:
 
 def _forgotten_key() -> None:
     """A write is made again when it is asked for again."""
-    writing.once = lambda call, rule: rule
+    writes.once = lambda call, rule: rule
 
 
 def _port_twice() -> None:
@@ -198,12 +199,12 @@ def _ignored_condition() -> None:
 
 def _untrue_answer() -> None:
     """A new app is shown with another stack than it has."""
-    answer = reading.json_answer
+    answer = reads.json_answer
 
     def untrue(body: bytes, rev: int, status: int = 200, **more: Any) -> Any:
         return answer(body.replace(b'"lenny"', b'"squeeze"'), rev, status, **more)
 
-    writing.json_answer = untrue
+    writes.json_answer = untrue
 
 
 def _early_end_of_lease() -> None:
@@ -213,13 +214,13 @@ def _early_end_of_lease() -> None:
 
 def _torn_commit() -> None:
     """A stream gives the second part of a commit first."""
-    made = channels.events_of
+    made = fanout.events_of
 
     def torn(commit: Commit) -> Any:
         events = made(commit)
         return [*events[1:], events[0]] if len(events) > 1 else events
 
-    channels.events_of = torn
+    fanout.events_of = torn
 
 
 MUTANTS = {

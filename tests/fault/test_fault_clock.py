@@ -11,9 +11,9 @@ import pytest
 
 from app.models import keys
 from app.settings import Settings
-from app.store.embedded import EmbeddedStore
-from app.store.memory import NoLog
-from app.store.sqlite import SqliteLog
+from app.store.embedded.memory_log import NoLog
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite.log import SqliteLog
 from tests.serving import Service
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.store.sqlite_file import connect_writer
+from app.store.sqlite.file import connect_writer
 from tests.etcd.cluster import free_port
 from tests.fault.conftest import Serve
 from tests.fault.visor_process import Launcher

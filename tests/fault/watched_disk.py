@@ -13,11 +13,11 @@ from pathlib import Path
 
 import apsw
 
+from app.http.given import ANSWER
 from app.models import keys
-from app.routers.given import ANSWER
 from app.settings import Settings
-from app.store.embedded import EmbeddedStore
-from app.store.sqlite import SqliteLog
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite.log import SqliteLog
 from tests.fault.visor_process import Launcher, Serving
 from tests.serving import Service
 

@@ -16,12 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 from app.errors import InvalidCursor, MalformedRequest
 from app.events.filters import Filter
 from app.events.position import Position
+from app.http import cursors
+from app.http.cursors import Cursor
+from app.http.entity_tags import TAGS, parse_tags, preconditions, unchanged
 from app.models import names
 from app.models.base import MAX_INT64
 from app.models.service import EndpointId, endpoint_id
-from app.routers import cursors
-from app.routers.conditions import TAGS, parse_tags, preconditions, unchanged
-from app.routers.cursors import Cursor
 
 EXAMPLES = int(os.environ.get("VISOR_FUZZ_EXAMPLES", "0"))
 

@@ -10,9 +10,9 @@ import pytest
 from app.models import keys
 from app.routers import services
 from app.settings import Settings
-from app.store.embedded import EmbeddedStore
-from app.store.memory import NoLog
-from app.store.sqlite import SqliteLog
+from app.store.embedded.memory_log import NoLog
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite.log import SqliteLog
 from tests.http.every_route import EMPTY, FILL, WRITES, path_of, play
 from tests.http.expect import invalid, refused
 from tests.http.test_racing_writers import at_once

@@ -13,8 +13,8 @@ from app.models import keys
 from app.registry.ports import FIRST, LAST
 from app.settings import Settings
 from app.store.contract import Changes, Origin
-from app.store.embedded import EmbeddedStore
-from app.store.memory import NoLog
+from app.store.embedded.memory_log import NoLog
+from app.store.embedded.store import EmbeddedStore
 from tests.http.every_route import CLAIM, WHY
 from tests.http.expect import refused
 from tests.serving import APP, Service, serving

@@ -13,8 +13,8 @@ import pytest
 from app.models import keys
 from app.settings import Settings
 from app.store.contract import Commit
-from app.store.embedded import EmbeddedStore
-from app.store.memory import NoLog
+from app.store.embedded.memory_log import NoLog
+from app.store.embedded.store import EmbeddedStore
 from tests.life.saying import events_after, until
 from tests.serving import Service, serving
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from app import upkeep
+from app import maintenance
 from app.models import keys
 from app.settings import Settings
-from app.store.embedded import EmbeddedStore
-from app.store.memory import NoLog
-from app.store.sqlite import SqliteLog
+from app.store.embedded.memory_log import NoLog
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite.log import SqliteLog
 from tests.life.saying import done, events_after, ids, say, until
 from tests.serving import Service
 
@@ -37,8 +37,8 @@ def aged(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Service, Clock]]:
     """A service that looks for old things all the time, and the clock of its store."""
-    monkeypatch.setattr(upkeep, "SURPLUS_SECONDS", 0.01)
-    monkeypatch.setattr(upkeep, "OLD_PASSES", 2)
+    monkeypatch.setattr(maintenance, "SURPLUS_SECONDS", 0.01)
+    monkeypatch.setattr(maintenance, "OLD_PASSES", 2)
     log = NoLog() if request.param == "memory" else SqliteLog(tmp_path / "visor.db")
     clock = Clock()
     store = EmbeddedStore(log, keys.index, history=5000, memory_revs=5000, clock=clock)

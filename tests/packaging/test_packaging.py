@@ -134,7 +134,7 @@ def test_visor_is_process_one_and_gets_the_signal_itself() -> None:
     assert json.loads(said("ENTRYPOINT")[0]) == ["visor"]
     assert json.loads(said("CMD")[0]) == ["serve"]
     assert said("STOPSIGNAL") == ["SIGTERM"]
-    assert PROJECT["scripts"]["visor"] == "app.cli:main"
+    assert PROJECT["scripts"]["visor"] == "app.cli.main:main"
 
 
 def test_the_labels_say_what_pyproject_says() -> None:

@@ -12,8 +12,8 @@ from app.errors import CoordinatorUnavailable
 from app.models import keys
 from app.settings import Settings
 from app.store.contract import Changes, Origin
-from app.store.embedded import EmbeddedStore
-from app.store.sqlite import SqliteLog
+from app.store.embedded.store import EmbeddedStore
+from app.store.sqlite.log import SqliteLog
 from tests.serving import Service, serving
 from tests.sse.platform_history import live_a_while
 from tests.sse.sse_reader import SseStream

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.events.channels import Channel
+from app.events.fanout import Channel
 from app.events.filters import Filter
 from app.events.waiter import Waiter
 from app.store.contract import Changes, Origin

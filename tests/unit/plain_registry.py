@@ -16,7 +16,7 @@ from app.models.proctype import ProctypeCreate
 from app.models.revision import RevisionCreate
 from app.registry import apps, proctypes, revisions
 from app.store.contract import Changes, Journal, Record
-from app.store.group import make_commit
+from app.store.embedded.group import make_commit
 from app.store.history import Draft, HeldSnapshot, History, Window
 
 M = TypeVar("M", bound=Resource)

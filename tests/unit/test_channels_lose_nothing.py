@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events.channels import Channel
-from app.events.derive import Event
+from app.events.event import Event
+from app.events.fanout import Channel
 from app.events.filters import Filter
 from app.events.position import Position
 from app.events.waiter import Waiter

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.store.key_lists import add, blocks, discard
+from app.store.sorted_keys import add, blocks, discard
 
 KEYS = [f"k{n:03d}" for n in range(60)]
 

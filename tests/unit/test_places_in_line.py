@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from app.errors import TooManyRequests
-from app.routers.admission import Admission, Waiting
-from app.routers.metrics import Metrics
-from app.routers.places import Slot, Slots
+from app.http.admission import Admission, Waiting
+from app.http.metrics import Metrics
+from app.http.places import Slot, Slots
 
 
 class Caller:

@@ -3,9 +3,9 @@
 import pytest
 
 from app.errors import MalformedRequest, RevMismatch
+from app.http.entity_tags import parse_tags, preconditions, unchanged
 from app.models import keys
 from app.registry.preconditions import Preconditions
-from app.routers.conditions import parse_tags, preconditions, unchanged
 from tests.unit.plain_registry import Registry
 
 HERE = keys.app("cat")

@@ -1,0 +1,1 @@
+"""The `visor` command, one file a group of commands."""

@@ -1,0 +1,64 @@
+"""The history as a list, for who cannot hold a stream open."""
+
+import asyncio
+from dataclasses import dataclass
+
+from app.events.event import Event, events_of
+from app.events.fanout import Channels
+from app.events.filters import Filter
+from app.events.position import Position
+from app.events.waiter import Waiter
+from app.store.contract import Store
+
+_COMMITS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`next` is where to go on: the last event, or the rev, when everything up to it was looked at."""
+
+    rev: int
+    events: list[Event]
+    next: Position
+
+
+async def read_page(
+    store: Store, channels: Channels, start: Position, wanted: Filter, limit: int, wait: float
+) -> Page:
+    """Up to `limit` events after a place; where there is none, wait for one, at most `wait` seconds.
+    Raises RevCompacted."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + wait
+    channel, waiter = channels.of(wanted), Waiter()
+    try:
+        while True:
+            page = await _read(store, start, wanted, limit)
+            if page.events or clock() >= until or channels.closing:
+                return page
+            start = page.next
+            if not channel.behind(start):
+                await waiter.wait(channel.waiting, until)
+    finally:
+        waiter.close()
+
+
+async def _read(store: Store, start: Position, wanted: Filter, limit: int) -> Page:
+    found: list[Event] = []
+    at = start
+    while True:
+        latest = store.rev
+        commits = await store.commits(at.after, _COMMITS)
+        for commit in commits:
+            for event in events_of(commit):
+                if at.passed(event.rev, event.index) or not wanted.fits(event.type, event.names, event.host):
+                    continue
+                if len(found) == limit:
+                    return Page(commit.rev, found, Position(found[-1].rev, found[-1].index))
+                found.append(event)
+            at = Position(max(commit.rev, at.rev))
+        await asyncio.sleep(0)  # a long look back must not keep the others waiting
+        if not commits:
+            # A coordinator that others use has revs that are not ours: nothing of ours is up to here.
+            at = Position(max(latest, at.rev))
+        if not commits or at.rev >= store.rev:
+            return Page(at.rev, found, at)

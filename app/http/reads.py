@@ -1,0 +1,263 @@
+"""The one way of a read: a snapshot at a rev, and the bytes that are kept with its records."""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Query, Request, Response
+from pydantic import MISSING, Field
+
+from app.errors import InvalidCursor, InvalidRequest, NotFound
+from app.http import cursors
+from app.http.context import Context, Ctx
+from app.http.entity_tags import IfNoneMatch, unchanged
+from app.models import codec
+from app.models.base import INT64, MAX_INT64
+from app.models.names import IN_DIGITS
+from app.registry.state import exists
+from app.store.contract import Record, Snapshot
+from app.store.snapshots import ask
+
+T = TypeVar("T")
+
+JSON = "application/json"
+_JSON = (b"content-type", JSON.encode())
+
+MAX_LIMIT = 1000
+DEFAULT_LIMIT = 100
+"""Items of a page."""
+
+
+class Consistency(StrEnum):
+    """`linearizable`: sees every write acknowledged before, by any replica. `stale`: what this replica
+    holds, without asking the coordinator."""
+
+    LINEARIZABLE = "linearizable"
+    STALE = "stale"
+
+
+AtRev = Annotated[
+    Annotated[int, Field(ge=1, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS] | MISSING,
+    Query(description="Read the snapshot at this rev.", examples=[42]),
+]
+
+
+class ReadyAnswer(Response):
+    """An answer whose body and headers are bytes already: nothing is encoded, looked up or filled in."""
+
+    def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.body = body
+        self.status_code = status
+        self.raw_headers = headers
+        self.background = None
+
+
+def json_answer(
+    body: bytes, rev: int, status: int = 200, *, etag: int | None = None, location: str | None = None
+) -> Response:
+    """JSON that is encoded already, with the rev it is of."""
+    headers = [(b"visor-rev", b"%d" % rev)]
+    if etag is not None:
+        headers.append((b"etag", b'"%d"' % etag))
+    if location is not None:
+        headers.append((b"location", location.encode("latin-1")))
+    headers.append((b"content-length", b"%d" % len(body)))
+    headers.append(_JSON)
+    return ReadyAnswer(body, status, headers)
+
+
+class View:
+    """A read of one snapshot: the latest, or the one that the request names."""
+
+    def __init__(
+        self, context: Context, rev: int | None, consistency: Consistency, if_none_match: str | None
+    ) -> None:
+        self._store = context.store
+        self._rev = rev
+        self._stale = consistency is Consistency.STALE
+        self._if_none_match = if_none_match
+
+    @property
+    def names_rev(self) -> bool:
+        return self._rev is not None
+
+    async def snapshot(self) -> Snapshot:
+        """Raises RevCompacted, RevInFuture, CoordinatorUnavailable."""
+        if self._rev is not None:
+            return await self._store.at(self._rev)
+        return self._store.stale() if self._stale else await self._store.latest()
+
+    async def ask(self, query: Callable[[Snapshot], T]) -> tuple[int, T]:
+        """A query's answer, and the rev of the snapshot that gave it."""
+        snapshot = await self.snapshot()
+        return snapshot.rev, await ask(snapshot, query)
+
+    async def one(
+        self,
+        key: str,
+        what: str,
+        body: Callable[[Record], bytes] = codec.wire,
+        fits: Callable[[Record], bool] | None = None,
+    ) -> Response:
+        """The resource at the key; 304 where the client has it. Raises NotFound."""
+
+        def find(snapshot: Snapshot) -> Record:
+            record = exists(snapshot, key, what)
+            if fits is not None and not fits(record):
+                raise NotFound(f"There is no {what} at rev {snapshot.rev}.", rev=snapshot.rev)
+            return record
+
+        rev, record = await self.ask(find)
+        if unchanged(self._if_none_match, record.rev):
+            return ReadyAnswer(b"", 304, [(b"visor-rev", b"%d" % rev), (b"etag", b'"%d"' % record.rev)])
+        return json_answer(body(record), rev, etag=record.rev)
+
+
+async def _moment(
+    context: Ctx,
+    rev: AtRev = MISSING,
+    consistency: Annotated[
+        Consistency, Query(description="`stale` reads what this replica holds.")
+    ] = Consistency.LINEARIZABLE,
+) -> View:
+    return View(context, rev if isinstance(rev, int) else None, consistency, None)
+
+
+Moment = Annotated[View, Depends(_moment)]
+"""A read of what has no tag of its own."""
+
+
+async def _view(
+    context: Ctx,
+    rev: AtRev = MISSING,
+    consistency: Annotated[
+        Consistency, Query(description="`stale` reads what this replica holds.")
+    ] = Consistency.LINEARIZABLE,
+    if_none_match: IfNoneMatch = MISSING,
+) -> View:
+    return View(
+        context,
+        rev if isinstance(rev, int) else None,
+        consistency,
+        if_none_match if isinstance(if_none_match, str) else None,
+    )
+
+
+Read = Annotated[View, Depends(_view)]
+"""A read of one resource: 304 where the client has it."""
+
+
+def check_page(limit: int, longest: int) -> None:
+    """Raises InvalidRequest where a page is asked for that is longer than the service is set to give."""
+    if limit > longest:
+        raise InvalidRequest.of(["query", "limit"], f"is {longest} at most on this server")
+
+
+class Listing:
+    """A read of a list, page by page of one snapshot."""
+
+    def __init__(
+        self,
+        context: Context,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        rev: int | None,
+        stale: bool,
+        limit: int,
+        cursor: str | None,
+    ) -> None:
+        self._store = context.store
+        self._longest = context.bounds.page
+        self._path = path
+        self._query = query
+        self._rev = rev
+        self._stale = stale
+        self._limit = limit
+        self._cursor = cursor
+
+    @property
+    def _of(self) -> str:
+        """What names the list: two lists do not take each other's cursors."""
+        return f"{self._path}?{sorted((k, v) for k, v in self._query if k not in _PAGING)}"
+
+    async def page(self, find: Callable[[Snapshot, str, int], Sequence[Record]]) -> Response:
+        """The page of what `find(snapshot, after key, limit)` finds, in the order of keys."""
+        check_page(self._limit, self._longest)
+        after = ""
+        rev = self._rev
+        if self._cursor is not None:
+            cursor = cursors.read(self._cursor, self._of)
+            if rev not in (None, cursor.rev):
+                raise InvalidCursor(f"The cursor is of rev {cursor.rev}: leave `rev` out, or say the same.")
+            rev, after = cursor.rev, cursor.after
+        if rev:
+            snapshot = await self._store.at(rev)
+        else:
+            snapshot = self._store.stale() if self._stale else await self._store.latest()
+        found = await ask(snapshot, lambda s: find(s, after, self._limit + 1))
+        following = None
+        if len(found) > self._limit:
+            found = found[: self._limit]
+            following = cursors.write(cursors.Cursor(snapshot.rev, found[-1].key), self._of)
+        return json_answer(list_body(snapshot.rev, codec.wires(found), following), snapshot.rev)
+
+    async def of(self, term: str) -> Response:
+        """The page of the records with a term."""
+        return await self.page(lambda snapshot, after, limit: snapshot.scan(term, after=after, limit=limit))
+
+    async def under(self, parent: str, what: str, term: str) -> Response:
+        """The same below a resource that has to be there. Raises NotFound."""
+
+        def find(snapshot: Snapshot, after: str, limit: int) -> list[Record]:
+            exists(snapshot, parent, what)
+            return snapshot.scan(term, after=after, limit=limit)
+
+        return await self.page(find)
+
+
+_PAGING = frozenset({"cursor", "limit", "rev", "consistency"})
+
+
+def list_body(rev: int, items: list[bytes], following: str | None) -> bytes:
+    """`{"rev", "items", "next"}`; a cursor needs no escaping. The items are copied once: they may be a
+    megabyte."""
+    front = b'{"rev":%d,"items":[' % rev
+    end = b'],"next":"%b"}' % following.encode() if following is not None else b'],"next":null}'
+    if not items:
+        return front + end
+    items[0] = front + items[0]
+    items[-1] += end
+    return b",".join(items)
+
+
+async def _listing(
+    context: Ctx,
+    request: Request,
+    rev: AtRev = MISSING,
+    consistency: Annotated[
+        Consistency, Query(description="`stale` reads what this replica holds.")
+    ] = Consistency.LINEARIZABLE,
+    limit: Annotated[
+        int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS, Query(description="Items of a page at most.")
+    ] = DEFAULT_LIMIT,
+    cursor: Annotated[
+        str | MISSING,
+        Query(
+            description="`next` of the page before: goes on in its snapshot.",
+            max_length=4096,
+            json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
+        ),
+    ] = MISSING,
+) -> Listing:
+    return Listing(
+        context,
+        request.scope["path"],
+        request.query_params.multi_items() if request.scope["query_string"] else (),
+        rev if isinstance(rev, int) else None,
+        consistency is Consistency.STALE,
+        limit,
+        cursor if isinstance(cursor, str) else None,
+    )
+
+
+List = Annotated[Listing, Depends(_listing)]

@@ -1,0 +1,196 @@
+"""The one way of a write: a rule, its preconditions and its idempotency key, one transaction."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Header, Request, Response
+from pydantic import MISSING
+from starlette.types import Scope
+
+from app.errors import InvalidRequest
+from app.http.context import Ctx
+from app.http.entity_tags import TAGS, IfNoneMatch, preconditions
+from app.http.reads import json_answer
+from app.models import codec, keys
+from app.registry.idempotency import IdempotentCall, Replay, once
+from app.registry.preconditions import UNCONDITIONAL, Preconditions, Target
+from app.store.contract import Changes, Origin, Outcome, Record, Rule, Snapshot, Store
+
+ANONYMOUS = "anonymous"
+_ACTOR = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?\Z")
+_KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
+
+
+def at_key(key: str) -> Target:
+    """The resource that a request addresses is the one at the key."""
+    return lambda snapshot: snapshot.get(key)
+
+
+def live_instance(id: int) -> Target:
+    """The resource is an instance that is not done."""
+
+    def find(snapshot: Snapshot) -> Record | None:
+        record = snapshot.get(keys.instance(id))
+        return None if record is None or keys.is_ended(record.value) else record
+
+    return find
+
+
+def nothing(snapshot: Snapshot) -> None:
+    """The request addresses no resource that could be there."""
+
+
+class Write:
+    """A write request: who asks, under which conditions, and, for a POST, as which idempotent call."""
+
+    def __init__(
+        self, store: Store, origin: Origin, conditions: Preconditions, call: IdempotentCall | None
+    ) -> None:
+        self._store = store
+        self._origin = origin
+        self._conditions = conditions
+        self._call = call
+
+    def unconditional(self) -> "Write":
+        """The same request, past its preconditions: they were for its first commit."""
+        return Write(self._store, self._origin, UNCONDITIONAL, None)
+
+    async def commit(self, rule: Rule, target: Target) -> Outcome:
+        """Run the rule as one transaction. Raises RevMismatch, IdempotencyKeyReused, what the rule
+        raises, CoordinatorUnavailable, StorageFull."""
+
+        def guarded(snapshot: Snapshot, at: datetime) -> Changes:
+            self._conditions.check(snapshot, target)
+            return rule(snapshot, at)
+
+        return await self._store.transact(once(self._call, guarded) if self._call else guarded, self._origin)
+
+    async def answer(
+        self,
+        rule: Rule,
+        target: Target,
+        status: int = 200,
+        *,
+        location: Callable[[Record], str] | None = None,
+        body: Callable[[Record], bytes] = codec.wire,
+    ) -> Response:
+        """The new state of the resource that the rule names as its answer."""
+        return self.respond(await self.commit(rule, target), status, location=location, body=body)
+
+    def respond(
+        self,
+        outcome: Outcome,
+        status: int = 200,
+        *,
+        location: Callable[[Record], str] | None = None,
+        body: Callable[[Record], bytes] = codec.wire,
+    ) -> Response:
+        record, rev = outcome.record, outcome.rev
+        replay = outcome.changes.result
+        if isinstance(replay, Replay):
+            record, rev = replay.record, replay.rev
+        assert record is not None, "a rule that is answered from a record names it"
+        where = None if location is None else location(record)
+        response = json_answer(body(record), rev, status, etag=record.rev, location=where)
+        if isinstance(replay, Replay):
+            response.headers["Idempotency-Replayed"] = "true"
+        return response
+
+    async def delete(self, rule: Rule, target: Target) -> Response:
+        """`{"rev": N}` of the commit that removed it."""
+        outcome = await self.commit(rule, target)
+        return json_answer(b'{"rev":%d}' % outcome.rev, outcome.rev)
+
+
+def origin_of(method: str, path: str, actor: str | None) -> Origin:
+    """Who asks, and for what. Raises InvalidRequest."""
+    if actor is None:
+        actor = ANONYMOUS
+    elif not _ACTOR.match(actor):
+        raise InvalidRequest.of(["header", "Visor-Actor"], "takes up to 128 printable ASCII characters")
+    return Origin(actor, f"{method} {path}")
+
+
+def idempotent_call(key: str, scope: Scope, body: bytes) -> IdempotentCall:
+    """The call as its Idempotency-Key names it. Raises InvalidRequest."""
+    if not _KEY.match(key):
+        raise InvalidRequest.of(
+            ["header", "Idempotency-Key"], "takes 1 to 255 visible ASCII characters, no spaces"
+        )
+    asked = hashlib.sha256()
+    for part in (scope["method"].encode(), scope["path"].encode(), scope["query_string"]):
+        asked.update(part)
+        asked.update(b"\0")
+    asked.update(body)
+    return IdempotentCall(hashlib.sha256(key.encode()).hexdigest(), asked.hexdigest())
+
+
+Actor = Annotated[
+    str | MISSING,
+    Header(
+        alias="Visor-Actor",
+        description="Who makes the change; shown in its events.",
+        examples=["deploy-bot"],
+        json_schema_extra={"pattern": r"^[!-~]([ -~]{0,126}[!-~])?$"},
+    ),
+]
+IfMatch = Annotated[
+    str | MISSING,
+    Header(
+        alias="If-Match",
+        description="412 unless the resource is still at this tag.",
+        examples=['"42"'],
+        json_schema_extra=TAGS,
+    ),
+]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+async def _write(
+    context: Ctx,
+    request: Request,
+    actor: Actor = MISSING,
+    if_match: IfMatch = MISSING,
+    if_none_match: IfNoneMatch = MISSING,
+) -> Write:
+    conditions = preconditions(_text(if_match), _text(if_none_match))
+    return Write(context.store, _origin(request, actor), conditions, None)
+
+
+def _origin(request: Request, actor: object) -> Origin:
+    return origin_of(request.method, request.scope["path"], _text(actor))
+
+
+async def _post(
+    context: Ctx,
+    request: Request,
+    actor: Actor = MISSING,
+    if_match: IfMatch = MISSING,
+    if_none_match: IfNoneMatch = MISSING,
+    idempotency_key: Annotated[
+        str | MISSING,
+        Header(
+            alias="Idempotency-Key",
+            description="The same key with the same request gets the first answer again, for 24 hours.",
+            examples=["7f9c2ba4-e88f"],
+            json_schema_extra={"pattern": r"^[!-~]{1,255}$"},
+        ),
+    ] = MISSING,
+) -> Write:
+    call = None
+    if isinstance(idempotency_key, str):
+        call = idempotent_call(idempotency_key, request.scope, await request.body())
+    conditions = preconditions(_text(if_match), _text(if_none_match))
+    return Write(context.store, _origin(request, actor), conditions, call)
+
+
+Put = Annotated[Write, Depends(_write)]
+"""PUT, PATCH, DELETE."""
+
+Post = Annotated[Write, Depends(_post)]

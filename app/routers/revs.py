@@ -1,0 +1,33 @@
+"""/rev and /schema: the registry's time, and the number of its layout."""
+
+from fastapi import Response
+from fastapi.routing import APIRouter
+
+from app.http.context import Ctx
+from app.http.declared_responses import read
+from app.http.json_body import StrictRoute
+from app.http.reads import Moment, json_answer
+from app.models import keys
+from app.models.revs import SCHEMA_VERSION, RevInfo, SchemaInfo
+
+router = APIRouter(tags=["time"], route_class=StrictRoute)
+
+
+@router.get("/rev", response_model=RevInfo, responses=read(), summary="Read the rev")
+async def get_rev(context: Ctx, view: Moment) -> Response:
+    """The latest rev, the oldest that can still be read, and when the commit was made. With `?rev=N`,
+    when that one was made."""
+    snapshot = await view.snapshot()
+    journal = await context.store.journal_at(snapshot.rev)
+    info = RevInfo(
+        rev=snapshot.rev, oldest_rev=context.store.oldest_rev, at=None if journal is None else journal.at
+    )
+    return json_answer(info.model_dump_json().encode(), snapshot.rev)
+
+
+@router.get("/schema", response_model=SchemaInfo, responses=read(), summary="Read the schema version")
+async def get_schema(view: Moment) -> Response:
+    """The version of the stored layout. The service refuses to start on a newer one."""
+    rev, record = await view.ask(lambda snapshot: snapshot.get(keys.SCHEMA))
+    version = SCHEMA_VERSION if record is None else int(record.value)
+    return json_answer(SchemaInfo(version=version).model_dump_json().encode(), rev)

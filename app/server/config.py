@@ -1,0 +1,20 @@
+"""What the protocols of a connection are told."""
+
+from collections.abc import Callable
+
+import uvicorn
+
+from app.http.admission import Admission
+
+
+class EdgeConfig(uvicorn.Config):
+    """uvicorn's settings, and those of `EdgeProtocol`: see `app.server.server.build_config`. `lingering`
+    counts the connections that are refused and still read from."""
+
+    header_timeout: float = 10.0
+    max_header: int = 64 * 1024
+    send_timeout: float = 30.0
+    max_connections: int = 10_000
+    rev: Callable[[], int] | None = None
+    admission: Admission | None = None
+    lingering: int = 0

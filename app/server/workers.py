@@ -1,0 +1,74 @@
+"""Several processes on one port: `visor serve --workers N`, for stores that processes can share."""
+
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+logger = logging.getLogger(__name__)
+
+CALM_SECONDS = 10.0
+"""A worker that lived so long and died is started again at once; a younger one after a second."""
+
+
+class Workers:
+    """Starts `command` + `--fd N` so many times, starts again what dies, and ends with a signal."""
+
+    def __init__(self, command: Sequence[str], listening: socket.socket, count: int) -> None:
+        self._command = [*command, "--fd", str(listening.fileno())]
+        self._fd = listening.fileno()
+        self._count = count
+        self._running: dict[subprocess.Popen[bytes], float] = {}
+        self._ending = False
+
+    def run(self) -> int:
+        """The exit status: 0 after a signal, else the status of a worker that could not start."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        for _ in range(self._count):
+            self._start()
+        status = 0
+        while self._running:
+            for worker, since in list(self._running.items()):
+                try:
+                    status = worker.wait(0.1)
+                except subprocess.TimeoutExpired:
+                    continue
+                del self._running[worker]
+                if not self._ending:
+                    status = self._died(worker, since, status)
+        return 0 if self._ending and status >= 0 else status
+
+    def _start(self) -> None:
+        worker = subprocess.Popen(self._command, pass_fds=[self._fd])
+        self._running[worker] = time.monotonic()
+
+    def _died(self, worker: "subprocess.Popen[bytes]", since: float, status: int) -> int:
+        lived = time.monotonic() - since
+        if status == 1 and lived < CALM_SECONDS:
+            # It has said in one line why it cannot start, and the others cannot either.
+            self._end()
+            return status
+        logger.error("worker %d has ended with status %d after %.1f s", worker.pid, status, lived)
+        if lived < CALM_SECONDS:
+            time.sleep(1)
+        if not self._ending:
+            self._start()
+        return 0
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self._ending = True
+        for worker in self._running:
+            worker.send_signal(signal.SIGTERM)
+
+
+def command_of(arguments: Sequence[str]) -> list[str]:
+    """This very command again, for one worker: `arguments` are the ones it was started with."""
+    return [sys.executable, "-m", "app.cli.main", *arguments]

@@ -1,0 +1,1 @@
+"""The embedded store: one process, one writer, a log below it."""

@@ -1,0 +1,385 @@
+"""The etcd v3 client: one event loop, a deadline on every call, and no transaction is ever sent twice.
+
+Reads are repeated on another member until their deadline; nothing else is. How a call ends says what
+may be done next: see `etcd_errors`. This is the one door to etcd; the modules behind it are its parts.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, Self
+
+import grpc  # type: ignore[import-untyped]
+import grpc.aio  # type: ignore[import-untyped]
+
+from app.store.etcd.client.calls import Calls, Timeouts, failed
+from app.store.etcd.client.endpoints import Endpoint, Endpoints, address_of, credentials
+from app.store.etcd.client.errors import (
+    Ambiguous,
+    Away,
+    Compacted,
+    Denied,
+    EtcdError,
+    FutureRevision,
+    LeaseExists,
+    LeaseNotFound,
+    NoSpace,
+    NotDone,
+    Refused,
+    RevisionsMissing,
+    RevisionSplit,
+    RevisionWentBack,
+    StaleToken,
+    TooLarge,
+    WatchLost,
+    WrongCluster,
+)
+from app.store.etcd.client.messages import MESSAGES
+from app.store.etcd.client.requests import (
+    Compare,
+    Delete,
+    Deleted,
+    Get,
+    Op,
+    Put,
+    RangeResult,
+    Sort,
+    Txn,
+    TxnResult,
+    prefix_end,
+    range_request,
+    range_result,
+    txn_request,
+    txn_result,
+)
+from app.store.etcd.client.status import Alarm, Lease, Member, Status, status_of
+from app.store.etcd.client.watch import Event, KeyValue, Progress, Revision, Watch, ended
+
+__all__ = [
+    "Alarm",
+    "Ambiguous",
+    "Away",
+    "Compacted",
+    "Compare",
+    "Delete",
+    "Deleted",
+    "Denied",
+    "EtcdClient",
+    "EtcdError",
+    "Event",
+    "FutureRevision",
+    "Get",
+    "KeyValue",
+    "Lease",
+    "LeaseExists",
+    "LeaseNotFound",
+    "Member",
+    "NoSpace",
+    "NotDone",
+    "Op",
+    "Progress",
+    "Put",
+    "RangeResult",
+    "Refused",
+    "Revision",
+    "RevisionSplit",
+    "RevisionWentBack",
+    "RevisionsMissing",
+    "Sort",
+    "StaleToken",
+    "Status",
+    "Timeouts",
+    "TooLarge",
+    "Txn",
+    "TxnResult",
+    "Watch",
+    "WatchLost",
+    "WrongCluster",
+    "prefix_end",
+]
+
+_PAGE_BYTES = 4 * 1024 * 1024
+_FIRST_PAGE = 256
+_LAST_PAGE = 8192
+
+
+class EtcdClient:
+    """Make it inside the running loop, `close()` it there. Endpoints are `host:port` or URLs; `https`,
+    or any of `ca`, `cert`, `key` (files), means TLS."""
+
+    def __init__(
+        self,
+        endpoints: Sequence[str],
+        *,
+        user: str = "",
+        password: str = "",
+        ca: str | None = None,
+        cert: str | None = None,
+        key: str | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self.timeouts = timeouts or Timeouts()
+        tls = any((ca, cert, key)) or any(one.startswith("https://") for one in endpoints)
+        members = Endpoints(
+            [address_of(one) for one in endpoints], credentials(ca, cert, key) if tls else None
+        )
+        self._calls = Calls(members, user, password, self.timeouts)
+        self._watches: set[Watch] = set()
+
+    # Keys
+
+    async def range(
+        self,
+        key: bytes,
+        range_end: bytes = b"",
+        *,
+        revision: int = 0,
+        limit: int = 0,
+        serializable: bool = False,
+        keys_only: bool = False,
+        count_only: bool = False,
+        sort: Sort = "key",
+        descending: bool = False,
+        min_mod_revision: int = 0,
+        max_mod_revision: int = 0,
+        within: float | None = None,
+    ) -> RangeResult:
+        """One read. Linearizable unless `serializable`. Raises Away, Compacted, FutureRevision."""
+        get = Get(
+            key,
+            range_end,
+            revision,
+            limit,
+            serializable,
+            keys_only,
+            count_only,
+            sort,
+            descending,
+            min_mod_revision,
+            max_mod_revision,
+        )
+        return range_result(await self._calls.unary("Range", range_request(get), within, repeat=True))
+
+    async def pages(
+        self, key: bytes, range_end: bytes, *, revision: int = 0, keys_only: bool = False
+    ) -> AsyncIterator[RangeResult]:
+        """All of a range in pages of some megabytes, all at one revision: the first page's."""
+        limit = _FIRST_PAGE
+        while True:
+            page = await self.range(key, range_end, revision=revision, limit=limit, keys_only=keys_only)
+            revision = revision or page.revision
+            yield page._replace(revision=revision)
+            if not page.more:
+                return
+            key = page.kvs[-1].key + b"\0"
+            size = sum(len(kv.key) + len(kv.value) + 64 for kv in page.kvs) / len(page.kvs)
+            limit = max(1, min(int(_PAGE_BYTES / size), limit * 8, _LAST_PAGE))
+
+    async def range_all(
+        self, key: bytes, range_end: bytes, *, revision: int = 0, keys_only: bool = False
+    ) -> RangeResult:
+        """As `range` without a limit, in pages."""
+        kvs: list[KeyValue] = []
+        async for page in self.pages(key, range_end, revision=revision, keys_only=keys_only):
+            kvs += page.kvs
+            revision = page.revision
+        return RangeResult(revision, kvs, False, len(kvs))
+
+    async def txn(
+        self,
+        compares: Sequence[Compare] = (),
+        success: Sequence[Op] = (),
+        failure: Sequence[Op] = (),
+        *,
+        within: float | None = None,
+    ) -> TxnResult:
+        """One transaction, sent at most once. Raises NotDone, Ambiguous, NoSpace, Refused."""
+        request = txn_request(Txn(compares, success, failure))
+        return txn_result(await self._calls.unary("Txn", request, within))
+
+    async def compact(self, revision: int, *, physical: bool = False, within: float | None = None) -> None:
+        """Drop the history before `revision`. Raises Compacted where that is done already."""
+        request = MESSAGES["CompactionRequest"](revision=revision, physical=physical)
+        await self._calls.unary("Compact", request, within)
+
+    # Watch
+
+    async def watch(
+        self,
+        key: bytes,
+        range_end: bytes = b"",
+        *,
+        start_revision: int = 0,
+        prev_kv: bool = False,
+        progress_notify: bool = True,
+        fragment: bool = True,
+        within: float | None = None,
+    ) -> Watch:
+        """A watch of all from `start_revision` on (0: from now on), confirmed by a member that has a
+        leader. Raises Away, Compacted, RevisionWentBack, Denied; the watch itself ends with these or
+        with WatchLost."""
+        create = MESSAGES["WatchRequest"](
+            create={
+                "key": key,
+                "range_end": range_end,
+                "start_revision": start_revision,
+                "prev_kv": prev_kv,
+                "progress_notify": progress_notify,
+                "fragment": fragment,
+            }
+        )
+
+        async def attempt(target: Endpoint, seconds: float) -> tuple[Endpoint, Status, Any, Any]:
+            async with asyncio.timeout(seconds):
+                status = await self._alive(target, seconds)
+                call = target.calls["Watch"](metadata=self._calls.metadata())
+                try:
+                    await call.write(create)
+                    first = await call.read()
+                    if first is grpc.aio.EOF:
+                        raise NotDone("the member ended the watch at once")
+                    if first.canceled:
+                        raise ended(first)
+                except BaseException:
+                    call.cancel()
+                    del call  # an exception's frames would keep it, and it the channel
+                    raise
+                return target, status, call, first
+
+        target, status, call, first = await self._calls.ask(attempt, within, repeat=True, stale=Denied)
+        watch = Watch(
+            call,
+            first,
+            start_revision=start_revision,
+            trusted=status.progress_trusted,
+            idle=self.timeouts.idle,
+            alive=lambda: self._still_alive(target),
+            closed=self._watches.discard,
+        )
+        self._watches.add(watch)
+        if first.header.revision < start_revision - 1:
+            # The member may lag; the cluster may not.
+            try:
+                current = (await self.range(key, keys_only=True)).revision
+                if current < start_revision - 1:
+                    raise RevisionWentBack(f"etcd is at revision {current}, before {start_revision - 1}")
+            except BaseException:
+                await watch.close()
+                raise
+        return watch
+
+    async def _alive(self, target: Endpoint, seconds: float) -> Status:
+        status = await self._status(target, seconds)
+        if not status.leader:
+            raise NotDone(f"{target.address} has no leader")
+        return status
+
+    async def _still_alive(self, target: Endpoint) -> None:
+        error: EtcdError | None = None
+        try:
+            await self._alive(target, self.timeouts.idle)
+        except grpc.aio.AioRpcError as failure:
+            error = failed(failure, target)
+        if error is not None:
+            self._calls.endpoints.failed(target)
+            raise error
+
+    # Leases
+
+    async def grant(self, ttl: int, lease_id: int = 0, *, within: float | None = None) -> Lease:
+        """A new lease; etcd may give more time than asked for. Raises LeaseExists."""
+        request = MESSAGES["LeaseGrantRequest"](ttl=ttl, id=lease_id)
+        reply = await self._calls.unary("LeaseGrant", request, within)
+        return Lease(reply.id, reply.ttl, reply.ttl)
+
+    async def revoke(self, lease_id: int, *, within: float | None = None) -> None:
+        """End a lease and delete its keys, in one commit. Raises LeaseNotFound."""
+        await self._calls.unary("LeaseRevoke", MESSAGES["LeaseRevokeRequest"](id=lease_id), within)
+
+    async def keep_alive(self, lease_ids: Iterable[int], *, within: float | None = None) -> dict[int, int]:
+        """Renew leases in one exchange: id -> seconds it has now, 0 where there is no such lease."""
+        wanted = list(lease_ids)
+
+        async def attempt(target: Endpoint, seconds: float) -> dict[int, int]:
+            left: dict[int, int] = {}
+            call = target.calls["LeaseKeepAlive"](timeout=seconds, metadata=self._calls.metadata())
+            try:
+                for lease_id in wanted:
+                    await call.write(MESSAGES["LeaseKeepAliveRequest"](id=lease_id))
+                    reply = await call.read()
+                    if reply is grpc.aio.EOF:
+                        raise NotDone("the member ended the renewals")
+                    left[reply.id] = max(reply.ttl, 0)
+            finally:
+                call.cancel()
+                del call  # an exception's frames would keep it, and it the channel
+            return left
+
+        return await self._calls.ask(attempt, within, repeat=True) if wanted else {}
+
+    async def keep_alive_once(self, lease_id: int, *, within: float | None = None) -> int:
+        """Renew a lease: the seconds it has now. Raises LeaseNotFound."""
+        left = await self.keep_alive([lease_id], within=within)
+        if not left[lease_id]:
+            raise LeaseNotFound(f"there is no lease {lease_id:x}")
+        return left[lease_id]
+
+    async def time_to_live(self, lease_id: int, *, keys: bool = False, within: float | None = None) -> Lease:
+        """What is left of a lease. Raises LeaseNotFound."""
+        request = MESSAGES["LeaseTimeToLiveRequest"](id=lease_id, keys=keys)
+        reply = await self._calls.unary("LeaseTimeToLive", request, within, repeat=True)
+        if reply.ttl < 0:
+            raise LeaseNotFound(f"there is no lease {lease_id:x}")
+        return Lease(reply.id, reply.ttl, reply.granted_ttl, tuple(reply.keys))
+
+    # The cluster
+
+    @property
+    def endpoints(self) -> list[str]:
+        return self._calls.endpoints.addresses
+
+    def forget_cluster(self) -> None:
+        """After `WrongCluster`: from now on, whichever cluster answers next is the right one."""
+        self._calls.cluster = 0
+
+    async def status(self, endpoint: str, *, within: float | None = None) -> Status:
+        """One member's word on itself; answered also without a leader. Raises Away."""
+        target = self._calls.endpoints.named(endpoint)
+        if target is None:
+            raise ValueError(f"{endpoint} is none of {self.endpoints}")
+
+        async def attempt(chosen: Endpoint, seconds: float) -> Status:
+            return await self._status(chosen, seconds)
+
+        return await self._calls.ask(attempt, within, only=target)
+
+    async def _status(self, target: Endpoint, seconds: float) -> Status:
+        metadata = self._calls.metadata(hasleader=False)
+        reply = await target.calls["Status"](MESSAGES["StatusRequest"](), timeout=seconds, metadata=metadata)
+        return status_of(target.address, reply)
+
+    async def alarms(self, *, within: float | None = None) -> list[Alarm]:
+        """Alarms that are raised, on any member."""
+        reply = await self._calls.unary("Alarm", MESSAGES["AlarmRequest"](), within, repeat=True)
+        kinds = {1: "NOSPACE", 2: "CORRUPT"}
+        return [Alarm(one.member_id, kinds.get(one.alarm, str(one.alarm))) for one in reply.alarms]
+
+    async def members(self, *, within: float | None = None) -> list[Member]:
+        reply = await self._calls.unary(
+            "MemberList", MESSAGES["MemberListRequest"](linearizable=True), within, repeat=True
+        )
+        return [
+            Member(one.id, one.name, tuple(one.peer_urls), tuple(one.client_urls), one.is_learner)
+            for one in reply.members
+        ]
+
+    async def close(self) -> None:
+        """End every watch and call, and let go of the connections. May be called twice."""
+        for watch in list(self._watches):
+            await watch.close()
+        await self._calls.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,278 @@
+"""A watch on etcd as whole revisions, in order, each once; it ends with an exception, never silently."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from operator import attrgetter
+from typing import Any, NamedTuple, Self
+
+import grpc  # type: ignore[import-untyped]
+import grpc.aio  # type: ignore[import-untyped]
+
+from app.store.etcd.client.errors import (
+    Compacted,
+    EtcdError,
+    RevisionSplit,
+    RevisionWentBack,
+    WatchLost,
+    classify,
+    said,
+)
+from app.store.etcd.client.messages import MESSAGES
+
+_DELETE = 1
+_AHEAD = 4096
+"""Revisions read ahead of who iterates; after that, gRPC's flow control slows the member down."""
+
+
+class KeyValue(NamedTuple):
+    """A key as it was at a revision. `version` counts the puts since it was created."""
+
+    key: bytes
+    value: bytes
+    create_revision: int
+    mod_revision: int
+    version: int
+    lease: int
+
+
+class Event(NamedTuple):
+    """A change of a key. Of a deletion, `kv` has the key and the revision. `before` only with
+    `prev_kv`, and only where the revision before is not compacted."""
+
+    kv: KeyValue
+    deleted: bool
+    before: KeyValue | None
+
+
+class Revision(NamedTuple):
+    """All that happened at one revision, to the keys that are watched."""
+
+    revision: int
+    events: tuple[Event, ...]
+
+
+class Progress(NamedTuple):
+    """Everything up to this revision has been delivered; `trusted` if the server's version is one
+    whose word on this can be relied on (3.4.25, 3.5.8)."""
+
+    revision: int
+    trusted: bool
+
+
+_fields = attrgetter(*KeyValue._fields)
+
+
+def key_value(kv: Any) -> KeyValue:
+    """Out of the message: what thousands of keys are read through, so without a call of Python's."""
+    return tuple.__new__(KeyValue, _fields(kv))
+
+
+def _event(event: Any) -> Event:
+    before = key_value(event.prev_kv) if event.HasField("prev_kv") else None
+    return Event(key_value(event.kv), event.type == _DELETE, before)
+
+
+class Assembler:
+    """Watch responses in, whole revisions out.
+
+    etcd promises that a response has whole revisions, unless it is marked as a fragment: then what
+    follows belongs to it. That promise is checked: a key of a revision that was delivered as whole
+    raises `RevisionSplit`, the same event again is dropped, an older one raises `RevisionWentBack`.
+    """
+
+    def __init__(self, last: int, trusted: bool) -> None:
+        self.last = last
+        self._trusted = trusted
+        self._seen: set[bytes] = set()
+        self._open: list[Event] = []
+
+    def feed(self, response: Any) -> list[Revision | Progress]:
+        if not response.events:
+            if self._open or response.fragment:
+                return []
+            revision = response.header.revision
+            return [Progress(revision, self._trusted)] if revision >= self.last else []
+        out: list[Revision | Progress] = []
+        for raw in response.events:
+            event = _event(raw)
+            revision = event.kv.mod_revision
+            at = self._open[-1].kv.mod_revision if self._open else self.last
+            if revision < at:
+                raise RevisionWentBack(f"an event of revision {revision} after {at}")
+            if not self._open and revision == at:
+                if event.kv.key in self._seen:
+                    continue
+                raise RevisionSplit(f"more of revision {revision} after it was whole")
+            if self._open and revision > at:
+                out.append(self._close())
+            self._open.append(event)
+        if self._open and not response.fragment:
+            out.append(self._close())
+        return out
+
+    def _close(self) -> Revision:
+        whole = Revision(self._open[0].kv.mod_revision, tuple(self._open))
+        self.last = whole.revision
+        self._seen = {event.kv.key for event in whole.events}
+        self._open = []
+        return whole
+
+
+class _Over:
+    """In the place of the call of a closed watch."""
+
+    def cancel(self) -> None:
+        pass
+
+    async def write(self, _: Any) -> None:
+        raise asyncio.InvalidStateError("the watch was closed")
+
+
+class Watch:
+    """A watch that the member has confirmed. Iterate it, or `take()` all there is; then `close()`.
+
+    `last` is the last revision delivered: after any end but `Compacted`, `RevisionWentBack` and
+    `RevisionSplit`, resume at `last + 1`.
+    """
+
+    def __init__(
+        self,
+        call: Any,
+        first: Any,
+        *,
+        start_revision: int,
+        trusted: bool,
+        idle: float,
+        alive: Callable[[], Awaitable[None]],
+        closed: "Callable[[Watch], None]",
+    ) -> None:
+        self.revision: int = first.header.revision
+        """The member's revision when the watch was created."""
+        self._call: Any = call
+        self._assembler = Assembler(start_revision - 1 if start_revision else self.revision, trusted)
+        self.last = self._assembler.last
+        self._idle = idle
+        self._alive = alive
+        self._closed = closed
+        self._loop = asyncio.get_running_loop()
+        self._heard = self._loop.time()
+        self._ready: deque[Revision | Progress] = deque()
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self._end: EtcdError | None = None
+        self._tasks = [self._loop.create_task(self._pump()), self._loop.create_task(self._guard())]
+
+    async def _pump(self) -> None:
+        """Take what the member sends, whoever waits for it: a reader that gives up must not end the
+        stream, as it would if it read from gRPC itself."""
+        try:
+            while True:
+                response = await self._call.read()
+                self._heard = self._loop.time()
+                if response is grpc.aio.EOF:
+                    raise WatchLost("the member has ended the watch")
+                if response.canceled:
+                    raise ended(response)
+                self._ready.extend(self._assembler.feed(response))
+                self._news.set()
+                while len(self._ready) >= _AHEAD:
+                    self._room.clear()
+                    await self._room.wait()
+        except grpc.aio.AioRpcError as failure:
+            error = classify(failure.code(), failure.details() or "", "watch")
+            self.finish(WatchLost(str(error)))
+        except EtcdError as error:
+            self.finish(error)
+        except asyncio.CancelledError:
+            self.finish(WatchLost("the watch was closed"))
+        except Exception as error:
+            self.finish(WatchLost(f"unreadable: {error!r}"))
+
+    def finish(self, error: EtcdError) -> None:
+        """End it: once all that has come is taken, that raises this. The first reason counts."""
+        if self._end is None:
+            self._end = error
+        self._call.cancel()
+        self._news.set()
+
+    async def _guard(self) -> None:
+        """A member that is frozen or has no leader says nothing: ask it when all has been quiet."""
+        while self._end is None:
+            quiet = self._loop.time() - self._heard
+            if quiet < self._idle:
+                await asyncio.sleep(self._idle - quiet)
+                continue
+            try:
+                await self._alive()
+                self._heard = self._loop.time()
+            except EtcdError as error:
+                self.finish(WatchLost(f"the member does not answer: {error}"))
+
+    async def take(self) -> list[Revision | Progress]:
+        """All that has come, at least one; once that is taken, raises why the watch has ended."""
+        await self._wait()
+        taken = list(self._ready)
+        self._ready.clear()
+        self._room.set()
+        for item in reversed(taken):
+            if isinstance(item, Revision):
+                self.last = item.revision
+                break
+        return taken
+
+    async def _wait(self) -> None:
+        while not self._ready:
+            if self._end is not None:
+                raise self._end
+            self._news.clear()
+            await self._news.wait()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Revision | Progress:
+        await self._wait()
+        item = self._ready.popleft()
+        self._room.set()
+        if isinstance(item, Revision):
+            self.last = item.revision
+        return item
+
+    async def request_progress(self) -> None:
+        """Ask for a `Progress`; it comes among the revisions."""
+        lost = ""
+        try:
+            await self._call.write(MESSAGES["WatchRequest"](progress={}))
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as failure:
+            lost = f"the watch has ended: {failure!r}"
+        if lost:
+            raise self._end or WatchLost(lost)
+
+    async def close(self) -> None:
+        """End the watch. May be called twice, and while another iterates: that one gets `WatchLost`."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A call that is still referred to keeps its channel from ending.
+        self._call.cancel()
+        self._call = _Over()
+        self._closed(self)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def ended(response: Any) -> EtcdError:
+    """Why a member has cancelled a watch."""
+    if response.compact_revision:
+        text = f"revisions before {response.compact_revision} are compacted"
+        return Compacted(text, response.compact_revision)
+    reason = response.cancel_reason or "without a reason"
+    kind = said(reason)
+    if kind is None:
+        return WatchLost(f"the member has cancelled the watch: {reason}")
+    return kind(f"watch: {reason}")

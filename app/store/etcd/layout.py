@@ -1,0 +1,72 @@
+"""How a registry lies in etcd: below a prefix, one etcd key for each key, and the journal.
+
+    {prefix}/app/cat            a key of the registry, as in models/keys.py
+    {prefix}/journal            who, when, which request: put again by every commit, so that its versions
+                                are the map from revs to times
+    {prefix}/fence/{term}       put by every commit that changes which keys carry the term
+
+A key that goes with its lease goes without a journal entry: nobody asked for it. Its commit has the time
+of the one before it, and is Visor's own doing.
+"""
+
+import json
+from datetime import UTC, datetime
+
+from app.store.contract import Index, Journal, Record
+from app.store.etcd.client.client import KeyValue
+
+SCHEMA = 1
+"""The layout that this version reads and writes."""
+
+SCHEMA_KEY = "schema"
+JOURNAL = "journal"
+FENCE = "fence/"
+
+
+def prefix_of_path(path: str) -> str:
+    """`/visor` (the path of the store's URL) -> `visor/`; no path -> `visor/`."""
+    return (path.strip("/") or "visor") + "/"
+
+
+def key_of(key: bytes, prefix: str) -> str:
+    """The registry's key. One of another hand may be no text."""
+    return key.decode(errors="backslashreplace").removeprefix(prefix)
+
+
+def record_of(kv: KeyValue, prefix: str, index: Index) -> Record:
+    """A version of a key. `lease` is etcd's id of the lease it lives by."""
+    key = key_of(kv.key, prefix)
+    terms = () if key.startswith(FENCE) else index(key, kv.value)
+    return Record(key, kv.value, kv.create_revision, kv.mod_revision, None, terms, lease=kv.lease)
+
+
+def journal_value(journal: Journal, id: str) -> bytes:
+    """`id` tells this commit from every other: by it an answer that was lost is found out."""
+    said = {"at": journal.at.isoformat(), "actor": journal.actor, "request": journal.request, "id": id}
+    return json.dumps(said, separators=(",", ":")).encode()
+
+
+NO_JOURNAL = Journal(datetime.fromtimestamp(0, UTC), "visor", "none")
+"""Before the first entry."""
+
+
+def read_journal(value: bytes) -> tuple[Journal, str]:
+    """A journal entry and its id. One that another hand has written says nothing."""
+    try:
+        said = json.loads(value)
+        at = datetime.fromisoformat(said["at"]).astimezone(UTC)
+        return Journal(at, str(said["actor"]), str(said["request"])), str(said["id"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return NO_JOURNAL, ""
+
+
+def follows(version: int, before: int) -> bool:
+    """Whether a journal entry with this version (etcd counts the puts of a key) comes right after the one
+    with the version `before`, so that no commit is missing between them. Where that is not known (0), or
+    the journal has begun anew (1), nothing can be said against it."""
+    return before == 0 or version in (1, before + 1)
+
+
+def lease_ended(before: Journal) -> Journal:
+    """The journal of a commit that has none."""
+    return Journal(before.at, "visor", "ttl")

@@ -1,0 +1,308 @@
+"""The store on etcd v3: any number of processes, one registry. The coordinator's rev is etcd's revision.
+
+Reads are answered from a history in memory that a watch feeds; a linearizable one asks the cluster first
+whether that is the latest. A write is one transaction, guarded by everything that its rule has read.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture, StartError
+from app.store.contract import (
+    Changes,
+    Commit,
+    Fence,
+    Health,
+    Index,
+    Journal,
+    Origin,
+    Outcome,
+    Rule,
+    Snapshot,
+)
+from app.store.etcd.archive import EtcdArchive
+from app.store.etcd.client.client import Away, Compacted, EtcdClient, EtcdError, Status
+from app.store.etcd.client.errors import cannot_ask
+from app.store.etcd.confirmer import Confirmer
+from app.store.etcd.follower import Follower
+from app.store.etcd.layout import SCHEMA, SCHEMA_KEY
+from app.store.etcd.read_set import Recording
+from app.store.etcd.transaction import transaction
+from app.store.etcd.writer import Writer
+from app.store.history import Window
+
+logger = logging.getLogger(__name__)
+
+START_SECONDS = 5.0
+HEARTBEAT = 2.0
+COMPACTION = 30.0
+"""Seconds between two looks at what is to be compacted."""
+
+_ALARMS = {
+    "NOSPACE": "etcd's quota is used up: compact and defragment it, or raise the quota, and disarm the alarm",
+    "CORRUPT": "etcd says that a member's data is corrupt: replace that member",
+}
+
+
+class EtcdStore:
+    """A store that others share. See `Store` for what its methods promise."""
+
+    def __init__(
+        self,
+        connect: Callable[[], EtcdClient],
+        prefix: str,
+        index: Index,
+        fence: Fence,
+        *,
+        history: int,
+        memory_revs: int,
+        memory_bytes: int | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._connect = connect
+        self._prefix = prefix
+        self._index = index
+        self._fence = fence
+        self._keep = history
+        self._window = Window(min(history, memory_revs), memory_bytes)
+        self._clock = clock
+        self._compacted_at = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+        self._trouble = "the store is not open yet"
+
+    @property
+    def rev(self) -> int:
+        return self._follower.history.rev if self._tasks else 0
+
+    @property
+    def oldest_rev(self) -> int:
+        """What etcd has compacted, but for revs in memory: where it was compacted after our last commit,
+        that one is still what there is."""
+        if not self._tasks:
+            return 0
+        history, compacted = self._follower.history, self._compacted_at
+        commit = history.last_commit(compacted)
+        held = commit.rev if commit is not None else history.floor
+        return held if history.floor <= held <= compacted else compacted
+
+    # Opening and closing
+
+    async def open(self) -> None:
+        if self._tasks:
+            return
+        self._client = client = self._connect()
+        self._follower = Follower(client, self._prefix, self._index, self._window)
+        self._confirmer = Confirmer(client, self._prefix, self._follower)
+        self._writer = Writer(
+            client, self._prefix, self._index, self._fence, self._follower, self._confirmer, self._clock
+        )
+        self._archive = EtcdArchive(client, self._prefix, self._index)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._check_versions()
+                await self._check_schema()
+                await self._follower.load()
+                await self._learn_oldest()
+        except (EtcdError, TimeoutError) as error:
+            await client.close()
+            raise StartError(
+                f"etcd does not answer at {', '.join(client.endpoints)} ({error or 'no answer in 5 s'})"
+            ) from error
+        except BaseException:
+            await client.close()
+            raise
+        self._trouble = ""
+        self._tasks = [
+            asyncio.create_task(self._follower.run(), name="visor-watch"),
+            asyncio.create_task(self._heartbeat(), name="visor-heartbeat"),
+        ]
+
+    async def _check_versions(self) -> None:
+        asked = (self._client.status(endpoint) for endpoint in self._client.endpoints)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        for status in found:
+            if not isinstance(status, BaseException) and not status.progress_trusted:
+                logger.warning(
+                    "etcd %s at %s has known faults: 3.4.25 and 3.5.8 are the first to trust",
+                    status.version,
+                    status.endpoint,
+                )
+        if all(isinstance(status, BaseException) for status in found):
+            raise next(status for status in found if isinstance(status, BaseException))
+
+    async def _check_schema(self) -> None:
+        key = (self._prefix + SCHEMA_KEY).encode()
+        found = await self._client.range(key)
+        try:
+            version = int(found.kvs[0].value) if found.kvs else SCHEMA
+        except ValueError:
+            raise StartError(f"{key.decode()} in etcd is no schema's number: another program's?") from None
+        if version > SCHEMA:
+            raise StartError(
+                f"the registry in etcd has schema {version}, this version knows {SCHEMA}: use a newer Visor"
+            )
+        if not found.kvs:
+            # Of several that start at a time one writes it; for the others nothing is to do.
+            journal = Journal(self._clock(), "visor", "schema")
+            read = Recording(self._follower.history.snapshot(0), self._fence)
+            changes = Changes(puts={SCHEMA_KEY: b"%d" % SCHEMA})
+            first = transaction(self._prefix, read, changes, journal, {}, self._index, self._fence)
+            await self._client.txn(first.compares, first.operations)
+
+    async def close(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        if not self._tasks:
+            return
+        await self._writer.close()
+        self._follower.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._confirmer.close()
+        await self._client.close()
+
+    async def _heartbeat(self) -> None:
+        """Notice that etcd is away, or that the watch stands still, before anybody asks; and compact."""
+        compacted = float("-inf")
+        while True:
+            await asyncio.sleep(HEARTBEAT * random.uniform(0.8, 1.2))
+            try:
+                await self._confirmer.confirm()
+                self._trouble = self._follower.trouble or await self._alarm()
+                if time.monotonic() - compacted > COMPACTION:
+                    compacted = time.monotonic()
+                    await self._learn_oldest()
+                    if self.rev - self._keep > self.oldest_rev:
+                        await self.compact(self.rev - self._keep)
+            except (CoordinatorUnavailable, EtcdError) as error:
+                self._trouble = getattr(error, "detail", "").rstrip(".") or f"etcd: {error}"
+
+    async def _alarm(self) -> str:
+        """What etcd's members complain of, with what to do."""
+        asked = (self._client.status(endpoint) for endpoint in self._client.endpoints)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        said = [word for status in found if isinstance(status, Status) for word in status.errors]
+        told = [what for name, what in _ALARMS.items() if any(name in word for word in said)]
+        self._writer.full = any("NOSPACE" in word for word in said)
+        return "; ".join(told)
+
+    async def _learn_oldest(self) -> None:
+        """Find out what has been compacted, by us or by others."""
+        self._note_compaction(await self._archive.oldest(self._compacted_at))
+
+    def _note_compaction(self, revision: int) -> None:
+        if revision > self._compacted_at:
+            self._compacted_at = revision
+            self._follower.history.forget_before(revision)
+
+    # Reading
+
+    async def latest(self) -> Snapshot:
+        await self._confirmer.confirm()
+        return self.stale()
+
+    def stale(self) -> Snapshot:
+        history = self._follower.history
+        return history.snapshot(history.rev)
+
+    async def at(self, rev: int) -> Snapshot:
+        if rev > self.rev:
+            reached = await self._confirmer.confirm()
+            if rev > max(reached, self.rev):
+                raise RevInFuture.asked(rev, reached)
+            # Nothing of ours has changed up to there, or the history would have it.
+        self._check_kept(rev)
+        if rev >= self._follower.history.floor:
+            return self._follower.history.snapshot(rev)
+        try:
+            return await self._archive.snapshot(rev, lambda: self._compacted(rev))
+        except Compacted:
+            await self._learn_oldest_now()
+            raise self._compacted(rev) from None
+        except EtcdError as error:
+            raise cannot_ask(error) from error
+
+    async def _learn_oldest_now(self) -> None:
+        try:
+            await self._learn_oldest()
+        except EtcdError as error:
+            logger.info("what is compacted is not known yet: %s", error)
+
+    def _check_kept(self, rev: int) -> None:
+        if rev < self.oldest_rev:
+            raise self._compacted(rev)
+
+    def _compacted(self, rev: int) -> RevCompacted:
+        return RevCompacted.before(max(self.oldest_rev, rev + 1))
+
+    async def journal_at(self, rev: int) -> Journal | None:
+        commit = self._follower.history.last_commit(rev)
+        if commit is not None:
+            return commit.journal
+        try:
+            return await self._archive.journal_at(rev)
+        except EtcdError:
+            return None
+
+    async def commits(self, after: int, limit: int) -> Sequence[Commit]:
+        self._check_kept(after)
+        history = self._follower.history
+        if after >= history.floor:
+            return history.commits_after(after, limit)
+        floor = history.floor
+        try:
+            found = await self._archive.commits(after, floor, limit)
+        except Compacted:
+            await self._learn_oldest_now()
+            raise self._compacted(after) from None
+        except EtcdError as error:
+            raise cannot_ask(error) from error
+        # The held ones go on where the archived ones end, unless they have moved on meanwhile.
+        if found and (len(found) == limit or history.floor > floor):
+            return found
+        return [*found, *await self.commits(floor, limit - len(found))]
+
+    async def wait(self, after: int) -> None:
+        await self._follower.reach(after + 1)
+
+    async def compact(self, rev: int) -> None:
+        rev = min(rev, self.rev)
+        try:
+            await self._client.compact(rev)
+        except Compacted:
+            await self._learn_oldest()
+        except Away as error:
+            raise cannot_ask(error) from error
+        self._note_compaction(rev)
+
+    def health(self) -> Health:
+        trouble = self._trouble or (_ALARMS["NOSPACE"] if self._tasks and self._writer.full else "")
+        return Health(not trouble, trouble)
+
+    def statistics(self) -> dict[str, float]:
+        figures = {
+            "rev": self.rev,
+            "oldest_rev": self.oldest_rev,
+            "ready": float(self.health().ready),
+        }
+        if self._tasks:
+            figures["commits_total"] = self._writer.committed
+            figures["races_total"] = self._writer.races
+            figures["unknown_outcomes_total"] = self._writer.unknown
+            figures |= self._follower.history.statistics()
+            figures["confirmations_total"] = self._confirmer.rounds
+        return figures
+
+    # Writing
+
+    async def transact(self, rule: Rule, origin: Origin) -> Outcome:
+        if self._closing or not self._tasks:
+            raise CoordinatorUnavailable("The store is closing. Nothing was written; ask another replica.")
+        return await self._writer.transact(rule, origin)

@@ -1,0 +1,1 @@
+"""The log of the embedded store in a SQLite file."""

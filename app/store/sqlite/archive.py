@@ -1,0 +1,189 @@
+"""What is no longer in memory, read from the store's file while the writer goes on.
+
+Every read is a read transaction of its own on a read-only connection, and begins by asking whether
+the rev is still kept: a compaction that overtakes a reader makes it fail, never answer wrongly.
+"""
+
+import logging
+import threading
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import apsw
+
+from app.errors import CoordinatorUnavailable, RevCompacted
+from app.store.contract import Commit, Index, Journal, Record, carries, prefix_of
+from app.store.sqlite.commits import commits_after, journal_at
+from app.store.sqlite.file import connect_reader
+from app.store.sqlite.schema import UNREADABLE, read_state
+from app.store.sqlite.versions import current_at, version_at
+
+logger = logging.getLogger(__name__)
+
+_LAST_CHARACTER = "\U0010ffff"
+
+
+class Archive:
+    """Reads old revs. Any number of threads may read at once, each on a connection of its own."""
+
+    def __init__(self, path: Path, index: Index, vfs: str | None = None) -> None:
+        self._path = path
+        self._vfs = vfs
+        self._index = index
+        self._idle: list[apsw.Connection] = []
+        self._guard = threading.Lock()
+        self._closed = False
+        self._reads = 0
+
+    def snapshot(self, rev: int) -> "ArchiveSnapshot":
+        return ArchiveSnapshot(self, self._index, rev)
+
+    def commits(self, after: int, limit: int) -> list[Commit]:
+        """Commits after the rev `after`, in order, at most `limit`."""
+        current: dict[str, Record | None] = {}
+        found: list[Commit] = []
+        with self.reading(after) as connection:
+
+            def before(key: str, rev: int) -> Record | None:
+                if key in current:
+                    return current[key]
+                version = version_at(connection, self._index, key, rev - 1)
+                return None if version is None or version.deleted else version
+
+            for commit in commits_after(connection, self._index, after, before, limit):
+                current.update((key, version) for key, _, version in commit.changes)
+                found.append(commit)
+        return found
+
+    def journal_at(self, rev: int) -> Journal | None:
+        with self.reading(rev) as connection:
+            return journal_at(connection, rev)
+
+    def statistics(self) -> dict[str, float]:
+        return {"archive_reads_total": self._reads, "archive_connections": len(self._idle)}
+
+    @contextmanager
+    def reading(self, rev: int) -> Iterator[apsw.Connection]:
+        """A read transaction in which `rev` is still kept. Raises RevCompacted where it is not."""
+        connection = self._take()
+        try:
+            connection.execute("BEGIN")
+            oldest = read_state(connection).oldest_rev
+            if rev < oldest:
+                raise RevCompacted.before(oldest)
+            yield connection
+        except (*UNREADABLE, apsw.Error) as error:
+            logger.error("the store's file cannot be read: %s", error)
+            raise CoordinatorUnavailable(
+                "The store's old history cannot be read; its operator finds the cause in the log."
+            ) from error
+        finally:
+            self._give_back(connection)
+
+    def _take(self) -> apsw.Connection:
+        with self._guard:
+            if self._closed:
+                raise CoordinatorUnavailable("The store is closing.")
+            self._reads += 1
+            if self._idle:
+                return self._idle.pop()
+        try:
+            return connect_reader(self._path, self._vfs)
+        except apsw.Error as error:
+            logger.error("the store's file cannot be opened: %s", error)
+            raise CoordinatorUnavailable("The store's old history cannot be read.") from error
+
+    def _give_back(self, connection: apsw.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except apsw.Error:
+            connection.close(True)
+            return
+        with self._guard:
+            if not self._closed:
+                self._idle.append(connection)
+                return
+        connection.close(True)
+
+    def close(self) -> None:
+        """Close what is idle; what is being read is closed when its reader is done."""
+        with self._guard:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close(True)
+
+
+class ArchiveSnapshot:
+    """The registry at one rev of the file. See `Snapshot`."""
+
+    blocking = True
+
+    def __init__(self, archive: Archive, index: Index, rev: int) -> None:
+        self._archive = archive
+        self._index = index
+        self.rev = rev
+
+    def get(self, key: str) -> Record | None:
+        with self._archive.reading(self.rev) as connection:
+            record = version_at(connection, self._index, key, self.rev)
+        return None if record is None or record.deleted else record
+
+    def scan(
+        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
+    ) -> list[Record]:
+        return self._select(((term,),), "" if reverse else after, limit, reverse)
+
+    def select(
+        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        return self._select(groups, after, limit, False)
+
+    def _select(
+        self, groups: Sequence[Collection[str]], after: str, limit: int | None, reverse: bool
+    ) -> list[Record]:
+        found: list[Record] = []
+        if limit is not None and limit <= 0:
+            return found
+        with (
+            self._archive.reading(self.rev) as connection,
+            closing(self._iterate(connection, groups, after, reverse)) as records,
+        ):
+            for record in records:
+                found.append(record)
+                if len(found) == limit:
+                    break
+        return found
+
+    def count(self, term: str) -> int:
+        with self._archive.reading(self.rev) as connection:
+            return sum(1 for _ in self._iterate(connection, ((term,),), "", False))
+
+    def _iterate(
+        self, connection: apsw.Connection, groups: Sequence[Collection[str]], after: str, reverse: bool
+    ) -> Generator[Record, None, None]:
+        prefix = prefix_of(next(iter(groups[0])))
+        for record in current_at(
+            connection,
+            self._index,
+            self.rev,
+            begin=prefix,
+            end=prefix_end(prefix),
+            after=after,
+            reverse=reverse,
+        ):
+            # A deletion carries nothing.
+            if carries(record, groups):
+                yield record
+
+
+def prefix_end(prefix: str) -> str | None:
+    """The first key after all that begin with the prefix; None where nothing can come after."""
+    stem = prefix.rstrip(_LAST_CHARACTER)
+    if not stem:
+        return None
+    following = ord(stem[-1]) + 1
+    # Between U+D7FF and U+E000 are halves of surrogate pairs, which no key can have.
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)

@@ -1,5 +1,9 @@
 """What can be configured: `VISOR_*` variables, and flags of the same names."""
 
+import difflib
+import logging
+import os
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 
@@ -7,6 +11,13 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import StartError
+
+logger = logging.getLogger("visor.settings")
+
+PREFIX = "VISOR_"
+
+OTHERS = ("VISOR_URL", "VISOR_TOKEN", "VISOR_TEST_", "VISOR_FUZZ_", "VISOR_MODEL_")
+"""Variables (and beginnings of variables) that the clients and the test suites read, not the service."""
 
 
 class LogLevel(StrEnum):
@@ -28,7 +39,7 @@ class LogFormat(StrEnum):
 class Settings(BaseSettings):
     """One field for each setting. Durations in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="VISOR_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     store: Annotated[
         str,
@@ -101,13 +112,34 @@ class Settings(BaseSettings):
         return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` is most likely a slip of; None where none is close."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.8)
+    return found[0] if found else None
+
+
+def check_variables(names: Iterable[str]) -> None:
+    """Raises StartError for a `VISOR_*` variable that is a slip of a setting's name. Others only give a
+    warning: Kubernetes sets some of its own (`VISOR_SERVICE_HOST`) beside a service called visor."""
+    known = [PREFIX + field.upper() for field in Settings.model_fields]
+    for name in sorted(names):
+        upper = name.upper()
+        if not upper.startswith(PREFIX) or upper in known or upper.startswith(OTHERS):
+            continue
+        meant = nearest(upper, known)
+        if meant is not None:
+            raise StartError(f"{name} is not a setting; did you mean {meant}?")
+        logger.warning("%s is not a setting and is ignored", name)
+
+
 def load(**flags: str) -> Settings:
     """The settings from flags, which win, and the environment. Raises StartError, one line, naming the
     first setting that is wrong."""
+    check_variables(os.environ)
     try:
         return Settings(**flags)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
         flag = name.replace("_", "-")
-        raise StartError(f"VISOR_{name.upper()} (--{flag}) is wrong: {first['msg']}") from None
+        raise StartError(f"{PREFIX}{name.upper()} (--{flag}) is wrong: {first['msg']}") from None

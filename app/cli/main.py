@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from app import __version__, logs, openapi
+from app.cli.parser import Parser
 from app.errors import StartError
 from app.main import create_app
 from app.registry.restored import adjust
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="visor", description="The registry of what runs on a platform.")
+    parser = Parser(prog="visor", description="The registry of what runs on a platform.")
     parser.add_argument("--version", action="version", version=f"visor {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="run the service", description="Run the service.")

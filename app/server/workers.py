@@ -71,4 +71,4 @@ class Workers:
 
 def command_of(arguments: Sequence[str]) -> list[str]:
     """This very command again, for one worker: `arguments` are the ones it was started with."""
-    return [sys.executable, "-m", "app.cli.main", *arguments]
+    return [sys.executable, "-m", "app.cli", *arguments]

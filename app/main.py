@@ -28,6 +28,8 @@ from app.http.metrics import Metrics, MetricsMiddleware, metrics_router
 from app.http.places import Slots
 from app.http.stamp import Stamp
 from app.models import keys
+from app.models.instance import Status
+from app.registry import tickets
 from app.routers import (
     apps,
     envsets,
@@ -126,6 +128,7 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
         tasks = [
             asyncio.create_task(maintenance.run(context.store), name="visor-upkeep"),
             asyncio.create_task(_stop_when(stop, context.hub), name="visor-stop"),
+            asyncio.create_task(metrics.keep_fresh(), name="visor-metrics"),
         ]
         # What was loaded stays: looking through it at each collection is most of a collection's time.
         gc.collect()
@@ -154,11 +157,8 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
     app.state.visor = context
     app.state.bounds = context.bounds
     app.state.stop = asyncio.Event()
-    metrics = Metrics(
-        statistics=context.store.statistics,
-        subscribers=lambda: float(context.slots.subscribers),
-        waiting=lambda: float(app.state.admission.waiting),
-    )
+    metrics = Metrics()
+    _add_figures(metrics, context, app)
     for part in (
         apps,
         envsets,
@@ -207,6 +207,25 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
         body_timeout=settings.body_timeout,
     )
     return app
+
+
+def _add_figures(metrics: Metrics, context: Context, app: FastAPI) -> None:
+    """Show what the parts of the service say of themselves."""
+    store, figures = context.store, metrics.figures
+    metrics.add(store.timings.collectors)
+    figures.constant("visor_build_info", "The version of Visor.", version=__version__)
+    figures.store(store.statistics)
+    figures.gauge("visor_subscribers", "Event streams and waiting calls.", lambda: context.slots.subscribers)
+    figures.gauge(
+        "visor_http_requests_waiting",
+        "Requests that wait to be worked on.",
+        lambda: app.state.admission.waiting,
+    )
+    figures.instances(
+        tuple(Status),
+        lambda status: store.stale().count(keys.instances_in(status)),
+        lambda: tickets.oldest_pending(store.stale()),
+    )
 
 
 def _add_routes(app: FastAPI, router: APIRouter) -> None:

@@ -1,25 +1,30 @@
-"""Figures for Prometheus: what is asked, how it is answered, and what the store says of itself."""
+"""The metrics page: requests and their answers, beside the figures of the store and the registry."""
 
-import logging
+import asyncio
+import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import iter_route_contexts
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.declared_responses import problems
+from app.http.figures import Figures
 from app.http.given import SLOT
 from app.http.json_body import StrictRoute
 
-logger = logging.getLogger("visor.metrics")
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+"""prometheus_client's variable: the folder where workers write down what they count. `Workers` sets it."""
+
+REFRESH_SECONDS = 1.0
 
 OTHER = "other"
 """The label of routes and methods that are not ours: what clients make up must not become series."""
@@ -30,38 +35,48 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 class Metrics:
-    """One application's figures, in a registry of its own.
+    """One application's metrics: what is counted of requests, and `figures` of everything else.
 
-    `statistics` gives the store's, each of which becomes the gauge `visor_store_<name>`;
-    `subscribers` how many streams and waiting calls there are (`visor_subscribers`); `waiting` how many
-    requests wait for a place (`visor_http_requests_waiting`).
+    Where several workers share a port (`MULTIPROCESS` is set), a page is the sum of what all of them have
+    written down; else it is a registry of this application alone.
     """
 
-    def __init__(
-        self,
-        *,
-        statistics: Callable[[], Mapping[str, float]] | None = None,
-        subscribers: Callable[[], float] | None = None,
-        waiting: Callable[[], float] | None = None,
-    ) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.shared = MULTIPROCESS in os.environ
+        own = None if self.shared else self.registry
         self.requests = Counter(
             "visor_http_requests",
             "Requests answered, by route template.",
             ["method", "route", "status"],
-            registry=self.registry,
+            registry=own,
         )
         self.seconds = Histogram(
             "visor_http_request_seconds",
             "Seconds from a request to the end of its answer; no streams and no waiting calls.",
             ["method", "route"],
             buckets=_BUCKETS,
-            registry=self.registry,
+            registry=own,
         )
+        self.figures = Figures(own)
         # Looking a series up by its labels costs more than counting; there are few (templates, not paths).
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self.registry.register(_Gauges(statistics, subscribers, waiting))
-        ProcessCollector(registry=self.registry)
+        if self.shared:
+            MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
+        else:
+            ProcessCollector(registry=self.registry)
+
+    def add(self, collectors: Iterable[Collector]) -> None:
+        """Show what others measure. Workers' measures are shown by themselves."""
+        if not self.shared:
+            for collector in collectors:
+                self.registry.register(collector)
+
+    async def keep_fresh(self) -> None:
+        """Write the figures down every second, for the pages of the other workers; for ever."""
+        while self.shared:
+            self.figures.refresh()
+            await asyncio.sleep(REFRESH_SECONDS)
 
     def record(self, method: str, route: str, status: int, seconds: float | None) -> None:
         """Count a request that was answered; `seconds` None where its time is not to be told."""
@@ -76,43 +91,9 @@ class Metrics:
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page and its content type, in the format that the Accept header asks for."""
+        self.figures.refresh()
         encoder, content_type = choose_encoder(accept)
         return encoder(self.registry), content_type
-
-
-class _Gauges(Collector):
-    """Asks when it is asked, so that nothing has to keep gauges up to date."""
-
-    def __init__(
-        self,
-        statistics: Callable[[], Mapping[str, float]] | None,
-        subscribers: Callable[[], float] | None,
-        waiting: Callable[[], float] | None,
-    ) -> None:
-        self._statistics = statistics
-        self._subscribers = subscribers
-        self._waiting = waiting
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        if self._subscribers is not None:
-            yield GaugeMetricFamily(
-                "visor_subscribers", "Event streams and waiting calls.", value=self._subscribers()
-            )
-        if self._waiting is not None:
-            yield GaugeMetricFamily(
-                "visor_http_requests_waiting", "Requests that wait for a place.", value=self._waiting()
-            )
-        if self._statistics is None:
-            return
-        try:
-            figures = dict(self._statistics())
-        except Exception:
-            # A store in trouble is when the other figures are needed most.
-            logger.exception("the store gives no statistics")
-            return
-        for name, value in sorted(figures.items()):
-            safe = re.sub(r"[^a-zA-Z0-9_]", "_", name)
-            yield GaugeMetricFamily(f"visor_store_{safe}", f"The store's {name}.", value=value)
 
 
 class RouteTemplates:

@@ -116,3 +116,10 @@ def unregister(snapshot: Snapshot, at: datetime, id: int, client: str | None, re
     if instance is None:
         raise missing(f"instance {id}", snapshot)
     return Changes(puts={keys.instance(id): codec.encode(ended_entry(instance, at, client, reason))})
+
+
+def oldest_pending(snapshot: Snapshot) -> datetime | None:
+    """When the oldest pending ticket was registered; None where none is pending."""
+    for record in snapshot.scan(keys.pending(), limit=1):
+        return codec.decode(record, Instance).registered_at
+    return None

@@ -1,13 +1,17 @@
 """Several processes on one port: `visor serve --workers N`, for stores that processes can share."""
 
 import logging
+import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from types import FrameType
+
+from prometheus_client.multiprocess import mark_process_dead
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +23,7 @@ class Workers:
     """Starts `command` + `--fd N` so many times, starts again what dies, and ends with a signal."""
 
     def __init__(self, command: Sequence[str], listening: socket.socket, count: int) -> None:
+        self._metrics = tempfile.TemporaryDirectory(prefix="visor-metrics-")
         self._command = [*command, "--fd", str(listening.fileno())]
         self._fd = listening.fileno()
         self._count = count
@@ -39,12 +44,17 @@ class Workers:
                 except subprocess.TimeoutExpired:
                     continue
                 del self._running[worker]
+                # What it counted stays; its gauges go.
+                mark_process_dead(worker.pid, self._metrics.name)  # type: ignore[no-untyped-call]
                 if not self._ending:
                     status = self._died(worker, since, status)
+        self._metrics.cleanup()
         return 0 if self._ending and status >= 0 else status
 
     def _start(self) -> None:
-        worker = subprocess.Popen(self._command, pass_fds=[self._fd])
+        # Each worker counts in files of its own there, and answers `/metrics` for all of them.
+        environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": self._metrics.name}
+        worker = subprocess.Popen(self._command, pass_fds=[self._fd], env=environment)
         self._running[worker] = time.monotonic()
 
     def _died(self, worker: "subprocess.Popen[bytes]", since: float, status: int) -> int:

@@ -20,6 +20,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 from app.errors import BodyTooLarge
+from app.store.timings import CommitTimings
 
 MAX_CHANGES = 120
 """Keys that one rule may change: etcd allows 128 operations, the journal and others need a few."""
@@ -185,6 +186,10 @@ class Health:
 
 class Store(Protocol):
     """A coordinator. All methods belong to one event loop."""
+
+    @property
+    def timings(self) -> CommitTimings:
+        """What it measures of its own work."""
 
     @property
     def rev(self) -> int:

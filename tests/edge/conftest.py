@@ -235,7 +235,9 @@ def build_app(slots: Slots, limits: dict[str, Any]) -> FastAPI:
     async def lax(request: Request) -> dict[str, int]:
         return {"size": len(await request.body())}
 
-    metrics = Metrics(statistics=lambda: {"rev": 42.0, "db.size": 7.0}, subscribers=lambda: slots.subscribers)
+    metrics = Metrics()
+    metrics.figures.store(lambda: {"rev": 42.0, "file_bytes": 7.0})
+    metrics.figures.gauge("visor_subscribers", "Subscribers.", lambda: slots.subscribers)
     app.include_router(metrics_router(metrics))
     # The last one added is the outermost.
     app.add_middleware(Limits, slots=slots, **limits)

@@ -80,7 +80,7 @@ def test_durations_leave_out_streams_and_waiting_calls(own):
 
 def test_what_the_store_says_of_itself_is_there(edge):
     assert sample(edge, "visor_store_rev") == 42
-    assert sample(edge, "visor_store_db_size") == 7
+    assert sample(edge, "visor_store_file_bytes") == 7
 
 
 def test_refusals_are_counted(edge):
@@ -99,7 +99,10 @@ def test_a_store_that_gives_no_statistics_does_not_take_the_rest_with_it():
     def broken():
         raise OSError("away")
 
-    page, content_type = Metrics(statistics=broken, subscribers=lambda: 3).render()
+    metrics = Metrics()
+    metrics.figures.store(broken)
+    metrics.figures.gauge("visor_subscribers", "Subscribers.", lambda: 3)
+    page, content_type = metrics.render()
     assert b"visor_subscribers 3.0" in page
     assert content_type.startswith("text/plain")
 

@@ -36,6 +36,7 @@ from app.store.embedded.group import Group, Waiting
 from app.store.embedded.leases import Leases
 from app.store.embedded.log import Loaded, Log, LogBroken
 from app.store.history import Draft, History, Window
+from app.store.timings import LogTimings
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class EmbeddedStore:
         memory_bytes: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self.timings = LogTimings()
         self._log = log
         self._index = index
         self._keep = history
@@ -214,7 +216,8 @@ class EmbeddedStore:
         self._queue.append(waiting)
         self._wake.set()
         # A caller that goes away takes nothing back: its rule is run, and nobody told.
-        return await waiting.answer
+        with self.timings.commit.time():
+            return await waiting.answer
 
     async def _write(self) -> None:
         while True:
@@ -248,7 +251,8 @@ class EmbeddedStore:
         # One at a time, until its end: a compaction must not see a log that is being opened again.
         async with self._turn:
             try:
-                await loop.run_in_executor(self._writer, self._log.append, commits, oldest)
+                with self.timings.append.time():
+                    await loop.run_in_executor(self._writer, self._log.append, commits, oldest)
             except StorageFull as error:
                 self._trouble = error.detail
                 if self._until_room is None or self._until_room.done():

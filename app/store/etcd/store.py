@@ -34,6 +34,7 @@ from app.store.etcd.read_set import Recording
 from app.store.etcd.transaction import transaction
 from app.store.etcd.writer import Writer
 from app.store.history import Window
+from app.store.timings import EtcdTimings
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class EtcdStore:
         memory_bytes: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self.timings = EtcdTimings()
         self._connect = connect
         self._prefix = prefix
         self._index = index
@@ -96,6 +98,7 @@ class EtcdStore:
         if self._tasks:
             return
         self._client = client = self._connect()
+        client.measure(self.timings)
         self._follower = Follower(client, self._prefix, self._index, self._window)
         self._confirmer = Confirmer(client, self._prefix, self._follower)
         self._writer = Writer(
@@ -305,4 +308,5 @@ class EtcdStore:
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
         if self._closing or not self._tasks:
             raise CoordinatorUnavailable("The store is closing. Nothing was written; ask another replica.")
-        return await self._writer.transact(rule, origin)
+        with self.timings.commit.time():
+            return await self._writer.transact(rule, origin)

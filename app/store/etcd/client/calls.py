@@ -24,6 +24,7 @@ from app.store.etcd.client.errors import (
     classify,
 )
 from app.store.etcd.client.messages import MESSAGES
+from app.store.timings import EtcdTimings
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class Calls:
         self.endpoints = endpoints
         self.timeouts = timeouts
         self.cluster = 0
+        self.timings: EtcdTimings | None = None
         self._loop = asyncio.get_running_loop()
         self._user, self._password = user, password
         self._token: str | None = None if user else ""
@@ -66,7 +68,16 @@ class Calls:
         async def attempt(target: Endpoint, seconds: float) -> Any:
             return await target.calls[name](request, timeout=seconds, metadata=self.metadata())
 
-        reply = await self.ask(attempt, within, repeat=repeat)
+        began = self._loop.time()
+        try:
+            reply = await self.ask(attempt, within, repeat=repeat)
+        except EtcdError as error:
+            if self.timings is not None:
+                self.timings.errors.labels(name, type(error).__name__).inc()
+            raise
+        finally:
+            if self.timings is not None:
+                self.timings.call.labels(name).observe(self._loop.time() - began)
         cluster = reply.header.cluster_id
         if cluster != self.cluster:
             self.cluster = self.cluster or cluster

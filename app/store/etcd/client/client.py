@@ -53,6 +53,7 @@ from app.store.etcd.client.requests import (
 )
 from app.store.etcd.client.status import Alarm, Lease, Member, Status, status_of
 from app.store.etcd.client.watch import Event, KeyValue, Progress, Revision, Watch, ended
+from app.store.timings import EtcdTimings
 
 __all__ = [
     "Alarm",
@@ -124,6 +125,10 @@ class EtcdClient:
         )
         self._calls = Calls(members, user, password, self.timeouts)
         self._watches: set[Watch] = set()
+
+    def measure(self, timings: EtcdTimings) -> None:
+        """Count and time each call from now on."""
+        self._calls.timings = timings
 
     # Keys
 

@@ -82,7 +82,8 @@ def frame_of(streams: Streams) -> bytes:
             if b"retry:" in said and not wrote:
                 wrote = True
                 visor.call(streams.served, "PUT", "/members/pms/10.0.0.0", {"version": "1.0.999"})
-    begin = said.index(b"id: ")
+    # Past the first frame, which says where the stream begins.
+    begin = said.index(b"id: ", said.index(b"\n\n"))
     return said[begin : said.index(b"\n\n", begin) + 2]
 
 

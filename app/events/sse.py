@@ -2,15 +2,17 @@
 
 from sse_starlette import ServerSentEvent
 
+from app.events.position import Position
+
 
 def frame(data: bytes, event: str, id: str | None = None) -> bytes:
     """One message. `data` is JSON in UTF-8."""
     return ServerSentEvent(data.decode(), event=event, id=id, sep="\n").encode()
 
 
-def mark(event: str, rev: int) -> bytes:
-    """`snapshot-end` or `bookmark`: everything up to the rev was sent."""
-    return frame(b'{"type":"%b","rev":%d}' % (event.encode(), rev), event, str(rev))
+def mark(event: str, at: Position) -> bytes:
+    """`snapshot-end` or `bookmark`: everything up to this position was sent, and so all of `rev`."""
+    return frame(b'{"type":"%b","rev":%d}' % (event.encode(), at.after), event, str(at))
 
 
 def gone(oldest_rev: int) -> bytes:
@@ -19,8 +21,9 @@ def gone(oldest_rev: int) -> bytes:
 
 
 def retry(milliseconds: int) -> bytes:
-    """How long a client waits before it comes again."""
-    return ServerSentEvent(retry=milliseconds, sep="\n").encode()
+    """How long a client waits before it comes again: the first line of another frame. In a frame of its own
+    some clients take it for a message without data."""
+    return ServerSentEvent(retry=milliseconds, sep="\n").encode().removesuffix(b"\n")
 
 
 KEEP_ALIVE = ServerSentEvent(comment="keep-alive", sep="\n").encode()

@@ -49,7 +49,8 @@ class Pace:
 
 
 class Stream:
-    """What one subscriber is sent, from a place on."""
+    """What one subscriber is sent, from a position on. With `snapshot` first what is there then; with `gone`
+    it is told before that the position it came with is no longer kept."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Stream:
         wanted: Filter,
         pace: Pace,
         snapshot: bool = False,
+        gone: bool = False,
     ) -> None:
         self._store = store
         self._channels = channels
@@ -67,6 +69,7 @@ class Stream:
         self._wanted = wanted
         self._pace = pace
         self._snapshot = snapshot
+        self._gone = gone
         self._waiter = Waiter()
         self._left = False
 
@@ -82,13 +85,24 @@ class Stream:
     async def run(self, write: Write) -> None:
         """Write whole frames, many at once where many are pending, until the service stops, the place is
         gone, or the stream has reached its age."""
-        await write(sse.retry(round(self._pace.retry * random.uniform(0.8, 1.2))))
+        opening = sse.retry(round(self._pace.retry * random.uniform(0.8, 1.2)))
+
+        async def write_first(chunk: bytes) -> None:
+            nonlocal opening
+            await write(opening + chunk)
+            opening = b""
+
         try:
+            if self._gone:
+                await write_first(sse.gone(self._store.oldest_rev))
             if self._snapshot:
-                await self._write_snapshot(write, self._at.rev)
+                await self._write_snapshot(write_first, self._at.rev)
+            else:
+                # A client that is cut before the first event has a position to come back with.
+                await write_first(sse.mark("bookmark", self._at))
             await self._write_on(write)
         except RevCompacted:
-            await write(sse.gone(self._store.oldest_rev))
+            await write_first(sse.gone(self._store.oldest_rev))
         except CoordinatorUnavailable:
             return  # a clean end: its reader comes again with the place it has
         finally:
@@ -105,7 +119,7 @@ class Stream:
             chunk, self._at = await channel.read(self._at)
             now = clock()
             if now >= mark_at:
-                chunk += sse.mark("bookmark", self._at.rev) if self._at.index is None else b""
+                chunk += sse.mark("bookmark", self._at) if self._at.index is None else b""
                 mark_at = now + pace.bookmark
             elif not chunk and now >= said + patience:
                 chunk = sse.KEEP_ALIVE
@@ -136,7 +150,7 @@ class Stream:
                     break
                 after = page[-1].key
         if not self._ending:
-            await write(sse.mark("snapshot-end", rev))
+            await write(sse.mark("snapshot-end", Position(rev)))
 
     def _snapshot_frame(self, kind: str, record: Record) -> bytes | None:
         try:

@@ -243,14 +243,16 @@ class SnapshotEvent(Model):
 
 
 class MarkEvent(Model):
-    """`snapshot-end` and `bookmark`: everything up to `rev` has been sent."""
+    """`snapshot-end` and `bookmark`: everything up to `rev` has been sent. The first message of a stream is a
+    bookmark (or comes before a `snapshot-end`): its id is where the stream begins."""
 
     type: Literal["snapshot-end", "bookmark"]
     rev: Rev
 
 
 class GoneEvent(Model):
-    """The stream fell behind what is kept. Start again from a snapshot."""
+    """The history at the stream's position is no longer kept. Start again from a snapshot: with
+    `snapshot=true` it follows, else the stream ends here."""
 
     type: Literal["gone"]
     oldest_rev: Rev

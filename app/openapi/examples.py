@@ -8,13 +8,22 @@ from app.openapi.story import STORY
 from app.openapi.story.instances import CLAIM_EVENT, START_EVENT
 
 
+def _first_frame(event: dict[str, Any]) -> str:
+    """Of a stream that begins before this event."""
+    rev = event["rev"] - 1
+    return f'retry: 2000\nid: {rev}\nevent: bookmark\ndata: {{"type":"bookmark","rev":{rev}}}\n\n'
+
+
 def _frame(event: dict[str, Any]) -> str:
     data = json.dumps(event, separators=(",", ":"))
     return f"id: {event['rev']}-{event['index']}\nevent: {event['type']}\ndata: {data}\n\n"
 
 
 _TEXTS = {
-    "text/event-stream": "retry: 2000\n\n" + _frame(CLAIM_EVENT) + _frame(START_EVENT) + ": keep-alive\n\n",
+    "text/event-stream": _first_frame(CLAIM_EVENT)
+    + _frame(CLAIM_EVENT)
+    + _frame(START_EVENT)
+    + ": keep-alive\n\n",
     "text/html": "<!doctype html>\n<title>not-found - Visor</title>\n<h1>There is no such resource</h1>\n",
     "text/plain": 'visor_http_requests_total{method="GET",route="/apps/{app}",status="200"} 3.0\n'
     "visor_subscribers 2.0\n",

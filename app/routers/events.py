@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi.routing import APIRouter
-from pydantic import MISSING, Field
+from pydantic import MISSING, AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, MalformedRequest, RevCompacted
 from app.events.filters import Filter
 from app.events.list import read_page
 from app.events.position import Position
@@ -17,7 +18,6 @@ from app.http.disconnects import Gone, until_gone
 from app.http.event_stream import EVENT_STREAM, EventStream
 from app.http.json_body import StrictRoute
 from app.http.reads import JSON, check_page, json_answer
-from app.models.base import INT64, MAX_INT64
 from app.models.event import EventPage
 from app.models.names import IN_DIGITS, Host, InstanceId, Name, ProctypeName
 
@@ -33,6 +33,31 @@ Types = Annotated[
 ]
 
 
+def _position(text: str) -> str:
+    try:
+        Position.parse(text)
+    except MalformedRequest:
+        raise PydanticCustomError(
+            "position", "Input should be a rev, or a rev and an index: 42 or 42-0"
+        ) from None
+    return text
+
+
+AfterPosition = Annotated[
+    Annotated[
+        str,
+        AfterValidator(_position),
+        Field(json_schema_extra={"pattern": r"^[0-9]{1,19}(-[0-9]{1,9})?$"}),
+    ]
+    | MISSING,
+    Query(
+        description="Start after this snapshot; 0 is the registry before its first commit. With an index, as "
+        "event ids have it, after that event of the rev.",
+        examples=["42", "42-0"],
+    ),
+]
+
+
 class Subscription:
     """What a request asks of the history: a start, filters, and the form of the answer."""
 
@@ -41,6 +66,7 @@ class Subscription:
         context: Context,
         request: Request,
         start: Position | None,
+        resumed: bool,
         wanted: Filter,
         snapshot: bool,
         limit: int,
@@ -50,6 +76,7 @@ class Subscription:
         self._context = context
         self._request = request
         self._start = start
+        self._resumed = resumed
         self._wanted = wanted
         self._snapshot = snapshot
         self._limit = limit
@@ -60,18 +87,29 @@ class Subscription:
         """The stream or the list. Raises RevCompacted, RevInFuture, TooManySubscribers,
         CoordinatorUnavailable."""
         wanted = self._wanted.of_app(app)
-        start = await self._checked_start()
-        if self._as_list:
-            try:
-                return await self._list(start, wanted)
-            except Gone:
-                return Response(status_code=204)  # nobody reads it
-        return self._stream(start, wanted)
+        if not self._as_list:
+            return await self._open_stream(wanted)
+        try:
+            return await self._list(await self._checked_start(), wanted)
+        except Gone:
+            return Response(status_code=204)  # nobody reads it
+
+    async def _open_stream(self, wanted: Filter) -> Response:
+        try:
+            return self._stream(await self._checked_start(), wanted, self._snapshot and not self._resumed)
+        except RevCompacted:
+            if not self._snapshot:
+                raise
+        # An EventSource gives up for good at any status but 200, and would never ask for the snapshot.
+        return self._stream(await self._now(), wanted, snapshot=True, gone=True)
+
+    async def _now(self) -> Position:
+        return Position((await self._context.store.latest()).rev)
 
     async def _checked_start(self) -> Position:
         store = self._context.store
         if self._start is None:
-            return Position((await store.latest()).rev)
+            return await self._now()
         if self._start.rev > store.rev:
             await store.at(self._start.rev)  # asks the coordinator; refuses a rev that is not there yet
         await store.commits(self._start.after, 1)
@@ -94,13 +132,13 @@ class Subscription:
         body = b'{"rev":%d,"items":[%b],"next":"%b"}' % (page.rev, items, str(page.next).encode())
         return json_answer(body, page.rev)
 
-    def _stream(self, start: Position, wanted: Filter) -> Response:
+    def _stream(self, start: Position, wanted: Filter, snapshot: bool, gone: bool = False) -> Response:
         context = self._context
         headers = {"Visor-Rev": str(start.rev), "Cache-Control": "no-store"}
         if self._request.scope.get("visor.head"):
             return Response(None, 200, headers, EVENT_STREAM)
         self._request.state.slot.subscribe()
-        stream = Stream(context.store, context.channels, start, wanted, context.pace, self._snapshot)
+        stream = Stream(context.store, context.channels, start, wanted, context.pace, snapshot, gone)
         return EventStream(stream, headers)
 
 
@@ -113,12 +151,13 @@ async def _subscription(
     ] = MISSING,
     instance: Annotated[InstanceId | MISSING, Query(description="Only of this instance.")] = MISSING,
     host: Annotated[Host | MISSING, Query(description="Only of what is on this host.")] = MISSING,
-    rev: Annotated[
-        Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS] | MISSING,
-        Query(description="Start after this snapshot; 0 is the registry before its first commit."),
-    ] = MISSING,
+    rev: AfterPosition = MISSING,
     snapshot: Annotated[
-        bool, Query(description="First every object that matches, then what follows.")
+        bool,
+        Query(
+            description="First every object that matches, then what follows. Where the start is no longer "
+            "kept, `gone` and a fresh snapshot instead of 410."
+        ),
     ] = False,
     limit: Annotated[
         int, Field(ge=1, le=1000), IN_DIGITS, Query(description="Of the list: items at most.")
@@ -142,9 +181,12 @@ async def _subscription(
         ),
     ] = MISSING,
 ) -> Subscription:
-    start = Position(rev) if isinstance(rev, int) else None
-    if isinstance(last_event_id, str) and last_event_id.strip():
-        start, snapshot = Position.parse(last_event_id), False
+    start = Position.parse(rev) if isinstance(rev, str) else None
+    received = last_event_id.strip() if isinstance(last_event_id, str) else ""
+    if received:
+        start = Position.parse(received)
+    elif snapshot and start is not None and start.index is not None:
+        raise InvalidRequest.of(["query", "rev"], "is a whole rev with `snapshot`: a snapshot is of one")
     types = [accept] if isinstance(accept, str) else []
     as_list = any(JSON in one for one in types) and not any(EVENT_STREAM in one for one in types)
     if as_list and snapshot:
@@ -157,7 +199,7 @@ async def _subscription(
         instance=instance if isinstance(instance, int) else None,
         host=host if isinstance(host, str) else None,
     )
-    return Subscription(context, request, start, wanted, snapshot, limit, wait, as_list)
+    return Subscription(context, request, start, bool(received), wanted, snapshot, limit, wait, as_list)
 
 
 Subscribe = Annotated[Subscription, Depends(_subscription)]

@@ -60,7 +60,7 @@ def _unfiltered_event() -> None:
 def _early_bookmark() -> None:
     """A mark says that more was sent than was."""
     mark = sse.mark
-    sse.mark = lambda event, rev: mark(event, rev + (2 if event == "bookmark" else 0))
+    sse.mark = lambda event, at: mark(event, replace(at, rev=at.rev + 2) if event == "bookmark" else at)
 
 
 def _partial_snapshot() -> None:

@@ -43,6 +43,8 @@ def test_every_event_fits_its_schema(told: Service, document: Document) -> None:
     for type_, data in _messages(told, "/events?rev=0"):
         assert document.errors(MESSAGE, data) == [], data
         if type_ == "bookmark":
+            if not types:
+                continue  # the first frame: where the stream begins
             break
         assert type_ == data["type"]
         assert document.errors(EVENT, data) == [], data
@@ -89,6 +91,6 @@ def test_the_stream_is_text_and_its_messages_are_referred_to(document: Document)
             for line in content["text/event-stream"]["example"].splitlines()
             if line.startswith("data: ")
         ]
-        assert events
+        assert [one["type"] for one in events] == ["bookmark", "instance-claim", "instance-start"]
         for one in events:
-            assert document.errors(EVENT, one) == []
+            assert document.errors(MESSAGE, one) == []

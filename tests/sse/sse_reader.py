@@ -40,8 +40,8 @@ class Frame:
 
     @property
     def is_event(self) -> bool:
-        """Whether it is one of the history's events, which alone have an id with an index."""
-        return self.id is not None and "-" in self.id
+        """Whether it is one of the history's events, rather than a mark."""
+        return self.id is not None and self.event not in ("bookmark", "snapshot-end")
 
 
 def parse(raw: bytes) -> Frame:
@@ -201,7 +201,7 @@ class SseStream:
             frame = self._next()
             assert frame is not None, f"the stream ended before rev {rev}"
             found.append(frame)
-            if frame.event == "bookmark" and frame.rev >= rev:
+            if frame.event == "bookmark" and frame.said["rev"] >= rev:
                 return found
 
     def rest(self) -> list[Frame]:

@@ -49,8 +49,9 @@ def test_an_event_id_means_after_that_event(visor: Service, follow: Follow) -> N
         ("4-9", "5-0"),
         ("4", "5-0"),
     ]:
-        stream = follow(visor, last_event_id=_place(visor, place))
-        assert stream.events(1)[0].id == _place(visor, next_id), place
+        for start in ("last_event_id", "rev"):
+            stream = follow(visor, **{start: _place(visor, place)})
+            assert stream.events(1)[0].id == _place(visor, next_id), (start, place)
 
 
 def test_the_event_id_wins_over_the_rev(visor: Service, follow: Follow) -> None:
@@ -82,7 +83,7 @@ def test_a_malformed_event_id_is_refused(visor: Service, follow: Follow) -> None
 
 
 def test_a_rev_that_is_none_is_invalid(visor: Service, follow: Follow) -> None:
-    for rev in ("-1", "x", "1.5", "", str(2**63), "5_0"):
+    for rev in ("-1", "x", "1.5", "", str(2**63), "5_0", "5-", "5-x", "5-0-0", " 5", "-", "5--1"):
         for accept in FORMS:
             stream = follow(visor, rev=rev, headers={"Accept": accept})
             assert stream.status == 422, rev
@@ -92,7 +93,12 @@ def test_a_rev_that_is_none_is_invalid(visor: Service, follow: Follow) -> None:
 def test_a_start_in_the_future_is_refused(visor: Service, follow: Follow) -> None:
     _services(visor, "a", "b")
     future = visor.nth(3)
-    for start in ({"rev": future}, {"last_event_id": f"{future}-0"}, {"last_event_id": str(future)}):
+    for start in (
+        {"rev": future},
+        {"rev": f"{future}-0"},
+        {"last_event_id": f"{future}-0"},
+        {"last_event_id": str(future)},
+    ):
         for accept in FORMS:
             stream = follow(visor, headers={"Accept": accept}, **start)
             assert stream.status == 400, start
@@ -106,7 +112,7 @@ def test_a_start_that_is_compacted_is_refused_before_the_stream_opens(
     visor = embedded_serve(history=3)
     _services(visor, *"abcdefgh")
     assert visor.get("/rev").json()["oldest_rev"] == 5
-    for start in ({"rev": 0}, {"rev": 4}, {"last_event_id": "4-0"}, {"last_event_id": "4"}):
+    for start in ({"rev": 0}, {"rev": 4}, {"rev": "5-0"}, {"last_event_id": "4-0"}, {"last_event_id": "4"}):
         for accept in FORMS:
             stream = follow(visor, headers={"Accept": accept}, **start)
             assert stream.status == 410, start

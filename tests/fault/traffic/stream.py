@@ -85,7 +85,7 @@ class SseStream:
 
 def _parse(raw: bytes) -> Frame | None:
     """`id: 42-0\\nevent: app-update\\ndata: {..}`"""
-    if raw.startswith((b":", b"retry:")):
+    if raw.startswith(b":"):
         return None
     id_, event, data = b"", b"", b""
     for line in raw.split(b"\n"):
@@ -101,4 +101,6 @@ def _parse(raw: bytes) -> Frame | None:
     if event == b"snapshot":
         return 0, SNAPSHOT, data
     rev, dash, index = id_.partition(b"-")
-    return int(rev), int(index) if dash else _MARKS[event], data
+    if event == b"bookmark" and dash:
+        return None  # inside a rev: where the stream was asked to go on, which its reader knows
+    return int(rev), _MARKS[event] if event in _MARKS else int(index), data

@@ -6,30 +6,30 @@ from pydantic import MISSING, Field, StringConstraints
 from typing_extensions import TypeAliasType
 
 from app.models.base import Model, Resource, Rev
-from app.models.names import EnvKey, EnvValue, EnvVars, Name, Ref
+from app.models.names import EnvKey, EnvValue, EnvVars, KeptVars, Name, Printable, Ref
 
 DEFAULT_DEPLOY_TYPE = "lxc"
 
-RepoUrl = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=2048),
-    Field(
-        description="Where the source is, as git takes it.", examples=["https://git.example.com/rocket.git"]
-    ),
-]
-Stack = Annotated[str, StringConstraints(min_length=1, max_length=256), Field(examples=["lenny"])]
-DeployType = Annotated[str, StringConstraints(min_length=1, max_length=64), Field(examples=["lxc"])]
+_REPO_URL = Field(
+    description="Where the source is, as git takes it.", examples=["https://git.example.com/rocket.git"]
+)
+_STACK = Field(examples=["lenny"])
+_DEPLOY_TYPE = Field(examples=["lxc"])
+
+RepoUrl = Annotated[Printable, StringConstraints(min_length=1, max_length=2048), _REPO_URL]
+Stack = Annotated[Printable, StringConstraints(min_length=1, max_length=256), _STACK]
+DeployType = Annotated[Printable, StringConstraints(min_length=1, max_length=64), _DEPLOY_TYPE]
 
 
 class App(Resource):
     """A registered app. A change of a variable changes the app."""
 
     name: Name
-    repo_url: RepoUrl
-    stack: Stack
-    deploy_type: DeployType
+    repo_url: Annotated[str, _REPO_URL]
+    stack: Annotated[str, _STACK]
+    deploy_type: Annotated[str, _DEPLOY_TYPE]
     head: Annotated[Ref | None, Field(description="The revision that is current, if one was named.")]
-    env: EnvVars
+    env: KeptVars
 
 
 class AppCreate(Model):
@@ -56,15 +56,15 @@ class Env(Model):
     """An app's variables. `rev` is the app's."""
 
     rev: Rev
-    vars: EnvVars
+    vars: KeptVars
 
 
 class EnvVar(Model):
     """One variable. `rev` is the app's."""
 
     rev: Rev
-    key: EnvKey
-    value: EnvValue
+    key: str
+    value: str
 
 
 class EnvVarSet(Model):

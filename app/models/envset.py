@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.models.base import Model, Resource
-from app.models.names import EnvVars, Name, Ref
+from app.models.names import EnvVars, KeptVars, Name, Ref
 
 
 class EnvSet(Resource):
@@ -13,7 +13,7 @@ class EnvSet(Resource):
 
     app: Name
     ref: Ref
-    vars: EnvVars
+    vars: KeptVars
 
 
 class EnvSetCreate(Model):

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import MISSING, Field
 
 from app.models.base import INT64, MAX_INT64, Model, Resource, Rev, Timestamp
-from app.models.names import Host, Id, Ip, Name, Port, ProctypeName, Ref, ShortText, Text
+from app.models.names import Host, Id, KeptHost, Name, Port, Printable, ProctypeName, Ref, ShortText, Text
 
 
 class Status(StrEnum):
@@ -47,9 +47,9 @@ class StatusFilter(StrEnum):
 class ClaimEntry(Model):
     """A host that held the instance; `error` is what it said when it gave the claim back."""
 
-    host: Host
+    host: KeptHost
     at: Timestamp
-    error: Text | None
+    error: str | None
 
 
 class Restarts(Model):
@@ -62,8 +62,8 @@ class Restarts(Model):
 class Lock(Model):
     """Who holds the instance still, and why."""
 
-    client: ShortText
-    reason: Text
+    client: str
+    reason: str
     at: Timestamp
 
 
@@ -77,8 +77,8 @@ class Instance(Resource):
     proctype: ProctypeName
     env: Ref | None
     status: Status
-    host: Host | None
-    ip: Ip | None
+    host: KeptHost | None
+    ip: str | None
     hostname: str | None
     port: Port | None
     tele_port: Port | None
@@ -163,7 +163,7 @@ class Unclaim(Claimer):
 class Start(Claimer):
     """The process runs."""
 
-    hostname: Annotated[str, Field(min_length=1, max_length=253, examples=["box7.example.com"])]
+    hostname: Annotated[Printable, Field(min_length=1, max_length=253, examples=["box7.example.com"])]
     port: Port
     tele_port: Port | None = None
 

@@ -17,6 +17,8 @@ import sys
 from functools import lru_cache
 from typing import Any
 
+from app.models import hosts
+
 APPS = "app/"
 REVISIONS = "revision/"
 ENVSETS = "envset/"
@@ -197,7 +199,7 @@ def _index(key: str, value: bytes) -> tuple[str, ...]:
     try:
         said = json.loads(value)
         if kind == "runner":
-            return (RUNNERS, runners_on(said["host"]))
+            return (RUNNERS, runners_on(hosts.as_kept(said["host"])))
         return _instance_terms(said, is_ended(value))
     except (ValueError, KeyError, TypeError, RecursionError):
         return (kind + slash,)
@@ -222,7 +224,7 @@ def _ended_terms(app: str, name: str) -> tuple[str, ...]:
 
 @lru_cache(_REMEMBERED, typed=True)
 def _host_term(host: str) -> str:
-    return instances_on(host)
+    return instances_on(hosts.as_kept(host))
 
 
 @lru_cache(_REMEMBERED, typed=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.models.base import Model, Resource
-from app.models.names import HostMaybePort, ShortText
+from app.models.names import ShortText
 
 
 class MemberKind(StrEnum):
@@ -26,13 +26,13 @@ class Member(Resource):
     """A member of the platform."""
 
     kind: MemberKind
-    addr: HostMaybePort
-    version: ShortText
+    addr: Annotated[str, Field(description="A host, or host:port.", examples=["10.0.0.7"])]
+    version: str | None
     ttl: Ttl | None
 
 
 class MemberSet(Model):
     """What announces a member, and renews it."""
 
-    version: Annotated[ShortText, Field(examples=["1.4.2"])]
+    version: Annotated[ShortText, Field(examples=["1.4.2"])] | None = None
     ttl: Ttl | None = None

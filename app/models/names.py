@@ -1,13 +1,14 @@
 """The forms of names, addresses and numbers (DESIGN section 3). Allow-lists: what does not match is 422."""
 
 import re
-from ipaddress import ip_address
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
+from app.models import hosts
 from app.models.base import INT64, MAX_INT64
 
 Name = Annotated[
@@ -34,11 +35,20 @@ ProctypeName = Annotated[
 
 EnvKey = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", min_length=1, max_length=256),
+    # Neither `.` nor `..`: URL software removes these segments of a path, and with `..` the one before,
+    # so that a DELETE of the variable would be one of its app. Written without look-around, which Go lacks.
+    StringConstraints(pattern=r"^(\.*[A-Za-z0-9_-][A-Za-z0-9_.-]*|\.\.\.+)$", min_length=1, max_length=256),
     Field(description="Of a variable.", examples=["cow"]),
 ]
 
 MAX_ENV_VALUE = 64 * 1024
+
+
+def _without_nul(text: str) -> str:
+    """NUL ends a string in an environment, in a C program and in many logs."""
+    if "\0" in text:
+        raise PydanticCustomError("nul", "Value should not contain the NUL character")
+    return text
 
 
 def _at_most_64_kib(value: str) -> str:
@@ -47,8 +57,14 @@ def _at_most_64_kib(value: str) -> str:
     return value
 
 
-EnvValue = Annotated[str, AfterValidator(_at_most_64_kib)]
-"""Any text of at most 64 KiB as UTF-8."""
+WITHOUT_NUL: dict[str, Any] = {"pattern": r"^[^\x00]*$"}
+"""What a schema says of a text without NUL."""
+
+Printable = Annotated[str, AfterValidator(_without_nul), Field(json_schema_extra=WITHOUT_NUL)]
+"""Any text that a request may bring."""
+
+EnvValue = Annotated[Printable, AfterValidator(_at_most_64_kib)]
+"""Any text of at most 64 KiB as UTF-8, without NUL."""
 
 EnvVars = TypeAliasType(
     "EnvVars",
@@ -58,83 +74,52 @@ EnvVars = TypeAliasType(
     ],
 )
 
-Text = Annotated[str, StringConstraints(max_length=4096)]
+KeptVars = TypeAliasType(
+    "KeptVars",
+    Annotated[dict[str, str], Field(description="Variables by their keys.", examples=[{"cow": "moo"}])],
+)
+"""Variables in an answer: what an older version took is shown, too."""
+
+Text = Annotated[Printable, StringConstraints(max_length=4096)]
 """Words for people: reasons, errors."""
 
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+ShortText = Annotated[Printable, StringConstraints(min_length=1, max_length=256)]
 """Who says something: a client's name, a version."""
 
 # Not \s: which characters it stands for differs between here and those who read the schema.
-Url = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://[^\x00-\x20\x7f-\xa0]+$", max_length=2048)
+UriReference = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00-\x20\x7f-\xa0]+$", min_length=1, max_length=2048)
 ]
-"""Where an archive is; kept as given. Spaces and control characters are in no URL (RFC 3986)."""
+"""Where something is, `/path/to/it` too; kept as given. Spaces and control characters are in none of
+them (RFC 3986)."""
 
-_DNS_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z")
 _DIGITS = re.compile(r"[0-9]{1,19}\Z")
 
 
-def is_ip(text: str) -> bool:
-    # A zone (`fe80::1%eth0`) means something on one machine only.
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text
+def _spelled(canonical: Callable[[str], str | None], kind: str, what: str) -> AfterValidator:
+    """Takes every spelling of what it names, and gives the one that is kept."""
 
+    def check(text: str) -> str:
+        spelling = canonical(text)
+        if spelling is None:
+            raise PydanticCustomError(kind, f"Input should be {what}")
+        return spelling
 
-def _host(text: str) -> str:
-    if is_ip(text):
-        return text
-    labels = text.removesuffix(".").split(".")
-    numeric = labels[-1].isdigit()  # RFC 3696, 2: a top-level domain is not all digits; 10.0.0.256 is no name
-    if len(text) > 253 or numeric or not all(_DNS_LABEL.match(label) for label in labels):
-        raise PydanticCustomError("host", "Input should be an IP address or a DNS name")
-    return text
-
-
-def _port_number(text: str) -> int:
-    return int(text) if _DIGITS.match(text) and len(text) <= 5 else 0
-
-
-def split_host_port(addr: str) -> tuple[str, int] | None:
-    """`host:port` or `[ipv6]:port` as its two parts, or None where it is neither."""
-    host, colon, port = addr.rpartition(":")
-    if not colon or not 1 <= _port_number(port) <= 65535 or port != str(int(port)):
-        return None
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-        return (host, int(port)) if ":" in host and is_ip(host) else None
-    if ":" in host:
-        return None
-    try:
-        return _host(host), int(port)
-    except PydanticCustomError:
-        return None
-
-
-def _host_port(addr: str) -> str:
-    if split_host_port(addr) is None:
-        raise PydanticCustomError("host_port", "Input should be host:port, or [address]:port for IPv6")
-    return addr
-
-
-def _host_maybe_port(addr: str) -> str:
-    return addr if split_host_port(addr) else _host(addr)
+    return AfterValidator(check)
 
 
 Host = Annotated[
     str,
-    AfterValidator(_host),
+    _spelled(hosts.canonical_host, "host", "an IP address or a DNS name"),
     Field(
         description="An IP address or a DNS name.",
-        json_schema_extra={"format": "host", "minLength": 1, "maxLength": 253},
+        json_schema_extra={"format": "host", "minLength": 1, "maxLength": hosts.MAX_HOST},
         examples=["10.0.0.7"],
     ),
 ]
 HostPort = Annotated[
     str,
-    AfterValidator(_host_port),
+    _spelled(hosts.canonical_host_port, "host_port", "host:port, or [address]:port for IPv6"),
     Field(
         description="host:port, or [address]:port for IPv6.",
         json_schema_extra={"format": "host-port", "minLength": 3},
@@ -143,30 +128,29 @@ HostPort = Annotated[
 ]
 HostMaybePort = Annotated[
     str,
-    AfterValidator(_host_maybe_port),
+    _spelled(hosts.canonical_host_maybe_port, "host", "an IP address or a DNS name"),
     Field(
         description="An IP address or a DNS name, with an optional port.",
         json_schema_extra={"format": "host-maybe-port", "minLength": 1},
         examples=["10.0.0.7"],
     ),
 ]
-
-
-def _ip(text: str) -> str:
-    if not is_ip(text):
-        raise PydanticCustomError("ip", "Input should be an IP address")
-    return text
-
-
 Ip = Annotated[
     str,
-    AfterValidator(_ip),
+    _spelled(hosts.canonical_ip, "ip", "an IP address"),
     Field(
         description="An IPv4 or IPv6 address.",
         json_schema_extra={"format": "ip", "minLength": 2},
         examples=["10.0.0.7"],
     ),
 ]
+KeptHost = Annotated[
+    str,
+    AfterValidator(hosts.as_kept),
+    Field(description="An IP address or a DNS name.", examples=["10.0.0.7"]),
+]
+"""A host in an answer."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.models.base import Model, Resource
-from app.models.names import Name, Ref, Url
+from app.models.names import Name, Ref, UriReference
 
 
 class RevisionState(StrEnum):
@@ -17,9 +17,10 @@ class RevisionState(StrEnum):
 
 
 ArchiveUrl = Annotated[
-    Url,
+    UriReference,
     Field(
-        description="Where the built archive is.", examples=["https://archive.example.com/rocket/128af9.img"]
+        description="Where the built archive is: a URL, or a path that your hosts know.",
+        examples=["https://archive.example.com/rocket/128af9.img"],
     ),
 ]
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app.models.base import Model, Resource
-from app.models.names import Host, Ip, Port, ServiceName
+from app.models.names import Host, Ip, KeptHost, Port, Printable, ServiceName
 
 
 class Service(Resource):
@@ -31,8 +31,8 @@ class Endpoint(Resource):
 
     service: ServiceName
     id: Annotated[str, Field(description="addr with - for . and :, then - and the port.")]
-    addr: Host
-    ip: Ip
+    addr: KeptHost
+    ip: Annotated[str, Field(description="Its address.", examples=["10.0.0.7"])]
     port: Port
     priority: Priority
     weight: Weight
@@ -47,7 +47,7 @@ class EndpointCreate(Model):
     ip: Ip | None = None
     priority: Priority = 0
     weight: Weight = 0
-    target: Annotated[str, Field(max_length=253)] | None = None
+    target: Annotated[Printable, Field(max_length=253)] | None = None
 
 
 EndpointId = Annotated[
@@ -58,6 +58,8 @@ EndpointId = Annotated[
         description="Of an endpoint: its addr with - for . and :, then - and its port.",
         examples=["10-0-0-7-11211"],
     ),
+    # As the host in it.
+    AfterValidator(str.lower),
 ]
 """What `endpoint_id` can give."""
 

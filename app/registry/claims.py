@@ -4,8 +4,8 @@ from datetime import datetime
 
 from app.errors import AlreadyClaimed, InvalidState, NotClaimer
 from app.models import codec, keys
+from app.models.hosts import is_ip
 from app.models.instance import ACTIVE, ClaimEntry, Claimer, Instance, Status, Unclaim
-from app.models.names import is_ip
 from app.registry import counters
 from app.registry.state import update
 from app.registry.tickets import need_live

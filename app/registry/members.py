@@ -4,8 +4,8 @@ from datetime import datetime
 
 from app.errors import InvalidRequest
 from app.models import codec, keys
+from app.models.hosts import split_host_port
 from app.models.member import Member, MemberKind, MemberSet
-from app.models.names import split_host_port
 from app.registry.state import exists, find, new, update
 from app.store.contract import Changes, Snapshot
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from app.models import keys
-from app.models.names import split_host_port
+from app.models.hosts import split_host_port
 from app.models.runner import Runner, RunnerCreate
 from app.registry.state import create, exists, new
 from app.store.contract import Changes, Snapshot

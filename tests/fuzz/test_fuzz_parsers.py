@@ -21,6 +21,7 @@ from app.http.cursors import Cursor
 from app.http.entity_tags import TAGS, parse_tags, preconditions, unchanged
 from app.models import names
 from app.models.base import MAX_INT64
+from app.models.hosts import canonical_host, split_host_port
 from app.models.service import EndpointId, endpoint_id
 
 EXAMPLES = int(os.environ.get("VISOR_FUZZ_EXAMPLES", "0"))
@@ -45,7 +46,7 @@ FORMS: dict[str, tuple[Any, str]] = {
     "Name": (names.Name, r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}"),
     "Ref": (names.Ref, r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}"),
     "ProctypeName": (names.ProctypeName, r"[A-Za-z0-9]{1,64}"),
-    "EnvKey": (names.EnvKey, r"[A-Za-z0-9_.-]{1,256}"),
+    "EnvKey": (names.EnvKey, r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,256}"),
     "Host": (names.Host, r"[A-Za-z0-9_.:-]{1,253}"),
     "HostPort": (names.HostPort, r"([A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]+\]):[1-9][0-9]{0,4}"),
     "HostMaybePort": (names.HostMaybePort, r"[A-Za-z0-9_.:\[\]-]{1,259}"),
@@ -53,6 +54,10 @@ FORMS: dict[str, tuple[Any, str]] = {
     "EndpointId": (EndpointId, r"[A-Za-z0-9_-]+-[0-9]{1,5}"),
     "InstanceId": (names.InstanceId, r"0*[1-9][0-9]{0,18}"),
 }
+
+
+SPELLED = ("Host", "HostPort", "HostMaybePort", "Ip", "EndpointId")
+"""Names that are taken in every spelling and kept in one."""
 
 
 def read(form: Any, text: str) -> Any:
@@ -73,14 +78,21 @@ def test_a_name_is_of_its_form_and_kept_as_given_or_refused(name: str) -> None:
         value = read(form, text)
         if value is not None:
             assert re.fullmatch(pattern, text, re.ASCII), text
-            assert value == (int(text) if name == "InstanceId" else text)
+            if name == "InstanceId":
+                assert value == int(text)
+            elif name in SPELLED:
+                # The one spelling of it, which is its own.
+                assert read(form, value) == value
+                assert name == "Ip" or value == value.lower()
+            else:
+                assert value == text
         elif name in ("Name", "Ref", "ProctypeName", "EnvKey", "EndpointId"):
             assert not re.fullmatch(pattern, text, re.ASCII), text
 
     holds()
 
 
-hosts = st.ip_addresses().map(str) | st.from_regex(
+hosts = st.ip_addresses().map(str).map(canonical_host) | st.from_regex(
     r"([a-z0-9_]([a-z0-9-]{0,9}[a-z0-9])?\.){0,3}[a-z]{2,9}", fullmatch=True
 )
 ports = st.integers(1, 65535)
@@ -91,7 +103,7 @@ ports = st.integers(1, 65535)
 def test_every_host_with_a_port_is_read_as_its_parts_and_names_an_endpoint(host: str, port: int) -> None:
     assert read(names.Host, host) == host
     addr = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    assert names.split_host_port(addr) == (host, port)
+    assert split_host_port(addr) == (host, port)
     assert read(names.HostPort, addr) == read(names.HostMaybePort, addr) == addr
     assert read(EndpointId, endpoint_id(host, port))
 
@@ -99,11 +111,12 @@ def test_every_host_with_a_port_is_read_as_its_parts_and_names_an_endpoint(host:
 @bounded
 @given(texts | digits.map("db:{}".format))
 def test_an_address_is_two_parts_or_none(text: str) -> None:
-    parts = names.split_host_port(text)
+    parts = split_host_port(text)
     if parts is not None:
         host, port = parts
-        assert text in (f"{host}:{port}", f"[{host}]:{port}")
-        assert read(names.Host, host) == host
+        written = text.rpartition(":")[0].removeprefix("[").removesuffix("]")
+        assert read(names.Host, written) == host == read(names.Host, host)
+        assert text.endswith(f":{port}")
 
 
 # Cursors

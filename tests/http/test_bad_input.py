@@ -30,9 +30,31 @@ NAMES = [
 """No names of apps, refs and services."""
 TOO_LONG = "a" * 129
 PROCTYPES = ["a-b", "a.b", "a_b", "web\n", "\0", "é", "..", "web ", "a" * 65]
-KEYS = ["a=b", "=", "a b", "é", "a\n", "a\0", "a\r\nb", "a,b", "\ufffd", "k" * 257]
-HOSTS = ["a..b", "-a", "a-", "a b", "10.0.0.256", "1.2.3", "a\n", "é.example.com", "a" * 64, "a." * 127 + "a"]
+KEYS = [".", "..", "a=b", "=", "a b", "é", "a\n", "a\0", "a\r\nb", "a,b", "\ufffd", "k" * 257]
+HOSTS = [
+    "a..b",
+    "-a",
+    "a-",
+    "a b",
+    "10.0.0.256",
+    "1.2.3",
+    "a\n",
+    "é.example.com",
+    "a" * 64,
+    "a." * 127 + "a",
+]
+HOSTS += [
+    "0x7f000001",
+    "0X7F.1",
+    "010.0.0.1",
+    "127.1",
+    "2130706433",
+    "1.2.3.0x4",
+    "fe80::1%eth0",
+    "\u212a.com",
+]
 HOST_PORTS = ["a", "a:", ":80", "a:0", "a:65536", "a:080", "a:+80", "a:8_0", "::1:80", "[a]:80", "a:80\n"]
+HOST_PORTS += ["0x7f000001:80", "010.0.0.1:80", "..:80", "[::ffff:1.2.3.256]:80"]
 
 BAD_IN_PATHS = [
     *(("/apps/{app}", "app", bad) for bad in [*NAMES, TOO_LONG]),

@@ -40,6 +40,17 @@ def test_a_new_version_is_a_change_and_the_same_one_is_none(visor):
     assert (second["version"], second["rev"], second["created_rev"]) == ("2", visor.nth(2), visor.nth(1))
 
 
+@pytest.mark.parametrize(("kind", "addr"), PLACES)
+def test_a_member_need_not_name_a_version(visor, kind, addr):
+    path = f"/members/{kind}/{addr}"
+    made = visor.put(path, {}).json()
+    assert (made["version"], made["ttl"], made["rev"]) == (None, None, visor.nth(1))
+    assert visor.put(path, {"version": None}).json() == visor.get(path).json() == made
+    assert visor.put(path, {"version": "1"}).json()["version"] == "1"
+    assert visor.put(path, {}).json()["version"] is None
+    assert visor.rev == visor.nth(3)
+
+
 def test_kinds_are_apart(visor):
     for kind in ("pms", "proxies"):
         visor.put(f"/members/{kind}/10.0.0.7", {"version": kind})
@@ -77,7 +88,6 @@ def test_there_are_three_kinds(visor, kind):
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({}, "version"),
         ({"version": ""}, "version"),
         ({"version": "v" * 257}, "version"),
         ({"version": 1}, "version"),

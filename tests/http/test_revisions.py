@@ -72,6 +72,14 @@ def test_revisions_that_are_not_there(visor):
     assert visor.rev == visor.nth(1)
 
 
+@pytest.mark.parametrize("url", ["/path/to/artifact", "archive.img", "s3:bucket/a", ARCHIVE, "x" * 2048])
+def test_an_archive_is_named_by_any_uri_reference(visor, url):
+    visor.made("/apps", APP)
+    assert visor.made("/apps/cat/revisions", {"ref": "a", "archive_url": url})["archive_url"] == url
+    visor.made("/apps/cat/revisions", {"ref": "b"})
+    assert visor.made("/apps/cat/revisions/b/ratify", {"archive_url": url})["archive_url"] == url
+
+
 def test_only_an_accepted_revision_runs(visor):
     visor.made("/apps", APP)
     visor.made("/apps/cat/proctypes", {"name": "web"})

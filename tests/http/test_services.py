@@ -84,7 +84,7 @@ def test_what_may_be_said_of_an_endpoint(memcached):
         ("::1", 65535, "--1-65535"),
         ("2001:db8::7", 80, "2001-db8--7-80"),
         ("a-b_c.example.com", 80, "a-b_c-example-com-80"),
-        ("A", 80, "A-80"),
+        ("A", 80, "a-80"),
     ],
 )
 def test_the_id_is_made_of_addr_and_port(memcached, addr, port, id):

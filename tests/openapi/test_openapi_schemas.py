@@ -67,7 +67,7 @@ def test_no_field_of_a_body_has_a_default(document: Document) -> None:
 
 
 def test_every_object_is_closed_but_maps_problems_and_events_to_come(document: Document) -> None:
-    open_ones = {"EnvVars", "EnvPatch", "Problem", "UnknownEvent"}
+    open_ones = {"EnvVars", "KeptVars", "EnvPatch", "Problem", "UnknownEvent"}
     for name, schema in document.content["components"]["schemas"].items():
         if schema.get("type") == "object":
             assert (schema["additionalProperties"] is False) == (name not in open_ones), name
@@ -133,11 +133,14 @@ def test_variables_are_a_map_of_strings(document: Document) -> None:
     """patternProperties alone are no map to the generators."""
     variables = {"$ref": f"{SCHEMAS}EnvVars"}
     patch = {"$ref": f"{SCHEMAS}EnvPatch"}
-    assert document.content["components"]["schemas"]["EnvVars"]["additionalProperties"] == {"type": "string"}
+    assert document.content["components"]["schemas"]["EnvVars"]["additionalProperties"]["type"] == "string"
+    assert document.content["components"]["schemas"]["KeptVars"]["additionalProperties"] == {"type": "string"}
     assert document.errors(variables, {"cow": "moo", "COW_BELL": ""}) == []
     assert document.errors(variables, {"cow": None})
     assert document.errors(variables, {"": "x"})
     assert document.errors(variables, {"a=b": "x"})
+    assert document.errors(variables, {"..": "x"})
+    assert document.errors(variables, {"a": "x\0"})
     assert document.errors(patch, {"cow": None, "cat": "meow"}) == []
 
 

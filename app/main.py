@@ -212,10 +212,17 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
 def _add_figures(metrics: Metrics, context: Context, app: FastAPI) -> None:
     """Show what the parts of the service say of themselves."""
     store, figures = context.store, metrics.figures
-    metrics.add(store.timings.collectors)
+    measures = context.hub.measures
+    metrics.add((*store.timings.collectors, *measures.collectors))
     figures.constant("visor_build_info", "The version of Visor.", version=__version__)
     figures.store(store.statistics)
     figures.gauge("visor_subscribers", "Event streams and waiting calls.", lambda: context.slots.subscribers)
+    figures.gauge("visor_streams", "Event streams that are open.", lambda: measures.streams)
+    figures.gauge(
+        "visor_waiting_calls",
+        "Calls that wait for a ticket, a status or an event.",
+        lambda: context.slots.subscribers - measures.streams,
+    )
     figures.gauge(
         "visor_http_requests_waiting",
         "Requests that wait to be worked on.",

@@ -122,6 +122,7 @@ class Channels:
     def __init__(self, store: Store, hub: Hub) -> None:
         self._store = store
         self._hub = hub
+        self.measures = hub.measures
         self._channels: WeakValueDictionary[Filter, Channel] = WeakValueDictionary()
         self._task: asyncio.Task[None] | None = None
         self._head = 0

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 
 from app.errors import RequestError, RevCompacted
+from app.events.measures import EventMeasures
 from app.store.contract import Commit, Store
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ class Hub:
     """Follows the store from the rev it has when it starts, and wakes who waits."""
 
     def __init__(self, store: Store) -> None:
+        self.measures = EventMeasures()
         self._store = store
         self._news = asyncio.Event()
         self._listeners: list[Listener] = []
@@ -70,6 +72,8 @@ class Hub:
             else:
                 for commit in commits:
                     self._tell(commit)
+                if commits:
+                    self.measures.ready(commits[-1].journal.at)
                 # A store that was closed, or loaded afresh, has a rev but no commits.
                 seen = commits[-1].rev if commits else max(seen, self._store.rev)
             news, self._news = self._news, asyncio.Event()

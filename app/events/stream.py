@@ -92,8 +92,11 @@ class Stream:
             await write(opening + chunk)
             opening = b""
 
+        measures = self._channels.measures
+        measures.streams += 1
         try:
             if self._gone:
+                measures.gone.inc()
                 await write_first(sse.gone(self._store.oldest_rev))
             if self._snapshot:
                 await self._write_snapshot(write_first, self._at.rev)
@@ -102,10 +105,12 @@ class Stream:
                 await write_first(sse.mark("bookmark", self._at))
             await self._write_on(write)
         except RevCompacted:
+            measures.gone.inc()
             await write_first(sse.gone(self._store.oldest_rev))
         except CoordinatorUnavailable:
             return  # a clean end: its reader comes again with the place it has
         finally:
+            measures.streams -= 1
             self._waiter.close()
 
     async def _write_on(self, write: Write) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -101,6 +102,22 @@ def test_the_history_in_use_and_the_version_are_shown(visor):
     text = page(visor)
     assert value(text, "visor_store_history_revs") > before
     assert value(text, "visor_build_info", version=__version__) == 1
+
+
+def test_streams_are_told_from_waiting_calls_and_events_have_a_lag(visor):
+    """An operator sees whether it is dashboards or hosts that take the places of subscribers."""
+    visor.runnable()
+    with visor.client.stream("GET", "/events") as stream, ThreadPoolExecutor() as pool:
+        chunks = stream.iter_raw()
+        next(chunks)
+        waiting = pool.submit(visor.post, "/instances/claim", {"host": "10.0.0.7", "wait": 60})
+        until(lambda: value(page(visor), "visor_waiting_calls") == 1, "the call waits", 30)
+        text = page(visor)
+        assert (value(text, "visor_streams"), value(text, "visor_subscribers")) == (1, 2)
+        visor.ticket()
+        assert waiting.result(60).status_code == 200
+    until(lambda: value(page(visor), "visor_streams") == 0, "the stream has ended", 30)
+    assert value(page(visor), "visor_event_lag_seconds_count") > 0
 
 
 def test_with_workers_a_page_is_of_all_of_them(etcd, tmp_path):

@@ -42,6 +42,7 @@ def test_a_reader_whose_place_is_compacted_is_told(embedded_serve: Serve, follow
     assert (last.event, last.id) == ("gone", None)
     assert last.said["oldest_rev"] > revs[-1]
     assert last.said["oldest_rev"] <= visor.get("/rev").json()["oldest_rev"]
+    assert "visor_streams_gone_total 1.0" in visor.get("/metrics").text, "and its operator can see it"
     assert follow(visor, last_event_id=before[-1].id).status == 410, "and it has to start afresh"
     assert follow(visor, snapshot=True).status == 200
 

@@ -74,6 +74,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
             settings.store,
             keys.index,
             history=settings.history,
+            history_bytes=settings.history_bytes,
             memory_revs=settings.memory_revs,
             memory_bytes=settings.memory_bytes,
             fence=keys.fence,

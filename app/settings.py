@@ -56,6 +56,14 @@ class Settings(BaseSettings):
     history: Annotated[
         int, Field(ge=1, le=2**53, description="revs that stay readable, before which history is dropped")
     ] = 360_000
+    history_bytes: Annotated[
+        int,
+        Field(
+            ge=64 * 1024,
+            le=2**53,
+            description="bytes that the kept history may take in the store; bounds history too",
+        ),
+    ] = 512 * 1024 * 1024
     memory_revs: Annotated[
         int,
         Field(ge=1, le=10_000_000, description="revs held in memory; older ones are read from disk"),

@@ -82,7 +82,13 @@ class Instance(Resource):
     hostname: str | None
     port: Port | None
     tele_port: Port | None
-    claims: Annotated[list[ClaimEntry], Field(description="The newest 100 claims, oldest first.")]
+    claims: Annotated[
+        list[ClaimEntry],
+        Field(
+            description="The newest 100 claims, oldest first. Their errors take 8 KiB together at most: "
+            "older ones are cut, then left out."
+        ),
+    ]
     restarts: Restarts
     lock: Lock | None
     reason: str | None

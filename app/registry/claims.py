@@ -1,6 +1,10 @@
 """Claims: a host takes an instance, or gives it back. The rev of the claim is its fencing token."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import datetime
+
+from pydantic_core import to_json
 
 from app.errors import AlreadyClaimed, InvalidState, NotClaimer
 from app.models import codec, keys
@@ -13,6 +17,40 @@ from app.store.contract import Changes, Snapshot
 
 MAX_CLAIMS = 100
 """Claims that are remembered of one instance: a ticket that no host can run must not grow for ever."""
+
+MAX_ERRORS = 8 * 1024
+"""Bytes that the errors of these claims take together, as they are kept: each claim writes them all again."""
+
+_CUT = "\u2026"
+"""Ends an error that was cut."""
+
+
+def _remembered(claims: Sequence[ClaimEntry]) -> list[ClaimEntry]:
+    """The newest claims. Of their errors the newest are kept whole, the one that does not fit is cut, and
+    those before it are dropped."""
+    left = MAX_ERRORS
+    kept: list[ClaimEntry] = []
+    for entry in reversed(claims[-MAX_CLAIMS:]):
+        error = _cut(entry.error or "", left)
+        if error == (entry.error or ""):
+            left -= _size(error)
+            kept.append(entry)
+        else:
+            left = 0  # so that no older error outlives a newer one
+            kept.append(entry.model_copy(update={"error": error or None}))
+    return kept[::-1]
+
+
+def _size(text: str) -> int:
+    return len(to_json(text)) - 2
+
+
+def _cut(text: str, room: int) -> str:
+    """As much of the text as the room takes."""
+    if _size(text) <= room:
+        return text
+    fitting = bisect_right(range(1, len(text)), room, key=lambda length: _size(text[:length] + _CUT))
+    return text[:fitting] + _CUT if fitting else ""
 
 
 # - instance/{id} (pending)
@@ -33,7 +71,7 @@ def claim(snapshot: Snapshot, at: datetime, id: int, host: str) -> Changes:
         status=Status.CLAIMED,
         host=host,
         ip=host if is_ip(host) else None,
-        claims=[*instance.claims, ClaimEntry(host=host, at=at, error=None)][-MAX_CLAIMS:],
+        claims=_remembered([*instance.claims, ClaimEntry(host=host, at=at, error=None)]),
         claim_rev=codec.THIS_REV,
         claimed_at=at,
     )
@@ -77,7 +115,7 @@ def unclaim(snapshot: Snapshot, at: datetime, id: int, body: Unclaim) -> Changes
         raise InvalidState(
             f"Instance {id} is {instance.status}: only a claimed one is given back.", state=instance.status
         )
-    last = instance.claims[-1].model_copy(update={"error": body.error})
+    last = [entry.model_copy(update={"error": body.error}) for entry in instance.claims[-1:]]
     changes = update(
         keys.instance(id),
         instance,
@@ -85,7 +123,7 @@ def unclaim(snapshot: Snapshot, at: datetime, id: int, body: Unclaim) -> Changes
         status=Status.PENDING,
         host=None,
         ip=None,
-        claims=[*instance.claims[:-1], last],
+        claims=_remembered([*instance.claims[:-1], *last]),
         claim_rev=None,
         claimed_at=None,
     )

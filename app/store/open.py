@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from app.errors import StartError
@@ -30,6 +31,7 @@ def open_store(
     index: Index,
     *,
     history: int,
+    history_bytes: int | None = None,
     memory_revs: int,
     memory_bytes: int | None = None,
     fence: Fence = lambda term: None,
@@ -37,26 +39,25 @@ def open_store(
 ) -> Store:
     """The store that the URL names, not opened yet. Raises StartError.
 
-    `history` revs are kept; the newest `memory_revs` of them in memory, fewer where they would take more
-    than `memory_bytes`. `fence` and `access` are for etcd.
+    `history` revs are kept, fewer where they take more than `history_bytes`; the newest `memory_revs` of them
+    in memory, fewer where they take more than `memory_bytes`. `fence` and `access` are for etcd.
     """
     if url == "memory:":
-        return EmbeddedStore(NoLog(), index, history=history, memory_revs=history)
+        return EmbeddedStore(
+            NoLog(), index, history=history, history_bytes=history_bytes, memory_revs=history
+        )
+    bounds: dict[str, Any] = {
+        "history": history,
+        "history_bytes": history_bytes,
+        "memory_revs": memory_revs,
+        "memory_bytes": memory_bytes,
+    }
     if url.startswith("etcd:"):
-        return _etcd(url, index, history, memory_revs, memory_bytes, fence, access or EtcdAccess())
-    log = SqliteLog(sqlite_path(url))
-    return EmbeddedStore(log, index, history=history, memory_revs=memory_revs, memory_bytes=memory_bytes)
+        return _etcd(url, index, fence, access or EtcdAccess(), bounds)
+    return EmbeddedStore(SqliteLog(sqlite_path(url)), index, **bounds)
 
 
-def _etcd(
-    url: str,
-    index: Index,
-    history: int,
-    memory_revs: int,
-    memory_bytes: int | None,
-    fence: Fence,
-    access: EtcdAccess,
-) -> Store:
+def _etcd(url: str, index: Index, fence: Fence, access: EtcdAccess, bounds: dict[str, Any]) -> Store:
     # Here, and not above: who keeps the store in a file need not wait for gRPC to load.
     from app.store.etcd.client.client import EtcdClient
     from app.store.etcd.layout import prefix_of_path
@@ -86,15 +87,7 @@ def _etcd(
         except OSError as error:
             raise StartError(f"a file for etcd's TLS cannot be read: {error}") from error
 
-    return EtcdStore(
-        connect,
-        prefix_of_path(parts.path),
-        index,
-        fence,
-        history=history,
-        memory_revs=memory_revs,
-        memory_bytes=memory_bytes,
-    )
+    return EtcdStore(connect, prefix_of_path(parts.path), index, fence, **bounds)
 
 
 def sqlite_path(url: str) -> Path:

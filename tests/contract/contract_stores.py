@@ -84,11 +84,21 @@ class Maker:
         return self.kind != "memory"
 
     async def __call__(
-        self, *, history: int = 1000, clock: Callable[[], datetime] | None = None
+        self,
+        *,
+        history: int = 1000,
+        history_bytes: int | None = None,
+        clock: Callable[[], datetime] | None = None,
     ) -> EmbeddedStore | ShiftedStore:
         if self.kind in SHARED and self.place.base is None:
             await begin(self.kind, self.place)
-        store = build(self.kind, self.place, history=history, **({"clock": clock} if clock else {}))
+        store = build(
+            self.kind,
+            self.place,
+            history=history,
+            history_bytes=history_bytes,
+            **({"clock": clock} if clock else {}),
+        )
         await store.open()
         self.opened.append(store)
         return store

@@ -8,6 +8,7 @@ from contract_stores import EMBEDDED
 from contract_words import ORIGIN, delete, increment, plain_commit, put, write
 
 from app.errors import RevCompacted, RevInFuture
+from app.store.history_size import kept_bytes
 from app.store.snapshots import ask
 
 
@@ -56,6 +57,81 @@ async def test_the_history_setting_compacts_by_itself(make):
         with pytest.raises(RevCompacted):
             await store.commits(rev, 5)
     assert [c.rev for c in await store.commits(20, 100)] == list(range(21, 31))
+
+
+async def kept(store):
+    """The commits that are kept, and what they take."""
+    commits = await store.commits(store.oldest_rev, 10_000)
+    return commits, sum(map(kept_bytes, commits))
+
+
+def of_many_sizes(n):
+    return put(f"a/{n % 3}", "x" * (n % 5) * 2_000)
+
+
+@pytest.mark.parametrize("make", EMBEDDED, indirect=True)
+async def test_the_kept_history_takes_so_many_bytes_and_no_more(make):
+    """At every commit as much is kept as fits; what is kept is read as ever, what is not is compacted."""
+    limit = 60_000
+    store, whole = await make(history_bytes=limit), []
+    states = {}
+    for n in range(80):
+        await write(store, of_many_sizes(n))
+        whole += await store.commits(store.rev - 1, 1)
+        states[store.rev] = [(r.key, r.value, r.rev) for r in store.stale().scan("a/")]
+        commits, size = await kept(store)
+        assert size <= limit
+        assert store.statistics()["history_bytes"] == size
+        assert store.statistics()["history_revs"] == len(commits) == store.rev - store.oldest_rev
+        if store.oldest_rev:
+            assert size + kept_bytes(whole[store.oldest_rev - 1]) > limit, "one more would have fitted"
+    assert 10 < store.oldest_rev < 75
+    for rev in range(store.oldest_rev, store.rev + 1):
+        found = await ask(await store.at(rev), lambda s: s.scan("a/"))
+        assert [(r.key, r.value, r.rev) for r in found] == states[rev]
+    with pytest.raises(RevCompacted) as refused:
+        await store.at(store.oldest_rev - 1)
+    assert refused.value.members == {"oldest_rev": store.oldest_rev}
+
+
+@pytest.mark.parametrize("make", EMBEDDED, indirect=True)
+async def test_the_newest_commit_is_kept_whatever_it_takes(make):
+    store = await make(history_bytes=10_000)
+    await write(store, *(of_many_sizes(n) for n in range(10)), put("a/1", "x" * 50_000))
+    assert store.oldest_rev == store.rev - 1
+    await write(store, put("a/2", "y"))
+    assert store.oldest_rev == store.rev - 1
+    await write(store, put("a/2", "z"))
+    assert store.oldest_rev == store.rev - 2
+
+
+@pytest.mark.parametrize("make", EMBEDDED, indirect=True)
+async def test_a_group_of_writes_keeps_to_the_bytes_too(make):
+    """Many at a time, together far over the bound."""
+    store = await make(history_bytes=30_000)
+    await asyncio.gather(*(store.transact(of_many_sizes(n), ORIGIN) for n in range(300)))
+    assert store.rev == 300
+    assert 10_000 < (await kept(store))[1] <= 30_000
+
+
+@pytest.mark.parametrize("make", ["sqlite", "sqlite-small-window"], indirect=True)
+async def test_the_bound_in_bytes_goes_on_after_a_restart_as_if_there_had_been_none(make):
+    limit, ends = 60_000, []
+    for restarts in (False, True):
+        make.place.path = make.place.path.with_name(f"{restarts}.db")
+        store = await make(history_bytes=limit)
+        for n in range(90):
+            await write(store, of_many_sizes(n))
+            if restarts and n % 13 == 0:
+                before = store.oldest_rev, (await kept(store))[1]
+                await store.close()
+                store = await make(history_bytes=limit)
+                assert (store.oldest_rev, (await kept(store))[1]) == before
+        ends.append((store.rev, store.oldest_rev, (await kept(store))[1]))
+        await store.close()
+    assert ends[0] == ends[1]
+    again = await make(history_bytes=limit // 3)
+    assert (await kept(again))[1] <= limit // 3, "a lower bound holds from the start on"
 
 
 async def test_compact_drops_what_is_before_the_rev(store):

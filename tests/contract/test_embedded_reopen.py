@@ -32,7 +32,7 @@ class FragileLog(NoLog):
         last = self.kept[-1].journal if self.kept else None
         return Loaded(rev=rev, oldest_rev=0, floor=0, records=(), commits=list(self.kept), last=last)
 
-    def append(self, commits, oldest_rev) -> None:
+    def append(self, commits, oldest_rev, marks=()) -> None:
         self.calls.append("append")
         if self.fail_before:
             self.fail_before -= 1

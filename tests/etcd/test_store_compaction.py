@@ -41,6 +41,34 @@ def test_history_is_dropped_as_it_is_set(own: Cluster) -> None:
         assert [event["rev"] for event in events_after(visor, oldest)] == revs[-10:]
 
 
+def big(visor: Service, number: int) -> int:
+    """A change of an app that takes ten thousand bytes."""
+    answer = visor.put("/apps/cat/env/n", {"value": str(number) + "x" * 10_000})
+    assert answer.status_code == 200, answer.text
+    return int(answer.headers["Visor-Rev"])
+
+
+def test_history_is_dropped_where_it_takes_too_many_bytes(own: Cluster) -> None:
+    """Also what was there before the replica, which it has to find out; and before the clock says so."""
+    with replicas(own.endpoints, "bytes", 1) as (visor,):
+        visor.made("/apps", APP)
+        revs = [big(visor, number) for number in range(40)]
+        assert visor.get("/rev").json()["oldest_rev"] < revs[0]
+    with replicas(own.endpoints, "bytes", 1, history_bytes=100_000) as (visor,):
+        until(lambda: visor.get("/rev").json()["oldest_rev"] > revs[0], "it is compacted")
+        oldest = visor.get("/rev").json()["oldest_rev"]
+        assert revs[-11] <= oldest <= revs[-8], "as much is kept as fits"
+        assert is_compacted(visor, f"/apps?rev={revs[10]}") == oldest
+        assert len(visor.get(f"/apps/cat/env/n?rev={oldest}").json()["value"]) > 10_000
+        assert [event["rev"] for event in events_after(visor, oldest)] == [r for r in revs if r > oldest]
+        for number in range(20):
+            revs.append(big(visor, number))
+        until(lambda: visor.get("/rev").json()["oldest_rev"] >= revs[-11], "it is compacted again")
+        assert visor.get("/rev").json()["oldest_rev"] <= revs[-8]
+        statistics = visor.context.store.statistics()
+        assert 70_000 < statistics["history_bytes"] < 111_000, "known to the size of a commit"
+
+
 def test_a_rev_that_another_hand_has_compacted_is_410_with_the_oldest_that_is_left(own: Cluster) -> None:
     with replicas(own.endpoints, "other", memory_revs=3) as (visor, second):
         visor.made("/apps", APP)

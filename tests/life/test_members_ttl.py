@@ -15,6 +15,7 @@ from app.settings import Settings
 from app.store.contract import Commit
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
+from app.store.history_size import Mark
 from tests.life.saying import events_after, until
 from tests.serving import Service, serving
 
@@ -140,7 +141,7 @@ class SlowLog(NoLog):
         self.free.set()
         self.appending = threading.Event()
 
-    def append(self, commits: Sequence[Commit], oldest_rev: int) -> None:
+    def append(self, commits: Sequence[Commit], oldest_rev: int, marks: Sequence[Mark] = ()) -> None:
         self.appending.set()
         self.free.wait(30)
 

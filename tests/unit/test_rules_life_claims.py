@@ -1,5 +1,7 @@
 """Claims: who holds an instance, the token that proves it, and which ticket is the next."""
 
+import json
+
 import pytest
 
 from app.errors import AlreadyClaimed, NotClaimer
@@ -75,6 +77,33 @@ def test_of_many_claims_of_one_ticket_the_newest_hundred_are_remembered(registry
         registry.say("claim", id, host=f"10.0.1.{n}")
         registry.say("unclaim", id, host=f"10.0.1.{n}")
     assert [c.host for c in registry.instance(id).claims] == [f"10.0.1.{n}" for n in range(3, 103)]
+
+
+@pytest.mark.parametrize("character", ["x", "\u00e9", "\U0001f600", "\x01", '"'])
+def test_errors_of_claims_take_8_kib_together_the_newest_first(registry: Registry, character: str) -> None:
+    """As they are kept, whatever the characters: a short error at each end of long ones, 40 cycles."""
+    id = registry.ticket()
+    sizes = []
+    for n in range(40):
+        registry.say("claim", id)
+        registry.say("unclaim", id, error=str(n) if n % 2 else f"{n}:" + character * (4096 - len(f"{n}:")))
+        sizes.append(len(registry.records[keys.instance(id)].value))
+    errors = [entry.error for entry in registry.instance(id).claims]
+    assert len(errors) == 40, "who had it is remembered all the same"
+    said = [error for error in errors if error is not None]
+    assert errors[-len(said) :] == said, "no older error outlives a newer one"
+    assert said[-1] == "39"
+    assert said[-2].startswith("38:" + character)
+    assert 8180 <= sum(len(json.dumps(error, ensure_ascii=False).encode()) - 2 for error in said) <= 8192
+    assert max(sizes) < 8192 + 8192, "the object does not grow by what is said of it"
+
+
+def test_an_error_that_is_too_long_by_itself_is_cut(registry: Registry) -> None:
+    id = registry.ticket()
+    registry.say("claim", id)
+    registry.say("unclaim", id, error="\U0001f600" * 4096)
+    [entry] = registry.instance(id).claims
+    assert entry.error == "\U0001f600" * 2047 + "\u2026"
 
 
 def test_of_two_that_claim_the_second_is_told_by_whom_it_is_held(registry: Registry) -> None:

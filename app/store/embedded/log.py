@@ -1,11 +1,12 @@
 """Where an embedded store keeps its commits: what it asks of a log, whichever it is."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.store.contract import Commit, Index, Journal, Record, Snapshot
 from app.store.history import Window
+from app.store.history_size import Mark
 
 
 class LogBroken(Exception):
@@ -14,7 +15,8 @@ class LogBroken(Exception):
 
 @dataclass(slots=True)
 class Loaded:
-    """What a log holds: the state at `floor`, and the commits after it up to `rev`."""
+    """What a log holds: the state at `floor`, and the commits after it up to `rev`. `marks` say how much the
+    history takes: see `HistorySize`."""
 
     rev: int
     oldest_rev: int
@@ -22,6 +24,7 @@ class Loaded:
     records: Iterable[Record]
     commits: Iterable[Commit]
     last: Journal | None
+    marks: list[Mark] = field(default_factory=lambda: [Mark(0, 0)])
 
 
 class Log(Protocol):
@@ -30,8 +33,8 @@ class Log(Protocol):
     def open(self, index: Index, window: Window) -> Loaded:
         """Take hold of the log. Raises StartError. Gives the newest commits that the window takes."""
 
-    def append(self, commits: Sequence[Commit], oldest_rev: int) -> None:
-        """Keep the commits; durable when it returns. Raises StorageFull (nothing was kept) or
+    def append(self, commits: Sequence[Commit], oldest_rev: int, marks: Sequence[Mark] = ()) -> None:
+        """Keep the commits and the marks; durable when it returns. Raises StorageFull (nothing was kept) or
         LogBroken. May drop some of the history before `oldest_rev`."""
 
     @property

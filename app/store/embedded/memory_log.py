@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from app.store.contract import Commit, Index, Journal, Snapshot
 from app.store.embedded.log import Loaded
 from app.store.history import Window
+from app.store.history_size import Mark
 
 
 class NoLog:
@@ -13,7 +14,7 @@ class NoLog:
     def open(self, index: Index, window: Window) -> Loaded:
         return Loaded(rev=0, oldest_rev=0, floor=0, records=(), commits=(), last=None)
 
-    def append(self, commits: Sequence[Commit], oldest_rev: int) -> None:
+    def append(self, commits: Sequence[Commit], oldest_rev: int, marks: Sequence[Mark] = ()) -> None:
         pass
 
     @property

@@ -36,6 +36,7 @@ from app.store.embedded.group import Group, Waiting
 from app.store.embedded.leases import Leases
 from app.store.embedded.log import Loaded, Log, LogBroken
 from app.store.history import Draft, History, Window
+from app.store.history_size import HistorySize, Mark
 from app.store.timings import LogTimings
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class EmbeddedStore:
         index: Index,
         *,
         history: int,
+        history_bytes: int | None = None,
         memory_revs: int,
         memory_bytes: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -71,6 +73,8 @@ class EmbeddedStore:
         self._log = log
         self._index = index
         self._keep = history
+        self._keep_bytes = history_bytes
+        self._size = HistorySize(history_bytes)
         self._window = Window(min(history, memory_revs), memory_bytes)
         self._clock = clock
         self._history = History(index, self._window)
@@ -121,7 +125,8 @@ class EmbeddedStore:
     def _install(self, history: History, loaded: Loaded) -> None:
         self._history = history
         self._last = loaded.last
-        self._oldest = max(loaded.oldest_rev, loaded.rev - self._keep, 0)
+        self._size = HistorySize(self._keep_bytes, loaded.marks)
+        self._oldest = max(loaded.oldest_rev, loaded.rev - self._keep, self._size.oldest)
         self._leases.clear()
         for record in history.leased():
             self._leases.hold(record)
@@ -202,6 +207,8 @@ class EmbeddedStore:
         return {
             "rev": self.rev,
             "oldest_rev": self._oldest,
+            "history_revs": self.rev - self._oldest,
+            "history_bytes": self._size.after(self._oldest),
             "groups_total": self._groups,
             "commits_total": self._committed,
             "ready": float(not self._trouble),
@@ -235,8 +242,10 @@ class EmbeddedStore:
             group.run(one)
         failure = None
         if group.commits:
-            oldest = max(self._oldest, group.commits[-1].rev - self._keep)
-            failure = await self._append(group.commits, oldest, group.answer)
+            size = self._size.copy()
+            marks = [mark for commit in group.commits if (mark := size.add(commit)) is not None]
+            oldest = max(self._oldest, group.commits[-1].rev - self._keep, size.oldest)
+            failure = await self._append(group.commits, oldest, group.answer, marks)
         group.answer(failure)
 
     async def _append(
@@ -244,6 +253,7 @@ class EmbeddedStore:
         commits: list[Commit],
         oldest: int,
         give_up: Callable[[RequestError], None] = lambda failure: None,
+        marks: Sequence[Mark] = (),
     ) -> RequestError | None:
         """Make the commits durable and then history; the error to answer with where that failed. `give_up`
         is told the error where it is not known yet how long it will take to find out."""
@@ -252,7 +262,7 @@ class EmbeddedStore:
         async with self._turn:
             try:
                 with self.timings.append.time():
-                    await loop.run_in_executor(self._writer, self._log.append, commits, oldest)
+                    await loop.run_in_executor(self._writer, self._log.append, commits, oldest, marks)
             except StorageFull as error:
                 self._trouble = error.detail
                 if self._until_room is None or self._until_room.done():
@@ -278,6 +288,7 @@ class EmbeddedStore:
     def _publish(self, commits: list[Commit], oldest: int) -> None:
         for commit in commits:
             self._history.apply(commit)
+            self._size.add(commit)
             self._last = commit.journal
             for change in commit.changes:
                 if change.before is not None and change.before.ttl is not None:
@@ -289,6 +300,7 @@ class EmbeddedStore:
             self._committed += len(commits)
         if oldest > self._oldest:
             self._oldest = oldest
+            self._size.forget_before(oldest)
         # What is below `oldest` may be held a while longer: nobody is given it.
         self._history.forget_before(self._oldest, FORGET)
         self._tell()

@@ -18,7 +18,16 @@ from app.store.etcd.client.client import (
     prefix_end,
 )
 from app.store.etcd.client.errors import cannot_ask
-from app.store.etcd.layout import JOURNAL, NO_JOURNAL, follows, key_of, lease_ended, read_journal, record_of
+from app.store.etcd.layout import (
+    JOURNAL,
+    NO_JOURNAL,
+    follows,
+    key_of,
+    lease_ended,
+    read_journal,
+    read_total,
+    record_of,
+)
 
 _SECONDS = 5.0
 
@@ -71,6 +80,11 @@ class EtcdArchive:
     async def journal_at(self, rev: int) -> Journal | None:
         entry = await self._entry(rev)
         return None if entry is None else read_journal(entry.value)[0]
+
+    async def total_at(self, rev: int) -> int:
+        """How many bytes all commits before the last one at the revision have taken."""
+        entry = await self._entry(rev)
+        return 0 if entry is None else read_total(entry.value)
 
     async def _entry(self, rev: int) -> KeyValue | None:
         """The journal's last entry at the revision."""

@@ -24,8 +24,18 @@ from app.store.etcd.client.client import (
     WrongCluster,
     prefix_end,
 )
-from app.store.etcd.layout import JOURNAL, NO_JOURNAL, follows, key_of, lease_ended, read_journal, record_of
+from app.store.etcd.layout import (
+    JOURNAL,
+    NO_JOURNAL,
+    follows,
+    key_of,
+    lease_ended,
+    read_journal,
+    read_total,
+    record_of,
+)
 from app.store.history import History, Window
+from app.store.history_size import HistorySize, Mark
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +49,15 @@ LOAD_SECONDS = 2.0
 class Follower:
     """Follows the keys below `prefix`. `history` may be another object after `load`."""
 
-    def __init__(self, client: EtcdClient, prefix: str, index: Index, window: Window) -> None:
+    def __init__(
+        self, client: EtcdClient, prefix: str, index: Index, window: Window, history_bytes: int | None = None
+    ) -> None:
         self._client = client
         self._prefix = prefix
         self._range = (prefix.encode(), prefix_end(prefix.encode()))
         self._index = index
         self._window = window
+        self._history_bytes = history_bytes
         self._watch: Watch | None = None
         self._watched = 0
         self._entry = 0
@@ -54,6 +67,7 @@ class Follower:
         self._reaching: list[tuple[int, int, asyncio.Future[None]]] = []
         self._count = itertools.count()
         self.history = History(index, window)
+        self.size = HistorySize(history_bytes)
         self.journal = NO_JOURNAL
         self.leased: set[str] = set()
         self.trouble = ""
@@ -62,20 +76,21 @@ class Follower:
     async def load(self) -> None:
         """Read the latest state as the new beginning of the history. Raises EtcdError."""
         records: list[Record] = []
-        journal, entry, revision, last = NO_JOURNAL, 0, 0, 0
+        journal, entry, revision, last, total = NO_JOURNAL, 0, 0, 0, 0
         async for page in self._client.pages(*self._range):
             revision = page.revision
             for kv in page.kvs:
                 last = max(last, kv.mod_revision)
                 if kv.key == self._key(JOURNAL):
                     journal, _ = read_journal(kv.value)
-                    entry = kv.version
+                    entry, total = kv.version, read_total(kv.value)
                 else:
                     records.append(record_of(kv, self._prefix, self._index))
         floor, ended = await self._last_commit(last, revision)
         history = History(self._index, self._window)
         history.load(floor, records)
         self.history = history
+        self.size = HistorySize(self._history_bytes, [Mark(floor, total)])
         self.journal = lease_ended(journal) if ended else journal
         self.leased = {record.key for record in records if record.lease}
         self._watched, self._entry = revision, entry
@@ -164,13 +179,13 @@ class Follower:
         """Raises RevisionsMissing, with nothing changed."""
         if revision.revision <= self._watched:
             return
-        journal, id, entry = lease_ended(self.journal), None, self._entry
+        journal, id, entry, total = lease_ended(self.journal), None, self._entry, 0
         changes: list[Change] = []
         for event in revision.events:
             if event.kv.key == self._key(JOURNAL):
                 self._check_entry(event)
                 journal, id = read_journal(event.kv.value)
-                entry = event.kv.version
+                entry, total = event.kv.version, read_total(event.kv.value)
             else:
                 changes.append(self._change(event))
         self._watched, self._entry, self.journal = revision.revision, entry, journal
@@ -179,7 +194,9 @@ class Follower:
                 self.leased.add(change.key)
             else:
                 self.leased.discard(change.key)
-        self.history.apply(Commit(revision.revision, journal, sorted_changes(changes)))
+        commit = Commit(revision.revision, journal, sorted_changes(changes))
+        self.history.apply(commit)
+        self.size.add(commit, at_least=total)
         waiting = self._awaited.get(id) if id is not None else None
         if waiting is not None and not waiting.done():
             waiting.set_result(revision.revision)

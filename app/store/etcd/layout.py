@@ -18,6 +18,9 @@ from app.store.etcd.client.client import KeyValue
 SCHEMA = 1
 """The layout that this version reads and writes."""
 
+MAX_TOTAL = 2**53
+"""Bytes of all commits: a larger sum was not made by us."""
+
 SCHEMA_KEY = "schema"
 JOURNAL = "journal"
 FENCE = "fence/"
@@ -40,9 +43,16 @@ def record_of(kv: KeyValue, prefix: str, index: Index) -> Record:
     return Record(key, kv.value, kv.create_revision, kv.mod_revision, None, terms, lease=kv.lease)
 
 
-def journal_value(journal: Journal, id: str) -> bytes:
-    """`id` tells this commit from every other: by it an answer that was lost is found out."""
-    said = {"at": journal.at.isoformat(), "actor": journal.actor, "request": journal.request, "id": id}
+def journal_value(journal: Journal, id: str, total: int) -> bytes:
+    """`id` tells this commit from every other: by it an answer that was lost is found out. `total` is how
+    many bytes all commits before it have taken: what has been kept since is found out by it."""
+    said = {
+        "at": journal.at.isoformat(),
+        "actor": journal.actor,
+        "request": journal.request,
+        "id": id,
+        "total": total,
+    }
     return json.dumps(said, separators=(",", ":")).encode()
 
 
@@ -58,6 +68,15 @@ def read_journal(value: bytes) -> tuple[Journal, str]:
         return Journal(at, str(said["actor"]), str(said["request"])), str(said["id"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return NO_JOURNAL, ""
+
+
+def read_total(value: bytes) -> int:
+    """The `total` of a journal entry; 0 in one of an older version, or of another hand."""
+    try:
+        total = json.loads(value)["total"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 0
+    return total if isinstance(total, int) and 0 <= total < MAX_TOTAL else 0
 
 
 def follows(version: int, before: int) -> bool:

@@ -60,6 +60,7 @@ class EtcdStore:
         fence: Fence,
         *,
         history: int,
+        history_bytes: int | None = None,
         memory_revs: int,
         memory_bytes: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -70,9 +71,12 @@ class EtcdStore:
         self._index = index
         self._fence = fence
         self._keep = history
+        self._keep_bytes = history_bytes
         self._window = Window(min(history, memory_revs), memory_bytes)
         self._clock = clock
         self._compacted_at = 0
+        self._total_before = 0
+        """Bytes of all commits up to the oldest rev."""
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
         self._trouble = "the store is not open yet"
@@ -99,7 +103,7 @@ class EtcdStore:
             return
         self._client = client = self._connect()
         client.measure(self.timings)
-        self._follower = Follower(client, self._prefix, self._index, self._window)
+        self._follower = Follower(client, self._prefix, self._index, self._window, self._keep_bytes)
         self._confirmer = Confirmer(client, self._prefix, self._follower)
         self._writer = Writer(
             client, self._prefix, self._index, self._fence, self._follower, self._confirmer, self._clock
@@ -173,17 +177,21 @@ class EtcdStore:
 
     async def _heartbeat(self) -> None:
         """Notice that etcd is away, or that the watch stands still, before anybody asks; and compact."""
-        compacted = float("-inf")
+        compacted, total = float("-inf"), self._follower.size.total
         while True:
             await asyncio.sleep(HEARTBEAT * random.uniform(0.8, 1.2))
             try:
                 await self._confirmer.confirm()
                 self._trouble = self._follower.trouble or await self._alarm()
-                if time.monotonic() - compacted > COMPACTION:
-                    compacted = time.monotonic()
+                size = self._follower.size
+                # Sooner than by the clock where much is written: etcd's quota does not wait.
+                if time.monotonic() - compacted > COMPACTION or size.much_since(total):
+                    compacted, total = time.monotonic(), size.total
                     await self._learn_oldest()
-                    if self.rev - self._keep > self.oldest_rev:
-                        await self.compact(self.rev - self._keep)
+                    wanted = max(self.rev - self._keep, await self._within_bytes())
+                    if wanted > self.oldest_rev:
+                        await self.compact(wanted)
+                        await self._within_bytes()
             except (CoordinatorUnavailable, EtcdError) as error:
                 self._trouble = getattr(error, "detail", "").rstrip(".") or f"etcd: {error}"
 
@@ -195,6 +203,28 @@ class EtcdStore:
         told = [what for name, what in _ALARMS.items() if any(name in word for word in said)]
         self._writer.full = any("NOSPACE" in word for word in said)
         return "; ".join(told)
+
+    async def _within_bytes(self) -> int:
+        """The rev that history has to begin at, to take no more bytes than it may. What was before this
+        process followed is found by halves, in the journal's entries."""
+        size, oldest = self._follower.size, self.oldest_rev
+        below = max(oldest, 1)
+        try:
+            self._total_before = await self._archive.total_at(below)
+            if self._total_before >= size.wanted:
+                return oldest
+            if size.wanted > size.first.total:
+                return size.oldest
+            above = size.first.rev
+            while above - below > 1:
+                middle = (below + above) // 2
+                if await self._archive.total_at(middle) >= size.wanted:
+                    above = middle
+                else:
+                    below = middle
+        except Compacted:
+            return oldest  # by another, meanwhile
+        return above
 
     async def _learn_oldest(self) -> None:
         """Find out what has been compacted, by us or by others."""
@@ -299,6 +329,8 @@ class EtcdStore:
             figures["commits_total"] = self._writer.committed
             figures["races_total"] = self._writer.races
             figures["unknown_outcomes_total"] = self._writer.unknown
+            figures["history_revs"] = self.rev - self.oldest_rev
+            figures["history_bytes"] = self._follower.size.total - self._total_before
             figures |= self._follower.history.statistics()
             figures["confirmations_total"] = self._confirmer.rounds
         return figures

@@ -34,8 +34,10 @@ def transaction(
     leases: dict[str, int],
     index: Index,
     fence: Fence,
+    total: int = 0,
 ) -> Transaction:
-    """Guards on everything that was read or is written, then the changes, the fences, the journal."""
+    """Guards on everything that was read or is written, then the changes, the fences, the journal. `total`
+    goes into the journal's entry."""
 
     def full(key: str) -> bytes:
         return (prefix + key).encode()
@@ -61,7 +63,7 @@ def transaction(
     kept = sorted(full(key) for key in changes.puts)
     operations += [gap for one in changes.prefixes for gap in _gaps(full(one), kept)]
     operations += [Put(full(key), b"1") for key in fences]
-    operations.append(Put(full(JOURNAL), journal_value(journal, id)))
+    operations.append(Put(full(JOURNAL), journal_value(journal, id, total)))
     return Transaction(id, compares, operations)
 
 

@@ -203,7 +203,8 @@ class Writer:
     def _transaction(
         self, read: Recording, changes: Changes, journal: Journal, leases: dict[str, int]
     ) -> Transaction:
-        return transaction(self._prefix, read, changes, journal, leases, self._index, self._fence)
+        total = self._follower.size.total
+        return transaction(self._prefix, read, changes, journal, leases, self._index, self._fence, total)
 
     async def _send(self, made: Transaction, seen: "asyncio.Future[int]", until: float) -> int | None:
         """The rev of the commit, or None where a guard did not hold."""

@@ -9,6 +9,7 @@ import apsw
 
 from app.errors import StartError
 from app.store.sqlite import page_checksums
+from app.store.sqlite.marks import BEGIN_MARKS
 from app.store.sqlite.schema import (
     APPLICATION_ID,
     BACKUP,
@@ -70,6 +71,7 @@ def bring_up(connection: apsw.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(RECENT.format(temp="") + f"PRAGMA user_version = {SCHEMA}")
         connection.execute("COMMIT")
+    connection.execute(BEGIN_MARKS)
 
 
 def create(path: Path, vfs: str | None = None) -> None:
@@ -86,6 +88,7 @@ def create(path: Path, vfs: str | None = None) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(TABLES)
         write_state(connection, State(STORE, str(uuid.uuid4()), 0, 0, 0))
+        connection.execute(BEGIN_MARKS)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
     # Its values may be secrets: they are its owner's only, as are the files SQLite puts beside it.

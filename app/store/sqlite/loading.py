@@ -11,6 +11,7 @@ from app.store.embedded.log import Loaded
 from app.store.history import Window, held_bytes
 from app.store.sqlite.commits import commits_after, journal_at
 from app.store.sqlite.file import CACHE_KIB, connect_reader
+from app.store.sqlite.marks import read_marks
 from app.store.sqlite.schema import State, read_state
 from app.store.sqlite.versions import current_at, sizes_after
 
@@ -30,7 +31,8 @@ def load(path: Path, vfs: str | None, index: Index, window: Window) -> Loaded:
         records = list(current.values())
         commits = list(_commits_after(connection, index, floor, current))
         last = journal_at(connection, state.rev)
-        return Loaded(state.rev, state.oldest_rev, floor, records, commits, last)
+        marks = read_marks(connection, state)
+        return Loaded(state.rev, state.oldest_rev, floor, records, commits, last, marks)
 
 
 def _floor(connection: apsw.Connection, state: State, window: Window) -> int:

@@ -18,12 +18,14 @@ from app.errors import CoordinatorUnavailable, RevCompacted, StartError, Storage
 from app.store.contract import Commit, Index, Journal, Snapshot
 from app.store.embedded.log import Loaded, LogBroken
 from app.store.history import Window
+from app.store.history_size import Mark
 from app.store.sqlite import page_checksums
 from app.store.sqlite.archive import Archive
 from app.store.sqlite.compaction import drop_step
 from app.store.sqlite.file import bring_up, connect_writer, create, damaged, examine
 from app.store.sqlite.file_lock import FileLock
 from app.store.sqlite.loading import load
+from app.store.sqlite.marks import put_marks
 from app.store.sqlite.schema import UNREADABLE, State, put_commits, write_state
 from app.store.sqlite.versions import RECENT_COMMITS, Recent, put_versions, sort_in
 
@@ -116,7 +118,7 @@ class SqliteLog:
                 raise
         self._doubtful = False
 
-    def append(self, commits: Sequence[Commit], oldest_rev: int) -> None:
+    def append(self, commits: Sequence[Commit], oldest_rev: int, marks: Sequence[Mark] = ()) -> None:
         connection = self._connection
         if connection is None:
             raise LogBroken("the file is not open")
@@ -125,7 +127,7 @@ class SqliteLog:
         state = self._state
         if commits and commits[0].rev != state.rev + 1:
             raise LogBroken(f"commit {commits[0].rev} does not follow rev {state.rev}")
-        self._write(connection, commits, oldest_rev)
+        self._write(connection, commits, oldest_rev, marks)
 
     def _on_wal(self, connection: apsw.Connection, database: str, pages: int) -> int:
         if pages < self._wal_pages:
@@ -176,12 +178,19 @@ class SqliteLog:
             raise LogBroken(f"commit {commit.rev} is not above rev {self._state.rev}")
         self._write(self._connection, [commit], commit.rev)
 
-    def _write(self, connection: apsw.Connection, commits: Sequence[Commit], oldest_rev: int) -> None:
+    def _write(
+        self,
+        connection: apsw.Connection,
+        commits: Sequence[Commit],
+        oldest_rev: int,
+        marks: Sequence[Mark] = (),
+    ) -> None:
         state = self._state
         oldest = max(state.oldest_rev, oldest_rev)
         with self._transaction(connection):
             put_commits(connection, commits)
             put_versions(connection, commits)
+            put_marks(connection, marks, oldest)
             state = replace(
                 state,
                 rev=commits[-1].rev if commits else state.rev,

@@ -29,6 +29,7 @@ STORE = {
     "rev": Meaning("The latest rev held by this process.", "livemax"),
     "oldest_rev": Meaning("The oldest rev that can still be read.", "livemax"),
     "history_revs": Meaning("Revs that can be read now; the setting `history` is their limit.", "livemax"),
+    "history_bytes": Meaning("Bytes that they take; the setting `history_bytes` is their limit.", "livemax"),
     "ready": Meaning("1 while the store can serve, else 0.", "livemin"),
     "keys": Meaning("Keys in memory, with deleted ones that the history still has.", "livemax"),
     "held_commits": Meaning("Commits in memory; older ones are read from disk or from etcd."),

@@ -207,7 +207,6 @@ class EmbeddedStore:
         return {
             "rev": self.rev,
             "oldest_rev": self._oldest,
-            "history_revs": self.rev - self._oldest,
             "history_bytes": self._size.after(self._oldest),
             "groups_total": self._groups,
             "commits_total": self._committed,

@@ -329,7 +329,6 @@ class EtcdStore:
             figures["commits_total"] = self._writer.committed
             figures["races_total"] = self._writer.races
             figures["unknown_outcomes_total"] = self._writer.unknown
-            figures["history_revs"] = self.rev - self.oldest_rev
             figures["history_bytes"] = self._follower.size.total - self._total_before
             figures |= self._follower.history.statistics()
             figures["confirmations_total"] = self._confirmer.rounds

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 
 from app.errors import InvalidCursor
+from app.models.base import MAX_INT64
 
 _SUM = 9
 
@@ -35,15 +36,19 @@ def read(text: str, of: str) -> Cursor:
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         rev, after = json.loads(raw[_SUM:])
-        cursor = Cursor(int(rev), str(after))
+        # As they are, not converted: JSON's 1e999 is an infinity, which no int() takes.
+        if type(rev) is not int or not 0 < rev <= MAX_INT64 or not isinstance(after, str):
+            raise not_given()
+        cursor = Cursor(rev, after)
         cursor.after.encode()
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise _refused() from None
+        raise not_given() from None
     # Compared as text: other spellings of the same bytes were not given out.
     if write(cursor, of) != text:
-        raise _refused()
+        raise not_given()
     return cursor
 
 
-def _refused() -> InvalidCursor:
+def not_given() -> InvalidCursor:
+    """The refusal of a cursor that the list did not give."""
     return InvalidCursor("The cursor was not given out by this list: begin again without one.")

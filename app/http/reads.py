@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Query, Request, Response
 from pydantic import MISSING, Field
 
-from app.errors import InvalidCursor, InvalidRequest, NotFound
+from app.errors import InvalidCursor, InvalidRequest, NotFound, RevInFuture
 from app.http import cursors
 from app.http.context import Context, Ctx
 from app.http.entity_tags import IfNoneMatch, unchanged
@@ -191,7 +191,7 @@ class Listing:
                 raise InvalidCursor(f"The cursor is of rev {cursor.rev}: leave `rev` out, or say the same.")
             rev, after = cursor.rev, cursor.after
         if rev:
-            snapshot = await self._store.at(rev)
+            snapshot = await self._pinned(rev)
         else:
             snapshot = self._store.stale() if self._stale else await self._store.latest()
         found = await ask(snapshot, lambda s: find(s, after, self._limit + 1))
@@ -200,6 +200,14 @@ class Listing:
             found = found[: self._limit]
             following = cursors.write(cursors.Cursor(snapshot.rev, found[-1].key), self._of)
         return json_answer(list_body(snapshot.rev, codec.wires(found), following), snapshot.rev)
+
+    async def _pinned(self, rev: int) -> Snapshot:
+        try:
+            return await self._store.at(rev)
+        except RevInFuture:
+            if self._cursor is None:
+                raise
+            raise cursors.not_given() from None  # a rev that never was: somebody made the cursor up
 
     async def of(self, term: str) -> Response:
         """The page of the records with a term."""

@@ -4,6 +4,7 @@ it has written it reads again. (Bodies: `tests/edge/test_edge_strict_json.py`.)
 `VISOR_FUZZ_EXAMPLES` is the number of random texts.
 """
 
+import base64
 import os
 import re
 from typing import Any
@@ -122,7 +123,9 @@ def test_an_address_is_two_parts_or_none(text: str) -> None:
 # Cursors
 
 lists = st.text(max_size=60)
-places = st.builds(Cursor, revs, st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
+places = st.builds(
+    Cursor, st.integers(1, MAX_INT64), st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+)
 
 
 @bounded
@@ -151,6 +154,26 @@ def test_a_cursor_that_was_altered_is_refused(cursor: Cursor, of: str, data: st.
 def test_no_text_passes_for_a_cursor(text: str, of: str) -> None:
     with pytest.raises(InvalidCursor):
         cursors.read(text, of)
+
+
+# JSON as others may write it: numbers out of every range, what is none, strings that are no text.
+MARKS = list("[]{},:")
+NUMBERS = ["1", "0", "-1", "1.5", "1e999", "-1e999", "NaN", "-Infinity", f"{MAX_INT64}", f"{MAX_INT64 + 1}"]
+tokens = st.sampled_from([*MARKS, *NUMBERS, "true", "null", '"a"', '"\\ud800"', "9" * 5000, "1e" + "9" * 50])
+payloads = (
+    st.lists(tokens, max_size=8).map("".join)
+    | st.tuples(tokens, tokens).map("[{0[0]},{0[1]}]".format)
+    | st.text(max_size=40)
+)
+
+
+@bounded
+@given(st.binary(min_size=9, max_size=9), payloads)
+def test_what_decodes_but_was_not_given_out_is_no_cursor(sum_: bytes, payload: str) -> None:
+    """Its first reader took JSON's 1e999 for a rev, and fell over it."""
+    raw = sum_ + payload.encode("utf-8", "surrogatepass")
+    with pytest.raises(InvalidCursor):
+        cursors.read(base64.urlsafe_b64encode(raw).rstrip(b"=").decode(), "/apps?[]")
 
 
 # Places in the history: Last-Event-ID

@@ -3,9 +3,9 @@
     python -m bench.stalls [--apps 60] [--instances 10000] [--revs 40000] [--only TEXT]
 
 A service of its own, in this process, is filled with a large registry: apps of 0.95 MB, thousands of
-instances, a long history. Then it is asked one thing after the other. A line of JSON each: the longest turn of
-its loop meanwhile, in milliseconds of the loop's own CPU, so that neither other processes nor the clients
-count; how long `/livez` took at most beside it; and how long the work itself took.
+instances, a long history. Then it is asked one thing after the other. A line of JSON each: the longest turn
+of its loop meanwhile, in milliseconds of the CPU of its thread, so that neither other processes nor the
+clients count; how long `/livez` took at most beside it; and how long the work itself took.
 """
 
 import argparse

@@ -239,6 +239,16 @@ class CoordinatorUnavailable(RequestError):
         super().__init__(detail, headers={"Retry-After": str(retry_after)}, **members)
 
 
+class ResolverUnavailable(RequestError):
+    """The name service cannot be asked, or gave no answer in time: whether the name exists is not known.
+    Nothing was changed. Try again after `Retry-After` seconds, or give the `ip`."""
+
+    status, code, title = 503, "resolver-unavailable", "The name service cannot be reached"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": "1"})
+
+
 class StorageFull(RequestError):
     """The store has no room left; nothing was changed. Free space on its disk (or raise its quota),
     and writes go on by themselves. Reads are not affected."""

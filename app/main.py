@@ -26,6 +26,7 @@ from app.http.lean import LeanCalls, LeanFirst
 from app.http.limits import Limits
 from app.http.metrics import Metrics, MetricsMiddleware, metrics_router
 from app.http.places import Slots
+from app.http.resolving import Resolver
 from app.http.stamp import Stamp
 from app.models import keys
 from app.models.instance import Status
@@ -105,6 +106,8 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         pace=Pace(
             keep_alive=settings.keep_alive, bookmark=settings.bookmark, max_age=settings.stream_max_age
         ),
+        # A caller that waits for a name holds a place of a write: most of those are for others.
+        resolver=Resolver(max(1, settings.max_writes // 4), settings.nameservers),
         bounds=Bounds(settings.max_query, settings.max_filters, settings.max_page),
     )
 
@@ -145,6 +148,7 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
             await asyncio.gather(*tasks, return_exceptions=True)
             await context.hub.close()
             await context.channels.close()
+            await context.resolver.close()
             await context.store.close()
 
     app = LeanFirst(

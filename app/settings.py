@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import StartError
+from app.models.hosts import is_ip, split_host_port
 
 logger = logging.getLogger("visor.settings")
 
@@ -114,10 +115,28 @@ class Settings(BaseSettings):
         Field(description="origins that browsers may call from, comma-separated; *: any"),
     ] = []
 
-    @field_validator("cors_origins", mode="before")
+    nameservers: Annotated[
+        list[str],
+        NoDecode,
+        Field(
+            description="name servers for endpoints without an ip, address or address:port, comma-separated;"
+            " empty: those of the system"
+        ),
+    ] = []
+
+    @field_validator("cors_origins", "nameservers", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+
+    @field_validator("nameservers")
+    @classmethod
+    def _are_addresses(cls, value: list[str]) -> list[str]:
+        for one in value:
+            parts = split_host_port(one)
+            if not is_ip(one if parts is None else parts[0]):
+                raise ValueError(f"{one} is no address, nor address:port")
+        return value
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

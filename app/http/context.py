@@ -12,6 +12,7 @@ from app.events.key_watch import KeyWatch
 from app.events.stream import Pace
 from app.http.bounds import UNSET, Bounds
 from app.http.places import Slots
+from app.http.resolving import Resolver
 from app.store.contract import Store
 
 
@@ -26,6 +27,7 @@ class Context:
     key_watch: KeyWatch
     slots: Slots
     pace: Pace
+    resolver: Resolver
     bounds: Bounds = UNSET
 
 

@@ -143,7 +143,7 @@ _READS: dict[Any, _Build] = {
     Ctx: lambda asked: asked.context,
     Request: lambda asked: Request(asked.scope),
 }
-_WRITES: dict[Any, _Build] = {Put: _write, Post: _post}
+_WRITES: dict[Any, _Build] = {Put: _write, Post: _post, Ctx: lambda asked: asked.context}
 
 
 def _lean(route: APIRoute) -> LeanRoute | None:

@@ -38,6 +38,10 @@ EXAMPLES: tuple[errors.RequestError, ...] = (
         "The write may have happened or not: repeat it with the same Idempotency-Key, or read first.",
         outcome="unknown",
     ),
+    errors.ResolverUnavailable(
+        "The name service cannot be asked: it said nothing of db.example.com for 5 seconds. "
+        "Try again, or give the ip."
+    ),
     errors.StorageFull("The store is full: free space on its disk. Reads go on."),
 )
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.errors import InvalidRequest
+from app.errors import RequestError
 from app.models import keys
 from app.models.service import Endpoint, EndpointCreate, Service, ServiceCreate, endpoint_id
 from app.registry.state import create, exists, new
@@ -26,13 +26,13 @@ def unregister(snapshot: Snapshot, at: datetime, name: str) -> Changes:
 
 # + endpoint/{service},{id}
 def register_endpoint(
-    snapshot: Snapshot, at: datetime, service: str, body: EndpointCreate, ip: str | None
+    snapshot: Snapshot, at: datetime, service: str, body: EndpointCreate, ip: str | RequestError
 ) -> Changes:
-    """`ip` is the body's or what its `addr` resolved to, None where it did not resolve. Raises NotFound
-    where there is no such service, InvalidRequest, AlreadyExists."""
+    """`ip` is the body's or what its `addr` resolved to, or why it did not. Raises NotFound where there is
+    no such service, that reason, AlreadyExists."""
     exists(snapshot, keys.service(service), f"service {service}")
-    if ip is None:
-        raise InvalidRequest.of(["body", "addr"], f"{body.addr} does not resolve: give its ip")
+    if isinstance(ip, RequestError):
+        raise ip
     id = endpoint_id(body.addr, body.port)
     endpoint = Endpoint(
         **new(at),

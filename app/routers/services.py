@@ -3,10 +3,10 @@
 from fastapi import Response
 from fastapi.routing import APIRouter
 
+from app.http.context import Ctx
 from app.http.declared_responses import created, found, listed, removed
 from app.http.json_body import StrictRoute
 from app.http.reads import List, Read
-from app.http.resolving import resolve
 from app.http.writes import Post, Put, at_key
 from app.models import keys
 from app.models.base import Deleted
@@ -78,10 +78,13 @@ async def list_endpoints(service: ServiceName, listing: List) -> Response:
     responses=created(404),
     summary="Register an endpoint",
 )
-async def register_endpoint(service: ServiceName, body: EndpointCreate, write: Post) -> Response:
-    """`ip` is resolved from `addr` when it is not given; a name that does not resolve is refused."""
+async def register_endpoint(
+    service: ServiceName, body: EndpointCreate, write: Post, context: Ctx
+) -> Response:
+    """`ip` is resolved from `addr` when it is not given; a name that does not resolve is refused. 503
+    `resolver-unavailable` where the name service does not say whether it does."""
     # What does not resolve is the rule's to refuse: a retry is answered whatever the resolver says by now.
-    ip = body.ip or await resolve(body.addr)
+    ip = body.ip or await context.resolver.find(body.addr)
     id = endpoint_id(body.addr, body.port)
     return await write.answer(
         lambda snapshot, at: services.register_endpoint(snapshot, at, service, body, ip),

@@ -34,8 +34,8 @@ TABLE = {
     503: {"coordinator-unavailable"},
     507: {"storage-full"},
 }
-BESIDE = {405: {"method-not-allowed"}, 500: {"internal-error"}}
-"""What HTTP asks for beside the table."""
+BESIDE = {405: {"method-not-allowed"}, 500: {"internal-error"}, 503: TABLE[503] | {"resolver-unavailable"}}
+"""What HTTP asks for beside the table, and what is no fault of the coordinator (decision 55)."""
 
 
 def test_the_codes_are_those_of_the_contract():

@@ -42,8 +42,9 @@ def test_an_endpoint_is_what_was_said_with_an_id_and_an_ip():
 def test_what_an_endpoint_is_refused_for_in_this_order():
     """No such service, a name that does not resolve, there already."""
     registry = with_services("mc")
-    registry.refuse(NotFound, services.register_endpoint, "other", BODY, None, rev=1)
-    error = registry.refuse(InvalidRequest, services.register_endpoint, "mc", BODY, None)
+    unresolved = InvalidRequest.of(["body", "addr"], "does not resolve")
+    registry.refuse(NotFound, services.register_endpoint, "other", BODY, unresolved, rev=1)
+    error = registry.refuse(InvalidRequest, services.register_endpoint, "mc", BODY, unresolved)
     assert error.members["errors"][0]["loc"] == ["body", "addr"]
     registry.do(services.register_endpoint, "mc", BODY, "10.0.0.7")
     registry.refuse(AlreadyExists, services.register_endpoint, "mc", BODY, "10.0.0.7")

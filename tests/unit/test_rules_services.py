@@ -1,5 +1,7 @@
 """The rules of services and endpoints on plain data."""
 
+from functools import partial
+
 import pytest
 
 from app.errors import AlreadyExists, InvalidRequest, NotFound
@@ -43,8 +45,9 @@ def test_what_an_endpoint_is_refused_for_in_this_order():
     """No such service, a name that does not resolve, there already."""
     registry = with_services("mc")
     unresolved = InvalidRequest.of(["body", "addr"], "does not resolve")
-    registry.refuse(NotFound, services.register_endpoint, "other", BODY, unresolved, rev=1)
-    error = registry.refuse(InvalidRequest, services.register_endpoint, "mc", BODY, unresolved)
+    rule = partial(services.register_endpoint, ip=unresolved)
+    registry.refuse(NotFound, rule, "other", BODY, rev=1)
+    error = registry.refuse(InvalidRequest, rule, "mc", BODY)
     assert error.members["errors"][0]["loc"] == ["body", "addr"]
     registry.do(services.register_endpoint, "mc", BODY, "10.0.0.7")
     registry.refuse(AlreadyExists, services.register_endpoint, "mc", BODY, "10.0.0.7")

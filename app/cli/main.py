@@ -17,7 +17,8 @@ from app.server.server import VisorServer, build_config, listen, listening_at
 from app.server.workers import Workers, command_of
 from app.settings import Settings, load
 from app.store.open import sqlite_path
-from app.store.sqlite.backup import backup, restore
+from app.store.sqlite.backup import backup
+from app.store.sqlite.restore import restore
 
 
 def main(argv: Sequence[str] | None = None) -> int:

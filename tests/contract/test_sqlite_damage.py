@@ -16,6 +16,7 @@ from test_sqlite_refusals import a_store, flip, make_file
 
 from app.errors import CoordinatorUnavailable, StartError
 from app.store.contract import Snapshot
+from app.store.sqlite import examine, file, loading
 
 PLACES = int(os.environ.get("VISOR_TEST_DAMAGES", "40"))
 TERMS = ("a/", "b/", "?")
@@ -60,7 +61,11 @@ async def read_all(store, wanted) -> int:
 
 @pytest.fixture(autouse=True)
 def _quiet_and_quick(caplog, monkeypatch):
-    """The log says each time that the file cannot be read: thousands of lines here."""
+    """The log says each time that the file cannot be read: thousands of lines here. The caches are small, so
+    that the file is read again and again."""
+    for module in (file, loading, examine):
+        monkeypatch.setattr(module, "CACHE_KIB", 16)
+    monkeypatch.setattr(file, "READER_CACHE_KIB", 16)
     caplog.set_level("CRITICAL")
     monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.01)
     monkeypatch.setattr("app.store.embedded.store.GIVE_UP_SECONDS", 0.05)

@@ -79,6 +79,12 @@ def no_patience(monkeypatch):
     monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.01)
 
 
+@pytest.fixture(autouse=True, params=[file.CACHE_KIB, 64], ids=["all in the cache", "larger than the cache"])
+def cache(request, monkeypatch):
+    """With the small one a group spills into the write-ahead log before it commits."""
+    monkeypatch.setattr(file, "CACHE_KIB", request.param)
+
+
 @pytest.mark.parametrize("after", [1, 2, 17, 100, LONG, LONG + 7])
 @pytest.mark.parametrize("survives", ["nothing", "some"])
 async def test_no_acknowledged_write_is_lost(tmp_path, after, survives):

@@ -8,8 +8,9 @@ from contract_words import ORIGIN, delete, increment, index, picture, plain, put
 
 from app.errors import StartError
 from app.store.embedded.store import EmbeddedStore
-from app.store.sqlite.backup import backup, restore
+from app.store.sqlite.backup import backup
 from app.store.sqlite.log import SqliteLog
+from app.store.sqlite.restore import restore
 from app.store.sqlite.versions import RECENT_COMMITS, RECENT_PAGES
 
 FRAME = 4096 + 24

@@ -6,6 +6,7 @@ the rev is still kept: a compaction that overtakes a reader makes it fail, never
 
 import logging
 import threading
+import time
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ from app.store.sqlite.versions import current_at, version_at
 
 logger = logging.getLogger(__name__)
 
+CLOSE_SECONDS = 5.0
+
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -32,7 +35,8 @@ class Archive:
         self._vfs = vfs
         self._index = index
         self._idle: list[apsw.Connection] = []
-        self._guard = threading.Lock()
+        self._busy: set[apsw.Connection] = set()
+        self._guard = threading.Condition()
         self._closed = False
         self._reads = 0
 
@@ -87,33 +91,51 @@ class Archive:
                 raise CoordinatorUnavailable("The store is closing.")
             self._reads += 1
             if self._idle:
-                return self._idle.pop()
+                connection = self._idle.pop()
+                self._busy.add(connection)
+                return connection
         try:
-            return connect_reader(self._path, self._vfs)
+            connection = connect_reader(self._path, self._vfs)
         except apsw.Error as error:
             logger.error("the store's file cannot be opened: %s", error)
             raise CoordinatorUnavailable("The store's old history cannot be read.") from error
+        with self._guard:
+            if not self._closed:
+                self._busy.add(connection)
+                return connection
+        connection.close(True)
+        raise CoordinatorUnavailable("The store is closing.")
 
     def _give_back(self, connection: apsw.Connection) -> None:
+        sound = True
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         except apsw.Error:
-            connection.close(True)
-            return
+            sound = False
         with self._guard:
-            if not self._closed:
+            self._busy.remove(connection)
+            if sound and not self._closed:
                 self._idle.append(connection)
-                return
-        connection.close(True)
+            else:
+                connection.close(True)
+            self._guard.notify_all()
 
     def close(self) -> None:
-        """Close what is idle; what is being read is closed when its reader is done."""
+        """Close every connection; those who are reading get an error. One that a disk holds up for longer
+        than CLOSE_SECONDS closes when it is done."""
         with self._guard:
             self._closed = True
             idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close(True)
+            for connection in idle:
+                connection.close(True)
+            patience = time.monotonic() + CLOSE_SECONDS
+            while self._busy and time.monotonic() < patience:
+                for connection in self._busy:
+                    connection.interrupt()  # only what runs just now: hence again and again
+                self._guard.wait(0.02)
+            if self._busy:
+                logger.warning("the store's file is still being read, and is let go of when that ends")
 
 
 class ArchiveSnapshot:

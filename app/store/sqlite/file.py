@@ -1,4 +1,4 @@
-"""Opening the store's file: creating it, connecting to it, and refusing what is not sound."""
+"""Opening the store's file: creating it, and connecting to it."""
 
 import os
 import uuid
@@ -9,27 +9,23 @@ import apsw
 
 from app.errors import StartError
 from app.store.sqlite import page_checksums
+from app.store.sqlite.drafts import create_private
 from app.store.sqlite.marks import BEGIN_MARKS
 from app.store.sqlite.schema import (
     APPLICATION_ID,
-    BACKUP,
     RECENT,
     SCHEMA,
     STORE,
     TABLES,
-    UNREADABLE,
-    Damaged,
     State,
-    read_state,
     write_state,
 )
-from app.store.sqlite.versions import count_after, in_order
 
 SYNCHRONOUS = "FULL"
 """In WAL mode NORMAL loses acknowledged commits at a power cut; FULL does not."""
 
 BUSY_MS = 10_000
-CACHE_KIB = 16_384
+CACHE_KIB, READER_CACHE_KIB = 16_384, 2_000
 
 
 def connect_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
@@ -57,6 +53,7 @@ def connect_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
     connection.wal_autocheckpoint(0)
     connection.set_busy_timeout(BUSY_MS)
     try:
+        connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
         if connection.execute("PRAGMA user_version").get == 1:
             connection.execute(RECENT.format(temp="TEMP"))
     except BaseException:
@@ -81,8 +78,9 @@ def create(path: Path, vfs: str | None = None) -> None:
     """
     draft = path.with_name(path.name + ".creating")
     remove_database(draft)
-    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-    with closing(apsw.Connection(str(draft), flags=flags, vfs=vfs)) as connection:
+    # Its values may be secrets: they are its owner's only, as are the files SQLite puts beside it.
+    create_private(draft)
+    with closing(apsw.Connection(str(draft), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)) as connection:
         page_checksums.reserve(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA}")
         connection.execute("BEGIN IMMEDIATE")
@@ -91,11 +89,14 @@ def create(path: Path, vfs: str | None = None) -> None:
         connection.execute(BEGIN_MARKS)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
-    # Its values may be secrets: they are its owner's only, as are the files SQLite puts beside it.
-    draft.chmod(0o600)
     sync_path(draft)
     os.rename(draft, path)
     sync_path(path.parent)
+
+
+def resolved(path: Path) -> Path:
+    """The file's own name, where the path is a link to it. (`Path.resolve` raises at a loop.)"""
+    return Path(os.path.realpath(path))
 
 
 def remove_database(path: Path) -> None:
@@ -111,92 +112,3 @@ def sync_path(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def examine(
-    path: Path,
-    vfs: str | None = None,
-    *,
-    backup_allowed: bool = False,
-    shown: Path | None = None,
-    by_sums: bool = False,
-) -> State:
-    """Look at a file without changing it. Raises StartError unless it is a sound store of ours;
-    the message names `shown` where the file is a copy of that one. `by_sums`: where its pages carry
-    checksums, be content with these and with what is quick to check besides."""
-    try:
-        return _examine(path, vfs, shown or path, backup_allowed, by_sums)
-    except apsw.NotADBError as error:
-        raise _foreign(shown or path, "it is no SQLite file") from error
-    except UNREADABLE as error:
-        raise damaged(shown or path, error) from error
-    except apsw.Error as error:
-        if page_checksums.is_bad_page(error):
-            raise damaged(shown or path, "a page's checksum is wrong") from error
-        raise StartError(f"{shown or path} cannot be read ({error}): mend that, or name another") from error
-
-
-def _examine(path: Path, vfs: str | None, shown: Path, backup_allowed: bool, by_sums: bool) -> State:
-    if not path.is_file():
-        raise StartError(f"{shown} is not a file: name another")
-    with closing(connect_reader(path, vfs)) as connection:
-        _identify(shown, connection)
-        state = _verify(connection, quick=by_sums and page_checksums.verified(connection))
-    if state.kind == BACKUP and not backup_allowed:
-        raise StartError(
-            f"{shown} is a backup, which would give revs anew that were given before: "
-            "bring it back with `visor restore`"
-        )
-    return state
-
-
-def damaged(path: Path, why: object) -> StartError:
-    return StartError(
-        f"{path} is damaged ({why}): keep a copy of it and of the files beside it, "
-        "and bring back a backup with `visor restore`"
-    )
-
-
-def _foreign(path: Path, why: str) -> StartError:
-    return StartError(f"{path} is not a Visor store ({why}): name another file, or move this one away")
-
-
-def _identify(path: Path, connection: apsw.Connection) -> None:
-    # Read as of one moment, and before anything else of the file is believed.
-    marker = connection.execute("PRAGMA application_id").get
-    schema = connection.execute("PRAGMA user_version").get
-    if marker != APPLICATION_ID:
-        raise _foreign(path, "it does not carry Visor's mark")
-    if not isinstance(schema, int) or schema < 1:
-        raise Damaged(f"its schema number is {schema}")
-    if schema > SCHEMA:
-        raise StartError(
-            f"{path} has schema {schema}, and this Visor knows schemas up to {SCHEMA}: "
-            "run the newer Visor that wrote it, or name another store"
-        )
-
-
-def _verify(connection: apsw.Connection, *, quick: bool) -> State:
-    connection.execute(f"PRAGMA cache_size = -{4 * CACHE_KIB}")
-    connection.execute("BEGIN")
-    # Each row's own checksum is verified when the row is read. What that cannot show is a row that
-    # is not found: hence the counts of what has to be there, and the full check: it holds the rows against
-    # the index by rev, so that an altered key or rev hides nothing. The quick one goes through every
-    # page too: where each has a checksum, no key or rev can have been altered on the disk.
-    faults = connection.execute(f"PRAGMA {'quick' if quick else 'integrity'}_check(1)").get
-    if faults != "ok":
-        raise Damaged(f"SQLite's check says: {' '.join(str(faults).split())}")
-    state = read_state(connection)
-    (count, last, changes) = connection.execute(
-        "SELECT count(*), max(rev), total(changes) FROM commits WHERE rev > ?", (state.oldest_rev,)
-    ).fetchall()[0]
-    if count != state.rev - state.oldest_rev or (count and last != state.rev):
-        raise Damaged(
-            f"it has {count} commits after rev {state.oldest_rev}, and should have all up to {state.rev}"
-        )
-    found = count_after(connection, state.oldest_rev)
-    if found != changes:
-        raise Damaged(f"its commits made {changes:.0f} changes, and it has {found}")
-    if not in_order(connection):
-        raise Damaged("what is recent in it is older than what is not")
-    return state

@@ -19,10 +19,10 @@ from app.store.contract import Commit, Index, Journal, Snapshot
 from app.store.embedded.log import Loaded, LogBroken
 from app.store.history import Window
 from app.store.history_size import Mark
-from app.store.sqlite import page_checksums
 from app.store.sqlite.archive import Archive
 from app.store.sqlite.compaction import drop_step
-from app.store.sqlite.file import bring_up, connect_writer, create, damaged, examine
+from app.store.sqlite.examine import Subject, examine, refusal
+from app.store.sqlite.file import bring_up, connect_writer, create, resolved
 from app.store.sqlite.file_lock import FileLock
 from app.store.sqlite.loading import load
 from app.store.sqlite.marks import put_marks
@@ -43,8 +43,7 @@ class SqliteLog:
     many commits are kept in the order they came before they are sorted in."""
 
     def __init__(self, path: Path, *, vfs: str | None = None, recent: int = RECENT_COMMITS) -> None:
-        # One file has one lock, by whatever name it is reached.
-        self._path = path.resolve()
+        self._path = resolved(path)
         self._vfs = vfs
         self._lock = FileLock(self._path)
         self._connection: apsw.Connection | None = None
@@ -64,16 +63,9 @@ class SqliteLog:
         self._lock.acquire()
         try:
             return self._open(index, window)
-        except UNREADABLE as error:
+        except (apsw.Error, OSError, *UNREADABLE) as error:
             self.close()
-            raise damaged(self._path, error) from error
-        except (apsw.Error, OSError) as error:
-            self.close()
-            if page_checksums.is_bad_page(error):
-                raise damaged(self._path, "a page's checksum is wrong") from error
-            raise StartError(
-                f"{self._path} cannot be opened ({error}): mend that, or name another store"
-            ) from error
+            raise refusal(Subject(self._path), error, "opened") from error
         except BaseException:
             self.close()
             raise
@@ -81,6 +73,7 @@ class SqliteLog:
     def _open(self, index: Index, window: Window) -> Loaded:
         if not self._path.exists():
             create(self._path, self._vfs)
+        self._lock.acquire_file()
         # The check of the whole file runs beside the reading: nothing of either is believed, and nothing of
         # the file is changed, before both are done.
         with ThreadPoolExecutor(1, thread_name_prefix="visor-check") as beside:

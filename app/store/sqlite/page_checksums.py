@@ -34,9 +34,12 @@ def reserve(connection: apsw.Connection) -> None:
     connection.reserve_bytes(reserve=RESERVED)
 
 
-def verified(connection: apsw.Connection) -> bool:
+def carried(connection: apsw.Connection) -> bool:
     """Whether the pages of this connection's file carry checksums, and are verified when they are read."""
-    return bool(connection.execute("PRAGMA checksum_verification").get == 1)
+    # That is known from page 1: it has to have been read.
+    _ = connection.execute("PRAGMA schema_version").get
+    # The pragma answers with text.
+    return str(connection.execute("PRAGMA checksum_verification").get) == "1"
 
 
 def is_bad_page(error: Exception) -> bool:

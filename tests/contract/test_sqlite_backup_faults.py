@@ -37,7 +37,7 @@ def mounted_read_only(place: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", place], check=True)
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def refusal_of(call: Callable[[], object]) -> str | None:

@@ -5,6 +5,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -31,6 +32,7 @@ from app.http.stamp import Stamp
 from app.models import keys
 from app.models.instance import Status
 from app.registry import tickets
+from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.routers import (
     apps,
     envsets,
@@ -66,6 +68,16 @@ def is_pending(store: Store, ticket: str) -> bool:
     """Whether the ticket is one that a host may claim, as far as is known here."""
     record = store.stale().get(ticket)
     return record is not None and keys.pending() in record.terms
+
+
+def limits_of(settings: Settings) -> list[Limit]:
+    """How long instances may stay in a status, where that is set."""
+    limits = []
+    if settings.final_kept:
+        limits.append(kept_when_final(timedelta(seconds=settings.final_kept)))
+    if settings.claim_timeout:
+        limits.append(claimed_without_start(timedelta(seconds=settings.claim_timeout)))
+    return limits
 
 
 def build_context(settings: Settings, store: Store | None = None) -> Context:
@@ -131,6 +143,10 @@ def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
         context.channels.start()
         tasks = [
             asyncio.create_task(maintenance.run(context.store), name="visor-upkeep"),
+            *(
+                asyncio.create_task(maintenance.enforce(context.store, limit), name="visor-limit")
+                for limit in limits_of(settings)
+            ),
             asyncio.create_task(_stop_when(stop, context.hub), name="visor-stop"),
             asyncio.create_task(metrics.keep_fresh(), name="visor-metrics"),
         ]

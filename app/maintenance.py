@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from app.errors import RequestError
 from app.models import keys
-from app.registry import upkeep
+from app.registry import overdue, upkeep
+from app.registry.overdue import Limit
 from app.store.contract import Changes, Origin, Snapshot, Store
 
 logger = logging.getLogger(__name__)
@@ -18,6 +19,9 @@ SURPLUS_SECONDS = 60.0
 
 OLD_PASSES = 60
 """Looks for a surplus to one look at everything that may be old."""
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds between looks for instances that are too long in a status."""
 
 _ORIGIN = Origin("visor", "upkeep")
 
@@ -36,6 +40,45 @@ async def run(store: Store) -> None:
                 gc.collect()
         except RequestError as error:
             logger.warning("upkeep goes on later: %s", error.detail)
+
+
+async def enforce(store: Store, limit: Limit) -> None:
+    """Look for ever for instances that are too long in a status, as often as there may be one. Ends by
+    being cancelled."""
+    while True:
+        try:
+            pause = await act_on_overdue(store, limit)
+        except RequestError as error:
+            logger.warning("upkeep goes on later: %s", error.detail)
+            pause = LONGEST_PAUSE
+        await asyncio.sleep(pause)
+
+
+async def act_on_overdue(store: Store, limit: Limit) -> float:
+    """Do what the limit says with all that are over it now. Seconds until the next one may be: of those that
+    are there the first, and who comes into the status later has all of the time before him."""
+    began = datetime.now(UTC)
+    earliest = began + limit.lifetime
+    for status in limit.statuses:
+        after: str | None = ""
+        while after is not None:
+            page = overdue.page_of(store.stale(), datetime.now(UTC), limit, status, after)
+            for start in range(0, len(page.over), limit.batch):
+                await _act(store, limit, page.over[start : start + limit.batch])
+            earliest = min(earliest, page.next_due or earliest)
+            after = page.following
+            await asyncio.sleep(0)  # a page at a time: requests go first
+    pause = (earliest - datetime.now(UTC)).total_seconds()
+    # Not for each by itself: those that are due soon after one another go together.
+    shortest = min(max(limit.lifetime.total_seconds() / 100, SHORTEST_PAUSE), LONGEST_PAUSE)
+    return min(max(pause, shortest), LONGEST_PAUSE)
+
+
+async def _act(store: Store, limit: Limit, over: Sequence[str]) -> None:
+    def rule(snapshot: Snapshot, at: datetime) -> Changes:
+        return limit.act(snapshot, at, over, limit.lifetime)
+
+    await store.transact(rule, _ORIGIN)
 
 
 async def drop_surplus(store: Store) -> None:

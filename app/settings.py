@@ -73,6 +73,16 @@ class Settings(BaseSettings):
         int,
         Field(ge=1024, description="bytes that the revs held in memory may take; bounds memory_revs too"),
     ] = 256 * 1024 * 1024
+    final_kept: Annotated[
+        int,
+        Field(ge=0, le=10**9, description="seconds after its end that an instance is unregistered; 0: never"),
+    ] = 86_400
+    claim_timeout: Annotated[
+        int,
+        Field(
+            ge=0, le=10**9, description="seconds after which a claim that is not started goes back; 0: never"
+        ),
+    ] = 0
     log_level: Annotated[LogLevel, Field(description="debug, info, warning or error")] = LogLevel.INFO
     log_format: Annotated[LogFormat, Field(description="text or json")] = LogFormat.TEXT
     max_body: Annotated[int, Field(ge=1024, description="bytes of a request's body")] = 1024 * 1024

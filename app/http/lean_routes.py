@@ -151,6 +151,8 @@ def _lean(route: APIRoute) -> LeanRoute | None:
     hints = get_type_hints(route.endpoint, include_extras=True)
     hints.pop("return", None)
     needs = {name: need for name, hint in hints.items() if (need := _buildable(hint)) is not None}
+    if any(field.field_info.is_required() for field in route.dependant.query_params):
+        return None
     [method] = route.methods or {""}
     if method == "GET" and {Read, Moment, List} & set(needs.values()):
         builders = _READS

@@ -24,13 +24,17 @@ class Status(StrEnum):
 ACTIVE = frozenset({Status.PENDING, Status.CLAIMED, Status.RUNNING, Status.STOPPING})
 """The four before the end; the other three are final."""
 
+FINAL = frozenset({Status.EXITED, Status.FAILED, Status.LOST})
+"""The three at the end."""
+
 SCALED = frozenset({Status.PENDING, Status.CLAIMED, Status.RUNNING})
 """What a scale counts: one that is stopping no longer is part of the target."""
 
 
 class StatusFilter(StrEnum):
-    """A status, or `active` for the four before the end."""
+    """`active` for the four before the end, or a status."""
 
+    ACTIVE = "active"
     PENDING = "pending"
     CLAIMED = "claimed"
     RUNNING = "running"
@@ -38,10 +42,24 @@ class StatusFilter(StrEnum):
     EXITED = "exited"
     FAILED = "failed"
     LOST = "lost"
-    ACTIVE = "active"
 
     def statuses(self) -> frozenset[Status]:
         return ACTIVE if self is StatusFilter.ACTIVE else frozenset({Status(self.value)})
+
+
+class FinalStatus(StrEnum):
+    """A status that an instance has at its end."""
+
+    EXITED = "exited"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+class Unregistered(Model):
+    """How many instances were unregistered, up to the commit `rev`."""
+
+    rev: Rev
+    count: int
 
 
 class ClaimEntry(Model):

@@ -58,6 +58,11 @@ def instance(id: int) -> str:
     return f"instance/{id:019d}"
 
 
+def instance_id(key: str) -> int:
+    """The reverse of `instance`."""
+    return int(key.removeprefix(INSTANCES))
+
+
 def service(name: str) -> str:
     return f"service/{name}"
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic_core import to_json
 
@@ -12,8 +12,11 @@ from app.models.hosts import is_ip
 from app.models.instance import ACTIVE, ClaimEntry, Claimer, Instance, Status, Unclaim
 from app.registry import counters
 from app.registry.state import update
-from app.registry.tickets import need_live
+from app.registry.tickets import find_live, need_live
 from app.store.contract import Changes, Snapshot
+
+RELEASED = 20
+"""Claims that one commit gives back: each may have a hundred entries to write."""
 
 MAX_CLAIMS = 100
 """Claims that are remembered of one instance: a ticket that no host can run must not grow for ever."""
@@ -115,9 +118,15 @@ def unclaim(snapshot: Snapshot, at: datetime, id: int, body: Unclaim) -> Changes
         raise InvalidState(
             f"Instance {id} is {instance.status}: only a claimed one is given back.", state=instance.status
         )
-    last = [entry.model_copy(update={"error": body.error}) for entry in instance.claims[-1:]]
-    changes = update(
-        keys.instance(id),
+    changes = _given_back(instance, at, body.error)
+    _note_return(snapshot, changes)
+    return changes
+
+
+def _given_back(instance: Instance, at: datetime, error: str | None) -> Changes:
+    last = [entry.model_copy(update={"error": error}) for entry in instance.claims[-1:]]
+    return update(
+        keys.instance(instance.id),
         instance,
         at,
         status=Status.PENDING,
@@ -127,6 +136,31 @@ def unclaim(snapshot: Snapshot, at: datetime, id: int, body: Unclaim) -> Changes
         claim_rev=None,
         claimed_at=None,
     )
+
+
+def _note_return(snapshot: Snapshot, changes: Changes) -> None:
     # It may now be the oldest: who took another for that has to look again.
     counters.write(changes, keys.RETURN_COUNTER, counters.read(snapshot, keys.RETURN_COUNTER, 0) + 1)
+
+
+# - instance/{id} (claimed since `timeout` or longer), those of the keys
+# + instance/{id} (pending, the claim's error says that it was not started)
+# - counter/return = n
+# + counter/return = n + 1
+def release(snapshot: Snapshot, at: datetime, over: Sequence[str], timeout: timedelta) -> Changes:
+    """Give claims back whose host has not started in time; one that has changed since it was looked at
+    stays."""
+    changes = Changes()
+    for key in over[:RELEASED]:
+        instance = find_live(snapshot, keys.instance_id(key))
+        if (
+            instance is not None
+            and instance.status is Status.CLAIMED
+            and instance.claimed_at is not None
+            and at - instance.claimed_at >= timeout
+        ):
+            error = f"not started within {timeout.total_seconds():g} seconds"
+            changes.puts.update(_given_back(instance, at, error).puts)
+    if changes.puts:
+        _note_return(snapshot, changes)
     return changes

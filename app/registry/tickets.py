@@ -93,7 +93,8 @@ def register(snapshot: Snapshot, at: datetime, body: InstanceCreate) -> Changes:
 
 
 def ended_entry(instance: Instance, at: datetime, client: str | None, reason: str | None) -> Ended:
-    """What is kept of an instance that is done."""
+    """What is kept of an instance that is done: why it was unregistered, or else why it had failed or was
+    lost."""
     return Ended(
         **{**new(at), "created_at": instance.created_at},
         id=instance.id,
@@ -103,7 +104,7 @@ def ended_entry(instance: Instance, at: datetime, client: str | None, reason: st
         env=instance.env,
         status=instance.status,
         client=client,
-        reason=reason,
+        reason=instance.reason if reason is None else reason,
         at=at,
     )
 

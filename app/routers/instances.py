@@ -1,7 +1,7 @@
 """Instances: tickets registered, listed, read, and waited for."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -11,17 +11,25 @@ from pydantic import MISSING, Field
 
 from app.errors import InvalidRequest
 from app.http.context import Ctx
-from app.http.declared_responses import created, found, listed, removed
+from app.http.declared_responses import committed, created, found, listed, removed
 from app.http.disconnects import Gone, until_gone
 from app.http.json_body import StrictRoute
-from app.http.reads import List, Listing, Read
+from app.http.reads import List, Listing, Read, json_answer
 from app.http.writes import Post, Put, live_instance, nothing
 from app.models import codec, keys
 from app.models.base import Deleted
-from app.models.instance import Instance, InstanceCreate, Status, StatusFilter
+from app.models.instance import (
+    FinalStatus,
+    Instance,
+    InstanceCreate,
+    Status,
+    StatusFilter,
+    Unregistered,
+)
 from app.models.names import IN_DIGITS, Host, InstanceId, Name, ProctypeName, Ref, ShortText, Text
 from app.models.page import InstancePage
-from app.registry import tickets
+from app.registry import finals, tickets
+from app.registry.finals import Batch
 from app.registry.life import reachable
 from app.registry.selection import Selection
 from app.registry.state import exists
@@ -31,9 +39,16 @@ router = APIRouter(tags=["instances"], route_class=StrictRoute)
 
 Statuses = Annotated[
     list[StatusFilter],
-    Query(alias="status", description="Repeatable; `active` means the four before the end."),
+    Query(
+        alias="status",
+        description="`active`: pending, claimed, running and stopping ones, which is what most callers want. "
+        "Or a status; repeatable. Without it: all, final ones too.",
+        examples=[["active"]],
+    ),
 ]
 Refs = list[Ref]
+Client = Annotated[ShortText | MISSING, Query(description="Who unregisters.")]
+Reason = Annotated[Text | MISSING, Query(description="Why.")]
 
 
 def statuses(wanted: list[StatusFilter]) -> frozenset[Status]:
@@ -207,6 +222,54 @@ async def _wait_for(
 
 
 @router.delete(
+    "/instances",
+    response_model=Unregistered,
+    responses=committed(),
+    summary="Unregister final instances",
+)
+async def unregister_instances(
+    write: Put,
+    context: Ctx,
+    status: Annotated[list[FinalStatus], Query(min_length=1, description="Final ones only; repeatable.")],
+    app: Annotated[list[Name], Query(description="Repeatable.")] = [],  # noqa: B006
+    proctype: Annotated[list[ProctypeName], Query(description="Repeatable.")] = [],  # noqa: B006
+    revision: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
+    client: Client = MISSING,
+    reason: Reason = MISSING,
+) -> Response:
+    """All that fit, in batches of at most 100, each a commit; the same call finishes what was cut off. They
+    are kept in their proctypes' ended lists."""
+    wanted = Selection(
+        apps=frozenset(app),
+        proctypes=frozenset(proctype),
+        revisions=frozenset(revision),
+        statuses=frozenset(Status(one.value) for one in status),
+    )
+    count, after, conditional = 0, "", write
+    while True:
+        # Found outside the rule, and looked at again in it: a list that grows meanwhile is no conflict.
+        snapshot = await context.store.latest()
+        found = [record.key for record in wanted.find(snapshot, after, finals.BATCH)]
+
+        def rule(snapshot: Snapshot, at: datetime, found: Sequence[str] = found) -> Changes:
+            return finals.unregister_those(snapshot, at, found, wanted.statuses, _said(client), _said(reason))
+
+        outcome = await conditional.commit(rule, nothing)
+        batch = outcome.changes.result
+        assert isinstance(batch, Batch), "the rule says what it did"
+        count += batch.count
+        if len(found) < finals.BATCH and (not found or batch.last == found[-1]):
+            break
+        conditional, after = write.unconditional(), batch.last
+    said = Unregistered(rev=outcome.rev, count=count)
+    return json_answer(said.model_dump_json().encode(), outcome.rev)
+
+
+def _said(text: object) -> str | None:
+    return text if isinstance(text, str) else None
+
+
+@router.delete(
     "/instances/{id}",
     response_model=Deleted,
     responses=removed(404),
@@ -215,13 +278,12 @@ async def _wait_for(
 async def unregister_instance(
     id: InstanceId,
     write: Put,
-    client: Annotated[ShortText | MISSING, Query(description="Who unregisters it.")] = MISSING,
-    reason: Annotated[Text | MISSING, Query(description="Why.")] = MISSING,
+    client: Client = MISSING,
+    reason: Reason = MISSING,
 ) -> Response:
     """In any state. It is kept in the proctype's ended list, and its id never lives again."""
 
     def rule(snapshot: Snapshot, at: datetime) -> Changes:
-        said: Callable[[object], str | None] = lambda text: text if isinstance(text, str) else None  # noqa: E731
-        return tickets.unregister(snapshot, at, id, said(client), said(reason))
+        return tickets.unregister(snapshot, at, id, _said(client), _said(reason))
 
     return await write.delete(rule, live_instance(id))

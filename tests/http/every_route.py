@@ -51,6 +51,7 @@ FILL: list[tuple[str, str, Any]] = [
 ended 2), service memcached with an endpoint, a runner and a member."""
 
 EMPTY: list[tuple[str, str, Any]] = [
+    ("DELETE", "/instances", None),
     ("DELETE", _LIFE, None),
     ("DELETE", "/apps/{app}/env/{key}", None),
     ("DELETE", "/apps/{app}/envs/{ref}", None),
@@ -120,6 +121,14 @@ _NAMES = {
 }
 
 
+_QUERIES = {("DELETE", "/instances"): "?status=lost"}
+
+
+def url_of(method: str, template: str) -> str:
+    """The path, with the query that the operation has to have."""
+    return path_of(template) + _QUERIES.get((method, template), "")
+
+
 def path_of(template: str, **other: str) -> str:
     """A template with the names that the filled registry has, or others."""
     names = {
@@ -145,7 +154,7 @@ def play(
     answers = []
     for step, (method, template, body) in enumerate(session):
         content = {} if body is None else {"json": body}
-        answer = visor.client.request(method, path_of(template), headers=more(step), **content)
+        answer = visor.client.request(method, url_of(method, template), headers=more(step), **content)
         assert answer.is_success, f"{method} {template}: {answer.status_code} {answer.text}"
         answers.append(answer)
     return answers

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.http.every_route import BODIES, SINGLE, WRITES, path_of
+from tests.http.every_route import BODIES, SINGLE, WRITES, path_of, url_of
 from tests.http.expect import refused
 from tests.serving import APP, ARCHIVE
 
@@ -75,7 +75,7 @@ def test_every_write_takes_if_match(full, method, template):
     content = {} if body is None else {"json": body}
 
     def write(**headers: str):
-        return full.client.request(method, path_of(template), headers=headers, **content)
+        return full.client.request(method, url_of(method, template), headers=headers, **content)
 
     for held in (NEVER, "W/" + NEVER, '"abc"', f'"x", {NEVER}', '"a,b"', f'"a,", {NEVER}'):
         answer = write(**{"If-Match": held})

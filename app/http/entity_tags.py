@@ -25,6 +25,8 @@ IfNoneMatch = Annotated[
     ),
 ]
 
+MAX_TAGS = 1000
+
 # Commas part tags, and may be inside one.
 _TAG = re.compile(r'[ \t]*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(,|\Z)')
 _REV = re.compile(r"[0-9]{1,19}\Z")
@@ -35,6 +37,8 @@ def parse_tags(header: str, value: str) -> frozenset[int] | None:
     Raises MalformedRequest."""
     if value.strip() == "*":
         return None
+    if value.count(",") >= MAX_TAGS:
+        raise MalformedRequest(f"{header} takes {MAX_TAGS} entity tags at most.")
     revs: set[int] = set()
     at, more = 0, True
     while more:

@@ -16,6 +16,10 @@ from app.http import bounds
 MAX_DEPTH = 64
 """Arrays and objects inside one another."""
 
+MAX_VALUES = 2048
+"""Values in a body, those inside others too: what is read, checked and refused value by value in one turn of
+the event loop."""
+
 MAX_DIGITS = 100
 """Characters of a number: no field takes one as long, and converting long ones costs their square."""
 
@@ -92,9 +96,9 @@ def require_json(request: Request) -> None:
 def parse(body: bytes) -> Any:
     """The JSON value that the body is, in time linear in its length.
 
-    Raises MalformedRequest for what is not UTF-8 or not JSON, is nested more than `MAX_DEPTH` deep,
-    repeats a key in an object, or holds NaN, Infinity, a number that is too long or too large, or
-    half a surrogate pair. No error quotes a value of the body.
+    Raises MalformedRequest for what is not UTF-8 or not JSON, holds more than `MAX_VALUES` values, is
+    nested more than `MAX_DEPTH` deep, repeats a key in an object, or holds NaN, Infinity, a number that is
+    too long or too large, or half a surrogate pair. No error quotes a value of the body.
     """
     try:
         text = body.decode("utf-8")
@@ -102,7 +106,8 @@ def parse(body: bytes) -> Any:
         raise MalformedRequest(f"The body is not UTF-8, at byte {error.start}.") from None
     if text.startswith("\ufeff"):
         raise MalformedRequest("The body begins with a byte order mark. Send it without one.")
-    # Before parsing, because the parser recurses.
+    # Before parsing, because the parser recurses, and because it has no end before the body has.
+    _check_count(body)
     _check_depth(body)
     try:
         value = _DECODER.decode(text)
@@ -112,6 +117,18 @@ def parse(body: bytes) -> Any:
     if _SURROGATE_ESCAPE.search(body):
         _check_surrogates(value)
     return value
+
+
+def _check_count(body: bytes) -> None:
+    if body.count(b",") + body.count(b"[") + body.count(b"{") <= MAX_VALUES:
+        return
+    # First by quotes, of which a key and a value have four: what is left has few strings to be taken out.
+    quotes = body.count(b'"') - body.count(b'\\"')
+    if quotes <= 4 * MAX_VALUES:
+        bare = _STRING.sub(b"", body)
+        if bare.count(b",") + bare.count(b"[") + bare.count(b"{") <= MAX_VALUES:
+            return
+    raise MalformedRequest(f"The body holds more than {MAX_VALUES} values, those inside others too.")
 
 
 def _check_depth(body: bytes) -> None:

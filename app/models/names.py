@@ -66,11 +66,18 @@ Printable = Annotated[str, AfterValidator(_without_nul), Field(json_schema_extra
 EnvValue = Annotated[Printable, AfterValidator(_at_most_64_kib)]
 """Any text of at most 64 KiB as UTF-8, without NUL."""
 
+MAX_VARIABLES = 2000
+"""Of an app, and of an env set: each is read and kept as a whole."""
+
 EnvVars = TypeAliasType(
     "EnvVars",
     Annotated[
         dict[EnvKey, EnvValue],
-        Field(description="Variables: a value of at most 64 KiB for each key.", examples=[{"cow": "moo"}]),
+        Field(
+            max_length=MAX_VARIABLES,
+            description="Variables: a value of at most 64 KiB for each key.",
+            examples=[{"cow": "moo"}],
+        ),
     ],
 )
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from app.errors import InvalidRequest
 from app.models import codec, keys
+from app.models.names import MAX_VARIABLES
 from app.registry.state import amend, exists, missing
 from app.store.contract import Changes, Snapshot
 
@@ -11,7 +13,8 @@ from app.store.contract import Changes, Snapshot
 # - app/{name} (env without the changes)
 # + app/{name} (env with the changes)
 def patch(snapshot: Snapshot, at: datetime, name: str, changes: Mapping[str, str | None]) -> Changes:
-    """Set many variables, and remove those that are None, in one commit. Raises NotFound."""
+    """Set many variables, and remove those that are None, in one commit. Raises NotFound, InvalidRequest
+    where there would be too many."""
     record = exists(snapshot, keys.app(name), f"app {name}")
     app = codec.kept(record)
     env = dict(app["env"])
@@ -20,6 +23,8 @@ def patch(snapshot: Snapshot, at: datetime, name: str, changes: Mapping[str, str
             env.pop(key, None)
         else:
             env[key] = value
+    if len(env) > max(MAX_VARIABLES, len(app["env"])):
+        raise InvalidRequest.of(["body"], f"an app has {MAX_VARIABLES} variables at most")
     return amend(record, app, at, env=env)
 
 

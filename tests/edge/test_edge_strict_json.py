@@ -55,12 +55,12 @@ def refusal(body: bytes) -> str:
         (b"0." + b"9" * 1_000_000, "digits"),
         (b"1e" + b"9" * 5000, "digits"),
         (b"[" * 65 + b"]" * 65, "64 deep"),
-        (b"[" * 500_000 + b"]" * 500_000, "64 deep"),
-        (b"[" * 1_000_000, "64 deep"),
-        (b'{"a":' * 200_000, "64 deep"),
+        (b"[" * 500_000 + b"]" * 500_000, "2048 values"),
+        (b"[" * 1_000_000, "2048 values"),
+        (b'{"a":' * 200_000, "2048 values"),
         (b'[{"a":' * 40 + b"1" + b"}]" * 40, "64 deep"),
         (b'"\\"' + b"[" * 100_000, "not JSON"),
-        (b"]" * 100_000 + b"[" * 100_000, "not JSON"),
+        (b"]" * 100_000 + b"[" * 100_000, "2048 values"),
     ],
 )
 def test_what_is_not_plainly_json_is_refused_with_the_reason(body, words):
@@ -121,7 +121,8 @@ def test_a_body_of_1_mib_takes_no_more_than_a_moment(unit):
 def test_a_body_of_many_keys_takes_no_more_than_a_moment():
     body = json.dumps({f"key{n}": n for n in range(60_000)}).encode()
     began = time.thread_time()
-    assert len(parse(body)) == 60_000
+    with pytest.raises(MalformedRequest, match="values"):
+        parse(body)
     assert time.thread_time() - began < 1.5
 
 

@@ -228,6 +228,13 @@ class InternalError(RequestError):
     status, code, title = 500, "internal-error", "The server has a fault"
 
 
+class UnsupportedTransferCoding(RequestError):
+    """The body comes in a transfer coding that is not spoken here. Send it as it is, with its
+    `Content-Length`, or in chunks."""
+
+    status, code, title = 501, "unsupported-transfer-coding", "The transfer coding is not supported"
+
+
 class CoordinatorUnavailable(RequestError):
     """The store cannot be reached, or is closing. Try again after `Retry-After` seconds. Only where
     `outcome` is `unknown` may a write have happened nevertheless: repeat it with the same

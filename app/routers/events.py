@@ -1,5 +1,6 @@
 """/events: the stream, and the same history as a list."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request, Response
@@ -89,10 +90,7 @@ class Subscription:
         wanted = self._wanted.of_app(app)
         if not self._as_list:
             return await self._open_stream(wanted)
-        try:
-            return await self._list(await self._checked_start(), wanted)
-        except Gone:
-            return Response(status_code=204)  # nobody reads it
+        return await self._list(await self._checked_start(), wanted)
 
     async def _open_stream(self, wanted: Filter) -> Response:
         try:
@@ -120,13 +118,15 @@ class Subscription:
         check_page(self._limit, context.bounds.page)
         # A read like any other: it tells of every write that was acknowledged, by any replica, before.
         await context.store.latest()
+        page = None
         if self._wait:
-            with self._request.state.slot.waiting():
+            with self._request.state.slot.waiting(), suppress(Gone):
                 page = await until_gone(
                     self._request,
                     read_page(context.store, context.channels, start, wanted, self._limit, self._wait),
                 )
-        else:
+        if page is None:
+            # Also for a client that has half-closed: it waits for nothing, and may still read this.
             page = await read_page(context.store, context.channels, start, wanted, self._limit, 0)
         items = b",".join(event.data for event in page.events)
         body = b'{"rev":%d,"items":[%b],"next":"%b"}' % (page.rev, items, str(page.next).encode())

@@ -1,4 +1,4 @@
-"""What the protocols of a connection are told."""
+"""What connections are told."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,8 @@ import uvicorn
 from app.http.admission import Admission
 
 
-class EdgeConfig(uvicorn.Config):
-    """uvicorn's settings, and those of `EdgeProtocol`: see `app.server.server.build_config`. `lingering`
+class ConnectionConfig(uvicorn.Config):
+    """uvicorn's settings, and those of `Connection`: see `app.server.server.build_config`. `lingering`
     counts the connections that are refused and still read from."""
 
     header_timeout: float = 10.0

@@ -14,8 +14,8 @@ from typing import Any
 import uvicorn
 
 from app.errors import StartError
-from app.server.config import EdgeConfig
-from app.server.connection import EdgeProtocol
+from app.server.config import ConnectionConfig
+from app.server.connection import Connection
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def build_config(
     keep_alive: int = 65,
     shutdown_timeout: int = 10,
     rev: Callable[[], int] | None = None,
-) -> EdgeConfig:
+) -> ConnectionConfig:
     """Settings for `VisorServer`. `app` is an ASGI application.
 
     `header_timeout` (seconds): a request's headers have to be complete by then. `max_header`
@@ -47,11 +47,11 @@ def build_config(
     cancelled. `rev` gives the `Visor-Rev` of requests that are refused before they reach the application.
     The application's `state.admission`, where it has one, is asked for the place of each request.
     """
-    config = EdgeConfig(
+    config = ConnectionConfig(
         app,
         host=host,
         port=port,
-        http=EdgeProtocol,
+        http=Connection,
         ws="none",
         lifespan="on",
         interface="asgi3",

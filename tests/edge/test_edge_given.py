@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from app.http.given import ANSWER, BODY
-from app.server.door import SHORT
+from app.server.exchange import SHORT_BODY as SHORT
 from app.server.server import VisorServer, build_config, listen
 from tests.etcd.cluster import until
 

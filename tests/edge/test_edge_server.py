@@ -124,7 +124,7 @@ def assert_refused(answer, words):
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["connection"] == "close"
     assert answer.headers["visor-rev"] == "42"
-    assert b'"code": "malformed-request"' in answer.body
+    assert b'"code":"malformed-request"' in answer.body
     assert words in answer.body
 
 

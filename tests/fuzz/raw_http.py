@@ -1,8 +1,10 @@
 """Bytes sent to a port as they are, and a reader that takes nothing for an answer but valid HTTP/1.1."""
 
+import itertools
 import json
 import re
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,10 +44,20 @@ class Closed(Exception):
 
 
 class Exchange:
-    """One connection: what is sent, and what comes back until it is closed."""
+    """One connection: what is sent, cut into segments at these places, and what comes back until it is
+    closed. Our side is closed when all is sent (`half_closes`), or with the first answer."""
 
-    def __init__(self, port: int, sent: bytes, patience: float = 20) -> None:
+    def __init__(
+        self,
+        port: int,
+        sent: bytes,
+        cuts: Iterable[int] = (),
+        half_closes: bool = False,
+        patience: float = 20,
+    ) -> None:
         self.sent = sent
+        self._cuts = sorted({0, len(sent), *(cut % (len(sent) + 1) for cut in cuts)})
+        self._half_closes = half_closes
         self._text = b""
         self._socket = socket.create_connection(("127.0.0.1", port), patience)
         try:
@@ -56,13 +68,18 @@ class Exchange:
     def _all(self) -> list[Answer]:
         found: list[Answer] = []
         try:
-            self._socket.sendall(self.sent)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for start, end in itertools.pairwise(self._cuts):
+                self._socket.sendall(self.sent[start:end])
+            if self._half_closes:
+                self._socket.shutdown(socket.SHUT_WR)
             while True:
                 found.append(self._answer())
                 if found[-1].is_stream:
                     return found
                 # Nothing more is asked: what has been asked in the same breath may still be answered.
-                self._socket.shutdown(socket.SHUT_WR)
+                if not self._half_closes:
+                    self._socket.shutdown(socket.SHUT_WR)
         except Closed:
             # In the middle of an answer only if it was us who hung up first.
             assert found or not self._text, f"half an answer: {self._text!r} to {self.sent!r}"
@@ -112,9 +129,14 @@ class Exchange:
             return self._take(int(answer.headers["content-length"]))
         if answer.headers.get("transfer-encoding") != "chunked":
             assert b"HTTP/1.0" in self.sent, f"a body without an end: {answer}"
-            while self._text.count(b"\n\n") < FRAMES:
-                self._more()
+            assert answer.headers["connection"] == "close", answer
+            try:
+                while self._text.count(b"\n\n") < FRAMES:
+                    self._more()
+            except Closed:
+                pass  # which is its end
             return self._text
+        assert b"HTTP/1.0" not in self.sent or b"HTTP/1.1" in self.sent, f"chunks to HTTP/1.0: {answer}"
         body = b""
         while not (answer.is_stream and body.count(b"\n\n") >= FRAMES):
             size = int(self._line(), 16)

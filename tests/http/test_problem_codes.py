@@ -34,7 +34,12 @@ TABLE = {
     503: {"coordinator-unavailable"},
     507: {"storage-full"},
 }
-BESIDE = {405: {"method-not-allowed"}, 500: {"internal-error"}, 503: TABLE[503] | {"resolver-unavailable"}}
+BESIDE = {
+    405: {"method-not-allowed"},
+    500: {"internal-error"},
+    501: {"unsupported-transfer-coding"},
+    503: TABLE[503] | {"resolver-unavailable"},
+}
 """What HTTP asks for beside the table, and what is no fault of the coordinator (decision 55)."""
 
 

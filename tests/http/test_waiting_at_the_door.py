@@ -176,16 +176,18 @@ def test_who_asks_before_sending_is_told_to_go_on_after_the_wait() -> None:
             assert heard(one).startswith(b"HTTP/1.1 201")
 
 
-def test_a_target_that_is_no_url_is_bad_after_the_wait_too() -> None:
-    with serving(max_requests=1, **PATIENT) as visor:
-        with held_writes(visor, 1):
-            one = asked(visor, READ.replace(b"/rev", b"http://[::1/rev"))
-            waiting(visor, 1)
-        with one:
-            assert heard(one).startswith(b"HTTP/1.1 400")
-            assert one.recv(100) == b"", "the connection is closed"
-        until(lambda: visor.settled, "its place is given back")
-        assert visor.get("/rev").status_code == 200
+def test_a_request_that_cannot_be_served_does_not_wait() -> None:
+    """It is refused at once for what is wrong with it, and takes nobody's place."""
+    bad = {
+        b"400": [READ.replace(b"/rev", b"http://[::1/rev"), READ.replace(b"Host: x", b"X: x")],
+        b"501": [put(7).replace(b"Content-Length", b"Transfer-Encoding: gzip, chunked\r\nX")],
+    }
+    with serving(max_requests=1, **PATIENT) as visor, held_writes(visor, 1):
+        for status, requests in bad.items():
+            for request in requests:
+                with asked(visor, request) as one:
+                    assert heard(one).startswith(b"HTTP/1.1 " + status)
+                    assert one.recv(100) == b"", "the connection is closed"
 
 
 def test_a_client_that_goes_while_it_waits_keeps_no_place() -> None:

@@ -104,7 +104,7 @@ def test_a_write_that_changes_nothing_is_no_event(visor: Service, follow: Follow
 def test_an_event_is_one_line_whatever_is_in_it(visor: Service, follow: Follow) -> None:
     """Line breaks of every kind in values, and other scripts, come as they were put."""
     visor.runnable()
-    value = 'a\nb\r\nc\u2028d\u0085e\0f "quoted" {"rev":1} ü 🚀 id: 7-0\n\nevent: fake\n\n'
+    value = 'a\nb\r\nc\u2028d\u0085e\u0001f "quoted" {"rev":1} ü 🚀 id: 7-0\n\nevent: fake\n\n'
     stream = follow(visor)
     visor.put("/apps/cat/env/odd", {"value": value})
     (frame,) = stream.events(1)

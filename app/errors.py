@@ -147,8 +147,9 @@ class Locked(RequestError):
 
 
 class Conflict(RequestError):
-    """The change lost a race against others, after the server's own retries, or there is nothing
-    left to give (no free port). What the detail says tells which."""
+    """The change lost a race against others, after the server's own retries; or there is nothing left to
+    give (no free port); or it was made before, with this `Idempotency-Key`, and its large answer is no
+    longer kept. The detail says which."""
 
     status, code, title = 409, "conflict", "The change conflicts with another"
 

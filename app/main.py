@@ -31,7 +31,7 @@ from app.http.resolving import Resolver
 from app.http.stamp import Stamp
 from app.models import keys
 from app.models.instance import Status
-from app.registry import tickets
+from app.registry import idempotency, tickets
 from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.routers import (
     apps,
@@ -248,6 +248,18 @@ def _add_figures(metrics: Metrics, context: Context, app: FastAPI) -> None:
         "visor_http_requests_waiting",
         "Requests that wait to be worked on.",
         lambda: app.state.admission.waiting,
+    )
+    figures.gauge(
+        "visor_idempotency_records",
+        "Requests with an Idempotency-Key that are remembered.",
+        lambda: store.stale().count(keys.IDEMPOTENCY),
+        "livemax",
+    )
+    figures.gauge(
+        "visor_idempotency_bytes",
+        "Bytes that they take, rounded up to powers of two.",
+        lambda: idempotency.used_bytes(store.stale()),
+        "livemax",
     )
     figures.instances(
         tuple(Status),

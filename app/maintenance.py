@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from app.errors import RequestError
 from app.models import keys
-from app.registry import overdue, upkeep
+from app.registry import idempotency, overdue, upkeep
 from app.registry.overdue import Limit
 from app.store.contract import Changes, Origin, Snapshot, Store
 
@@ -22,6 +22,8 @@ OLD_PASSES = 60
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between looks for instances that are too long in a status."""
+LOOK = 1000
+"""Records that are looked at in one go."""
 
 _ORIGIN = Origin("visor", "upkeep")
 
@@ -34,6 +36,7 @@ async def run(store: Store) -> None:
         passes += 1
         try:
             await drop_surplus(store)
+            await drop_surplus_keys(store)
             if passes % OLD_PASSES == 1:
                 await drop_old(store)
                 # Rings of objects that lived long; nobody else looks for them: see `main.THRESHOLDS`.
@@ -85,6 +88,27 @@ async def drop_surplus(store: Store) -> None:
     """Have each proctype keep its newest ended entries only."""
     while surplus := upkeep.too_many(store.stale()):
         await _drop(store, surplus)
+
+
+async def drop_surplus_keys(store: Store) -> None:
+    """Have no more idempotency records kept than there may be: the oldest go before their time."""
+    if store.stale().count(keys.IDEMPOTENCY) <= idempotency.MAX_RECORDS:
+        return
+    seen: dict[str, int] = {}
+    after: str | None = ""
+    while after is not None:
+        page = store.stale().scan(keys.IDEMPOTENCY, after=after, limit=LOOK)
+        seen.update((record.key, record.rev) for record in page)
+        after = page[-1].key if len(page) == LOOK else None
+        await asyncio.sleep(0)  # a page at a time: requests go first
+    surplus = list((await asyncio.to_thread(upkeep.keys_too_many, seen)).items())
+    for start in range(0, len(surplus), upkeep.BATCH):
+        old = dict(surplus[start : start + upkeep.BATCH])
+
+        def rule(snapshot: Snapshot, at: datetime, old: dict[str, int] = old) -> Changes:
+            return upkeep.drop_keys(snapshot, at, old)
+
+        await store.transact(rule, _ORIGIN)
 
 
 async def drop_old(store: Store) -> None:

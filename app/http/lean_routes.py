@@ -133,7 +133,10 @@ def _write(asked: Asked, call: IdempotentCall | None = None) -> Write:
 
 def _post(asked: Asked) -> Write:
     key = asked.headers.get(b"idempotency-key")
-    return _write(asked, None if key is None else idempotent_call(key, asked.scope, asked.body))
+    if key is None:
+        return _write(asked)
+    actor = origin_of("POST", "", asked.headers.get(b"visor-actor")).actor
+    return _write(asked, idempotent_call(key, actor, asked.scope, asked.body))
 
 
 _READS: dict[Any, _Build] = {

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from fastapi import Depends, Header, Request, Response
 from pydantic import MISSING
 from starlette.types import Scope
 
-from app.errors import InvalidRequest
+from app.errors import Conflict, InvalidRequest, RevCompacted
 from app.http.context import Ctx
 from app.http.entity_tags import TAGS, IfNoneMatch, preconditions
 from app.http.reads import json_answer
@@ -18,6 +19,7 @@ from app.models import codec, keys
 from app.registry.idempotency import IdempotentCall, Replay, once
 from app.registry.preconditions import UNCONDITIONAL, Preconditions, Target
 from app.store.contract import Changes, Origin, Outcome, Record, Rule, Snapshot, Store
+from app.store.snapshots import ask
 
 ANONYMOUS = "anonymous"
 _ACTOR = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?\Z")
@@ -66,7 +68,25 @@ class Write:
             self._conditions.check(snapshot, target)
             return rule(snapshot, at)
 
-        return await self._store.transact(once(self._call, guarded) if self._call else guarded, self._origin)
+        whole = once(self._call, guarded) if self._call else guarded
+        outcome = await self._store.transact(whole, self._origin)
+        replay = outcome.changes.result
+        if isinstance(replay, Replay) and replay.record is None:
+            outcome.changes.result = await self._found_again(replay)
+        return outcome
+
+    async def _found_again(self, replay: Replay) -> Replay:
+        """The replay with its record out of the history. Raises Conflict where that no longer has it."""
+        try:
+            snapshot = await self._store.at(replay.rev)
+            record = await ask(snapshot, lambda snapshot: snapshot.get(replay.key))
+        except RevCompacted as gone:
+            raise Conflict(
+                f"This request was carried out at rev {replay.rev} and is not done again. Its answer is large"
+                " and went with the history of that rev: read the resource.",
+                **gone.members,
+            ) from None
+        return replace(replay, record=record)
 
     async def answer(
         self,
@@ -114,8 +134,8 @@ def origin_of(method: str, path: str, actor: str | None) -> Origin:
     return Origin(actor, f"{method} {path}")
 
 
-def idempotent_call(key: str, scope: Scope, body: bytes) -> IdempotentCall:
-    """The call as its Idempotency-Key names it. Raises InvalidRequest."""
+def idempotent_call(key: str, actor: str, scope: Scope, body: bytes) -> IdempotentCall:
+    """The call as its Idempotency-Key names it: each actor has keys of his own. Raises InvalidRequest."""
     if not _KEY.match(key):
         raise InvalidRequest.of(
             ["header", "Idempotency-Key"], "takes 1 to 255 visible ASCII characters, no spaces"
@@ -125,7 +145,8 @@ def idempotent_call(key: str, scope: Scope, body: bytes) -> IdempotentCall:
         asked.update(part)
         asked.update(b"\0")
     asked.update(body)
-    return IdempotentCall(hashlib.sha256(key.encode()).hexdigest(), asked.hexdigest())
+    # Neither has a NUL in it.
+    return IdempotentCall(hashlib.sha256(f"{actor}\0{key}".encode()).hexdigest(), asked.hexdigest())
 
 
 Actor = Annotated[
@@ -177,17 +198,20 @@ async def _post(
         str | MISSING,
         Header(
             alias="Idempotency-Key",
-            description="The same key with the same request gets the first answer again, for 24 hours.",
+            description="The same key with the same request of the same actor gets the first answer again, "
+            "for 24 hours or until 100,000 newer keys have come. An answer of 64 KiB or more is given again "
+            "for as long as the history has it, and then 409; nothing is done twice.",
             examples=["7f9c2ba4-e88f"],
             json_schema_extra={"pattern": r"^[!-~]{1,255}$"},
         ),
     ] = MISSING,
 ) -> Write:
     call = None
+    origin = _origin(request, actor)
     if isinstance(idempotency_key, str):
-        call = idempotent_call(idempotency_key, request.scope, await request.body())
+        call = idempotent_call(idempotency_key, origin.actor, request.scope, await request.body())
     conditions = preconditions(_text(if_match), _text(if_none_match))
-    return Write(context.store, _origin(request, actor), conditions, call)
+    return Write(context.store, origin, conditions, call)
 
 
 Put = Annotated[Write, Depends(_write)]

@@ -29,6 +29,8 @@ ENDPOINTS = "endpoint/"
 RUNNERS = "runner/"
 MEMBERS = "member/"
 IDEMPOTENCY = "idempotency/"
+IDEMPOTENCY_SIZES = tuple(2**power for power in range(9, 22))
+"""Bytes of idempotency records, in steps: each can be found by the step that it fits into."""
 SCHEMA = "schema"
 INSTANCE_COUNTER = "counter/instance"
 PORT_COUNTER = "counter/port"
@@ -81,6 +83,11 @@ def member(kind: str, addr: str) -> str:
 
 def idempotency(digest: str) -> str:
     return f"idempotency/{digest}"
+
+
+def idempotency_of(size: int) -> str:
+    """Records that fit into that step of `IDEMPOTENCY_SIZES` and not into the one below."""
+    return f"idempotency/?size={size}"
 
 
 def scaling(app: str, proctype: str, revision: str, env: str | None) -> str:
@@ -195,8 +202,11 @@ def index(key: str, value: bytes) -> tuple[str, ...]:
 
 def _index(key: str, value: bytes) -> tuple[str, ...]:
     kind, slash, rest = key.partition("/")
-    if kind in ("app", "service", "idempotency"):
+    if kind in ("app", "service"):
         return (kind + slash,)
+    if kind == "idempotency":
+        fitting = next((size for size in IDEMPOTENCY_SIZES if len(value) <= size), IDEMPOTENCY_SIZES[-1])
+        return (IDEMPOTENCY, idempotency_of(fitting))
     if kind in ("revision", "envset", "proctype", "endpoint", "member"):
         return (kind + slash, f"{kind}/{rest.partition(',')[0]},")
     if kind not in ("instance", "runner"):

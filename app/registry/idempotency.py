@@ -1,46 +1,68 @@
 """Idempotency-Key: a POST's first answer is kept in the commit that made it, and given again.
 
-The answer to a POST is always the state of one resource, so what is kept is that state as it is in
-the store, and which revs it had: from these the same bytes are made again, even when the resource
-has changed since and its history is gone.
+The answer to a POST is always the state of one resource. So what is kept is where that is and which revs it
+had, and its value where that is small: from these the same bytes are made again, even when the resource has
+changed since and its history is gone. A large value is not kept twice: it is read from the history, for as
+long as that has it.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+
+from pydantic import ValidationError
 
 from app.errors import IdempotencyKeyReused
 from app.models import keys
-from app.models.base import rfc3339
+from app.models.idempotency import IdempotencyRecord
 from app.store.contract import Changes, Record, Rule, Snapshot
 
 LIFETIME = timedelta(hours=24)
 
+MAX_RECORDS = 100_000
+"""Of more, the oldest are dropped by upkeep before their time."""
+
+MAX_ANSWER = 64 * 1024
+"""Bytes of an answer that is kept with its key."""
+
+MAX_BYTES = 128 * 1024 * 1024
+"""Bytes of all records; where there are more, an answer is read from the history, however small it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The first answer: the resource as it was said then, and the rev that was answered."""
+    """The first answer: what was at the key at `rev`, the rev that was answered. `record` is None where it
+    has to be read from the history."""
 
-    record: Record
+    key: str
     rev: int
+    record: Record | None
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentCall:
-    """`digest` of the key, `fingerprint` of method, path and body."""
+    """`digest` of who asks and the key, `fingerprint` of method, path and body."""
 
     digest: str
     fingerprint: str
 
 
-def _at(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def read(record: Record) -> IdempotencyRecord | None:
+    """What is kept; None where another hand has written something else."""
+    try:
+        return IdempotencyRecord.model_validate_json(record.value)
+    except ValidationError:
+        return None
 
 
-def expired(value: bytes, at: datetime) -> bool:
-    """Whether a kept answer has had its 24 hours."""
-    return at - _at(json.loads(value)["at"]) >= LIFETIME
+def expired(record: Record, at: datetime) -> bool:
+    """Whether a kept answer has had its 24 hours, or is none."""
+    kept = read(record)
+    return kept is None or at - kept.at >= LIFETIME
+
+
+def used_bytes(snapshot: Snapshot) -> int:
+    """Bytes of all records, at most twice what they are."""
+    return sum(size * snapshot.count(keys.idempotency_of(size)) for size in keys.IDEMPOTENCY_SIZES)
 
 
 # + idempotency/{digest}, in the commit of the rule's own changes
@@ -50,12 +72,12 @@ def once(call: IdempotentCall, rule: Rule) -> Rule:
 
     def run(snapshot: Snapshot, at: datetime) -> Changes:
         key = keys.idempotency(call.digest)
-        kept = snapshot.get(key)
-        if kept is not None and not expired(kept.value, at):
-            said = json.loads(kept.value)
-            if said["fingerprint"] != call.fingerprint:
+        record = snapshot.get(key)
+        kept = None if record is None else read(record)
+        if record is not None and kept is not None and at - kept.at < LIFETIME:
+            if kept.fingerprint != call.fingerprint:
                 raise IdempotencyKeyReused("This Idempotency-Key was used for another request before.")
-            return Changes(result=_replay(said, kept))
+            return Changes(result=_replay(kept, record))
         changes = rule(snapshot, at)
         if changes.answer is not None:
             changes.puts[key] = _keep(snapshot, at, changes, changes.answer, call.fingerprint)
@@ -67,23 +89,26 @@ def once(call: IdempotentCall, rule: Rule) -> Rule:
 def _keep(snapshot: Snapshot, at: datetime, changes: Changes, answer: str, fingerprint: str) -> bytes:
     before = snapshot.get(answer)
     value = changes.puts.get(answer)
-    said: dict[str, Any] = {
-        "at": rfc3339(at),
-        "fingerprint": fingerprint,
-        "key": answer,
-        # null stands for the rev of this commit, which is known only when it is made.
-        "created_rev": before.created_rev if before else None,
-        "rev": before.rev if before and value is None else None,
-        "value": (value if value is not None else before.value if before else b"").decode(),
-    }
-    return json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _replay(said: dict[str, Any], kept: Record) -> Replay:
-    record = Record(
-        key=said["key"],
-        value=said["value"].encode(),
-        created_rev=kept.rev if said["created_rev"] is None else said["created_rev"],
-        rev=kept.rev if said["rev"] is None else said["rev"],
+    said = value if value is not None else before.value if before else b""
+    small = len(said) < MAX_ANSWER and used_bytes(snapshot) + len(said) <= MAX_BYTES
+    kept = IdempotencyRecord(
+        at=at,
+        fingerprint=fingerprint,
+        key=answer,
+        created_rev=before.created_rev if before else None,
+        rev=before.rev if before and value is None else None,
+        value=said.decode() if small else None,
     )
-    return Replay(record, kept.rev)
+    return kept.model_dump_json().encode()
+
+
+def _replay(kept: IdempotencyRecord, at: Record) -> Replay:
+    if kept.value is None:
+        return Replay(kept.key, at.rev, None)
+    record = Record(
+        key=kept.key,
+        value=kept.value.encode(),
+        created_rev=at.rev if kept.created_rev is None else kept.created_rev,
+        rev=at.rev if kept.rev is None else kept.rev,
+    )
+    return Replay(kept.key, at.rev, record)

@@ -4,12 +4,14 @@ To find what is to go takes a look at everything, page by page; to remove it tak
 fifty keys, which looks at each again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from heapq import nsmallest
+from operator import itemgetter
 
 from app.models import codec, keys
 from app.models.instance import Ended
-from app.registry.idempotency import expired
+from app.registry import idempotency
 from app.store.contract import Changes, Record, Snapshot
 
 BATCH = 50
@@ -45,7 +47,7 @@ def too_many(snapshot: Snapshot) -> list[str]:
 
 def _over(snapshot: Snapshot, record: Record, at: datetime) -> bool:
     if record.key.startswith(keys.IDEMPOTENCY):
-        return expired(record.value, at)
+        return idempotency.expired(record, at)
     if not keys.is_ended(record.value):
         return False
     entry = codec.decode(record, Ended)
@@ -71,3 +73,16 @@ def drop(snapshot: Snapshot, at: datetime, old: Sequence[str]) -> Changes:
         if record is not None and (key in surplus or _over(snapshot, record, at)):
             changes.deletes.add(key)
     return changes
+
+
+def keys_too_many(seen: Mapping[str, int]) -> dict[str, int]:
+    """Of the idempotency records that were seen (key -> rev), the oldest that are too many."""
+    over = max(len(seen) - idempotency.MAX_RECORDS, 0)
+    return dict(nsmallest(over, seen.items(), key=itemgetter(1)))
+
+
+# - idempotency/{digest} of each that is still at the rev
+def drop_keys(snapshot: Snapshot, at: datetime, old: Mapping[str, int]) -> Changes:
+    """Drop idempotency records before their time: those that were not written anew since they were seen."""
+    found = {key: snapshot.get(key) for key in old}
+    return Changes(deletes={key for key, record in found.items() if record and record.rev == old[key]})

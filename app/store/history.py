@@ -7,6 +7,7 @@ older one merges both and asks each key's chain.
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -314,6 +315,8 @@ class Draft:
     def __init__(self, history: History) -> None:
         self._history = history
         self._over: dict[str, Record] = {}
+        self._more: Counter[str] = Counter()
+        """By how many more keys a term is carried than below."""
         self.rev = history.rev
 
     def get(self, key: str) -> Record | None:
@@ -347,12 +350,7 @@ class Draft:
         return sorted(found, key=attrgetter("key"), reverse=reverse)
 
     def count(self, term: str) -> int:
-        # What is on top corrects the count of what is below, which is known: nothing is gone through.
-        count = self._history.count(term, self._history.rev)
-        for record in self._over.values():
-            below = self._history.get(record.key, self._history.rev)
-            count += (term in record.terms) - (below is not None and term in below.terms)
-        return count
+        return self._history.count(term, self._history.rev) + self._more[term]
 
     def commit(self, changes: Changes, rev: int) -> list[Change]:
         """Put the changes on top as of `rev`; what became of each key."""
@@ -379,6 +377,12 @@ class Draft:
             made.append(Change(after.key, before, after))
             over[key] = after
         self._over.update(over)
+        for change in made:
+            was = change.before.terms if change.before is not None else ()
+            now = change.after.terms if change.after is not None else ()
+            if was is not now:
+                self._more.update(now)
+                self._more.subtract(was)
         self.rev = rev
         return made
 

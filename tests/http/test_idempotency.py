@@ -166,6 +166,62 @@ def test_a_replay_is_byte_for_byte_whatever_the_bytes(visor):
     same(visor.post("/apps", {**APP, "env": odd}, headers=KEY), first)
 
 
+def test_a_key_is_its_actors_own(visor):
+    """What one actor has made is not shown to another who uses the same key, by chance or to find out."""
+    mine, other = {**KEY, "Visor-Actor": "alice"}, {**KEY, "Visor-Actor": "bob"}
+    first = visor.post("/apps", APP, headers=mine)
+    assert first.status_code == 201
+    refused(visor.post("/apps", APP, headers=other), 409, "already-exists")
+    refused(visor.post("/apps", APP, headers=KEY), 409, "already-exists")
+    made = visor.post("/apps", {**APP, "name": "dog"}, headers=other)
+    assert made.status_code == 201
+    same(visor.post("/apps", APP, headers=mine), first)
+    same(visor.post("/apps", {**APP, "name": "dog"}, headers=other), made)
+
+
+LARGE = {**APP, "env": {f"V{n}": "x" * 60_000 for n in range(15)}}
+
+
+def test_a_large_answer_is_given_again_while_the_history_has_it(visor):
+    """And is not kept a second time."""
+    first = visor.post("/apps", LARGE, headers=KEY)
+    assert len(first.content) > 900_000
+    [record] = visor.context.store.stale().scan(keys.IDEMPOTENCY)
+    assert len(record.value) < 1_000
+    visor.patch("/apps/cat/env", {"V1": None, "COW": "moo"})
+    same(visor.post("/apps", LARGE, headers=KEY), first)
+    visor.delete("/apps/cat")
+    same(visor.post("/apps", LARGE, headers=KEY), first)
+
+
+def test_a_large_answer_that_the_history_no_longer_has_is_409_and_nothing_is_done_twice(tmp_path: Path):
+    settings = {"store": f"sqlite:///{tmp_path}/visor.db", "history": 20, "memory_revs": 2}
+    with serving(**settings) as visor:
+        first = visor.post("/apps", LARGE, headers=KEY)
+        for n in range(10):
+            visor.put("/apps/cat/env/n", {"value": str(n)})
+        same(visor.post("/apps", LARGE, headers=KEY), first)
+    with serving(**settings) as visor:
+        same(visor.post("/apps", LARGE, headers=KEY), first)
+        visor.delete("/apps/cat")
+        for n in range(30):
+            visor.made("/services", {"name": f"s{n}"})
+        rev = visor.rev
+        gone = refused(visor.post("/apps", LARGE, headers=KEY), 409, "conflict")
+        assert gone["oldest_rev"] == rev - 20
+        assert "rev 1 " in gone["detail"]
+        refused(visor.post("/apps", {**LARGE, "stack": "other"}, headers=KEY), 422, "idempotency-key-reused")
+        assert visor.rev == rev
+
+
+def test_the_metrics_say_how_many_keys_are_remembered(visor):
+    for n in range(3):
+        visor.post("/services", {"name": f"s{n}"}, headers={"Idempotency-Key": f"k{n}"})
+    figures = dict(line.rsplit(" ", 1) for line in visor.get("/metrics").text.splitlines() if line[0] != "#")
+    assert float(figures["visor_idempotency_records"]) == 3
+    assert 1_000 < float(figures["visor_idempotency_bytes"]) < 2_000
+
+
 @pytest.mark.parametrize("key", ["a", "A" * 255, "!~", '"quoted"', "a,b"])
 def test_a_key_is_visible_ascii(visor, key):
     first = visor.post("/apps", APP, headers={"Idempotency-Key": key})

@@ -9,6 +9,7 @@ import pytest
 
 from app import maintenance
 from app.models import keys
+from app.registry import idempotency
 from app.settings import Settings
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
@@ -108,3 +109,19 @@ def test_a_kept_answer_is_dropped_after_a_day(aged: tuple[Service, Clock]) -> No
     assert anew.json()["id"] == first.json()["id"] + 1
     assert "idempotency-replayed" not in anew.headers
     assert visor.post("/instances", register, headers=key).content == anew.content
+
+
+def test_of_too_many_idempotency_keys_the_oldest_go_and_none_is_done_twice_before(
+    aged: tuple[Service, Clock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "MAX_RECORDS", 120)
+    visor, _ = aged
+    names = [f"s{n}" for n in range(300)]
+    for name in names:
+        assert visor.post("/services", {"name": name}, headers={"Idempotency-Key": name}).status_code == 201
+    until(lambda: visor.context.store.stale().count(keys.IDEMPOTENCY) == 120)
+    again = {
+        name: visor.post("/services", {"name": name}, headers={"Idempotency-Key": name}).status_code
+        for name in names
+    }
+    assert again == dict.fromkeys(names[:180], 409) | dict.fromkeys(names[180:], 201)

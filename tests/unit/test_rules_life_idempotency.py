@@ -6,10 +6,12 @@ import pytest
 
 from app.errors import AlreadyExists, IdempotencyKeyReused
 from app.models import codec, keys
+from app.models.app import AppCreate
+from app.models.idempotency import IdempotencyRecord
 from app.models.instance import InstanceCreate
 from app.models.revision import Ratification, RevisionCreate
-from app.registry import claims, revisions, tickets
-from app.registry.idempotency import LIFETIME, IdempotentCall, Replay, once
+from app.registry import apps, claims, idempotency, revisions, tickets
+from app.registry.idempotency import LIFETIME, IdempotentCall, Replay, once, read, used_bytes
 from app.store.contract import Changes
 from tests.life.life_table import HOST
 from tests.unit.life_registry import ARCHIVE, Registry
@@ -40,6 +42,54 @@ def test_the_second_call_changes_nothing_and_gives_the_first_answer(registry: Re
     assert isinstance(replay, Replay)
     assert (codec.wire(replay.record), replay.rev, replay.record.rev) == (said, at_rev, at_rev)
     assert registry.rev == before
+
+
+def register(registry: Registry, name: str, size: int, digest: str) -> Changes:
+    body = AppCreate(name=name, repo_url="https://git.example.com/x", stack="s", env={"A": "x" * size})
+    return registry.run(once(IdempotentCall(digest, "f"), lambda s, at: apps.register(s, at, body)))
+
+
+def kept_of(registry: Registry, digest: str) -> IdempotencyRecord:
+    kept = read(registry.records[keys.idempotency(digest)])
+    assert kept is not None
+    return kept
+
+
+def test_a_large_answer_is_not_kept_twice(registry: Registry) -> None:
+    """It is said where and at which rev it is: the history has it."""
+    register(registry, "small", 60_000, "small")
+    register(registry, "large", 65_536, "large")
+    assert len(kept_of(registry, "small").value or "") > 60_000
+    assert kept_of(registry, "large").value is None
+    assert len(registry.records[keys.idempotency("large")].value) < 512
+    replay = register(registry, "large", 65_536, "large").result
+    assert replay == Replay(keys.app("large"), registry.records[keys.app("large")].rev, None)
+
+
+def test_all_records_together_are_bounded_in_bytes(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past the bound answers are read from the history, however small; nothing is refused or forgotten."""
+    monkeypatch.setattr(idempotency, "MAX_BYTES", 200_000)
+    for n in range(20):
+        register(registry, f"a{n}", 20_000, f"d{n}")
+        assert used_bytes(registry) >= sum(
+            len(r.value) for k, r in registry.records.items() if k.startswith(keys.IDEMPOTENCY)
+        )
+    assert used_bytes(registry) < 200_000 + 20 * 512 + 32_768
+    kept = [kept_of(registry, f"d{n}").value is not None for n in range(20)]
+    assert kept == sorted(kept, reverse=True)
+    assert 3 < sum(kept) < 11
+    assert register(registry, "a19", 20_000, "d19").result.rev == registry.rev
+
+
+@pytest.mark.parametrize("value", [b"no JSON", b"{}", b"[]", b"null", b'{"at":7}', b"\xff", b"[" * 20_000])
+def test_a_record_of_another_hand_is_as_good_as_none(registry: Registry, value: bytes) -> None:
+    key = keys.idempotency("d1")
+    registry.run(lambda s, at: Changes(puts={key: value}))
+    assert idempotency.expired(registry.records[key], registry.at)
+    assert propose(registry).result is None
+    assert isinstance(propose(registry).result, Replay)
 
 
 def test_the_answer_is_kept_in_the_commit_that_made_it(registry: Registry) -> None:

@@ -22,6 +22,7 @@ OLD_PASSES = 60
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between looks for instances that are too long in a status."""
+
 LOOK = 1000
 """Records that are looked at in one go."""
 

@@ -90,6 +90,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
             history_bytes=settings.history_bytes,
             memory_revs=settings.memory_revs,
             memory_bytes=settings.memory_bytes,
+            commit_timeout=settings.commit_timeout,
             fence=keys.fence,
             access=EtcdAccess(
                 settings.etcd_user,

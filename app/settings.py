@@ -83,6 +83,12 @@ class Settings(BaseSettings):
             ge=0, le=10**9, description="seconds after which a claim that is not started goes back; 0: never"
         ),
     ] = 0
+    commit_timeout: Annotated[
+        float,
+        Field(
+            ge=0.1, le=60, description="seconds after which a write that is not durable yet is answered 503"
+        ),
+    ] = 2.5
     log_level: Annotated[LogLevel, Field(description="debug, info, warning or error")] = LogLevel.INFO
     log_format: Annotated[LogFormat, Field(description="text or json")] = LogFormat.TEXT
     max_body: Annotated[int, Field(ge=1024, description="bytes of a request's body")] = 1024 * 1024

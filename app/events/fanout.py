@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from weakref import WeakValueDictionary
 
-from app.errors import RequestError
+from app.errors import RequestError, RevCompacted
 from app.events.event import Event, events_of
 from app.events.filters import Filter
 from app.events.hub import Hub
@@ -44,6 +44,7 @@ class Channel:
         "_since",
         "_store",
         "_upto",
+        "broken",
         "head",
         "waiting",
         "wanted",
@@ -53,6 +54,8 @@ class Channel:
         self._store = store
         self.wanted = wanted
         self.head = head
+        self.broken = False
+        """Whether what comes next does not continue what those of this channel were sent."""
         self.waiting: dict[Waiter, None] = {}
         self._quiet = head
         """After this rev, and up to the head, nothing came that is wanted."""
@@ -61,7 +64,7 @@ class Channel:
 
     def behind(self, at: Position) -> bool:
         """Whether there may be something to read for one at this place."""
-        return at.after < (self._quiet if at.index is None else self.head)
+        return self.broken or at.after < (self._quiet if at.index is None else self.head)
 
     def publish(self, events: Sequence[Event], to: int) -> list[Waiter]:
         """Take in the events up to a rev; who has to be woken because of them."""
@@ -85,6 +88,8 @@ class Channel:
     async def read(self, at: Position) -> tuple[bytes, Position]:
         """What comes next for one at this place, and his place then. Never waits for news. Raises
         RevCompacted, CoordinatorUnavailable."""
+        if self.broken:
+            raise RevCompacted("What was served is not continued: begin with a snapshot.")
         if at.index is None:
             if at.rev >= self._quiet:
                 return b"", at if at.rev >= self.head else Position(self.head)
@@ -124,20 +129,21 @@ class Channels:
         self._hub = hub
         self.measures = hub.measures
         self._channels: WeakValueDictionary[Filter, Channel] = WeakValueDictionary()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._head = 0
         self.closing = False
         """True once all that was committed before the hub stopped has been brought to who waited."""
 
     def start(self) -> None:
         self._head = self._store.rev
-        self._task = asyncio.create_task(self._run(), name="visor-channels")
+        self._store.when_broken(self._break)
+        self._tasks.add(asyncio.create_task(self._run(), name="visor-channels"))
 
     async def close(self) -> None:
         """After the hub has stopped: let everybody go."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self.closing = True
 
     def of(self, wanted: Filter) -> Channel:
@@ -146,6 +152,16 @@ class Channels:
         if channel is None:
             channel = self._channels[wanted] = Channel(self._store, wanted, self._head)
         return channel
+
+    def _break(self) -> None:
+        """What comes next does not continue what was served: whoever follows has to begin anew."""
+        ended = list(self._channels.values())
+        self._channels.clear()
+        for channel in ended:
+            channel.broken = True
+        waking = asyncio.create_task(self._wake(waiter for one in ended for waiter in list(one.waiting)))
+        self._tasks.add(waking)
+        waking.add_done_callback(self._tasks.discard)
 
     async def _run(self) -> None:
         while not self._hub.closing:

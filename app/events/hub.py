@@ -34,6 +34,7 @@ class Hub:
         self._listeners.append(listener)
 
     def start(self) -> None:
+        self._store.when_broken(lambda: self._tell(None))
         self._task = asyncio.create_task(self._follow(), name="visor-hub")
 
     def stop(self) -> None:

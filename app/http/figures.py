@@ -31,6 +31,10 @@ STORE = {
     "history_revs": Meaning("Revs that can be read now; the setting `history` is their limit.", "livemax"),
     "history_bytes": Meaning("Bytes that they take; the setting `history_bytes` is their limit.", "livemax"),
     "ready": Meaning("1 while the store can serve, else 0.", "livemin"),
+    "clock_ahead_seconds": Meaning(
+        "Seconds by which the last commit's time is ahead of the clock; meanwhile times stand still.",
+        "livemax",
+    ),
     "keys": Meaning("Keys in memory, with deleted ones that the history still has.", "livemax"),
     "held_commits": Meaning("Commits in memory; older ones are read from disk or from etcd."),
     "held_bytes": Meaning("Bytes that the commits and the state in memory take."),
@@ -48,6 +52,9 @@ STORE = {
 }
 """The names of `Store.statistics`. One that ends in `_total` is a counter, any other a gauge; each is
 published as `visor_store_<name>`. A test holds this table and the stores together."""
+
+NAMES = {"clock_ahead_seconds": "visor_clock_ahead_seconds"}
+"""Those that are published under a name of their own."""
 
 
 class Figures:
@@ -88,7 +95,7 @@ class Figures:
                 figures["history_revs"] = figures["rev"] - figures["oldest_rev"] + 1
             for name, value in figures.items():
                 meaning = STORE.get(name) or Meaning(f"The store's {name}.")
-                full = f"visor_store_{name}"
+                full = NAMES.get(name) or f"visor_store_{name}"
                 if not name.endswith("_total"):
                     if name not in gauges:
                         gauges[name] = Gauge(

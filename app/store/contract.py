@@ -229,6 +229,12 @@ class Store(Protocol):
     async def wait(self, after: int) -> None:
         """Return as soon as there is a commit after `rev` (which may be at once)."""
 
+    def when_broken(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called whenever it is found that what the coordinator has does not continue what was
+        served. Whoever follows the history can not go on from where they are, even if the store does later:
+        then it is from another beginning. Until then `latest`, `commits` and `transact` raise
+        CoordinatorUnavailable, and `at` gives what is held, never what is stored now."""
+
     async def compact(self, rev: int) -> None:
         """Drop the history before `rev`. What is newer than the latest rev is not an error: it
         drops all but the latest."""

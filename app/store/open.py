@@ -34,13 +34,15 @@ def open_store(
     history_bytes: int | None = None,
     memory_revs: int,
     memory_bytes: int | None = None,
+    commit_timeout: float = 2.5,
     fence: Fence = lambda term: None,
     access: EtcdAccess | None = None,
 ) -> Store:
     """The store that the URL names, not opened yet. Raises StartError.
 
     `history` revs are kept, fewer where they take more than `history_bytes`; the newest `memory_revs` of them
-    in memory, fewer where they take more than `memory_bytes`. `fence` and `access` are for etcd.
+    in memory, fewer where they take more than `memory_bytes`. A write that is not durable after
+    `commit_timeout` seconds is answered that its outcome is unknown. `fence` and `access` are for etcd.
     """
     if url == "memory:":
         return EmbeddedStore(
@@ -51,6 +53,7 @@ def open_store(
         "history_bytes": history_bytes,
         "memory_revs": memory_revs,
         "memory_bytes": memory_bytes,
+        "commit_timeout": commit_timeout,
     }
     if url.startswith("etcd:"):
         return _etcd(url, index, fence, access or EtcdAccess(), bounds)

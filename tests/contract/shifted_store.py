@@ -4,7 +4,7 @@ An etcd that many tests share has a rev from the start. Seen through this, the c
 the store on etcd word for word what it asks of the others.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -82,6 +82,9 @@ class ShiftedStore:
 
     async def wait(self, after: int) -> None:
         await self._store.wait(after + self.base)
+
+    def when_broken(self, tell: Callable[[], None]) -> None:
+        self._store.when_broken(tell)
 
     async def compact(self, rev: int) -> None:
         await self._store.compact(rev + self.base)

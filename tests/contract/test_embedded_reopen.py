@@ -8,7 +8,7 @@ from contract_words import ORIGIN, index, put, until, write
 
 from app.errors import CoordinatorUnavailable, StartError
 from app.store.contract import Commit
-from app.store.embedded.log import Loaded, LogBroken
+from app.store.embedded.log import Identity, Loaded, LogBroken, LogMoved
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
 
@@ -21,8 +21,20 @@ class FragileLog(NoLog):
         self.calls: list[str] = []
         self.fail_before = self.fail_after = self.fail_open = 0
         self.failure: Exception = LogBroken("the disk is gone")
+        self.id = "mine"
+        self.moved = False
 
-    def open(self, index, window) -> Loaded:
+    def check(self) -> None:
+        if self.moved:
+            raise LogMoved("it was removed")
+
+    def look(self, rev) -> Identity:
+        if self.moved:
+            raise LogMoved("it was removed")
+        found = [commit.journal for commit in self.kept if commit.rev == rev]
+        return Identity(self.id, len(self.kept), found[0] if found else None)
+
+    def open(self, index, window, *, create=True) -> Loaded:
         self.calls.append("open")
         time.sleep(0.02)
         if self.fail_open:
@@ -30,7 +42,7 @@ class FragileLog(NoLog):
             raise StartError("it is still gone")
         rev = len(self.kept)
         last = self.kept[-1].journal if self.kept else None
-        return Loaded(rev=rev, oldest_rev=0, floor=0, records=(), commits=list(self.kept), last=last)
+        return Loaded(self.id, rev=rev, oldest_rev=0, floor=0, records=(), commits=list(self.kept), last=last)
 
     def append(self, commits, oldest_rev, marks=()) -> None:
         self.calls.append("append")
@@ -54,7 +66,7 @@ def log():
 
 @pytest.fixture
 async def store(log, monkeypatch):
-    monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.02)
+    monkeypatch.setattr("app.store.embedded.recovery.REOPEN_SECONDS", 0.02)
     store = EmbeddedStore(log, index, history=1000, memory_revs=1000)
     await store.open()
     yield store
@@ -87,9 +99,9 @@ async def test_what_another_wrote_meanwhile_is_not_taken_for_ours(log, store):
     await write(store, put("a/0", "x"))
     [mine] = await store.commits(0, 1)
 
-    def open_with_another(index, window):
+    def open_with_another(index, window, *, create):
         log.kept.append(Commit(2, mine.journal, ()))
-        return FragileLog.open(log, index, window)
+        return FragileLog.open(log, index, window, create=create)
 
     log.fail_before = 1
     log.open = open_with_another
@@ -119,3 +131,62 @@ async def test_nothing_is_appended_to_a_log_that_is_being_opened_again(log, stor
     await asyncio.gather(writing, *compacting, return_exceptions=True)
     assert log.calls == ["append", "close", "open", "append", "append"]
     assert store.oldest_rev == 3
+
+
+async def _becomes_lost(log, store, change) -> None:
+    """Reopened while its log is another one: nothing is served that does not continue what was."""
+    await write(store, put("a/0", "x"), put("a/1", "x"))
+    kept, id = list(log.kept), log.id
+    broken = []
+    store.when_broken(lambda: broken.append(store.rev))
+    log.fail_before = 1
+    change()
+    with pytest.raises(CoordinatorUnavailable) as refused:
+        await store.transact(put("a/2", "x"), ORIGIN)
+    assert refused.value.members == {"outcome": "unknown"}
+    for ask in (
+        store.latest(),
+        store.commits(0, 1),
+        store.compact(1),
+        store.transact(put("a/2", "x"), ORIGIN),
+    ):
+        with pytest.raises(CoordinatorUnavailable, match="not the one that was being served"):
+            await ask
+    assert broken == [2]
+    assert "not the one that was being served" in store.health().reason
+    assert (await store.at(1)).count("a/") == 1
+    assert store.stale().count("a/") == 2
+    log.kept, log.id, log.moved = kept, id, False
+    await until(lambda: store.health().ready)
+    [outcome] = await write(store, put("a/2", "x"))
+    assert outcome.rev == 3
+    assert (await store.latest()).count("a/") == 3
+
+
+async def test_what_is_not_there_any_more_is_not_made_anew(log, store):
+    await _becomes_lost(log, store, lambda: setattr(log, "moved", True))
+
+
+async def test_another_store_is_not_served(log, store):
+    await _becomes_lost(log, store, lambda: setattr(log, "id", "another"))
+
+
+async def test_an_older_copy_is_not_served(log, store):
+    await _becomes_lost(log, store, lambda: log.kept.pop())
+
+
+async def test_one_that_went_another_way_is_not_served(log, store):
+    def change() -> None:
+        first, second = log.kept
+        other = second.journal._replace(request="another")
+        log.kept = [first, Commit(2, other, second.changes), Commit(3, other, ())]
+
+    await _becomes_lost(log, store, change)
+
+
+async def test_each_state_is_logged_when_it_begins_and_when_it_ends(log, store, caplog):
+    log.fail_before, log.fail_open = 1, 5
+    with pytest.raises(CoordinatorUnavailable):
+        await store.transact(put("a/1", "x"), ORIGIN)
+    said = [line for line in caplog.messages if "being opened again" in line]
+    assert [line.partition(":")[0].partition(",")[0] for line in said] == ["not ready", "ready again"]

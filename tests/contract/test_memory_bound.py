@@ -6,7 +6,8 @@ import itertools
 import pytest
 from contract_words import ORIGIN, index, picture, put, puts
 
-from app.store.embedded.store import FORGET, EmbeddedStore
+from app.store.embedded.held import FORGET
+from app.store.embedded.store import EmbeddedStore
 from app.store.sqlite.log import SqliteLog
 
 BOUND = 200_000
@@ -96,7 +97,7 @@ async def test_dropping_much_at_once_lets_others_have_their_turn(tmp_path, asked
         await store.compact(store.rev)
         assert held(store)[0] == 0
     else:
-        store._keep = 1  # as where the setting was lowered
+        store._held._keep = 1  # as where the setting was lowered
         await store.transact(put("b/1", "x"), ORIGIN)
     done = True
     await looking

@@ -67,8 +67,8 @@ def _quiet_and_quick(caplog, monkeypatch):
         monkeypatch.setattr(module, "CACHE_KIB", 16)
     monkeypatch.setattr(file, "READER_CACHE_KIB", 16)
     caplog.set_level("CRITICAL")
-    monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.01)
-    monkeypatch.setattr("app.store.embedded.store.GIVE_UP_SECONDS", 0.05)
+    monkeypatch.setattr("app.store.embedded.recovery.REOPEN_SECONDS", 0.01)
+    monkeypatch.setattr("app.store.embedded.recovery.GIVE_UP_SECONDS", 0.05)
 
 
 @pytest.fixture

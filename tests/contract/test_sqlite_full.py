@@ -17,7 +17,7 @@ from app.store.sqlite.log import SqliteLog
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch):
-    monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.05)
+    monkeypatch.setattr("app.store.embedded.recovery.REOPEN_SECONDS", 0.05)
 
 
 def a_store(path: Path, vfs: str | None = None) -> EmbeddedStore:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from contract_words import ORIGIN, index, put, until, word_of
+from contract_words import ORIGIN, index, put, until, word_of, write
 from lossy_disk import lossy_disk
 
 from app.errors import CoordinatorUnavailable
@@ -76,7 +76,7 @@ async def cut_while_writing(
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch):
-    monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.01)
+    monkeypatch.setattr("app.store.embedded.recovery.REOPEN_SECONDS", 0.01)
 
 
 @pytest.fixture(autouse=True, params=[file.CACHE_KIB, 64], ids=["all in the cache", "larger than the cache"])
@@ -109,3 +109,19 @@ async def test_it_would_show_a_store_that_syncs_less(tmp_path, monkeypatch, sync
     monkeypatch.setattr(file, "SYNCHRONOUS", synchronous)
     _, lost = await cut_while_writing(tmp_path, lambda: False, after=50)
     assert lost > 0
+
+
+async def test_a_store_whose_last_commit_is_compacted_is_known_again(path, disk, monkeypatch):
+    """After a failed sync it is opened again: that its last commit is not kept is nothing against it."""
+    monkeypatch.setattr("app.store.embedded.recovery.REOPEN_SECONDS", 0.01)
+    store = EmbeddedStore(SqliteLog(path, vfs=disk.name), index, history=1000, memory_revs=1000)
+    await store.open()
+    await write(store, *(put(f"a/{n}", "x") for n in range(20)))
+    await store.compact(store.rev)
+    disk.failing_syncs = 1
+    with pytest.raises(CoordinatorUnavailable):
+        await store.transact(put("a/no", "x"), ORIGIN)
+    await until(lambda: store.health().ready)
+    [outcome] = await write(store, put("a/yes", "x"))
+    assert outcome.rev in (21, 22)
+    await store.close()

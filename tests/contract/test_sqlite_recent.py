@@ -102,7 +102,7 @@ async def test_a_start_sorts_in_what_is_left(path):
 
 async def test_a_sorting_in_that_fails_loses_nothing(disk, path, tmp_path, monkeypatch):
     """What it is not known of what became of it is looked up anew, before the next write is answered."""
-    monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.01)
+    monkeypatch.setattr("app.store.embedded.recovery.REOPEN_SECONDS", 0.01)
     store = await opened(path, recent=20, vfs=disk.name)
     await write(store, *(increment(f"a/{n % 4}") for n in range(19)))
     log = store._log

@@ -70,7 +70,7 @@ def _partial_snapshot() -> None:
 
 def _early_answer() -> None:
     """Writes are answered before they are on the disk."""
-    append = embedded.EmbeddedStore._append
+    append = embedded.Writer.append
 
     async def early(self: Any, commits: list[Commit], oldest: int, *more: Any) -> RequestError | None:
         if not commits:
@@ -79,19 +79,19 @@ def _early_answer() -> None:
 
         async def late() -> None:
             await asyncio.sleep(0.4)
-            await asyncio.get_running_loop().run_in_executor(self._writer, self._log.append, commits, oldest)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._log.append, commits, oldest)
 
         self._late = [*getattr(self, "_late", [])[-100:], asyncio.create_task(late())]
         return None
 
-    embedded.EmbeddedStore._append = early  # type: ignore[method-assign]
+    embedded.Writer.append = early  # type: ignore[method-assign]
 
 
 def _stale_read() -> None:
     """A default read shows what was the latest two commits ago; on etcd, what the replica holds."""
 
     async def latest(self: Any) -> Snapshot:
-        history = self._history
+        history = self._held.history
         return history.snapshot(max(history.floor, history.rev - 2))  # type: ignore[no-any-return]
 
     async def unconfirmed(self: Any) -> Snapshot:
@@ -111,7 +111,7 @@ def _rev_goes_back() -> None:
         if not self._stale or self._rev is not None:
             return await snapshot(self)
         count += 1
-        history = self._store._history
+        history = self._store._held.history
         return history.snapshot(max(history.floor, history.rev - (100 if count % 3 == 0 else 0)))  # type: ignore[no-any-return]
 
     reads.View.snapshot = back  # type: ignore[method-assign]

@@ -46,7 +46,8 @@ def _run(
 
 
 if __name__ == "__main__":
-    from app import cli, server
+    from app.cli import main as cli
+    from app.server import server
     from tests.etcd.namespaces import enter
     from tests.fault.mutants import MUTANTS
 

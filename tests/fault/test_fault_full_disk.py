@@ -53,11 +53,15 @@ def test_a_full_disk_refuses_writes_and_nothing_else(serve: Serve) -> None:
     assert ready.status_code == 503
     assert "room" in ready.json()["detail"]
 
+    said = [line for line in visor.said.splitlines() if "not ready" in line]
+    assert len(said) == 1, "one line when it begins, however often a write is refused"
+    assert "no room" in said[0]
     _room(visor, resource.RLIM_INFINITY)
     end = time.monotonic() + 20
     while visor.get("/readyz").status_code != 200:
         assert time.monotonic() < end, "it does not notice that there is room"
         time.sleep(0.02)
+    assert visor.said.count("ready again") == 1, "and one when it ends"
     assert visor.made("/services", {"name": "a"})["rev"] == full + 1, "a rev was skipped or given twice"
     before = visor.get(f"/apps/cat?rev={full}").content
     visor.kill()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.errors import RequestError
+from app.store.clock_watch import ClockWatch
 from app.store.contract import (
     Changes,
     Commit,
@@ -35,11 +36,13 @@ class Group:
         draft: Draft,
         last: Journal | None,
         clock: Callable[[], datetime],
+        watch: ClockWatch,
         renew: Callable[[str], None],
     ) -> None:
         self._draft = draft
         self._last = last
         self._clock = clock
+        self._watch = watch
         self._renew = renew
         self._ends: list[tuple[Waiting, Outcome | Exception]] = []
         self.commits: list[Commit] = []
@@ -54,7 +57,10 @@ class Group:
             self._ends.append((waiting, error))
 
     def _run(self, waiting: Waiting) -> Outcome:
-        at = latest_time(self._clock(), self._last.at if self._last else None)
+        last = self._last.at if self._last else None
+        now = self._clock()
+        self._watch.look(now, last)
+        at = latest_time(now, last)
         changes = waiting.rule(self._draft, at)
         commits = not changes.empty
         if commits:

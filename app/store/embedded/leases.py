@@ -1,10 +1,18 @@
-"""Which keys live by a lease in this process, and until when."""
+"""Which keys live by a lease in this process, and until when; and the task that takes those away that end."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 
-from app.store.contract import Record
+from app.errors import RequestError
+from app.store.contract import Changes, Commit, Origin, Outcome, Record, Rule, Snapshot
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+"""Between attempts to take a key away that could not be written."""
 
 
 class Leases:
@@ -21,6 +29,14 @@ class Leases:
         if record.ttl is not None:
             self._held[record.key] = (self._clock() + record.ttl, record.ttl)
             self._changed.set()
+
+    def follow(self, commit: Commit) -> None:
+        """Start and end leases as the commit says."""
+        for change in commit.changes:
+            if change.before is not None and change.before.ttl is not None:
+                self.drop(change.key)
+            if change.after is not None and change.after.ttl is not None:
+                self.hold(change.after)
 
     def clear(self) -> None:
         self._held.clear()
@@ -58,3 +74,31 @@ class Leases:
                     await self._changed.wait()
             except TimeoutError:
                 return
+
+
+async def expire(
+    leases: Leases,
+    transact: Callable[[Rule, Origin], Awaitable[Outcome]],
+    refusal: Callable[[], RequestError | None],
+) -> None:
+    """Take away the keys whose lease was not renewed, each in a commit of its own, for ever. `refusal` says
+    whether nothing can be written anyway, which the log has said then."""
+    while True:
+        await leases.next_end()
+        for key, until in leases.ended():
+            try:
+                await transact(_taking_away(leases, key, until), Origin("visor", "ttl"))
+            except RequestError as error:
+                if refusal() is None:
+                    logger.warning("a lease ended but its key could not be removed yet: %s", error.detail)
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+def _taking_away(leases: Leases, key: str, until: float) -> Rule:
+    def rule(snapshot: Snapshot, at: datetime) -> Changes:
+        # Renewed between the deadline and now: it lives on.
+        if leases.until(key) != until or snapshot.get(key) is None:
+            return Changes()
+        return Changes(deletes={key})
+
+    return rule

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from app.store.contract import Commit, Index, Journal, Record, Snapshot
 from app.store.history import Window
@@ -13,11 +13,25 @@ class LogBroken(Exception):
     """The log cannot say whether the group is durable. It has to be opened again to find out."""
 
 
+class LogMoved(Exception):
+    """What is at the log's place is not what was opened there: it was removed, or another was put there. The
+    message says which; it goes on from "the store's file .."."""
+
+
+class Identity(NamedTuple):
+    """By what a log is known again: its id, a rev, and the journal of the commit at that rev."""
+
+    id: str
+    rev: int
+    journal: Journal | None
+
+
 @dataclass(slots=True)
 class Loaded:
     """What a log holds: the state at `floor`, and the commits after it up to `rev`. `marks` say how much the
     history takes: see `HistorySize`."""
 
+    id: str
     rev: int
     oldest_rev: int
     floor: int
@@ -30,12 +44,21 @@ class Loaded:
 class Log(Protocol):
     """Where an embedded store keeps its commits. Called from one thread at a time."""
 
-    def open(self, index: Index, window: Window) -> Loaded:
-        """Take hold of the log. Raises StartError. Gives the newest commits that the window takes."""
+    def open(self, index: Index, window: Window, *, create: bool = True) -> Loaded:
+        """Take hold of the log. Gives the newest commits that the window takes. Where there is nothing, a
+        new log is begun, or, without `create`, LogMoved raised. Raises StartError."""
+
+    def check(self) -> None:
+        """Raises LogMoved where what is open is not, or no longer, what is at the log's place."""
+
+    def look(self, rev: int) -> Identity:
+        """The id and the latest rev of what is at the log's place, with the journal of its commit at `rev`,
+        None where it has none there. It need not be what is open. Raises LogMoved, StartError."""
 
     def append(self, commits: Sequence[Commit], oldest_rev: int, marks: Sequence[Mark] = ()) -> None:
-        """Keep the commits and the marks; durable when it returns. Raises StorageFull (nothing was kept) or
-        LogBroken. May drop some of the history before `oldest_rev`."""
+        """Keep the commits and the marks; durable when it returns. Raises StorageFull (nothing was kept),
+        LogBroken, or LogMoved (whether they are kept depends on what becomes of what is open). May drop some
+        of the history before `oldest_rev`."""
 
     @property
     def untidy(self) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.store.contract import Commit, Index, Journal, Snapshot
-from app.store.embedded.log import Loaded
+from app.store.embedded.log import Identity, Loaded
 from app.store.history import Window
 from app.store.history_size import Mark
 
@@ -11,8 +11,14 @@ from app.store.history_size import Mark
 class NoLog:
     """Everything is in the history, and the history is everything (`memory_revs` = `history`)."""
 
-    def open(self, index: Index, window: Window) -> Loaded:
-        return Loaded(rev=0, oldest_rev=0, floor=0, records=(), commits=(), last=None)
+    def open(self, index: Index, window: Window, *, create: bool = True) -> Loaded:
+        return Loaded(id="memory", rev=0, oldest_rev=0, floor=0, records=(), commits=(), last=None)
+
+    def check(self) -> None:
+        pass
+
+    def look(self, rev: int) -> Identity:
+        raise AssertionError("it is never opened again: nothing fails in it")
 
     def append(self, commits: Sequence[Commit], oldest_rev: int, marks: Sequence[Mark] = ()) -> None:
         pass

@@ -32,7 +32,7 @@ from app.store.etcd.follower import Follower
 from app.store.etcd.layout import SCHEMA, SCHEMA_KEY
 from app.store.etcd.read_set import Recording
 from app.store.etcd.transaction import transaction
-from app.store.etcd.writer import Writer
+from app.store.etcd.writer import WRITE_SECONDS, Writer
 from app.store.history import Window
 from app.store.timings import EtcdTimings
 
@@ -64,7 +64,9 @@ class EtcdStore:
         memory_revs: int,
         memory_bytes: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        commit_timeout: float = WRITE_SECONDS,
     ) -> None:
+        self._patience = commit_timeout
         self.timings = EtcdTimings()
         self._connect = connect
         self._prefix = prefix
@@ -80,6 +82,7 @@ class EtcdStore:
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
         self._trouble = "the store is not open yet"
+        self._when_broken: list[Callable[[], None]] = []
 
     @property
     def rev(self) -> int:
@@ -106,7 +109,14 @@ class EtcdStore:
         self._follower = Follower(client, self._prefix, self._index, self._window, self._keep_bytes)
         self._confirmer = Confirmer(client, self._prefix, self._follower)
         self._writer = Writer(
-            client, self._prefix, self._index, self._fence, self._follower, self._confirmer, self._clock
+            client,
+            self._prefix,
+            self._index,
+            self._fence,
+            self._follower,
+            self._confirmer,
+            self._clock,
+            self._patience,
         )
         self._archive = EtcdArchive(client, self._prefix, self._index)
         try:
@@ -234,6 +244,9 @@ class EtcdStore:
         if revision > self._compacted_at:
             self._compacted_at = revision
             self._follower.history.forget_before(revision)
+
+    def when_broken(self, tell: Callable[[], None]) -> None:
+        self._when_broken.append(tell)
 
     # Reading
 

@@ -54,7 +54,9 @@ class Writer:
         follower: Follower,
         confirmer: Confirmer,
         clock: Callable[[], datetime],
+        patience: float = WRITE_SECONDS,
     ) -> None:
+        self._patience = patience
         self._client = client
         self._prefix = prefix
         self._index = index
@@ -72,7 +74,7 @@ class Writer:
     async def close(self) -> None:
         """Finish what was accepted: each write ends by its own deadline, and is told how."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(2 * WRITE_SECONDS):
+            async with asyncio.timeout(2 * self._patience):
                 while self._running:
                     await asyncio.wait(self._running)
         for task in self._running:
@@ -90,7 +92,7 @@ class Writer:
         return task
 
     async def _transact(self, rule: Rule, origin: Origin) -> Outcome:
-        until = time.monotonic() + WRITE_SECONDS
+        until = time.monotonic() + self._patience
         confirmed = False
         for race in range(RACES):
             turn = self._turns.turn()

@@ -7,7 +7,7 @@ the rev is still kept: a compaction that overtakes a reader makes it fail, never
 import logging
 import threading
 import time
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import apsw
 
 from app.errors import CoordinatorUnavailable, RevCompacted
 from app.store.contract import Commit, Index, Journal, Record, carries, prefix_of
+from app.store.embedded.log import LogMoved
 from app.store.sqlite.commits import commits_after, journal_at
 from app.store.sqlite.file import connect_reader
 from app.store.sqlite.schema import UNREADABLE, read_state
@@ -30,8 +31,16 @@ _LAST_CHARACTER = "\U0010ffff"
 class Archive:
     """Reads old revs. Any number of threads may read at once, each on a connection of its own."""
 
-    def __init__(self, path: Path, index: Index, vfs: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        index: Index,
+        vfs: str | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`check` raises LogMoved where the file at the path is not the one that is served any more."""
         self._path = path
+        self._check = check
         self._vfs = vfs
         self._index = index
         self._idle: list[apsw.Connection] = []
@@ -99,6 +108,11 @@ class Archive:
         except apsw.Error as error:
             logger.error("the store's file cannot be opened: %s", error)
             raise CoordinatorUnavailable("The store's old history cannot be read.") from error
+        try:
+            self._check()
+        except LogMoved as error:
+            connection.close(True)
+            raise CoordinatorUnavailable("The store's old history is not where it was.") from error
         with self._guard:
             if not self._closed:
                 self._busy.add(connection)

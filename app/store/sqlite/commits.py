@@ -46,3 +46,9 @@ def journal_at(connection: apsw.Connection, rev: int) -> Journal | None:
     """The journal of the latest kept commit at or before the rev."""
     rows = connection.execute(SELECT_COMMITS + "WHERE rev <= ? ORDER BY rev DESC LIMIT 1", (rev,)).fetchall()
     return commit_of(rows[0]).journal if rows else None
+
+
+def journal_of(connection: apsw.Connection, rev: int) -> Journal | None:
+    """The journal of the commit at the rev, None where it is not kept."""
+    rows = connection.execute(SELECT_COMMITS + "WHERE rev = ?", (rev,)).fetchall()
+    return commit_of(rows[0]).journal if rows else None

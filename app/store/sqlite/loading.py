@@ -32,7 +32,7 @@ def load(path: Path, vfs: str | None, index: Index, window: Window) -> Loaded:
         commits = list(_commits_after(connection, index, floor, current))
         last = journal_at(connection, state.rev)
         marks = read_marks(connection, state)
-        return Loaded(state.rev, state.oldest_rev, floor, records, commits, last, marks)
+        return Loaded(state.store_id, state.rev, state.oldest_rev, floor, records, commits, last, marks)
 
 
 def _floor(connection: apsw.Connection, state: State, window: Window) -> int:

@@ -8,7 +8,7 @@ import errno
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,17 +16,19 @@ import apsw
 
 from app.errors import CoordinatorUnavailable, RevCompacted, StartError, StorageFull
 from app.store.contract import Commit, Index, Journal, Snapshot
-from app.store.embedded.log import Loaded, LogBroken
+from app.store.embedded.log import Identity, Loaded, LogBroken, LogMoved
 from app.store.history import Window
 from app.store.history_size import Mark
 from app.store.sqlite.archive import Archive
+from app.store.sqlite.commits import journal_of
 from app.store.sqlite.compaction import drop_step
 from app.store.sqlite.examine import Subject, examine, refusal
-from app.store.sqlite.file import bring_up, connect_writer, create, resolved
+from app.store.sqlite.file import bring_up, connect_reader, connect_writer, create, resolved
 from app.store.sqlite.file_lock import FileLock
 from app.store.sqlite.loading import load
 from app.store.sqlite.marks import put_marks
-from app.store.sqlite.schema import UNREADABLE, State, put_commits, write_state
+from app.store.sqlite.presence import Presence
+from app.store.sqlite.schema import STORE, UNREADABLE, State, put_commits, read_state, write_state
 from app.store.sqlite.versions import RECENT_COMMITS, Recent, put_versions, sort_in
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class SqliteLog:
         self._lock = FileLock(self._path)
         self._connection: apsw.Connection | None = None
         self._archive: Archive | None = None
+        self._presence: Presence | None = None
         self._state = State("", "", 0, 0, 0)
         self._doubtful = False
         self._groups = 0
@@ -56,13 +59,15 @@ class SqliteLog:
         self._recent_commits = recent
         self._recent = Recent(recent)
 
-    def open(self, index: Index, window: Window) -> Loaded:
+    def open(self, index: Index, window: Window, *, create: bool = True) -> Loaded:
         self.close()
+        if not create and not self._path.exists():
+            raise self._gone()
         if not self._path.parent.is_dir():
             raise StartError(f"the directory of {self._path} does not exist: make it, or name another store")
         self._lock.acquire()
         try:
-            return self._open(index, window)
+            return self._open(index, window, begin=create)
         except (apsw.Error, OSError, *UNREADABLE) as error:
             self.close()
             raise refusal(Subject(self._path), error, "opened") from error
@@ -70,9 +75,15 @@ class SqliteLog:
             self.close()
             raise
 
-    def _open(self, index: Index, window: Window) -> Loaded:
+    def _gone(self) -> LogMoved:
+        return LogMoved(f"{self._path} is not there any more")
+
+    def _open(self, index: Index, window: Window, *, begin: bool) -> Loaded:
         if not self._path.exists():
+            if not begin:
+                raise self._gone()
             create(self._path, self._vfs)
+        left = _size(self._wal_path)
         self._lock.acquire_file()
         # The check of the whole file runs beside the reading: nothing of either is believed, and nothing of
         # the file is changed, before both are done.
@@ -86,13 +97,46 @@ class SqliteLog:
             self._state = checked.result()
         self._connection = connect_writer(self._path, self._vfs)
         self._settle(self._connection)
+        if left:
+            logger.info(
+                "%s was not closed cleanly: %d bytes of its write-ahead log are taken over, up to rev %d",
+                self._path,
+                left,
+                loaded.rev,
+            )
         bring_up(self._connection)
         self._wal_pages = self._tidied = 0
         self._sort_in(self._connection)
         # Instead of SQLite's own checkpoints, which whoever's commit comes just then has to wait for.
         self._connection.set_wal_hook(self._on_wal)
-        self._archive = Archive(self._path, index, self._vfs)
+        self._presence = presence = Presence(self._path)
+        self._archive = Archive(self._path, index, self._vfs, presence.check)
         return loaded
+
+    @property
+    def _wal_path(self) -> Path:
+        return self._path.with_name(self._path.name + "-wal")
+
+    def check(self) -> None:
+        if self._presence is None:
+            raise LogMoved(f"{self._path} is not open")
+        self._presence.check()
+
+    def look(self, rev: int) -> Identity:
+        if not self._path.exists():
+            raise self._gone()
+        try:
+            with closing(connect_reader(self._path, self._vfs)) as connection:
+                connection.execute("BEGIN")
+                state = read_state(connection)
+                journal = journal_of(connection, rev)
+        except (apsw.NotADBError, apsw.SQLError) as error:
+            raise LogMoved(f"{self._path} is no Visor store any more ({error})") from error
+        except (*UNREADABLE, apsw.Error) as error:
+            raise StartError(f"{self._path} cannot be read ({error})") from error
+        if state.kind != STORE:
+            raise LogMoved(f"{self._path} is a backup now")
+        return Identity(state.store_id, state.rev, journal)
 
     def _settle(self, connection: apsw.Connection) -> None:
         """Bring what a crash left in the write-ahead log into the file itself.
@@ -120,7 +164,10 @@ class SqliteLog:
         state = self._state
         if commits and commits[0].rev != state.rev + 1:
             raise LogBroken(f"commit {commits[0].rev} does not follow rev {state.rev}")
+        # Before, so that nothing is written where nobody will find it; after, so that nothing is answered.
+        self.check()
         self._write(connection, commits, oldest_rev, marks)
+        self.check()
 
     def _on_wal(self, connection: apsw.Connection, database: str, pages: int) -> int:
         if pages < self._wal_pages:
@@ -250,7 +297,7 @@ class SqliteLog:
         archive = self._archive
         return {
             "file_bytes": _size(self._path),
-            "wal_bytes": _size(self._path.with_name(self._path.name + "-wal")),
+            "wal_bytes": _size(self._wal_path),
             "log_groups_total": self._groups,
             "compacted_rev": self._state.compacted,
             **(archive.statistics() if archive else {}),
@@ -259,6 +306,7 @@ class SqliteLog:
     def close(self) -> None:
         archive, self._archive = self._archive, None
         connection, self._connection = self._connection, None
+        self._presence = None
         try:
             if archive is not None:
                 archive.close()

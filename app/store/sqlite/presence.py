@@ -1,0 +1,50 @@
+"""Whether the files that are open are still what is found at their paths.
+
+A file that was removed or replaced goes on taking writes for as long as it is open, and is gone afterwards.
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from app.store.embedded.log import LogMoved
+
+
+class _File(NamedTuple):
+    device: int
+    inode: int
+
+
+class Presence:
+    """The store's file and its write-ahead log, as they were when they were opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._files: dict[Path, _File | None] = {}
+        for one in (path, path.with_name(path.name + "-wal")):
+            self._files[one], size = _look(one)
+            if one == path:
+                self._size = size
+
+    def check(self) -> None:
+        """Raises LogMoved where one of them is not there any more, is another one, or was cut off."""
+        for path, known in self._files.items():
+            found, size = _look(path)
+            if found is None and known is not None:
+                raise LogMoved(f"{path} was removed while it was served")
+            if known is None:
+                self._files[path] = found  # SQLite has begun it since
+            elif found != known:
+                raise LogMoved(f"{path} was replaced by another file while it was served")
+            if path == self._path and size < self._size:
+                # SQLite never makes it shorter here: nothing is vacuumed.
+                raise LogMoved(f"{path} was cut off while it was served")
+
+
+def _look(path: Path) -> tuple[_File | None, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        # Not there; or its file system does not let anybody look, which is no better.
+        return None, 0
+    return _File(found.st_dev, found.st_ino), found.st_size

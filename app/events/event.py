@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.events import sse
+from app.events.filters import Subject
 from app.models import codec, keys
 from app.models.base import rfc3339
 from app.models.event import KINDS, STEMS
@@ -29,17 +30,19 @@ _BECAME = {
     "lost": "lost",
 }
 
+_UNREADABLE = (ValidationError, ValueError, LookupError, TypeError, RecursionError)
+"""What reading an object raises that is not in our form."""
+
 
 @dataclass(slots=True, eq=False)
 class Event:
-    """One event. `names` are the fields that say what it is about; `data` is its JSON; `host` is the
-    machine it concerns, where there is one."""
+    """One event. `subjects` is its object as it was before it and as it is after it, where these differ for
+    a filter; `data` is its JSON."""
 
     rev: int
     index: int
     type: str
-    names: dict[str, str | int]
-    host: str | None
+    subjects: tuple[Subject, ...]
     data: bytes
     _frame: bytes | None = field(default=None)
 
@@ -82,12 +85,14 @@ def _event(commit: Commit, change: Change, kind: str, index: int) -> Event | Non
             return None
         shown = change.before if action == "unregister" else change.after
         assert shown is not None, "an event shows what is there after it, or was before it"
-        names, host = describe(kind, shown)
+        subjects = _subjects(kind, change)
+        names = subjects[-1].names
         type_ = f"{STEMS[kind]}-{action}"
         tail = b',"object":' + said_of(kind, shown)
-    except (ValidationError, ValueError, LookupError, TypeError, RecursionError):
+    except _UNREADABLE:
         # Written by another hand, in a form that is not ours: the stream says so and goes on.
-        names, host, type_, tail = {"key": change.key}, None, "unknown", b""
+        names, type_, tail = {"key": change.key}, "unknown", b""
+        subjects = _readable_subjects(kind, change) or (Subject(names),)
     head: dict[str, Any] = {
         "rev": commit.rev,
         "index": index,
@@ -96,7 +101,35 @@ def _event(commit: Commit, change: Change, kind: str, index: int) -> Event | Non
         "actor": commit.journal.actor,
         **names,
     }
-    return Event(commit.rev, index, type_, names, host, to_json(head)[:-1] + tail + b"}")
+    return Event(commit.rev, index, type_, subjects, to_json(head)[:-1] + tail + b"}")
+
+
+def _subjects(kind: str, change: Change) -> tuple[Subject, ...]:
+    """The object before and after, the one that is shown last. All but an instance's host stands in the key,
+    and is the same before and after."""
+    sides = _sides(change)
+    subject = describe(kind, sides[-1])
+    if kind != "instance" or len(sides) == 1:
+        return (subject,)
+    before = describe(kind, sides[0])
+    return (subject,) if before == subject else (before, subject)
+
+
+def _readable_subjects(kind: str, change: Change) -> tuple[Subject, ...]:
+    """Of an object that cannot be read before or after, the one of the two that can."""
+    found = []
+    for side in _sides(change):
+        try:
+            said_of(kind, side)
+            found.append(describe(kind, side))
+        except _UNREADABLE:
+            continue
+    return tuple(found)
+
+
+def _sides(change: Change) -> list[Record]:
+    """The object before and after, where it is there. An ended entry is no instance."""
+    return [side for side in change[1:] if side is not None and not keys.is_ended(side.value)]
 
 
 def said_of(kind: str, record: Record) -> bytes:
@@ -136,34 +169,37 @@ def _instance_action(before: Record | None, after: Record | None) -> str | None:
     raise ValueError("an instance changed in a way that no call makes")
 
 
-def describe(kind: str, record: Record) -> tuple[dict[str, str | int], str | None]:
-    """The fields that name an object in its events, and its host."""
+def describe(kind: str, record: Record) -> Subject:
+    """An object as its events name it."""
     if kind == "schema":
-        return {}, None
+        return Subject({})
     said = json.loads(record.value)
     if kind == "app":
-        return {"app": said["name"]}, None
+        return Subject({"app": said["name"]})
     if kind == "revision":
-        return {"app": said["app"], "revision": said["ref"]}, None
+        return Subject({"app": said["app"], "revision": said["ref"]})
     if kind == "envset":
-        return {"app": said["app"], "env": said["ref"]}, None
+        return Subject({"app": said["app"], "env": said["ref"]})
     if kind == "proctype":
-        return {"app": said["app"], "proctype": said["name"]}, None
+        return Subject({"app": said["app"], "proctype": said["name"]})
     if kind == "instance":
-        return {
-            "app": said["app"],
-            "proctype": said["proctype"],
-            "revision": said["revision"],
-            "instance": said["id"],
-        }, said["host"]
+        return Subject(
+            {
+                "app": said["app"],
+                "proctype": said["proctype"],
+                "revision": said["revision"],
+                "instance": said["id"],
+            },
+            said["host"],
+        )
     if kind == "service":
-        return {"service": said["name"]}, None
+        return Subject({"service": said["name"]})
     if kind == "endpoint":
-        return {"service": said["service"], "endpoint": said["id"]}, None
+        return Subject({"service": said["service"], "endpoint": said["id"]})
     if kind == "runner":
-        return {"runner": said["addr"], "host": said["host"]}, said["host"]
+        return Subject({"runner": said["addr"], "host": said["host"]}, said["host"])
     if kind == "member":
-        return {"member": said["addr"]}, said["addr"]
+        return Subject({"member": said["addr"]}, said["addr"])
     raise LookupError(kind)
 
 

@@ -118,7 +118,7 @@ class Channel:
         return bytes(chunk), at
 
     def _fits(self, event: Event) -> bool:
-        return self.wanted.fits(event.type, event.names, event.host)
+        return self.wanted.fits(event.type, event.subjects)
 
 
 class Channels:
@@ -197,12 +197,13 @@ class Channels:
         self._head = to
         by_app: dict[str | int | None, list[Event]] = {}
         for event in events:
-            by_app.setdefault(event.names.get("app"), []).append(event)
+            for app in {subject.names.get("app") for subject in event.subjects}:
+                by_app.setdefault(app, []).append(event)
         woken: list[Waiter] = []
         decisions = 0
         for channel in list(self._channels.values()):
-            app = channel.wanted.app
-            possible = events if app is None else by_app.get(app, ())
+            app, *others = channel.wanted.apps or (None,)
+            possible = events if app is None or others else by_app.get(app, ())
             woken += channel.publish(possible, to)
             decisions += len(possible)
             if len(woken) >= self._batch or decisions >= _DECISIONS:

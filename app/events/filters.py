@@ -1,44 +1,71 @@
 """Which events a subscriber wants."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from app.models.event import STEMS
+from app.models.event import STEMS, TYPES
+
+
+class Subject(NamedTuple):
+    """An object as filters see it: the fields that name it, and the host that it is on."""
+
+    names: dict[str, str | int]
+    host: str | None = None
+
+
+def types_that_fit(pattern: str) -> frozenset[str]:
+    """The types of events that a pattern means: a type, a stem with `*` (`instance-*`), or `*` alone."""
+    if pattern.endswith("*"):
+        return frozenset(type_ for type_ in TYPES if type_.startswith(pattern[:-1]))
+    return TYPES & {pattern}
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Filters; an empty one means any. `types` are event types, or stems with `*` (`instance-*`).
-    Hashable: subscribers that want the same can share what was decided."""
+    """What a subscriber wants; an empty field means any. Hashable: subscribers that want the same share what
+    was decided."""
 
     types: frozenset[str] = frozenset()
-    app: str | None = None
-    proctype: str | None = None
-    instance: int | None = None
-    host: str | None = None
+    apps: frozenset[str] = frozenset()
+    proctypes: frozenset[str] = frozenset()
+    instances: frozenset[int] = frozenset()
+    hosts: frozenset[str] = frozenset()
 
-    def of_app(self, app: str | None) -> "Filter":
-        """The same for one app (None: for any)."""
-        return replace(self, app=app)
+    @staticmethod
+    def types_of(patterns: Iterable[str]) -> frozenset[str]:
+        """The types that a filter has for these patterns, each of which fits a type: none where they mean
+        all, which is quicker to decide."""
+        found: frozenset[str] = frozenset()
+        for pattern in patterns:
+            if not (fitting := types_that_fit(pattern)):
+                raise ValueError(f"no type of events fits {pattern!r}")
+            found |= fitting
+        return frozenset() if found == TYPES else found
 
-    def fits(self, type_: str, names: dict[str, str | int], host: str | None) -> bool:
-        """Whether an event of the type, about the names, is wanted."""
-        return self._fits_type(type_) and self._fits_names(names, host)
+    def of_apps(self, apps: Iterable[str]) -> "Filter":
+        """The same for these apps (none: for any)."""
+        return replace(self, apps=frozenset(apps))
+
+    def fits(self, type_: str, subjects: Sequence[Subject]) -> bool:
+        """Whether an event is wanted: one of a wanted type whose object fits, before it or after it."""
+        if self.types and type_ not in self.types:
+            return False
+        for names, host in subjects:  # noqa: SIM110 - decided for each event and filter: a generator costs more
+            if self._fits_names(names, host):
+                return True
+        return False
 
     def fits_object(self, kind: str, names: dict[str, str | int], host: str | None) -> bool:
         """Whether an object is wanted in a snapshot: events of its kind could be."""
         stem = STEMS[kind] + "-"
-        wanted = not self.types or any(type_ == "*" or type_.startswith(stem) for type_ in self.types)
+        wanted = not self.types or any(type_.startswith(stem) for type_ in self.types)
         return wanted and self._fits_names(names, host)
-
-    def _fits_type(self, type_: str) -> bool:
-        if not self.types or type_ in self.types:
-            return True
-        return any(known.endswith("*") and type_.startswith(known[:-1]) for known in self.types)
 
     def _fits_names(self, names: dict[str, str | int], host: str | None) -> bool:
         return (
-            (self.app is None or names.get("app") == self.app)
-            and (self.proctype is None or names.get("proctype") == self.proctype)
-            and (self.instance is None or names.get("instance") == self.instance)
-            and (self.host is None or host == self.host)
+            (not self.apps or names.get("app") in self.apps)
+            and (not self.proctypes or names.get("proctype") in self.proctypes)
+            and (not self.instances or names.get("instance") in self.instances)
+            and (not self.hosts or host in self.hosts)
         )

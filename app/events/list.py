@@ -50,7 +50,7 @@ async def _read(store: Store, start: Position, wanted: Filter, limit: int) -> Pa
         commits = await store.commits(at.after, _COMMITS)
         for commit in commits:
             for event in events_of(commit):
-                if at.passed(event.rev, event.index) or not wanted.fits(event.type, event.names, event.host):
+                if at.passed(event.rev, event.index) or not wanted.fits(event.type, event.subjects):
                     continue
                 if len(found) == limit:
                     return Page(commit.rev, found, Position(found[-1].rev, found[-1].index))

@@ -146,8 +146,7 @@ class Stream:
             after = ""
             while not self._ending:
                 # Asked for anew for each page: the rev may leave memory, or be compacted, meanwhile.
-                snapshot = await self._store.at(rev) if rev else self._store.stale()
-                page = await ask(snapshot, _page_of(term, after)) if rev else []
+                page = await ask(await self._store.at(rev), _page_of(term, after))
                 chunk = b"".join(filter(None, (self._snapshot_frame(kind, record) for record in page)))
                 if chunk:
                     await write(chunk)

@@ -37,8 +37,11 @@ class Consistency(StrEnum):
 
 
 AtRev = Annotated[
-    Annotated[int, Field(ge=1, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS] | MISSING,
-    Query(description="Read the snapshot at this rev.", examples=[42]),
+    Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS] | MISSING,
+    Query(
+        description="Read the snapshot at this rev; 0 is the empty registry, before the first commit.",
+        examples=[42],
+    ),
 ]
 
 
@@ -190,7 +193,7 @@ class Listing:
             if rev not in (None, cursor.rev):
                 raise InvalidCursor(f"The cursor is of rev {cursor.rev}: leave `rev` out, or say the same.")
             rev, after = cursor.rev, cursor.after
-        if rev:
+        if rev is not None:
             snapshot = await self._pinned(rev)
         else:
             snapshot = self._store.stale() if self._stale else await self._store.latest()

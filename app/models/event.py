@@ -154,7 +154,7 @@ class SchemaEvent(BaseEvent):
     object: SchemaInfo
 
 
-_KNOWN = sorted(
+_KNOWN: list[str] = sorted(
     type_
     for model in (
         AppEvent,
@@ -170,6 +170,9 @@ _KNOWN = sorted(
     )
     for type_ in get_args(model.model_fields["type"].annotation)
 )
+
+TYPES = frozenset([*_KNOWN, "unknown"])
+"""The types that an event of the history can have."""
 
 
 class UnknownEvent(BaseEvent):
@@ -268,7 +271,7 @@ StreamMessage = TypeAliasType(
 
 
 class EventPage(Model):
-    """The history as a list. `rev` is the latest rev looked at; give `next` as Last-Event-ID to go on."""
+    """The history as a list. `rev` is the latest rev looked at; give `next` as `rev` to go on."""
 
     rev: Rev
     items: list[Event]

@@ -28,6 +28,20 @@ def is_compacted(visor: Service, path: str) -> int:
     return oldest
 
 
+def test_rev_0_is_the_empty_registry_while_nothing_is_compacted(own: Cluster) -> None:
+    """What etcd calls revision 0 is its latest."""
+    with replicas(own.endpoints, "zero", 1, memory_revs=2) as (visor,):
+        visor.made("/apps", APP)
+        for number in range(5):
+            put(visor, number)
+        assert visor.get("/rev?rev=0").json() == {"rev": 0, "oldest_rev": 0, "at": None}
+        assert visor.get("/apps?rev=0").json() == {"rev": 0, "items": [], "next": None}
+        assert visor.get("/apps/cat?rev=0").status_code == 404
+        assert visor.get("/schema?rev=0").status_code == 200
+        own.compact(visor.rev)
+        until(lambda: visor.get("/apps?rev=0").status_code == 410, "it is compacted")
+
+
 def test_history_is_dropped_as_it_is_set(own: Cluster) -> None:
     with replicas(own.endpoints, "history", 1, history=10, memory_revs=5) as (visor,):
         visor.made("/apps", APP)

@@ -52,7 +52,7 @@ def _unfiltered_event() -> None:
     fits = Filter._fits_names
 
     def blind(self: Filter, names: dict[str, str | int], host: str | None) -> bool:
-        return fits(replace(self, host=None), names, host)
+        return fits(replace(self, hosts=frozenset()), names, host)
 
     Filter._fits_names = blind  # type: ignore[method-assign]
 

@@ -75,6 +75,19 @@ def test_a_filter_by_host_looks_at_the_object() -> None:
     assert not heard(events, told, sessions=[session("0", (1, 0), (2, 0), told=told, host=["h"])]).holds
 
 
+def test_a_filter_by_host_looks_at_the_object_before_the_event_too() -> None:
+    told = [
+        instance(1, "register", 1, "pending"),
+        instance(2, "claim", 1, "claimed", host="h"),
+        instance(3, "unclaim", 1, "pending"),
+        instance(4, "claim", 1, "claimed", host="other"),
+    ]
+    there = session("0", (2, 0), (3, 0), (4, BOOKMARK), told=told, host=["h"])
+    assert heard(events, told, sessions=[there]).holds
+    blind = session("0", (2, 0), (4, BOOKMARK), told=told, host=["h"])
+    assert not heard(events, told, sessions=[blind]).holds, "nobody said that it left"
+
+
 def test_an_acknowledged_change_is_told() -> None:
     assert heard(events, HISTORY, [write(4)]).holds
     assert not heard(events, HISTORY, [write(3)]).holds

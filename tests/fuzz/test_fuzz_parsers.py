@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import InvalidCursor, MalformedRequest
-from app.events.filters import Filter
+from app.events.filters import Filter, Subject
 from app.events.position import Position
 from app.http import cursors
 from app.http.cursors import Cursor
 from app.http.entity_tags import TAGS, parse_tags, preconditions, unchanged
 from app.models import names
 from app.models.base import MAX_INT64
+from app.models.event import TYPES
 from app.models.hosts import canonical_host, split_host_port
 from app.models.service import EndpointId, endpoint_id
 
@@ -245,30 +246,55 @@ def test_what_the_schema_takes_for_tags_is_taken(text: str) -> None:
 
 # Filters of events
 
-types = st.sampled_from(["*", "instance-*", "instance-claim", "app-update", "app-*", "rev-register"]) | texts
+types = st.sampled_from(sorted(TYPES))
+patterns = st.sampled_from(["*", "i*", "instance-*", "instance-claim", "app-update", "app-*", "rev-register"])
+
+
+def some(*values: Any) -> st.SearchStrategy[frozenset[Any]]:
+    return st.frozensets(st.sampled_from(values), max_size=2)
+
+
 filters = st.builds(
     Filter,
-    types=st.frozensets(types, max_size=3),
-    app=st.none() | st.just("cat"),
-    proctype=st.none() | st.just("web"),
-    instance=st.none() | st.just(1),
-    host=st.none() | st.just("10.0.0.7"),
+    types=st.frozensets(patterns, max_size=3).map(Filter.types_of),
+    apps=some("cat", "dog"),
+    proctypes=some("web", "worker"),
+    instances=some(1, 2),
+    hosts=some("10.0.0.7", "10.0.0.8"),
 )
-subjects = st.fixed_dictionaries(
-    {}, optional={"app": st.sampled_from(["cat", "dog"]), "proctype": st.just("web"), "instance": st.just(1)}
+subjects = st.lists(
+    st.builds(
+        Subject,
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "app": st.sampled_from(["cat", "dog"]),
+                "proctype": st.just("web"),
+                "instance": st.just(1),
+            },
+        ),
+        st.sampled_from([None, "10.0.0.7", "10.0.0.8"]),
+    ),
+    min_size=1,
+    max_size=2,
 )
 
 
 @bounded
-@given(filters, types, subjects, st.sampled_from([None, "10.0.0.7", "10.0.0.8"]))
-def test_a_filter_takes_what_all_its_parts_take(
-    wanted: Filter, type_: str, subject: dict[str, str | int], host: str | None
+@given(filters, types, subjects)
+def test_a_filter_takes_what_all_its_parts_take_before_or_after(
+    wanted: Filter, type_: str, subjects: list[Subject]
 ) -> None:
-    parts = [Filter(types=wanted.types)] + [
-        Filter(**{name: getattr(wanted, name)}) for name in ("app", "proctype", "instance", "host")
-    ]
-    assert wanted.fits(type_, subject, host) == all(part.fits(type_, subject, host) for part in parts)
-    assert Filter().fits(type_, subject, host)
-    if wanted.types:
-        one_by_one = (Filter(types=frozenset({one})).fits(type_, subject, host) for one in wanted.types)
-        assert parts[0].fits(type_, subject, host) == any(one_by_one)
+    names = ("types", "apps", "proctypes", "instances", "hosts")
+    parts = [Filter(**{name: getattr(wanted, name)}) for name in names]
+    assert wanted.fits(type_, subjects) == any(
+        all(part.fits(type_, [subject]) for part in parts) for subject in subjects
+    )
+    assert Filter().fits(type_, subjects)
+
+
+@bounded
+@given(st.lists(patterns, min_size=1, max_size=3), types)
+def test_a_pattern_means_the_types_that_it_spells(asked: list[str], type_: str) -> None:
+    fits = any(type_ == one or (one.endswith("*") and type_.startswith(one[:-1])) for one in asked)
+    assert Filter(Filter.types_of(asked)).fits(type_, [Subject({})]) == fits

@@ -76,7 +76,8 @@ READS = [template for method, template in OPERATIONS if method == "GET"]
 WRITES = [(method, template) for method, template in OPERATIONS if method != "GET"]
 
 STREAMS = ["/apps/{app}/events", "/events"]
-NOT_STATE = ["/livez", "/readyz", "/metrics", "/problems", "/problems/{code}", *STREAMS]
+HISTORY = ["/apps/{app}/events/list", "/events/list"]
+NOT_STATE = ["/livez", "/readyz", "/metrics", "/problems", "/problems/{code}", *STREAMS, *HISTORY]
 STATE = [template for template in READS if template not in NOT_STATE]
 """The GETs of state: those that read a snapshot."""
 

@@ -20,6 +20,8 @@ LONG_WAY = "consistency=linearizable"
 NOT_SNAPSHOTS = {
     "/events",
     "/apps/{app}/events",
+    "/events/list",
+    "/apps/{app}/events/list",
     "/livez",
     "/readyz",
     "/metrics",
@@ -30,14 +32,23 @@ NOT_SNAPSHOTS = {
 
 SNAPSHOTS = [template for template in READS if template not in NOT_SNAPSHOTS]
 
-QUERIES = ["", "rev={rev}", "rev={old}", "limit=1", "limit=1000", "rev={rev}&limit=2", "limit=2&rev={rev}"]
+QUERIES = [
+    "",
+    "rev=0",
+    "rev={rev}",
+    "rev={old}",
+    "limit=1",
+    "limit=1000",
+    "rev={rev}&limit=2",
+    "limit=2&rev={rev}",
+]
 FILTERS = ["status=active", "status=pending&status=running", "app=cat&proctype=web&limit=1", "host=10.0.0.7"]
 FILTERS += ["revision=128af9&env=128af9&rev={rev}", "status=claimed&app=none", "host=%31", "host=10.0.0.7:80"]
 FILTERS += ["status=no-status", "status=", "app=no,name", "app=a_b", "wait=1", "status=exited&wait=0"]
-WRONG = ["rev=0", "rev=999999", "rev=99999999999999999999", "rev=+1", "rev=1&rev=1", "limit=0", "limit=1001"]
+WRONG = ["rev=-1", "rev=999999", "rev=99999999999999999999", "rev=+1", "rev=1&rev=1", "limit=0", "limit=1001"]
 WRONG += ["limit=01", "rev=", "rev", "no-such=1", "&", "rev=1&", "%72ev=1", "limit=1&limit=1", "rev=%31"]
 WRONG += ["cursor=abc", "cursor=", "cursor=a&cursor=b", "cursor=a%2Eb", "consistency=stale&consistency=stale"]
-WRONG += ["status=active&rev=0", "limit=1e2", "STATUS=active"]
+WRONG += ["status=active&rev=-1", "limit=1e2", "STATUS=active"]
 HEADERS: list[dict[str, str]] = [{}, {"If-None-Match": '"1"'}, {"If-None-Match": "*"}, {"If-None-Match": "x"}]
 HEADERS += [
     {"Origin": "https://console.example.com"},

@@ -20,7 +20,7 @@ from tests.http.every_route import (
 from tests.http.expect import invalid, refused
 from tests.serving import APP, Service, serving
 
-NO_REVS = ["0", "-1", "5_0", "+5", " 5", "5 ", "", "1.0", "1e1", "0x1", "٣", "latest", str(2**63), "9" * 400]
+NO_REVS = ["-1", "-0", "5_0", "+5", " 5", "5 ", "", "1.0", "1e1", "0x1", "٣", "latest", str(2**63), "9" * 400]
 
 
 def test_every_get_is_sorted_into_state_or_not():
@@ -63,6 +63,34 @@ def test_the_past_is_another_state(full, template):
 
 
 @pytest.mark.parametrize("template", STATE)
+def test_rev_0_is_the_empty_registry_while_it_is_kept(full, template):
+    """A search over revs begins with what there is before the first commit."""
+    assert full.get("/rev").json()["oldest_rev"] == 0
+    answer = full.get(path_of(template), params={"rev": 0})
+    if template in ("/rev", "/schema"):
+        assert answer.status_code == 200
+    elif template in LISTS and "{app}" not in template and "{service}" not in template:
+        assert answer.json() == {"rev": 0, "items": [], "next": None}
+    else:
+        refused(answer, 404, "not-found", rev=0)
+        return
+    assert answer.headers["Visor-Rev"] == "0"
+
+
+def test_rev_0_has_no_time_and_cursors_have_it(visor):
+    """On every store; etcd, which others use too, may have compacted it."""
+    visor.made("/apps", APP)
+    oldest = visor.get("/rev").json()["oldest_rev"]
+    answer = visor.get("/rev?rev=0")
+    if oldest:
+        refused(answer, 410, "rev-compacted", oldest_rev=oldest)
+        return
+    assert answer.json() == {"rev": 0, "oldest_rev": 0, "at": None}
+    assert visor.get("/apps?rev=0").json() == {"rev": 0, "items": [], "next": None}
+    refused(visor.get("/apps/cat?rev=0"), 404, "not-found", rev=0)
+
+
+@pytest.mark.parametrize("template", STATE)
 def test_what_is_no_rev_is_refused(full, template):
     for rev in NO_REVS:
         invalid(full.get(path_of(template), params={"rev": rev}), "query", "rev")
@@ -86,7 +114,7 @@ def short() -> Iterator[Service]:
 def test_compacted_revs_are_gone_with_the_oldest_there_is(short, template):
     oldest = short.rev - 3
     assert short.get(path_of(template), params={"rev": oldest}).headers["Visor-Rev"] == str(oldest)
-    for rev in (oldest - 1, 1):
+    for rev in (oldest - 1, 1, 0):
         refused(short.get(path_of(template), params={"rev": rev}), 410, "rev-compacted", oldest_rev=oldest)
 
 

@@ -36,7 +36,7 @@ WRONG: list[tuple[str, str, Any, int, str]] = [
     ("PUT", "/members/pms/10.0.0.7", {"version": "1", "ttl": 0}, 422, "invalid-request"),
     ("POST", "/runners", {"addr": "10.0.0.7", "instance_id": 1}, 422, "invalid-request"),
     ("POST", "/services/db/endpoints", {"addr": "10.0.0.7", "port": 0}, 422, "invalid-request"),
-    ("GET", "/apps?rev=0", None, 422, "invalid-request"),
+    ("GET", "/apps?rev=-1", None, 422, "invalid-request"),
     ("GET", "/apps?limit=0", None, 422, "invalid-request"),
     ("GET", "/apps?cursor=abc", None, 400, "invalid-cursor"),
     ("GET", "/apps?colour=red", None, 422, "invalid-request"),

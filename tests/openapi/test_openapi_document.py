@@ -137,7 +137,7 @@ def _bounded(schema: Any) -> dict[str, Any]:
 def test_numbers_in_urls_show_their_bounds(document: Document) -> None:
     parameters = document.content["components"]["parameters"]
     for name, expected in {
-        "query.rev": {"type": "integer", "minimum": 1, "maximum": None, "format": "int64"},
+        "query.rev": {"type": "integer", "minimum": 0, "maximum": None, "format": "int64"},
         "query.limit": {"type": "integer", "minimum": 1, "maximum": 1000, "format": None},
         "query.wait": {"type": "integer", "minimum": 0, "maximum": 60, "format": None},
         "path.id": {"type": "integer", "minimum": 1, "maximum": None, "format": "int64"},

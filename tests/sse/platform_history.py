@@ -20,6 +20,8 @@ def live_a_while(visor: Service) -> None:
             claimed = visor.made("/instances/claim", {"host": host, "app": app})
             start = {"host": host, "hostname": "box", "port": 8000}
             visor.made(f"/instances/{claimed['id']}/start", start)
+    given_back = visor.made("/instances/claim", {"host": ONE, "app": "cat"})
+    visor.made(f"/instances/{given_back['id']}/unclaim", {"host": ONE, "error": "no room"})
     visor.put("/members/proxies/" + OTHER, {"version": "1"})
     visor.made("/runners", {"addr": f"{ONE}:9000", "instance_id": 1})
     visor.scale(12, "dog", "worker")
@@ -38,16 +40,24 @@ def whole_history(visor: Service) -> list[dict[str, Any]]:
     return items
 
 
-def fits(event: dict[str, Any], **wanted: Any) -> bool:
-    """Whether a filter wants an event, as DESIGN section 6 says, without a thought for speed."""
-    types = wanted.get("type", ["*"])
-    types = types if isinstance(types, list) else [types]
+def selected(history: list[dict[str, Any]], **wanted: Any) -> list[dict[str, Any]]:
+    """The events of a history, from its beginning, that a filter wants, as DESIGN section 6 says: those whose
+    object fitted before or fits after. Without a thought for speed."""
+    asked = {name: value if isinstance(value, list) else [value] for name, value in wanted.items()}
+    types = asked.pop("type", ["*"])
+    hosts: dict[Any, Any] = {}
+    found = []
+    for event in history:
+        of = {"app": {event.get("app")}, "proctype": {event.get("proctype")}}
+        of |= {"instance": {event.get("instance")}, "host": {_host(event), hosts.get(event.get("instance"))}}
+        if event["type"].startswith("instance-"):
+            hosts[event["instance"]] = _host(event)
+        fits = any(event["type"] == t or (t[-1] == "*" and event["type"].startswith(t[:-1])) for t in types)
+        if fits and all(of[name] & set(values) for name, values in asked.items()):
+            found.append(event)
+    return found
+
+
+def _host(event: dict[str, Any]) -> Any:
     object = event.get("object", {})
-    host = object.get("addr") if event["type"].startswith("member-") else object.get("host")
-    return (
-        any(event["type"] == t or (t[-1] == "*" and event["type"].startswith(t[:-1])) for t in types)
-        and ("app" not in wanted or event.get("app") == wanted["app"])
-        and ("proctype" not in wanted or event.get("proctype") == wanted["proctype"])
-        and ("instance" not in wanted or event.get("instance") == wanted["instance"])
-        and ("host" not in wanted or host == wanted["host"])
-    )
+    return object.get("addr") if event["type"].startswith("member-") else object.get("host")

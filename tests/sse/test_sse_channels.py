@@ -54,7 +54,7 @@ def test_a_filter_is_decided_once_for_all_who_have_it(
     """And all of them are sent the same bytes."""
     visor = serve(**NEVER)
     streams = [follow(visor, type="service-*") for _ in range(MANY)]
-    wanted = {"types": frozenset({"service-*"})}
+    wanted = {"types": Filter.types_of(["service-*"])}
     _until_waiting(visor, MANY, **wanted)
     decisions = _count(monkeypatch, Filter, "fits")
     for number in range(3):
@@ -73,7 +73,7 @@ def test_what_nobody_of_them_wants_wakes_none_of_them(
     visor = serve(**NEVER)
     quiet = [follow(visor, app="nobody") for _ in range(MANY)]
     loud = follow(visor)
-    _until_waiting(visor, MANY, app="nobody")
+    _until_waiting(visor, MANY, apps=frozenset({"nobody"}))
     _until_waiting(visor, 1)
     woken = _count(monkeypatch, Waiter, "wake")
     for number in range(5):
@@ -81,7 +81,7 @@ def test_what_nobody_of_them_wants_wakes_none_of_them(
         loud.events(1)
         _until_waiting(visor, 1)
     assert len(set(woken)) == 1
-    assert _waiting(visor, app="nobody") == MANY
+    assert _waiting(visor, apps=frozenset({"nobody"})) == MANY
     # Those who slept are no further back than the others.
     monkeypatch.undo()
     visor.made("/apps", {"name": "nobody", "repo_url": "https://git.example.com/n.git", "stack": "lenny"})

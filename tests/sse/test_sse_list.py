@@ -1,4 +1,4 @@
-"""`Accept: application/json`: the same history as a list, page by page or by waiting."""
+"""`GET /events/list`: the same history as a list, page by page or by waiting."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,15 +12,15 @@ from app.models.event import EventPage
 from tests.etcd.cluster import until
 from tests.serving import Service
 from tests.sse.conftest import Follow, Serve
-from tests.sse.platform_history import fits, live_a_while
+from tests.sse.platform_history import live_a_while, selected
 
 _PAGE: TypeAdapter[object] = TypeAdapter(EventPage)
 
 LIST = {"Accept": "application/json"}
 
 
-def _page(visor: Service, path: str = "/events", place: str | None = None, **query: Any) -> Any:
-    headers = LIST if place is None else {**LIST, "Last-Event-ID": place}
+def _page(visor: Service, path: str = "/events/list", place: str | None = None, **query: Any) -> Any:
+    headers = {} if place is None else {"Last-Event-ID": place}
     answer = visor.get(path, headers=headers, params=query)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
@@ -40,7 +40,7 @@ def test_a_list_has_the_same_events_as_the_stream(serve: Serve, follow: Follow) 
     visor = serve(bookmark=0.02)
     live_a_while(visor)
     frames = [f for f in follow(visor, rev=0).up_to(visor.rev) if f.is_event]
-    answer = visor.get("/events?rev=0&limit=1000", headers=LIST)
+    answer = visor.get("/events/list?rev=0&limit=1000")
     assert answer.content.split(b'"items":[')[1].startswith(
         b",".join((f.data or "").encode() for f in frames)
     )
@@ -55,20 +55,63 @@ def test_next_goes_through_the_history_exactly_once(serve: Serve) -> None:
     live_a_while(visor)
     whole = _page(visor, rev=0, limit=1000)["items"]
     for limit in (1, 3, 7, 100):
-        for path, wanted in (("/events", {}), ("/events", {"type": "app-*"}), ("/apps/dog/events", {})):
+        for path, wanted in (
+            ("/events/list", {}),
+            ("/events/list", {"type": "app-*"}),
+            ("/apps/dog/events/list", {}),
+        ):
             got: list[Any] = []
             page = _page(visor, path, rev=0, limit=limit, **wanted)
             while page["items"]:
                 assert len(page["items"]) <= limit
                 got += page["items"]
-                page = _page(visor, path, page["next"], limit=limit, **wanted)
-            more = {"app": "dog"} if path != "/events" else {}
-            assert got == [event for event in whole if fits(event, **wanted, **more)]
+                place = {"rev": page["next"]} if limit == 3 else {"place": page["next"]}
+                page = _page(visor, path, limit=limit, **place, **wanted)
+            more = {"app": "dog"} if "dog" in path else {}
+            assert got == selected(whole, **wanted, **more)
 
 
 def test_limits_out_of_range_are_invalid(visor: Service) -> None:
     for query in ("limit=0", "limit=1001", "limit=x", "wait=61", "wait=-1", "wait=0.5"):
-        assert visor.get(f"/events?{query}", headers=LIST).status_code == 422, query
+        for path in ("/events/list", "/apps/cat/events/list", "/events"):
+            assert visor.get(f"{path}?{query}", headers=LIST).status_code == 422, (path, query)
+
+
+def test_the_streams_path_answers_the_same_list_where_json_is_preferred(visor: Service) -> None:
+    """As it did before the list had a path of its own."""
+    visor.runnable()
+    for path in ("/events", "/apps/cat/events"):
+        query = f"rev={visor.nth(0)}&limit=2&type=*"
+        old = visor.get(f"{path}?{query}", headers=LIST)
+        new = visor.get(f"{path}/list?{query}")
+        assert old.status_code == new.status_code == 200
+        assert (old.content, old.headers["visor-rev"]) == (new.content, new.headers["visor-rev"])
+        assert old.headers["content-type"] == new.headers["content-type"] == "application/json"
+
+
+def test_the_list_is_json_whatever_is_accepted(visor: Service) -> None:
+    visor.made("/services", {"name": "a"})
+    for accept in ("text/event-stream", "*/*", "text/html"):
+        answer = visor.get(f"/events/list?rev={visor.nth(0)}", headers={"Accept": accept})
+        assert len(answer.json()["items"]) == 1
+
+
+def test_a_place_that_is_none_or_gone_or_to_come_is_refused_in_the_list(embedded_serve: Serve) -> None:
+    visor = embedded_serve(history=3)
+    for name in "abcdefgh":
+        visor.made("/services", {"name": name})
+    for path in ("/events/list", "/apps/cat/events/list"):
+        for rev, status in (
+            ("x", 422),
+            ("-1", 422),
+            ("4", 410),
+            ("0", 410),
+            ("5-0", 410),
+            ("9", 400),
+            ("9-0", 400),
+        ):
+            assert visor.get(f"{path}?rev={rev}").status_code == status, (path, rev)
+        assert visor.get(f"{path}?snapshot=true").status_code == 422, "it is for the stream"
 
 
 def test_without_events_the_list_is_empty_at_once(visor: Service) -> None:
@@ -130,7 +173,7 @@ def test_a_client_that_leaves_gives_its_place_back(visor: Service) -> None:
     """Or clients that are impatient would fill the places of all."""
     visor.runnable()
     visor.ticket()
-    for path in ("/events?wait=60", "/instances/1?status=running&wait=60"):
+    for path in ("/events/list?wait=60", "/events?wait=60", "/instances/1?status=running&wait=60"):
         with (
             httpx2.Client(base_url=visor.url, timeout=0.2, verify=False) as client,
             pytest.raises(httpx2.TimeoutException),

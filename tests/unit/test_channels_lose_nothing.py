@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from app.events.event import Event
 from app.events.fanout import Channel
-from app.events.filters import Filter
+from app.events.filters import Filter, Subject
 from app.events.position import Position
 from app.events.waiter import Waiter
 from app.store.contract import Commit, Journal
 
-WANTED = Filter(app="cat")
+WANTED = Filter(apps=frozenset({"cat"}))
 JOURNAL = Journal(datetime(2026, 1, 1, tzinfo=UTC), "me", "now")
 
 
@@ -29,7 +29,8 @@ class Past:
     def commit(self, apps: list[str], gap: int) -> None:
         self.rev += 1 + gap
         events = [
-            Event(self.rev, index, "app-update", {"app": app}, None, b"{}") for index, app in enumerate(apps)
+            Event(self.rev, index, "app-update", (Subject({"app": app}),), b"{}")
+            for index, app in enumerate(apps)
         ]
         self.done.append(Commit(self.rev, JOURNAL, (), events))
 
@@ -55,7 +56,7 @@ class Reader:
         return b"".join(
             event.frame
             for event in past.events(0, past.rev)
-            if event.names["app"] == "cat" and not self.start.passed(event.rev, event.index)
+            if event.subjects[0].names["app"] == "cat" and not self.start.passed(event.rev, event.index)
         )
 
 
@@ -88,7 +89,8 @@ async def _live(steps: list[Any]) -> None:
     readers: list[Reader] = []
 
     def bring(to: int) -> None:
-        channel.publish([event for event in past.events(channel.head, to) if event.names["app"] == "cat"], to)
+        events = past.events(channel.head, to)
+        channel.publish([event for event in events if event.subjects[0].names["app"] == "cat"], to)
 
     for step, what, more in steps:
         match step:

@@ -105,8 +105,8 @@ INSTANCES = (
         operation="claim_next",
     ),
     Step("POST /instances/17/start", {**_FENCED, **_STARTED}, SEVENTEEN, operation="start_instance"),
-    Step("GET /events?rev=18", answer=_HISTORY, operation="get_events"),
-    Step("GET /apps/rocket/events?rev=18", answer=_HISTORY, operation="get_app_events"),
+    Step("GET /events/list?rev=18", answer=_HISTORY, operation="list_events"),
+    Step("GET /apps/rocket/events/list?rev=18", answer=_HISTORY, operation="list_app_events"),
     Step("GET /instances/17?status=running&wait=30", answer=SEVENTEEN, operation="get_instance"),
     Step(f"GET /instances?host={HOST}", answer=page(19, SEVENTEEN), operation="list_instances"),
     Step(

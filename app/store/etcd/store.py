@@ -33,7 +33,7 @@ from app.store.etcd.layout import SCHEMA, SCHEMA_KEY
 from app.store.etcd.read_set import Recording
 from app.store.etcd.transaction import transaction
 from app.store.etcd.writer import WRITE_SECONDS, Writer
-from app.store.history import Window
+from app.store.history import History, Window
 from app.store.timings import EtcdTimings
 
 logger = logging.getLogger(__name__)
@@ -267,6 +267,8 @@ class EtcdStore:
         self._check_kept(rev)
         if rev >= self._follower.history.floor:
             return self._follower.history.snapshot(rev)
+        if rev == 0:
+            return History(self._index, Window(0)).snapshot(0)  # etcd would take it for the latest
         try:
             return await self._archive.snapshot(rev, lambda: self._compacted(rev))
         except Compacted:
@@ -292,6 +294,8 @@ class EtcdStore:
         commit = self._follower.history.last_commit(rev)
         if commit is not None:
             return commit.journal
+        if rev == 0:
+            return None
         try:
             return await self._archive.journal_at(rev)
         except EtcdError:

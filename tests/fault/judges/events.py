@@ -3,7 +3,7 @@ for of the one history, once, over all connections."""
 
 from bisect import bisect_right
 
-from tests.fault.judges.filters import wanted
+from tests.fault.judges.filters import tell_hosts, wanted
 from tests.fault.judges.verdict import Verdict
 from tests.fault.judges.world import World
 from tests.fault.traffic.record import BOOKMARK, SNAPSHOT_END, Call, Evidence, Outcome, Session, Told
@@ -17,6 +17,7 @@ def judge(evidence: Evidence, world: World) -> Verdict:
     """Each stream against the history, and the history against what was acknowledged."""
     verdict = Verdict()
     places = [(event.rev, event.index) for event in evidence.told]
+    tell_hosts(evidence.told)
     for session in evidence.sessions:
         if session.status == 200:
             _judge_session(verdict, session, evidence.told, places)

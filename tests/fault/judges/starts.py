@@ -1,6 +1,6 @@
 """A stream with `snapshot=true` begins with exactly what is there at the rev it goes on from."""
 
-from tests.fault.judges.filters import wanted
+from tests.fault.judges.filters import wanted_object
 from tests.fault.judges.verdict import Verdict
 from tests.fault.judges.world import World
 from tests.fault.traffic.record import SNAPSHOT_END, Call, Evidence, Session
@@ -19,7 +19,10 @@ def judge(evidence: Evidence, world: World) -> Verdict:
     for call, state in world.in_order(calls):
         session = ended[id(call)]
         there = sorted(
-            event.object for of_kind in state.values() for event in of_kind.values() if wanted(session, event)
+            event.object
+            for of_kind in state.values()
+            for event in of_kind.values()
+            if wanted_object(session, event)
         )
         shown = sorted(data.partition(b',"object":')[2][:-1] for data in session.objects)
         verdict.check(

@@ -118,7 +118,18 @@ class Told:
     """One event of the history, as the archivist was told it. `key` names its object, whose JSON after the
     event (before it, for an `-unregister`) is `object`."""
 
-    __slots__ = ("__dict__", "actor", "digest", "index", "key", "object", "rev", "seen", "type")
+    __slots__ = (
+        "__dict__",
+        "actor",
+        "digest",
+        "host_before",
+        "index",
+        "key",
+        "object",
+        "rev",
+        "seen",
+        "type",
+    )
 
     def __init__(self, data: bytes, seen: int = 0) -> None:
         head, _, tail = data.partition(b',"object":')
@@ -130,6 +141,7 @@ class Told:
         self.digest = hash(data)
         self.object = tail[:-1]
         self.seen = seen
+        self.host_before: str | None = None
         self.key: Key = key_of(self.type, said)
 
     @cached_property

@@ -43,9 +43,23 @@ def configure(log_format: str = "text", log_level: str = "info", stream: TextIO 
     for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     # It writes query strings.
     logging.getLogger("uvicorn.access").handlers.clear()
     logging.getLogger("uvicorn.access").propagate = False
+
+
+_SAID_BY_US = (
+    "Started server process",
+    "Waiting for application startup",
+    "Application startup complete",
+    "Uvicorn running on",
+)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """uvicorn tells its start in four lines; ours is one (`app.cli.greeting`)."""
+    return not str(record.msg).startswith(_SAID_BY_US)
 
 
 class TurnHandler(logging.Handler):

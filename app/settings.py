@@ -1,6 +1,5 @@
 """What can be configured: `VISOR_*` variables, and flags of the same names."""
 
-import difflib
 import logging
 import os
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import StartError
 from app.models.hosts import is_ip, split_host_port
+from app.slips import nearest
 
 logger = logging.getLogger("visor.settings")
 
@@ -153,12 +153,6 @@ class Settings(BaseSettings):
             if not is_ip(one if parts is None else parts[0]):
                 raise ValueError(f"{one} is no address, nor address:port")
         return value
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` is most likely a slip of; None where none is close."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.8)
-    return found[0] if found else None
 
 
 def check_variables(names: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ import argparse
 import re
 from typing import Any, NoReturn
 
-from app.settings import nearest
+from app.slips import nearest
 
 
 class Parser(argparse.ArgumentParser):

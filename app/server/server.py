@@ -117,13 +117,24 @@ class VisorServer(uvicorn.Server):
     Streams and waiting calls watch that event; without it each of them would hold the shutdown up
     to its timeout. The event is the one given, or `app.state.stop` of the application. It runs in
     the main thread, where it takes SIGINT and SIGTERM, or in another, where `should_exit = True`
-    ends it.
+    ends it. `on_started` is called when it listens.
     """
 
-    def __init__(self, config: uvicorn.Config, stop: asyncio.Event | None = None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        stop: asyncio.Event | None = None,
+        on_started: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(config)
+        self._on_started = on_started
         found = getattr(getattr(config.app, "state", None), "stop", None) if stop is None else stop
         self.stop: asyncio.Event = found if isinstance(found, asyncio.Event) else asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.stop.set()

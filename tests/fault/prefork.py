@@ -37,7 +37,7 @@ def _run(
             listening = server.listen("127.0.0.1", listen)
             enter(machine)
             args = [*args, "--fd", str(listening.fileno())]
-        return cli.main(args)
+        return main(args)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except BaseException:
@@ -46,7 +46,8 @@ def _run(
 
 
 if __name__ == "__main__":
-    from app.cli import main as cli
+    from app.cli import backup, openapi, restore, serve  # noqa: F401 - what a command would import itself
+    from app.cli.main import main
     from app.server import server
     from tests.etcd.namespaces import enter
     from tests.fault.mutants import MUTANTS

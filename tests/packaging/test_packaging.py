@@ -24,6 +24,8 @@ from typing import Any
 import pytest
 import yaml
 
+from app import __version__
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sysconfig.get_path("scripts"))
 SCRIPTS = ["scripts/serve", "scripts/test", ".ci/run"]
@@ -139,7 +141,7 @@ def test_visor_is_process_one_and_gets_the_signal_itself() -> None:
 
 def test_the_labels_say_what_pyproject_says() -> None:
     labels = {key.removeprefix("org.opencontainers.image."): value for key, value in pairs("LABEL").items()}
-    assert labels["version"] == PROJECT["version"]
+    assert labels["version"] == __version__
     assert labels["licenses"] == PROJECT["license"]
     assert {"title", "description", "vendor"} <= labels.keys()
 

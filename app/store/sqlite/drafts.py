@@ -13,14 +13,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from app.errors import StartError
+
 PREFIX = ".visor-draft-"
 
 
 @contextmanager
 def drafting(parent: Path) -> Iterator[Path]:
-    """A new directory in `parent`, on the same file system. It goes afterwards, with what is left in it."""
+    """A new directory in `parent`, on the same file system. It goes afterwards, with what is left in it.
+
+    Raises StartError where none can be made.
+    """
     _remove_abandoned(parent)
-    directory, held = _make(parent)
+    try:
+        directory, held = _make(parent)
+    except FileNotFoundError as error:
+        raise StartError(f"the directory {parent} does not exist: make it, or name another file") from error
+    except OSError as error:
+        raise StartError(
+            f"nothing can be written in {parent} ({error.strerror}): give this user the right to, "
+            "or name another file"
+        ) from error
     try:
         yield directory
     finally:

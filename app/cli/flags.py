@@ -1,0 +1,24 @@
+"""Settings as flags of a command."""
+
+import argparse
+
+from app.settings import Settings, load
+
+
+def add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
+    """One flag for each setting named."""
+    for name in names:
+        field = Settings.model_fields[name]
+        default = ",".join(field.default) if isinstance(field.default, list) else field.default
+        text = f"{field.description} (VISOR_{name.upper()}, default {default or 'none'})".replace("%", "%%")
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=f"set_{name}", metavar="VALUE", help=text)
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The settings as the flags and the environment say. Raises StartError."""
+    flags = {
+        name.removeprefix("set_"): value
+        for name, value in vars(arguments).items()
+        if name.startswith("set_") and value is not None
+    }
+    return load(**flags)

@@ -1,0 +1,80 @@
+"""`visor serve`."""
+
+import argparse
+import asyncio
+import signal
+import socket
+import sys
+from types import FrameType
+
+from app import logs
+from app.cli.flags import add_flags, settings_of
+from app.cli.greeting import Greeting
+from app.errors import StartError
+from app.main import create_app
+from app.server.server import VisorServer, build_config, listen, listening_at
+from app.server.workers import Workers, command_of
+from app.settings import Settings
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `visor serve`."""
+    add_flags(parser, *Settings.model_fields)
+    # How a worker is handed the socket that it shares with the others.
+    parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = settings_of(arguments)
+    logs.configure(settings.log_format, settings.log_level)
+    if arguments.fd is not None:
+        return _serve(settings, listening_at(arguments.fd))
+    if settings.workers > 1:
+        return _serve_by_workers(settings)
+    return _serve(settings, None)
+
+
+def _serve(settings: Settings, listening: socket.socket | None) -> int:
+    app = create_app(settings)
+    listening = listening or listen(settings.host, settings.port)
+    config = build_config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        header_timeout=settings.header_timeout,
+        max_header=settings.max_header,
+        send_timeout=settings.send_timeout,
+        max_connections=settings.max_connections,
+        shutdown_timeout=settings.shutdown_timeout,
+        rev=lambda: app.state.visor.store.rev,
+    )
+    greeting = Greeting(settings, listening, app.state.visor.store)
+    server = VisorServer(config, on_started=greeting.say)
+
+    async def run() -> None:
+        # Before the server starts: what keeps the store from opening is one line, not a traceback.
+        await app.state.visor.store.open()
+        await server.serve(sockets=[listening])
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        # The server has signal handlers of its own while it runs, and passes on what it got at its end:
+        # by then all is done, and that is no failure.
+        if not server.started:
+            raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    with listening, asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(run())
+    return 0 if server.started else 1
+
+
+def _serve_by_workers(settings: Settings) -> int:
+    if not settings.store.startswith("etcd:"):
+        raise StartError(
+            f"VISOR_WORKERS (--workers) is {settings.workers}, but an embedded store belongs to one process: "
+            "several need etcd"
+        )
+    with listen(settings.host, settings.port) as listening:
+        return Workers(command_of(sys.argv[1:]), listening, settings.workers).run()

@@ -3,12 +3,12 @@
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute, APIRouter
 
 from app import __version__, maintenance, openapi
@@ -17,18 +17,16 @@ from app.events.fanout import Channels
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
 from app.events.stream import Pace
-from app.http import problem_json
-from app.http.access_log import AccessLog
 from app.http.admission import Admission
+from app.http.body import Bodies
 from app.http.bounds import Bounds
-from app.http.context import Context
-from app.http.head import Head
-from app.http.lean import LeanCalls, LeanFirst
-from app.http.limits import Limits
-from app.http.metrics import Metrics, MetricsMiddleware, metrics_router
+from app.http.context import Context, the_context
+from app.http.cors import Cors
+from app.http.front import Front
+from app.http.metrics import Metrics, metrics_router
 from app.http.places import Slots
 from app.http.resolving import Resolver
-from app.http.stamp import Stamp
+from app.http.routes import Routes
 from app.models import keys
 from app.models.instance import Status
 from app.registry import idempotency, tickets
@@ -49,6 +47,7 @@ from app.routers import (
     scale,
     services,
 )
+from app.routers.documents import documents_router
 from app.settings import Settings
 from app.store.contract import Store
 from app.store.open import EtcdAccess, open_store
@@ -61,7 +60,22 @@ THRESHOLDS = (5_000, 10, 1_000)
 """For the garbage collector. What the history holds is given back without it, but is what it would look
 through: 0.2 s with 170,000 objects, every few thousand commits. `upkeep` has it do so once an hour."""
 
-EXPOSED = ["Visor-Rev", "ETag", "Location", "Idempotency-Replayed", "Retry-After"]
+ROUTERS = (
+    apps.router,
+    envsets.router,
+    revisions.router,
+    proctypes.router,
+    scale.router,
+    instances.router,
+    life.router,
+    services.router,
+    runners.router,
+    members.router,
+    events.router,
+    revs.router,
+    operations.router,
+    problems.router,
+)
 
 
 def is_pending(store: Store, ticket: str) -> bool:
@@ -125,113 +139,40 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
     )
 
 
-def create_app(settings: Settings, store: Store | None = None) -> LeanFirst:
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service, wired but not started. `front` is its ASGI application, `api` declares and documents it, and
+    the server sets `stop` when it is told to end, before it waits for its connections."""
+
+    context: Context
+    api: FastAPI
+    front: Front
+    admission: Admission
+    stop: asyncio.Event
+
+
+def create_app(settings: Settings, store: Store | None = None) -> Service:
     """The application. Its lifespan opens and closes the store. Raises StartError."""
     context = build_context(settings, store)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # The server sets it when it is told to end, before it waits for its connections.
-        stop: asyncio.Event = app.state.stop
-        # Nothing that is loaded is garbage: to look for some while it is loaded costs a fifth of the start.
-        gc.disable()
-        sys.setswitchinterval(SWITCH_SECONDS)
-        try:
-            await context.store.open()
-        finally:
-            gc.enable()
-        context.hub.start()
-        context.channels.start()
-        tasks = [
-            asyncio.create_task(maintenance.run(context.store), name="visor-upkeep"),
-            *(
-                asyncio.create_task(maintenance.enforce(context.store, limit), name="visor-limit")
-                for limit in limits_of(settings)
-            ),
-            asyncio.create_task(_stop_when(stop, context.hub), name="visor-stop"),
-            asyncio.create_task(metrics.keep_fresh(), name="visor-metrics"),
-        ]
-        # What was loaded stays: looking through it at each collection is most of a collection's time.
-        gc.collect()
-        gc.freeze()
-        thresholds = gc.get_threshold()
-        gc.set_threshold(*THRESHOLDS)
-        try:
-            yield
-        finally:
-            gc.set_threshold(*thresholds)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await context.hub.close()
-            await context.channels.close()
-            await context.resolver.close()
-            await context.store.close()
-
-    app = LeanFirst(
-        title="Visor",
-        version=__version__,
-        lifespan=lifespan,
-        redirect_slashes=False,
-        # It would be looked for at every request; Visor has metrics and a log of its own.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
-    )
-    app.state.visor = context
-    app.state.bounds = context.bounds
-    app.state.stop = asyncio.Event()
-    metrics = Metrics()
-    _add_figures(metrics, context, app)
-    for part in (
-        apps,
-        envsets,
-        revisions,
-        proctypes,
-        scale,
-        instances,
-        life,
-        services,
-        runners,
-        members,
-        events,
-        revs,
-        operations,
-        problems,
-    ):
-        _add_routes(app, part.router)
-    _add_routes(app, metrics_router(metrics))
-    # The server asks it, before a request comes to anything here.
-    app.state.admission = Admission(
+    stop, metrics, limits = asyncio.Event(), Metrics(), limits_of(settings)
+    admission = Admission(
         context.slots, metrics, patience=settings.place_timeout, to_browsers=bool(settings.cors_origins)
     )
-    openapi.install(app)
-    # The last added is the outermost.
-    app.add_middleware(
-        Limits, slots=context.slots, max_body=settings.max_body, body_timeout=settings.body_timeout
+    _add_figures(metrics, context, admission)
+    api = declare(metrics_router(metrics))
+    front = Front(
+        Routes(api.routes, {the_context: context}, context.bounds),
+        slots=context.slots,
+        bodies=Bodies(context.slots, max_body=settings.max_body, timeout=settings.body_timeout),
+        metrics=metrics,
+        cors=Cors(settings.cors_origins),
+        rev=lambda: context.store.rev,
+        lifespan=lambda: running(context, limits, metrics, stop),
     )
-    app.add_middleware(Head)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["*"],
-            expose_headers=EXPOSED,
-        )
-    app.add_middleware(MetricsMiddleware, metrics=metrics)
-    app.add_middleware(Stamp, rev=lambda: context.store.rev)
-    app.add_middleware(AccessLog)
-    problem_json.install(app)
-    app.lean = LeanCalls(
-        context,
-        metrics,
-        app.router.routes,
-        max_body=settings.max_body,
-        body_timeout=settings.body_timeout,
-    )
-    return app
+    return Service(context, api, front, admission, stop)
 
 
-def _add_figures(metrics: Metrics, context: Context, app: FastAPI) -> None:
+def _add_figures(metrics: Metrics, context: Context, admission: Admission) -> None:
     """Show what the parts of the service say of themselves."""
     store, figures = context.store, metrics.figures
     measures = context.hub.measures
@@ -248,7 +189,7 @@ def _add_figures(metrics: Metrics, context: Context, app: FastAPI) -> None:
     figures.gauge(
         "visor_http_requests_waiting",
         "Requests that wait to be worked on.",
-        lambda: app.state.admission.waiting,
+        lambda: admission.waiting,
     )
     figures.gauge(
         "visor_idempotency_records",
@@ -269,13 +210,58 @@ def _add_figures(metrics: Metrics, context: Context, app: FastAPI) -> None:
     )
 
 
-def _add_routes(app: FastAPI, router: APIRouter) -> None:
-    """The router's routes as the application's own. `include_router` would keep the router and wrap its
-    routes at the first request: half a second of it, and a second look-up at each request after."""
-    for route in router.routes:
-        if isinstance(route, APIRoute):
-            route.operation_id = route.name
-        app.router.routes.append(route)
+def declare(*more: APIRouter) -> FastAPI:
+    """All routes, declared and documented. None is served by the framework: see `app.http.front`."""
+    api = FastAPI(title="Visor", version=__version__, openapi_url=None)
+    openapi.install(api)
+    for router in (*ROUTERS, *more, documents_router(api.openapi)):
+        # As the application's own. `include_router` would keep the router, and wrap its routes later.
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                route.operation_id = route.name
+            api.router.routes.append(route)
+    return api
+
+
+@asynccontextmanager
+async def running(
+    context: Context, limits: Sequence[Limit], metrics: Metrics, stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """The service from the opening of its store to the closing."""
+    # Nothing that is loaded is garbage: to look for some while it is loaded costs a fifth of the start.
+    gc.disable()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        await context.store.open()
+    finally:
+        gc.enable()
+    context.hub.start()
+    context.channels.start()
+    tasks = [
+        asyncio.create_task(maintenance.run(context.store), name="visor-upkeep"),
+        *(
+            asyncio.create_task(maintenance.enforce(context.store, limit), name="visor-limit")
+            for limit in limits
+        ),
+        asyncio.create_task(_stop_when(stop, context.hub), name="visor-stop"),
+        asyncio.create_task(metrics.keep_fresh(), name="visor-metrics"),
+    ]
+    # What was loaded stays: looking through it at each collection is most of a collection's time.
+    gc.collect()
+    gc.freeze()
+    thresholds = gc.get_threshold()
+    gc.set_threshold(*THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await context.hub.close()
+        await context.channels.close()
+        await context.resolver.close()
+        await context.store.close()
 
 
 async def _stop_when(stop: asyncio.Event, hub: Hub) -> None:

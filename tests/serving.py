@@ -29,15 +29,16 @@ class Service:
         self.port: int = socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         config = build_config(
-            self.app,
+            self.app.front,
             header_timeout=settings.header_timeout,
             max_header=settings.max_header,
             send_timeout=settings.send_timeout,
             max_connections=settings.max_connections,
             shutdown_timeout=settings.shutdown_timeout,
             rev=lambda: self.context.store.rev,
+            admission=self.app.admission,
         )
-        self.server = VisorServer(config)
+        self.server = VisorServer(config, self.app.stop)
         self._socket = socket
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -72,7 +73,7 @@ class Service:
     @property
     def context(self) -> Any:
         """The parts of the service (`app.http.context.Context`), for looking inside."""
-        return self.app.state.visor
+        return self.app.context
 
     @property
     def settled(self) -> bool:

@@ -20,7 +20,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    document = openapi.to_yaml(create_app(Settings(store="memory:")).openapi())
+    document = openapi.to_yaml(create_app(Settings(store="memory:")).api.openapi())
     if arguments.file == STANDARD:
         sys.stdout.write(document)
         return 0

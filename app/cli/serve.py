@@ -39,7 +39,7 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
     app = create_app(settings)
     listening = listening or listen(settings.host, settings.port)
     config = build_config(
-        app,
+        app.front,
         host=settings.host,
         port=settings.port,
         header_timeout=settings.header_timeout,
@@ -47,14 +47,15 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
         send_timeout=settings.send_timeout,
         max_connections=settings.max_connections,
         shutdown_timeout=settings.shutdown_timeout,
-        rev=lambda: app.state.visor.store.rev,
+        rev=lambda: app.context.store.rev,
+        admission=app.admission,
     )
-    greeting = Greeting(settings, listening, app.state.visor.store)
-    server = VisorServer(config, on_started=greeting.say)
+    greeting = Greeting(settings, listening, app.context.store)
+    server = VisorServer(config, app.stop, on_started=greeting.say)
 
     async def run() -> None:
         # Before the server starts: what keeps the store from opening is one line, not a traceback.
-        await app.state.visor.store.open()
+        await app.context.store.open()
         await server.serve(sockets=[listening])
 
     def on_signal(number: int, frame: FrameType | None) -> None:

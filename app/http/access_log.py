@@ -2,11 +2,7 @@
 
 import logging
 import re
-import time
 from urllib.parse import quote
-
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger("visor.access")
 
@@ -18,46 +14,13 @@ MAX_PATH = 1024
 """Characters of a path that are logged."""
 
 
-class AccessLog:
-    """Pure ASGI middleware: logs method, path, status, duration and rev of each request at INFO
-    once it is over, a stream when it ends.
-
-    Never the query string, headers or body: they may hold what nobody should read in a log. The
-    path is percent-encoded, so that it can hold neither a blank nor a line break. The status is `-`
-    where the client left before there was one. Put it outside `Stamp`, whose Visor-Rev it reads.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not logger.isEnabledFor(logging.INFO):
-            await self.app(scope, receive, send)
-            return
-        # Before the application, which may change its scope.
-        method, path = scope["method"], scope["path"]
-        began = time.perf_counter()
-        status: int | None = None
-        rev: str | None = None
-
-        async def watched(message: Message) -> None:
-            nonlocal status, rev
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                rev = Headers(raw=message.get("headers", [])).get("visor-rev")
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watched)
-        except Exception:
-            status = status or 500
-            raise
-        finally:
-            log_request(method, path, status, time.perf_counter() - began, rev)
-
-
 def log_request(method: str, path: str, status: int | None, seconds: float, rev: str | None) -> None:
-    """The line of one request that is over."""
+    """The line of one request that is over: method, path, status, duration and rev.
+
+    Never the query string, headers or body: they may hold what nobody should read in a log. The path is
+    percent-encoded, so that it can hold neither a blank nor a line break. The status is `-` where the client
+    left before there was one.
+    """
     method, path = _plain(method[:16]), _plain(path[:MAX_PATH])
     duration = round(seconds * 1000, 1)
     fields = {

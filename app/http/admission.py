@@ -2,8 +2,8 @@
 
 A request for which there is none waits at the door, in line, its connection unread, which costs nothing:
 a burst is served as fast as the service can, and no more is worked on at a time than it does best. Who has
-waited too long is refused. What is refused later has cost a task, a scope and the way through all
-middleware: at five times what the service can do, refusing would then be most of what it does. Here a
+waited too long is refused. What is refused later has cost a task, a scope and the way through the
+front: at five times what the service can do, refusing would then be most of what it does. Here a
 refusal costs little more than the two calls to the kernel that it takes; and as those add up too, there
 are only so many in a second.
 """

@@ -1,17 +1,21 @@
-"""What every handler works with, put on the application by `main`."""
+"""What every handler works with: the parts of the service, and the call that it answers."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from fastapi.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
 
 from app.events.claim_queue import ClaimQueue
 from app.events.fanout import Channels
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
 from app.events.stream import Pace
-from app.http.bounds import UNSET, Bounds
-from app.http.places import Slots
+from app.http.bounds import Bounds
+from app.http.header_lists import joined
+from app.http.places import Slot, Slots
 from app.http.resolving import Resolver
 from app.store.contract import Store
 
@@ -28,12 +32,46 @@ class Context:
     slots: Slots
     pace: Pace
     resolver: Resolver
-    bounds: Bounds = UNSET
+    bounds: Bounds
 
 
-async def _context(request: Request) -> Context:
-    context: Context = request.app.state.visor
-    return context
+def the_context() -> Context:
+    """Declares that a handler takes the context. Never called: the front hands over the one it was given."""
+    raise NotImplementedError
 
 
-Ctx = Annotated[Context, Depends(_context)]
+Ctx = Annotated[Context, Depends(the_context)]
+
+
+class Call(HTTPConnection):
+    """One request on its way through the front. A handler takes it by declaring `call: Call`.
+
+    `permit` is what it holds of the server's limits, `fields` are its headers by name, in lower case, several
+    lines of one header joined by commas. `query` is what its query string says, and `content` its body, once
+    these are read. `sends_body` is whether its client may still be sending that.
+    """
+
+    query: Sequence[tuple[str, str]] = ()
+    content = b""
+    sends_body = False
+
+    # What becomes of it, for the record.
+    template: str | None = None
+    status: int | None = None
+    answered: Sequence[tuple[bytes, bytes]] = ()
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, permit: Slot) -> None:
+        super().__init__(scope)
+        self.receive = receive
+        self.send = send
+        self.permit = permit
+        self.fields: Mapping[bytes, bytes] = joined(scope["headers"])
+
+    @property
+    def method(self) -> str:
+        return str(self.scope["method"])
+
+    @property
+    def is_head(self) -> bool:
+        """Whether only the head of the answer goes out."""
+        return bool(self.scope["method"] == "HEAD")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from fastapi import Request
+from app.http.context import Call
 
 T = TypeVar("T")
 
@@ -13,11 +13,11 @@ class Gone(Exception):
     """The client has closed its connection."""
 
 
-async def until_gone(request: Request, waiting: Coroutine[Any, Any, T]) -> T:
-    """What is waited for. Raises Gone where the client leaves first. The request's body has to be read
+async def until_gone(call: Call, waiting: Coroutine[Any, Any, T]) -> T:
+    """What is waited for. Raises Gone where the client leaves first. The call's body has to be read
     before: from then on the server says nothing but that the client is gone."""
     work = asyncio.create_task(waiting)
-    leaving = asyncio.create_task(_left(request))
+    leaving = asyncio.create_task(_left(call))
     try:
         await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
         # Gone counts more: what was waited for would be given to nobody.
@@ -30,6 +30,6 @@ async def until_gone(request: Request, waiting: Coroutine[Any, Any, T]) -> T:
         await asyncio.gather(work, leaving, return_exceptions=True)
 
 
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _left(call: Call) -> None:
+    while (await call.receive())["type"] != "http.disconnect":
         pass

@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Response
 from pydantic import MISSING, AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
@@ -13,7 +13,7 @@ from app.events.filters import Filter, types_that_fit
 from app.events.list import read_page
 from app.events.position import Position
 from app.events.stream import Stream
-from app.http.context import Context, Ctx
+from app.http.context import Call, Context, Ctx
 from app.http.disconnects import Gone, until_gone
 from app.http.event_stream import EVENT_STREAM, EventStream
 from app.http.reads import JSON, check_page, json_answer
@@ -101,7 +101,7 @@ class EventQuery:
     """What a request asks of the history. `resumed` is true where it names the last event it received."""
 
     context: Context
-    request: Request
+    call: Call
     start: Position | None
     resumed: bool
     wanted: Filter
@@ -121,8 +121,8 @@ class EventQuery:
         page = None
         if wait:
             reading = read_page(context.store, context.channels, start, self.wanted, limit, wait)
-            with self.request.state.slot.waiting(), suppress(Gone):
-                page = await until_gone(self.request, reading)
+            with self.call.permit.waiting(), suppress(Gone):
+                page = await until_gone(self.call, reading)
         if page is None:
             # Also for a client that has half-closed: it waits for nothing, and may still read this.
             page = await read_page(context.store, context.channels, start, self.wanted, limit, 0)
@@ -158,16 +158,16 @@ class EventQuery:
     def _stream(self, start: Position, snapshot: bool, gone: bool = False) -> Response:
         context = self.context
         headers = {"Visor-Rev": str(start.rev), "Cache-Control": "no-store"}
-        if self.request.scope.get("visor.head"):
+        if self.call.is_head:
             return Response(None, 200, headers, EVENT_STREAM)
-        self.request.state.slot.subscribe()
+        self.call.permit.subscribe()
         stream = Stream(context.store, context.channels, start, self.wanted, context.pace, snapshot, gone)
         return EventStream(stream, headers)
 
 
-async def _event_query(
+def _event_query(
     context: Ctx,
-    request: Request,
+    call: Call,
     types: Types = [],  # noqa: B006 - FastAPI reads these as declarations
     proctypes: Proctypes = [],  # noqa: B006
     instances: Instances = [],  # noqa: B006
@@ -182,7 +182,7 @@ async def _event_query(
     wanted = Filter(
         Filter.types_of(types), frozenset(), frozenset(proctypes), frozenset(instances), frozenset(hosts)
     )
-    return EventQuery(context, request, start, bool(received), wanted)
+    return EventQuery(context, call, start, bool(received), wanted)
 
 
 AskedEvents = Annotated[EventQuery, Depends(_event_query)]

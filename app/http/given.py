@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from starlette.types import Scope
 
-from app.http.stamp import RawHeaders
+from app.http.responses import RawHeaders
 
 SLOT = "slot"
 """The request's place (`Slot`), taken when its headers had come."""

@@ -1,17 +1,12 @@
-"""Requests, read strictly: a body that is not plainly one JSON value is refused, not interpreted."""
+"""Bodies, read strictly: one that is not plainly one JSON value is refused, not interpreted."""
 
 import json
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-
-from app.errors import InvalidRequest, MalformedRequest, UnsupportedMediaType
-from app.http import bounds
+from app.errors import MalformedRequest, UnsupportedMediaType
+from app.http.context import Call
 
 MAX_DEPTH = 64
 """Arrays and objects inside one another."""
@@ -23,6 +18,7 @@ the event loop."""
 MAX_DIGITS = 100
 """Characters of a number: no field takes one as long, and converting long ones costs their square."""
 
+_PLAIN = frozenset({b"application/json", b"application/merge-patch+json"})
 _MEDIA_TYPE = re.compile(r"application/(?:json|[a-z0-9!#$&^_.-]+\+json)\Z")
 
 # A whole string, or, where it does not end, all that is left: so every quote starts a match and the
@@ -33,63 +29,27 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 
-class StrictRequest(Request):
-    """A request whose `json()` is what `parse` has made of its body."""
-
-    parsed: Any = None
-
-    async def json(self) -> Any:
-        return self.parsed
+def read(call: Call) -> Any:
+    """The value that the call's body is. Raises UnsupportedMediaType, MalformedRequest."""
+    _require_json(call.fields)
+    return parse(call.content)
 
 
-class StrictRoute(APIRoute):
-    """A route that reads its body with `parse`, before the framework would, and refuses query
-    parameters that it does not take. For `APIRouter(route_class=StrictRoute)`. The raw bytes stay
-    readable with `await request.body()`.
-
-    Done here and not in a request class alone, because the framework turns whatever is raised while
-    it reads a body into a 400 of its own.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = super().get_route_handler()
-        check_query = bounds.checker(self.dependant)
-        reads_body = self.body_field is not None
-        ends_in_name = self.path_format.endswith("}")
-
-        async def strict(request: Request) -> Response:
-            # The framework's patterns let one newline pass at the end; a name refuses it by itself.
-            if not ends_in_name and request.scope["path"].endswith("\n"):
-                raise HTTPException(404)
-            check_query(request)
-            if request.method == "GET":
-                return await handler(request)
-            own = StrictRequest(request.scope, request.receive, request._send)
-            body = await own.body()
-            if body:
-                require_json(own)
-                own.parsed = parse(body)
-                if not reads_body and own.parsed not in ({}, None):
-                    raise InvalidRequest.of(["body"], "this call takes none")
-            return await handler(own)
-
-        return strict
-
-
-def require_json(request: Request) -> None:
-    """Raises UnsupportedMediaType unless the headers say that the body is JSON in UTF-8."""
-    declared = request.headers.get("content-type")
+def _require_json(fields: Mapping[bytes, bytes]) -> None:
+    declared = fields.get(b"content-type")
+    if declared in _PLAIN and b"content-encoding" not in fields:
+        return
     how = "With curl: -H 'Content-Type: application/json' (or --json)."
     if declared is None:
         raise UnsupportedMediaType(f"The body has no Content-Type; it has to be JSON and to say so. {how}")
-    media_type, _, parameters = declared.partition(";")
+    media_type, _, parameters = declared.decode("latin-1").partition(";")
     if not _MEDIA_TYPE.match(media_type.strip().lower()):
         raise UnsupportedMediaType(f"The body's Content-Type is not that of JSON. {how}")
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8"):
             raise UnsupportedMediaType(f"JSON is UTF-8: send no other charset. {how}")
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+    if fields.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise UnsupportedMediaType(f"Send the body as it is, without a Content-Encoding. {how}")
 
 

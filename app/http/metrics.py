@@ -2,24 +2,18 @@
 
 import asyncio
 import os
-import re
-import time
 from collections.abc import Iterable
-from typing import Any
 
-from fastapi import APIRouter, Request, Response
-from fastapi.routing import iter_route_contexts
+from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.context import Call
 from app.http.declared_responses import problems
 from app.http.figures import Figures
-from app.http.given import SLOT
-from app.http.json_body import StrictRoute
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus_client's variable: the folder where workers write down what they count. `Workers` sets it."""
@@ -96,80 +90,9 @@ class Metrics:
         return encoder(self.registry), content_type
 
 
-class RouteTemplates:
-    """Which route template a request was answered by: `/apps/{app}`, prefixes of included routers
-    and all, or `other`.
-
-    The framework leaves the route in the scope as it was declared, without the prefixes it was
-    included under; so the endpoint is looked up among the application's routes, and only one that
-    is there under several paths is told by the path.
-    """
-
-    def __init__(self, routes: Iterable[Any]) -> None:
-        self._by_endpoint: dict[Any, list[tuple[re.Pattern[str], str]]] = {}
-        for route in iter_route_contexts(list(routes)):
-            pattern = getattr(route, "path_regex", None)
-            if route.endpoint is not None and pattern is not None and route.path_format:
-                self._by_endpoint.setdefault(route.endpoint, []).append((pattern, route.path_format))
-
-    def of(self, scope: Scope) -> str:
-        """The template, from the scope as the application has left it."""
-        found = self._by_endpoint.get(scope.get("endpoint"), [])
-        if len(found) == 1:
-            return found[0][1]
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        return next((template for pattern, template in found if pattern.match(path)), OTHER)
-
-
-class MetricsMiddleware:
-    """Pure ASGI middleware that counts and times requests. Put it outside `Head`, so that a HEAD
-    counts as one, and outside `Limits`, so that refusals count."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app = app
-        self.metrics = metrics
-        self._templates: RouteTemplates | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        scope.setdefault("state", {})
-        began = time.perf_counter()
-        status: int | None = None
-        streams = False
-
-        async def watched(message: Message) -> None:
-            nonlocal status, streams
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                streams = any(
-                    name == b"content-type" and value.startswith(b"text/event-stream")
-                    for name, value in message.get("headers", ())
-                )
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watched)
-        except Exception:
-            status = status or 500
-            raise
-        finally:
-            if status is not None:
-                streams = streams or getattr(scope["state"].get(SLOT), "waited", False)
-                self._record(scope, status, None if streams else time.perf_counter() - began)
-
-    def _record(self, scope: Scope, status: int, seconds: float | None) -> None:
-        if self._templates is None:
-            # Now, because routers may be included after the middleware is made.
-            self._templates = RouteTemplates(scope["app"].routes)
-        method = scope["method"] if scope["method"] in METHODS else OTHER
-        self.metrics.record(method, self._templates.of(scope), status, seconds)
-
-
 def metrics_router(metrics: Metrics) -> APIRouter:
     """The router of `GET /metrics`."""
-    router = APIRouter(tags=["operations"], route_class=StrictRoute)
+    router = APIRouter(tags=["operations"])
 
     @router.get(
         "/metrics",
@@ -184,9 +107,9 @@ def metrics_router(metrics: Metrics) -> APIRouter:
             **problems(400, 422, 500),
         },
     )
-    async def read_metrics(request: Request) -> Response:
+    async def read_metrics(call: Call) -> Response:
         """Figures in the Prometheus text format, or in OpenMetrics where `Accept` asks for it."""
-        page, content_type = metrics.render(request.headers.get("accept", ""))
+        page, content_type = metrics.render(call.headers.get("accept", ""))
         return Response(page, headers={"Content-Type": content_type})
 
     return router

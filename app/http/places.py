@@ -71,8 +71,8 @@ class _Holds(Enum):
 class Slot:
     """The place of one request: a request's place, a subscriber's place, or none.
 
-    A handler finds its own as `request.state.slot`. The middleware gives back whatever is held when
-    the request ends, however it ends. `waited` is True once it has been a subscriber. A request that
+    A handler finds its own as `call.permit`. The front gives back whatever is held when the request
+    ends, however it ends. `waited` is True once it has been a subscriber. A request that
     `writes` takes one of the places for writes too.
     """
 

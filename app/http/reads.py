@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Depends, Query, Response
 from pydantic import MISSING, Field
 
 from app.errors import InvalidCursor, InvalidRequest, NotFound, RevInFuture
 from app.http import cursors
-from app.http.context import Context, Ctx
+from app.http.context import Call, Context, Ctx
 from app.http.entity_tags import IfNoneMatch, unchanged
 from app.models import codec
 from app.models.base import INT64, MAX_INT64
@@ -116,7 +116,7 @@ class View:
         return json_answer(body(record), rev, etag=record.rev)
 
 
-async def _moment(
+def _moment(
     context: Ctx,
     rev: AtRev = MISSING,
     consistency: Annotated[
@@ -130,7 +130,7 @@ Moment = Annotated[View, Depends(_moment)]
 """A read of what has no tag of its own."""
 
 
-async def _view(
+def _view(
     context: Ctx,
     rev: AtRev = MISSING,
     consistency: Annotated[
@@ -241,9 +241,9 @@ def list_body(rev: int, items: list[bytes], following: str | None) -> bytes:
     return b",".join(items)
 
 
-async def _listing(
+def _listing(
     context: Ctx,
-    request: Request,
+    call: Call,
     rev: AtRev = MISSING,
     consistency: Annotated[
         Consistency, Query(description="`stale` reads what this replica holds.")
@@ -262,8 +262,8 @@ async def _listing(
 ) -> Listing:
     return Listing(
         context,
-        request.scope["path"],
-        request.query_params.multi_items() if request.scope["query_string"] else (),
+        call.scope["path"],
+        call.query,
         rev if isinstance(rev, int) else None,
         consistency is Consistency.STALE,
         limit,

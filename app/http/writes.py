@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, Header, Response
 from pydantic import MISSING
 from starlette.types import Scope
 
 from app.errors import Conflict, InvalidRequest, RevCompacted
-from app.http.context import Ctx
+from app.http.context import Call, Ctx
 from app.http.entity_tags import TAGS, IfNoneMatch, preconditions
 from app.http.reads import json_answer
 from app.models import codec, keys
@@ -173,24 +173,24 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-async def _write(
+def _write(
     context: Ctx,
-    request: Request,
+    call: Call,
     actor: Actor = MISSING,
     if_match: IfMatch = MISSING,
     if_none_match: IfNoneMatch = MISSING,
 ) -> Write:
     conditions = preconditions(_text(if_match), _text(if_none_match))
-    return Write(context.store, _origin(request, actor), conditions, None)
+    return Write(context.store, _origin(call, actor), conditions, None)
 
 
-def _origin(request: Request, actor: object) -> Origin:
-    return origin_of(request.method, request.scope["path"], _text(actor))
+def _origin(call: Call, actor: object) -> Origin:
+    return origin_of(call.method, call.scope["path"], _text(actor))
 
 
-async def _post(
+def _post(
     context: Ctx,
-    request: Request,
+    call: Call,
     actor: Actor = MISSING,
     if_match: IfMatch = MISSING,
     if_none_match: IfNoneMatch = MISSING,
@@ -206,12 +206,12 @@ async def _post(
         ),
     ] = MISSING,
 ) -> Write:
-    call = None
-    origin = _origin(request, actor)
+    keyed = None
+    origin = _origin(call, actor)
     if isinstance(idempotency_key, str):
-        call = idempotent_call(idempotency_key, origin.actor, request.scope, await request.body())
+        keyed = idempotent_call(idempotency_key, origin.actor, call.scope, call.content)
     conditions = preconditions(_text(if_match), _text(if_none_match))
-    return Write(context.store, origin, conditions, call)
+    return Write(context.store, origin, conditions, keyed)
 
 
 Put = Annotated[Write, Depends(_write)]

@@ -8,7 +8,6 @@ from fastapi.routing import APIRouter
 from pydantic_core import to_json
 
 from app.http.declared_responses import changed, created, found, listed, removed
-from app.http.json_body import StrictRoute
 from app.http.reads import List, Read
 from app.http.writes import Post, Put, at_key
 from app.models import codec, keys
@@ -19,7 +18,7 @@ from app.models.page import AppPage
 from app.registry import apps, env
 from app.store.contract import Changes, Record, Snapshot
 
-router = APIRouter(tags=["apps"], route_class=StrictRoute)
+router = APIRouter(tags=["apps"])
 
 
 def _env(record: Record) -> bytes:

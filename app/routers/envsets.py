@@ -4,7 +4,6 @@ from fastapi import Response
 from fastapi.routing import APIRouter
 
 from app.http.declared_responses import created, found, listed, removed
-from app.http.json_body import StrictRoute
 from app.http.reads import List, Read
 from app.http.writes import Post, Put, at_key
 from app.models import keys
@@ -14,7 +13,7 @@ from app.models.names import Name, Ref
 from app.models.page import EnvSetPage
 from app.registry import envsets
 
-router = APIRouter(tags=["env sets"], route_class=StrictRoute)
+router = APIRouter(tags=["env sets"])
 
 
 @router.get("/apps/{app}/envs", response_model=EnvSetPage, responses=listed(404), summary="List env sets")

@@ -10,11 +10,10 @@ from app.errors import InvalidRequest
 from app.http.declared_responses import read
 from app.http.event_query import Apps, AskedEvents, EventQuery, prefers_list
 from app.http.event_stream import EVENT_STREAM, EventStream
-from app.http.json_body import StrictRoute
 from app.models.event import EventPage
 from app.models.names import IN_DIGITS, Name
 
-router = APIRouter(tags=["events"], route_class=StrictRoute)
+router = APIRouter(tags=["events"])
 
 Limit = Annotated[int, Field(ge=1, le=1000), IN_DIGITS]
 Wait = Annotated[int, Field(ge=0, le=60), IN_DIGITS]

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import Query, Response
 from fastapi.routing import APIRouter
 from pydantic import MISSING, Field
 
 from app.errors import InvalidRequest
-from app.http.context import Ctx
+from app.http.context import Call, Ctx
 from app.http.declared_responses import committed, created, found, listed, removed
 from app.http.disconnects import Gone, until_gone
-from app.http.json_body import StrictRoute
 from app.http.reads import List, Listing, Read, json_answer
 from app.http.writes import Post, Put, live_instance, nothing
 from app.models import codec, keys
@@ -35,7 +34,7 @@ from app.registry.selection import Selection
 from app.registry.state import exists
 from app.store.contract import Changes, Record, Snapshot
 
-router = APIRouter(tags=["instances"], route_class=StrictRoute)
+router = APIRouter(tags=["instances"])
 
 Statuses = Annotated[
     list[StatusFilter],
@@ -177,7 +176,7 @@ async def get_instance(
     id: InstanceId,
     view: Read,
     context: Ctx,
-    request: Request,
+    call: Call,
     status: Annotated[
         list[StatusFilter],
         Query(description="Answer as soon as the status is one of these, or never can be again."),
@@ -193,7 +192,7 @@ async def get_instance(
     if isinstance(wait, int) and view.names_rev:
         raise InvalidRequest.of(["query", "wait"], "a snapshot in the past does not change: leave rev out")
     if status and isinstance(wait, int) and wait > 0:
-        await _wait_for(context, request, key, statuses(status), wait)
+        await _wait_for(context, call, key, statuses(status), wait)
     return await view.one(key, what, fits=_is_live)
 
 
@@ -201,11 +200,9 @@ def _is_live(record: Record) -> bool:
     return not keys.is_ended(record.value)
 
 
-async def _wait_for(
-    context: Ctx, request: Request, key: str, wanted: frozenset[Status], seconds: float
-) -> None:
+async def _wait_for(context: Ctx, call: Call, key: str, wanted: frozenset[Status], seconds: float) -> None:
     until = time.monotonic() + seconds
-    with context.key_watch.watch(key) as watch, request.state.slot.waiting():
+    with context.key_watch.watch(key) as watch, call.permit.waiting():
         while not context.hub.closing:
             record = (await context.store.latest()).get(key)
             if record is None or not _is_live(record):
@@ -215,7 +212,7 @@ async def _wait_for(
                 return
             left = until - time.monotonic()
             try:
-                if left <= 0 or not await until_gone(request, watch.changed(left)):
+                if left <= 0 or not await until_gone(call, watch.changed(left)):
                     return
             except Gone:
                 return

@@ -2,13 +2,12 @@
 
 import time
 
-from fastapi import Request, Response
+from fastapi import Response
 from fastapi.routing import APIRouter
 
-from app.http.context import Ctx
+from app.http.context import Call, Ctx
 from app.http.declared_responses import changed, queued, removed
 from app.http.disconnects import Gone, until_gone
-from app.http.json_body import StrictRoute
 from app.http.writes import Post, Put, Write, live_instance, nothing
 from app.models.base import Deleted
 from app.models.instance import (
@@ -28,7 +27,7 @@ from app.registry import claims, life, locks
 from app.routers.instances import location_of
 from app.store.contract import Outcome
 
-router = APIRouter(tags=["life of an instance"], route_class=StrictRoute)
+router = APIRouter(tags=["life of an instance"])
 
 
 @router.post(
@@ -37,7 +36,7 @@ router = APIRouter(tags=["life of an instance"], route_class=StrictRoute)
     responses=queued(),
     summary="Claim the oldest ticket that fits",
 )
-async def claim_next(body: ClaimNext, write: Post, context: Ctx, request: Request) -> Response:
+async def claim_next(body: ClaimNext, write: Post, context: Ctx, call: Call) -> Response:
     """Claims the oldest pending ticket, of any app and proctype or of those named. Waits up to `wait`
     seconds for one; hosts that wait are called one for each ticket, in the order in which they came."""
     app = body.app if isinstance(body.app, str) else None
@@ -56,13 +55,13 @@ async def claim_next(body: ClaimNext, write: Post, context: Ctx, request: Reques
     answered = answer(outcome := await attempt(write))
     if answered is None and body.wait:
         until = time.monotonic() + body.wait
-        with context.claim_queue.place(app, proctype) as place, request.state.slot.waiting():
+        with context.claim_queue.place(app, proctype) as place, call.permit.waiting():
             # Once more from inside the queue: a ticket may have come before the place was taken.
             answered = answer(outcome := await attempt(write))
             while answered is None and not context.hub.closing:
                 left = until - time.monotonic()
                 try:
-                    if left <= 0 or not await until_gone(request, place.turn(left)):
+                    if left <= 0 or not await until_gone(call, place.turn(left)):
                         break
                 except Gone:
                     # Nobody is there to hold a claim: a ticket that was called for is handed on.

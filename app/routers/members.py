@@ -4,7 +4,6 @@ from fastapi import Response
 from fastapi.routing import APIRouter
 
 from app.http.declared_responses import changed, found, listed, removed
-from app.http.json_body import StrictRoute
 from app.http.reads import List, Read
 from app.http.writes import Put, at_key
 from app.models import keys
@@ -14,7 +13,7 @@ from app.models.names import HostMaybePort
 from app.models.page import MemberPage
 from app.registry import members
 
-router = APIRouter(tags=["members"], route_class=StrictRoute)
+router = APIRouter(tags=["members"])
 
 
 @router.get(

@@ -8,11 +8,10 @@ from fastapi.routing import APIRouter
 from app.errors import CoordinatorUnavailable
 from app.http.context import Ctx
 from app.http.declared_responses import problems
-from app.http.json_body import StrictRoute
 from app.http.reads import json_answer
 from app.models.base import Model
 
-router = APIRouter(tags=["operations"], route_class=StrictRoute)
+router = APIRouter(tags=["operations"])
 
 
 class Live(Model):

@@ -10,9 +10,8 @@ from fastapi.responses import HTMLResponse
 
 from app.errors import NotFound, RequestError, request_errors
 from app.http.declared_responses import problems
-from app.http.json_body import StrictRoute
 
-router = APIRouter(tags=["operations"], route_class=StrictRoute)
+router = APIRouter(tags=["operations"])
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",

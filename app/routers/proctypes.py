@@ -4,7 +4,6 @@ from fastapi import Response
 from fastapi.routing import APIRouter
 
 from app.http.declared_responses import changed, created, found, listed, removed
-from app.http.json_body import StrictRoute
 from app.http.reads import List, Read
 from app.http.writes import Post, Put, at_key
 from app.models import keys
@@ -17,7 +16,7 @@ from app.registry.state import exists
 from app.registry.upkeep import ended_of
 from app.store.contract import Record, Snapshot
 
-router = APIRouter(tags=["proctypes"], route_class=StrictRoute)
+router = APIRouter(tags=["proctypes"])
 
 
 @router.get(

@@ -4,7 +4,6 @@ from fastapi import Response
 from fastapi.routing import APIRouter
 
 from app.http.declared_responses import changed, created, found, listed, removed
-from app.http.json_body import StrictRoute
 from app.http.reads import List, Read
 from app.http.writes import Post, Put, at_key
 from app.models import keys
@@ -14,7 +13,7 @@ from app.models.page import RevisionPage
 from app.models.revision import Ratification, Revision, RevisionCreate
 from app.registry import revisions
 
-router = APIRouter(tags=["revisions"], route_class=StrictRoute)
+router = APIRouter(tags=["revisions"])
 
 
 @router.get("/revisions", response_model=RevisionPage, responses=listed(), summary="List all revisions")

@@ -5,12 +5,11 @@ from fastapi.routing import APIRouter
 
 from app.http.context import Ctx
 from app.http.declared_responses import read
-from app.http.json_body import StrictRoute
 from app.http.reads import Moment, json_answer
 from app.models import keys
 from app.models.revs import SCHEMA_VERSION, RevInfo, SchemaInfo
 
-router = APIRouter(tags=["time"], route_class=StrictRoute)
+router = APIRouter(tags=["time"])
 
 
 @router.get("/rev", response_model=RevInfo, responses=read(), summary="Read the rev")

@@ -7,7 +7,6 @@ from fastapi.routing import APIRouter
 from pydantic import MISSING
 
 from app.http.declared_responses import created, found, listed, removed
-from app.http.json_body import StrictRoute
 from app.http.reads import List, Read
 from app.http.writes import Post, Put, at_key
 from app.models import keys
@@ -17,7 +16,7 @@ from app.models.page import RunnerPage
 from app.models.runner import Runner, RunnerCreate
 from app.registry import runners
 
-router = APIRouter(tags=["runners"], route_class=StrictRoute)
+router = APIRouter(tags=["runners"])
 
 
 @router.get("/runners", response_model=RunnerPage, responses=listed(), summary="List runners")

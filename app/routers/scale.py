@@ -9,7 +9,6 @@ from fastapi.routing import APIRouter
 from pydantic import MISSING
 
 from app.http.declared_responses import committed, read
-from app.http.json_body import StrictRoute
 from app.http.reads import Moment, json_answer
 from app.http.writes import Put, at_key
 from app.models import keys
@@ -19,7 +18,7 @@ from app.registry import scale
 from app.registry.scale import Step
 from app.store.contract import Changes, Snapshot
 
-router = APIRouter(tags=["scale"], route_class=StrictRoute)
+router = APIRouter(tags=["scale"])
 
 
 @router.get(

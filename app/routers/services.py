@@ -5,7 +5,6 @@ from fastapi.routing import APIRouter
 
 from app.http.context import Ctx
 from app.http.declared_responses import created, found, listed, removed
-from app.http.json_body import StrictRoute
 from app.http.reads import List, Read
 from app.http.writes import Post, Put, at_key
 from app.models import keys
@@ -15,7 +14,7 @@ from app.models.page import EndpointPage, ServicePage
 from app.models.service import Endpoint, EndpointCreate, EndpointId, Service, ServiceCreate, endpoint_id
 from app.registry import services
 
-router = APIRouter(tags=["services"], route_class=StrictRoute)
+router = APIRouter(tags=["services"])
 
 
 @router.get("/services", response_model=ServicePage, responses=listed(), summary="List services")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from app.errors import RequestError
-from app.http.stamp import RawHeaders
+from app.http.responses import RawHeaders
 
 STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus

@@ -16,7 +16,7 @@ from app.errors import MalformedRequest, RequestError, TooManyRequests
 from app.http.admission import Waiting
 from app.http.given import ANSWER, SLOT
 from app.http.places import Slot
-from app.http.stamp import RawHeaders
+from app.http.responses import RawHeaders
 from app.server.answers import refusal
 from app.server.config import ConnectionConfig
 from app.server.exchange import Exchange

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Scope
 from app.errors import CoordinatorUnavailable, InternalError, RequestError
 from app.http.given import BODY
 from app.http.places import READS
-from app.http.stamp import RawHeaders
+from app.http.responses import RawHeaders
 from app.server.answers import head_of
 
 logger = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 
 from app.errors import StartError
+from app.http.admission import Admission
 from app.server.config import ConnectionConfig
 from app.server.connection import Connection
 
@@ -35,6 +36,7 @@ def build_config(
     keep_alive: int = 65,
     shutdown_timeout: int = 10,
     rev: Callable[[], int] | None = None,
+    admission: Admission | None = None,
 ) -> ConnectionConfig:
     """Settings for `VisorServer`. `app` is an ASGI application.
 
@@ -45,7 +47,7 @@ def build_config(
     `keep_alive` (seconds): how long a connection may idle between requests, longer than the 60 s of
     common proxies so that they close first. `shutdown_timeout` (seconds): what is still running then is
     cancelled. `rev` gives the `Visor-Rev` of requests that are refused before they reach the application.
-    The application's `state.admission`, where it has one, is asked for the place of each request.
+    `admission`, where there is one, is asked for the place of each request.
     """
     config = ConnectionConfig(
         app,
@@ -69,7 +71,7 @@ def build_config(
     config.send_timeout = send_timeout
     config.max_connections = min(max_connections, room_for(max_connections))
     config.rev = rev
-    config.admission = getattr(getattr(app, "state", None), "admission", None)
+    config.admission = admission
     return config
 
 
@@ -115,9 +117,8 @@ class VisorServer(uvicorn.Server):
     """A uvicorn server that sets a stop event before it waits for its connections to end.
 
     Streams and waiting calls watch that event; without it each of them would hold the shutdown up
-    to its timeout. The event is the one given, or `app.state.stop` of the application. It runs in
-    the main thread, where it takes SIGINT and SIGTERM, or in another, where `should_exit = True`
-    ends it. `on_started` is called when it listens.
+    to its timeout. It runs in the main thread, where it takes SIGINT and SIGTERM, or in another,
+    where `should_exit = True` ends it. `on_started` is called when it listens.
     """
 
     def __init__(
@@ -128,8 +129,7 @@ class VisorServer(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self._on_started = on_started
-        found = getattr(getattr(config.app, "state", None), "stop", None) if stop is None else stop
-        self.stop: asyncio.Event = found if isinstance(found, asyncio.Event) else asyncio.Event()
+        self.stop = stop or asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

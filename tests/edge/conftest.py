@@ -6,25 +6,24 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 import pytest
-from fastapi import APIRouter, Body, FastAPI, Request
+from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.errors import NotFound
-from app.http.access_log import AccessLog
-from app.http.head import Head
-from app.http.json_body import StrictRoute
-from app.http.limits import Limits
-from app.http.metrics import Metrics, MetricsMiddleware, metrics_router
+from app.http.body import Bodies
+from app.http.context import Call
+from app.http.cors import Cors
+from app.http.front import Front
+from app.http.metrics import Metrics, metrics_router
 from app.http.places import Slots
-from app.http.problem_json import install
-from app.http.stamp import Stamp
+from app.http.routes import Routes
 from app.routers import problems
 from app.server.server import VisorServer, build_config, listen
 
@@ -103,16 +102,24 @@ class Connection:
 
 
 @dataclass
+class State:
+    """What the tests and the application share."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: threading.Event = field(default_factory=threading.Event)
+    endless_running: int = 0
+
+
+@dataclass
 class Edge:
     """A running server. `gate` holds the requests to /wait until it is set."""
 
-    app: FastAPI
+    state: State
     server: VisorServer
     thread: threading.Thread
     port: int
     slots: Slots
     client: httpx2.Client
-    state: dict[str, Any] = field(default_factory=dict)
     connections: list[Connection] = field(default_factory=list)
 
     def connect(self) -> Connection:
@@ -137,115 +144,112 @@ class Edge:
 
 
 def _router() -> APIRouter:
-    router = APIRouter(route_class=StrictRoute)
+    router = APIRouter()
 
     @router.get("/things/{name}", name="read_thing")
-    async def read_thing(name: str, x: int = 0) -> dict[str, str]:
+    async def read_thing(name: str, x: int = 0) -> Response:
         if name == "none":
             raise NotFound("There is no such thing at rev 5.", rev=5)
-        return {"name": name}
+        return JSONResponse({"name": name})
 
     @router.delete("/things/{name}", name="delete_thing")
-    async def delete_thing(name: str) -> dict[str, int]:
-        return {"rev": 9}
+    async def delete_thing(name: str) -> Response:
+        return JSONResponse({"rev": 9})
 
     @router.post("/things", name="create_thing")
-    async def create_thing(request: Request, thing: Thing, token: str = "") -> dict[str, Any]:
-        raw = await request.body()
-        return {**thing.model_dump(), "raw": raw.decode()}
+    async def create_thing(call: Call, thing: Thing, token: str = "") -> Response:
+        return JSONResponse({**thing.model_dump(), "raw": call.content.decode()})
 
     @router.post("/any", name="take_any")
-    async def take_any(value: Any = Body()) -> dict[str, Any]:
-        return {"got": value}
+    async def take_any(value: Any = Body()) -> Response:
+        return JSONResponse({"got": value})
 
     @router.get("/fault", name="fault")
-    async def fault(token: str = "") -> None:
+    async def fault(token: str = "") -> Response:
         raise RuntimeError("secret internals")
+
+    @router.get("/livez")
+    async def livez() -> Response:
+        return JSONResponse({"ok": True})
+
+    @router.get("/cached")
+    async def cached() -> Response:
+        return JSONResponse({}, headers={"Cache-Control": "max-age=5", "Visor-Rev": "3"})
+
+    @router.post("/lax")
+    async def lax(call: Call, value: Any = Body(default=None)) -> Response:
+        return JSONResponse({"size": len(call.content)})
 
     return router
 
 
-def build_app(slots: Slots, limits: dict[str, Any]) -> FastAPI:
-    app = FastAPI(redirect_slashes=False)
-    app.state.stop = asyncio.Event()
-    app.state.gate = threading.Event()
-    app.state.endless_running = 0
-    install(app)
+def _endless(state: State) -> APIRouter:
+    router = APIRouter()
 
-    inner = APIRouter()
-    inner.include_router(_router(), prefix="/inner")
-    app.include_router(_router())
-    app.include_router(inner, prefix="/outer")
-    app.include_router(problems.router)
-
-    @app.get("/livez")
-    async def livez() -> dict[str, bool]:
-        return {"ok": True}
-
-    @app.get("/wait")
-    async def wait(request: Request, waiting: bool = False) -> dict[str, bool]:
+    @router.get("/wait")
+    async def wait(call: Call, waiting: bool = False) -> Response:
         async def until_open() -> None:
-            while not app.state.gate.is_set():  # noqa: ASYNC110 - set from another thread
+            while not state.gate.is_set():  # noqa: ASYNC110 - set from another thread
                 await asyncio.sleep(0.01)
 
         if waiting:
-            with request.state.slot.waiting():
+            with call.permit.waiting():
                 await until_open()
         else:
             await until_open()
-        return {"ok": True}
+        return JSONResponse({"ok": True})
 
-    @app.get("/cached")
-    async def cached() -> Response:
-        return JSONResponse({}, headers={"Cache-Control": "max-age=5", "Visor-Rev": "3"})
-
-    @app.get("/stream")
-    async def stream(request: Request) -> Response:
-        request.state.slot.subscribe()
+    @router.get("/stream")
+    async def stream(call: Call) -> Response:
+        call.permit.subscribe()
 
         async def events() -> AsyncIterator[bytes]:
-            app.state.endless_running += 1
+            state.endless_running += 1
             try:
                 yield b": hello\n\n"
-                await app.state.stop.wait()
+                await state.stop.wait()
                 yield b"event: gone\n\n"
             finally:
-                app.state.endless_running -= 1
+                state.endless_running -= 1
 
         return StreamingResponse(events(), media_type="text/event-stream")
 
-    @app.get("/flood")
+    @router.get("/flood")
     async def flood() -> Response:
         async def zeros() -> AsyncIterator[bytes]:
-            app.state.endless_running += 1
+            state.endless_running += 1
             try:
                 while True:
                     yield b"0" * 1000
                     await asyncio.sleep(0)
             finally:
-                app.state.endless_running -= 1
+                state.endless_running -= 1
 
         return StreamingResponse(zeros(), media_type="application/octet-stream")
 
-    @app.post("/unread")
-    async def unread() -> dict[str, bool]:
-        return {"ok": True}
+    return router
 
-    @app.post("/lax")
-    async def lax(request: Request) -> dict[str, int]:
-        return {"size": len(await request.body())}
 
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield
+
+
+def build_front(slots: Slots, state: State, limits: dict[str, Any]) -> Front:
     metrics = Metrics()
     metrics.figures.store(lambda: {"rev": 42.0, "file_bytes": 7.0})
     metrics.figures.gauge("visor_subscribers", "Subscribers.", lambda: slots.subscribers)
-    app.include_router(metrics_router(metrics))
-    # The last one added is the outermost.
-    app.add_middleware(Limits, slots=slots, **limits)
-    app.add_middleware(Head)
-    app.add_middleware(MetricsMiddleware, metrics=metrics)
-    app.add_middleware(Stamp, rev=lambda: 42)
-    app.add_middleware(AccessLog)
-    return app
+    routers = (_router(), _endless(state), problems.router, metrics_router(metrics))
+    routes = [route for router in routers for route in router.routes]
+    return Front(
+        Routes(routes, {}),
+        slots=slots,
+        bodies=Bodies(slots, **limits),
+        metrics=metrics,
+        cors=Cors([]),
+        rev=lambda: 42,
+        lifespan=_nothing,
+    )
 
 
 @contextmanager
@@ -256,19 +260,20 @@ def running(
     **config: Any,
 ) -> Iterator[Edge]:
     slots = Slots(max_requests=max_requests, max_subscribers=max_subscribers)
-    app = build_app(slots, limits or {})
+    state = State()
+    front = build_front(slots, state, limits or {})
     sock = listen("127.0.0.1", 0)
     port = sock.getsockname()[1]
-    server = VisorServer(build_config(app, rev=lambda: 42, **config))
+    server = VisorServer(build_config(front, rev=lambda: 42, **config), state.stop)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False)
-    edge = Edge(app, server, thread, port, slots, client)
+    edge = Edge(state, server, thread, port, slots, client)
     try:
         edge.eventually(lambda: server.started or not thread.is_alive())
         yield edge
     finally:
-        app.state.gate.set()
+        state.gate.set()
         client.close()
         for connection in edge.connections:
             connection.socket.close()

@@ -5,9 +5,7 @@ import time
 import pytest
 
 
-@pytest.mark.parametrize(
-    "path", ["/things/a", "/outer/inner/things/a", "/things/none", "/problems", "/fault", "/no"]
-)
+@pytest.mark.parametrize("path", ["/things/a", "/things/none", "/problems", "/fault", "/no"])
 def test_a_head_is_the_head_of_the_get(edge, path):
     got, head = edge.client.get(path), edge.client.head(path)
     assert head.status_code == got.status_code

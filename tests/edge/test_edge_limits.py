@@ -6,22 +6,35 @@ import urllib.error
 import urllib.request
 
 import pytest
+from fastapi import Response
+from fastapi.routing import APIRoute
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import TooManyRequests, TooManySubscribers
-from app.http.limits import Limits
+from app.http.body import Bodies
+from app.http.context import Call
+from app.http.cors import Cors
+from app.http.front import Front
+from app.http.metrics import Metrics
 from app.http.places import Slot, Slots
+from app.http.routes import Routes
 
 MIB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
 GET = b"GET /things/a HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
+def text(size):
+    """A body of so many bytes."""
+    return b'"%b"' % (b"x" * (size - 2))
+
+
 def chunked(size, piece=65536):
-    """A body of unknown length."""
+    """The same, of a length that is not told."""
+    whole = text(size)
     for start in range(0, size, piece):
-        yield b"x" * min(piece, size - start)
+        yield whole[start : start + piece]
 
 
 def assert_too_large(response):
@@ -43,8 +56,8 @@ def test_a_chunked_body_over_the_limit_is_413(edge, path):
 
 
 def test_a_body_at_the_limit_is_taken(edge):
-    assert edge.client.post("/lax", content=b"x" * MIB).json() == {"size": MIB}
-    assert edge.client.post("/lax", content=chunked(MIB)).json() == {"size": MIB}
+    assert edge.client.post("/lax", content=text(MIB), headers=JSON).json() == {"size": MIB}
+    assert edge.client.post("/lax", content=chunked(MIB), headers=JSON).json() == {"size": MIB}
 
 
 def test_a_length_beyond_all_numbers_is_refused(edge):
@@ -85,15 +98,18 @@ def test_a_client_that_asks_first_is_told_413_and_not_to_continue(edge):
 
 def test_a_client_that_asks_first_may_send_what_fits(edge):
     connection = edge.connect()
-    connection.send(b"POST /lax HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+    connection.send(
+        b"POST /lax HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    )
     assert connection.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
-    connection.send(b"abc")
+    connection.send(b'"a"')
     assert connection.answer().body == b'{"size":3}'
 
 
 @pytest.mark.parametrize("path", [b"/lax", b"/things"])
 def test_a_body_that_does_not_arrive_in_time_is_400_and_closed(serve, path):
-    with serve(limits={"body_timeout": 0.4}) as edge:
+    with serve(limits={"timeout": 0.4}) as edge:
         connection = edge.connect()
         connection.send(b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
         began = time.monotonic()
@@ -125,7 +141,7 @@ def test_one_request_too_many_is_429_with_retry_after_but_probes_are_served(serv
         assert edge.client.get("/metrics").status_code == 200
         # What the Host header makes of the URL is nothing to go by.
         assert edge.client.get("/things/a", headers={"Host": "x/livez?"}).status_code == 429
-        edge.app.state.gate.set()
+        edge.state.gate.set()
         assert connection.answer().status == 200
         assert edge.client.get("/things/a").status_code == 200
 
@@ -146,13 +162,13 @@ def test_streams_and_waiting_calls_take_no_request_place_but_are_limited_too(ser
         assert edge.slots.requests == 0
         stream.socket.close()
         edge.eventually(lambda: edge.slots.subscribers == 1)
-        edge.app.state.gate.set()
+        edge.state.gate.set()
         assert waiting.answer().status == 200
         edge.eventually(lambda: edge.slots.subscribers == 0)
 
 
 def test_a_stream_is_not_cut_by_the_body_deadline(serve):
-    with serve(limits={"body_timeout": 0.2}) as edge:
+    with serve(limits={"timeout": 0.2}) as edge:
         stream = edge.connect()
         stream.send(b"GET /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
         assert stream.answer().status == 200
@@ -206,16 +222,25 @@ def test_every_place_comes_back_when_requests_are_cancelled_or_fail(plans):
     """Each plan: (waits, fails, at which turn of the loop it is cancelled; 3 is never)."""
     slots = Slots(max_requests=4, max_subscribers=3)
 
-    async def application(scope, receive, send):
-        waits, fails = scope["plan"]
+    async def answer(call: Call) -> Response:
+        waits, fails = call.scope["plan"]
         if waits:
-            with scope["state"]["slot"].waiting():
+            with call.permit.waiting():
                 await asyncio.sleep(0)
         await asyncio.sleep(0)
         if fails:
             raise ValueError
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body"})
+        return Response()
+
+    front = Front(
+        Routes([APIRoute("/x", answer)], {}),
+        slots=slots,
+        bodies=Bodies(slots),
+        metrics=Metrics(),
+        cors=Cors([]),
+        rev=lambda: 1,
+        lifespan=lambda: None,
+    )
 
     async def receive():
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -225,11 +250,10 @@ def test_every_place_comes_back_when_requests_are_cancelled_or_fail(plans):
         assert slots.subscribers <= 3
 
     async def main():
-        limits = Limits(application, slots=slots)
         tasks = []
         for waits, fails, _ in plans:
-            scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "plan": (waits, fails)}
-            tasks.append(asyncio.create_task(limits(scope, receive, send)))
+            scope = {"type": "http", "method": "GET", "path": "/x", "query_string": b"", "headers": []}
+            tasks.append(asyncio.create_task(front({**scope, "plan": (waits, fails)}, receive, send)))
         for turn in range(3):
             await asyncio.sleep(0)
             for task, plan in zip(tasks, plans, strict=True):

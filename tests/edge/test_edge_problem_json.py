@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from app.errors import RequestError, request_errors
-from app.http.problem_json import MAX_ERRORS, problem_response
+from app.http.responses import MAX_ERRORS, problem_response
 
 JSON = {"Content-Type": "application/json"}
 
@@ -32,12 +32,9 @@ def test_an_unknown_path_is_a_problem(edge):
     problem(edge.client.get("/things/"), 404, "not-found")
 
 
-@pytest.mark.parametrize("prefix", ["", "/outer/inner"])
-def test_405_lists_all_methods_of_the_path_over_all_routes(edge, prefix):
-    for method in ("PUT", "POST", "PATCH", "OPTIONS", "BREW", "TRACE"):
-        if method == "BREW":  # not one that the server's parser knows
-            continue
-        response = edge.client.request(method, prefix + "/things/a")
+def test_405_lists_all_methods_of_the_path_over_all_routes(edge):
+    for method in ("PUT", "POST", "PATCH", "TRACE"):
+        response = edge.client.request(method, "/things/a")
         problem(response, 405, "method-not-allowed")
         assert response.headers["allow"] == "DELETE, GET, HEAD"
 

@@ -171,9 +171,8 @@ def test_an_encoded_body_is_415(edge):
     assert edge.client.post("/things", content=b"x", headers=headers).status_code == 415
 
 
-@pytest.mark.parametrize("prefix", ["", "/outer/inner"])
-def test_a_malformed_body_is_a_400_that_says_why_wherever_the_router_is_included(edge, prefix):
-    response = edge.client.post(prefix + "/things", content=b'{"name": "a", "name": "b"}', headers=JSON)
+def test_a_malformed_body_is_a_400_that_says_why(edge):
+    response = edge.client.post("/things", content=b'{"name": "a", "name": "b"}', headers=JSON)
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["code"] == "malformed-request"

@@ -68,7 +68,7 @@ BODIES = {(method, template): body for method, template, body in FILL}
 
 OPERATIONS = sorted(
     (method, route.path_format)
-    for route in iter_route_contexts(create_app(Settings(store="memory:")).routes)
+    for route in iter_route_contexts(create_app(Settings(store="memory:")).api.routes)
     if route.include_in_schema
     for method in route.methods
 )

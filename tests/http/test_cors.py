@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.http.expect import refused
 from tests.serving import serving
 
 OURS = "https://console.example.com"
@@ -20,8 +19,9 @@ def test_no_origin_is_allowed_if_none_is_configured(full):
     assert answer.status_code == 200
     assert not [name for name in answer.headers if name.startswith("access-control")]
     preflight = full.client.options("/apps/cat", headers={"Origin": OURS, **PREFLIGHT})
-    refused(preflight, 405, "method-not-allowed")
+    assert preflight.status_code == 204
     assert preflight.headers["Allow"] == "DELETE, GET, HEAD, PATCH"
+    assert not [name for name in preflight.headers if name.startswith("access-control")]
 
 
 def test_a_configured_origin_may_read_and_see_our_headers(open_to_one):
@@ -36,7 +36,7 @@ def test_a_preflight_allows_every_method_and_header(open_to_one):
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         asked = {"Origin": OURS, **PREFLIGHT, "Access-Control-Request-Method": method}
         answer = open_to_one.client.options("/apps/cat/env/cow", headers=asked)
-        assert answer.status_code == 200
+        assert answer.status_code == 204
         assert answer.headers["Access-Control-Allow-Origin"] == OURS
         assert method in answer.headers["Access-Control-Allow-Methods"].split(", ")
         assert "if-match" in answer.headers["Access-Control-Allow-Headers"]
@@ -54,7 +54,7 @@ def test_another_origin_is_not_allowed(open_to_one):
             "Access-Control-Allow-Origin" not in open_to_one.get("/apps", headers={"Origin": origin}).headers
         )
         preflight = open_to_one.client.options("/apps", headers={"Origin": origin, **PREFLIGHT})
-        assert preflight.status_code == 400
+        assert preflight.status_code == 204
         assert "Access-Control-Allow-Origin" not in preflight.headers
 
 

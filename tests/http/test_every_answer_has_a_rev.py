@@ -102,10 +102,25 @@ def test_405_lists_every_method_of_the_path(full, template):
     known = {method for method, one in [*OPERATIONS, *also] if one == template}
     known |= {"HEAD"} if "GET" in known else set()
     path = path_of(template)
-    for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"} - known:
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - known:
         answer = full.client.request(method, path)
         refused(answer, 405, "method-not-allowed")
         assert answer.headers["Allow"] == ", ".join(sorted(known))
+        assert (
+            answer.json()["detail"] == f"{method} is not allowed here; allowed: {', '.join(sorted(known))}."
+        )
+    options = full.client.options(path)
+    assert (options.status_code, options.content) == (204, b"")
+    assert options.headers["Allow"] == ", ".join(sorted(known))
+    assert options.headers["Visor-Rev"] == str(full.rev)
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/apps/", "//", "/apps/cat/env/cow/moo"])
+def test_options_of_a_path_that_is_not_there_is_answered_too(full, path):
+    """A load balancer asks `OPTIONS /` whether the service is there."""
+    answer = full.client.options(path)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "OPTIONS" in answer.headers["Allow"]
 
 
 @pytest.mark.parametrize("path", ["/", "/app", "/apps/", "//apps", "/apps/cat/", "/apps/cat/env/cow/moo"])

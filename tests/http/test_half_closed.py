@@ -94,7 +94,7 @@ def test_one_that_waits_for_its_permit_gets_it(visor: Service) -> None:
         with held_writes(full, 1):
             one = asked(full, put(7))
             one.shutdown(socket.SHUT_WR)
-            until(lambda: full.app.state.admission.waiting == 1, "it waits")
+            until(lambda: full.app.admission.waiting == 1, "it waits")
         with one:
             assert _rest(one).startswith(b"HTTP/1.1 200")
 

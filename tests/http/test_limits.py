@@ -87,10 +87,10 @@ def test_a_browser_may_read_the_refusal() -> None:
         full(answer, "1 requests")
         assert answer.headers["access-control-allow-origin"] == "https://a.example.com"
         preflight = {"Origin": "https://a.example.com", "Access-Control-Request-Method": "PUT"}
-        assert visor.client.options("/rev", headers=preflight).status_code == 200
+        assert visor.client.options("/rev", headers=preflight).status_code == 204
     with serving(max_requests=1, cors_origins="https://a.example.com") as visor:
         for _ in range(3):
-            assert visor.client.options("/rev", headers=preflight).status_code == 200
+            assert visor.client.options("/rev", headers=preflight).status_code == 204
         assert visor.get("/rev").status_code == 200, "a preflight has kept a place"
 
 

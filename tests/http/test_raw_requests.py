@@ -384,7 +384,7 @@ def test_a_request_has_one_host_and_it_decides_nothing(full: Service, lines: byt
         (b"GET /apps/cat/ HTTP/1.1", (404,)),
         (b"GET apps/cat HTTP/1.1", (400, 404)),
         (b"GET * HTTP/1.1", (400, 404)),
-        (b"OPTIONS * HTTP/1.1", (400, 404, 405)),
+        (b"OPTIONS * HTTP/1.1", (204,)),
         (b"GET ?rev=1 HTTP/1.1", (400, 404)),
         (b"GET /apps/cat#top HTTP/1.1", (200, 400)),
         (b"CONNECT visor:443 HTTP/1.1", (400, 404, 405)),

@@ -13,7 +13,7 @@ PATIENT = {"place_timeout": 60.0}
 
 def waiting(visor: Service, count: int) -> None:
     """Wait until so many wait at the door."""
-    until(lambda: visor.app.state.admission.waiting == count, f"{count} wait")
+    until(lambda: visor.app.admission.waiting == count, f"{count} wait")
 
 
 def test_a_burst_is_served_and_not_refused() -> None:

@@ -1,0 +1,138 @@
+"""A request's body: how large it may be, how long it may take, and what is done with one that is refused."""
+
+import asyncio
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from app.errors import BodyTooLarge, MalformedRequest, RequestError
+from app.http.context import Call
+from app.http.given import BODY
+from app.http.places import Slots, too_many
+from app.http.responses import problem_response
+
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 16 * 1024 * 1024
+"""How much of a refused body is read and dropped, so that its client gets to read the refusal."""
+
+
+class Bodies:
+    """Reads bodies of at most `max_body` bytes that arrive within `timeout` seconds.
+
+    A request whose body is still on its way holds no permit: clients that send slowly, or never send the
+    rest, keep nobody else out. What has come of such bodies has a bound together.
+    """
+
+    def __init__(self, slots: Slots, *, max_body: int = 1024 * 1024, timeout: float = 30.0) -> None:
+        self._slots = slots
+        self._max_body = max_body
+        self._timeout = timeout
+
+    def check_length(self, call: Call) -> None:
+        """Raises BodyTooLarge where the request says itself that its body is."""
+        declared = call.fields.get(b"content-length")
+        if declared is None:
+            call.sends_body = b"transfer-encoding" in call.fields
+            return
+        call.sends_body = declared != b"0"
+        if declared.isdigit() and (len(declared) > 18 or int(declared) > self._max_body):
+            raise self._too_large()
+
+    async def read(self, call: Call) -> bytes:
+        """The whole body. Raises BodyTooLarge, TooManyRequests, MalformedRequest."""
+        given: bytes | None = call.scope["state"].get(BODY)
+        if given is None:
+            given = await self._receive_all(call)
+        elif len(given) > self._max_body:
+            raise self._too_large()
+        call.sends_body = False
+        return given
+
+    async def _receive_all(self, call: Call) -> bytes:
+        parts: list[bytes] = []
+        size = arriving = 0
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        try:
+            while True:
+                message = await self._receive(call, deadline)
+                part = message.get("body", b"")
+                parts.append(part)
+                size += len(part)
+                if size > self._max_body:
+                    raise self._too_large()
+                if not message.get("more_body", False):
+                    break
+                arriving += len(part)
+                self._count(len(part))
+        finally:
+            # It is there, or will not come.
+            self._slots.arriving -= arriving
+        await call.permit.step_back()
+        return b"".join(parts)
+
+    async def _receive(self, call: Call, deadline: float) -> Message:
+        call.permit.step_aside()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await call.receive()
+        except TimeoutError:
+            raise MalformedRequest(
+                f"The body did not arrive within {self._timeout:g} seconds. Send it again.",
+                headers={"Connection": "close"},
+            ) from None
+        if message["type"] == "http.disconnect":
+            raise MalformedRequest("The connection was closed before the body had arrived.")
+        return message
+
+    def _count(self, size: int) -> None:
+        self._slots.arriving += size
+        if self._slots.arriving > self._slots.max_arriving:
+            raise too_many(
+                f"Bodies of more than {self._slots.max_arriving} bytes together are on their way to the"
+                " server."
+            )
+
+    def _too_large(self) -> BodyTooLarge:
+        limit = self._max_body
+        return BodyTooLarge(f"The body is over the limit of {limit} bytes. Send a smaller one.", limit=limit)
+
+
+def refusal(call: Call, error: RequestError) -> Response:
+    """The answer to a request whose client may still be sending its body."""
+    answer = problem_response(error)
+    if call.fields.get(b"expect", b"").lower() == b"100-continue":
+        # It will not send the body now, and what it sends next could be taken for it.
+        answer.headers["Connection"] = "close"
+        return answer
+    return Lingering(answer) if error.status in (413, 429) else answer
+
+
+class Lingering(Response):
+    """Sends an answer at once, then reads what the client is still sending and drops it: a connection that is
+    closed on unread bytes is reset, and the client may never see the answer."""
+
+    def __init__(self, answer: Response) -> None:
+        self.status_code = answer.status_code
+        self.raw_headers = answer.raw_headers
+        self.background = None
+        self._content = bytes(answer.body)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self._content, "more_body": True})
+        await _drop_body(receive)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _drop_body(receive: Receive) -> None:
+    size = 0
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            while size <= LINGER_BYTES:
+                message: Any = await receive()
+                size += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return

@@ -1,0 +1,137 @@
+"""The one way of a request: its permit, its route, its body, its function, its answer, its record."""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Router
+from starlette.types import Receive, Scope, Send
+
+from app.errors import MethodNotAllowed, NotFound, RequestError
+from app.http import access_log
+from app.http.body import Bodies, refusal
+from app.http.context import Call
+from app.http.cors import Cors
+from app.http.endpoint import Endpoint
+from app.http.given import ANSWER, SLOT, Answer
+from app.http.metrics import METHODS, OTHER, Metrics
+from app.http.places import ALWAYS_SERVED, READS, Slot, Slots
+from app.http.reads import ReadyAnswer
+from app.http.responses import fault_response, problem_response, with_standard_headers
+from app.http.routes import Routes, methods_of
+
+
+class Front:
+    """The ASGI application. `lifespan` is entered when the server starts and left when it ends; `rev` gives
+    the `Visor-Rev` of answers that name none themselves."""
+
+    def __init__(
+        self,
+        routes: Routes,
+        *,
+        slots: Slots,
+        bodies: Bodies,
+        metrics: Metrics,
+        cors: Cors,
+        rev: Callable[[], int],
+        lifespan: Callable[[], AbstractAsyncContextManager[None]],
+    ) -> None:
+        self._routes = routes
+        self._slots = slots
+        self._bodies = bodies
+        self._metrics = metrics
+        self._cors = cors
+        self._rev = rev
+        self._lifespan = Router(lifespan=lambda _: lifespan())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._lifespan(scope, receive, send)
+            return
+        began = time.perf_counter()
+        call = Call(scope, receive, send, self._permit(scope))
+        try:
+            await self._send(call, await self._respond(call))
+        except Exception:
+            call.status = call.status or 500
+            raise
+        finally:
+            call.permit.release()
+            self._record(call, time.perf_counter() - began)
+
+    def _permit(self, scope: Scope) -> Slot:
+        """As the server has taken it when the headers had come, or a new one."""
+        taken: Slot | None = scope.setdefault("state", {}).get(SLOT)
+        return taken or Slot(self._slots, writes=scope["method"] not in READS)
+
+    async def _respond(self, call: Call) -> Response:
+        scope = call.scope
+        path: str = scope["path"]
+        parts = path.removeprefix(scope.get("root_path", "")).split("/")
+        if scope["method"] == "OPTIONS":
+            return self._options(call, parts)
+        try:
+            if path not in ALWAYS_SERVED:
+                call.permit.take()
+            self._bodies.check_length(call)
+            endpoint = self._endpoint(call, parts)
+            if endpoint.reads_body:
+                call.content = await self._bodies.read(call)
+            return await endpoint(call, parts)
+        except RequestError as error:
+            return refusal(call, error) if call.sends_body else problem_response(error)
+        except Exception:
+            return fault_response(call.method)
+
+    def _endpoint(self, call: Call, parts: list[str]) -> Endpoint:
+        endpoint = self._routes.find(call.scope["method"], parts)
+        if endpoint is not None:
+            call.template = endpoint.template
+            return endpoint
+        fitting = self._routes.fitting(parts)
+        if not fitting:
+            raise NotFound("There is no such path. GET /openapi.json lists those there are.")
+        call.template = fitting[0].template
+        allowed = ", ".join(methods_of(fitting))
+        raise MethodNotAllowed(
+            f"{call.method[:16]} is not allowed here; allowed: {allowed}.", headers={"Allow": allowed}
+        )
+
+    def _options(self, call: Call, parts: list[str]) -> Response:
+        """What may be asked of the path, and by pages of which origins."""
+        fitting = self._routes.fitting(parts)
+        if fitting:
+            call.template = fitting[0].template
+        headers = [(b"allow", ", ".join(methods_of(fitting) or ["OPTIONS"]).encode())]
+        return ReadyAnswer(b"", 204, headers + self._cors.preflight(call.fields))
+
+    async def _send(self, call: Call, response: Response) -> None:
+        scope = call.scope
+        headers = with_standard_headers(response.raw_headers, self._rev)
+        if b"origin" in call.fields:
+            headers += self._cors.headers(call.fields[b"origin"])
+        call.status, call.answered = response.status_code, headers
+        body: Any = getattr(response, "body", None)
+        if body is None and not call.is_head:
+            response.raw_headers = headers
+            await response(scope, call.receive, call.send)
+            return
+        content = b"" if call.is_head else bytes(body)
+        answer: Answer | None = scope["state"].get(ANSWER)
+        if answer is None or not answer(scope, call.status, headers, content):
+            await call.send({"type": "http.response.start", "status": call.status, "headers": headers})
+            await call.send({"type": "http.response.body", "body": content})
+
+    def _record(self, call: Call, seconds: float) -> None:
+        """Have the request counted and written into the log."""
+        method: str = call.scope["method"]
+        if call.status is not None:
+            timed = None if call.permit.waited else seconds
+            label = method if method in METHODS else OTHER
+            self._metrics.record(label, call.template or OTHER, call.status, timed)
+        if access_log.logger.isEnabledFor(logging.INFO):
+            rev = next((value.decode() for name, value in call.answered if name == b"visor-rev"), None)
+            access_log.log_request(method, call.scope["path"], call.status, seconds, rev)

@@ -1,0 +1,83 @@
+"""The form of answers: errors as `application/problem+json` (RFC 9457), the headers that all have."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from app.errors import InternalError, InvalidRequest, RequestError
+
+logger = logging.getLogger("visor.fault")
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+MEDIA_TYPE = "application/problem+json"
+
+MAX_ERRORS = 100
+"""Entries of `errors`: a body of a thousand unknown fields need not be told of each."""
+
+MAX_NAME = 128
+"""Characters of a part of a location: an unknown field's name is the client's text."""
+
+_NO_STORE = (b"cache-control", b"no-store")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+
+
+def with_standard_headers(headers: Iterable[tuple[bytes, bytes]], rev: Callable[[], int]) -> RawHeaders:
+    """The headers with `Visor-Rev` (from `rev()`) and `Cache-Control: no-store`, where they have none of
+    their own, and `X-Content-Type-Options: nosniff`. A new list: answers may share theirs."""
+    made: RawHeaders = []
+    has_rev = has_caching = False
+    for pair in headers:
+        # Names are lower case here, as ASGI has them.
+        name = pair[0]
+        if name == b"visor-rev":
+            has_rev = True
+        elif name == b"cache-control":
+            has_caching = True
+        elif name == b"x-content-type-options":
+            continue
+        made.append(pair)
+    if not has_rev:
+        made.append((b"visor-rev", b"%d" % rev()))
+    if not has_caching:
+        made.append(_NO_STORE)
+    made.append(_NOSNIFF)
+    return made
+
+
+def problem_response(error: RequestError) -> Response:
+    """The answer that an error is."""
+    headers = dict(error.headers)
+    if error.rev is not None:
+        headers["Visor-Rev"] = str(error.rev)
+    return Response(to_json(error.problem()), error.status, headers, MEDIA_TYPE)
+
+
+def fault_response(method: str) -> Response:
+    """The answer where an exception that nobody foresaw is being handled. It is logged."""
+    logger.exception("a fault while answering %s", method)
+    return problem_response(
+        InternalError("The server met a fault of its own; its log has the cause. Report it, and try again.")
+    )
+
+
+def invalid_request(found: Sequence[Mapping[str, Any]]) -> InvalidRequest:
+    """The 422 for pydantic's errors: location, message and type of each, and nothing of the input
+    (pydantic's `input`, `ctx` and `url` go)."""
+    errors = [_entry(one) for one in found[:MAX_ERRORS]]
+    if not errors:
+        return InvalidRequest("The request is not valid.", errors=[])
+    first = ".".join(map(str, errors[0]["loc"]))
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return InvalidRequest(f"{first}: {errors[0]['msg']}{more}.", errors=errors)
+
+
+def _entry(one: Mapping[str, Any]) -> dict[str, Any]:
+    kind = str(one["type"])
+    # The one message of pydantic that quotes the input.
+    msg = "The kind is not one of those allowed" if kind == "union_tag_invalid" else str(one["msg"])
+    loc = [part if isinstance(part, int) else str(part)[:MAX_NAME] for part in one["loc"]]
+    return {"loc": loc, "msg": msg, "type": kind}

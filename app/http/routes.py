@@ -1,0 +1,84 @@
+"""Which endpoint answers a request: found by the parts of its path, then by its method."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi.routing import APIRoute
+
+from app.http.bounds import Bounds
+from app.http.endpoint import Endpoint
+
+
+@dataclass(slots=True)
+class Resource:
+    """All endpoints of one template: the words of its path with their places, and one for each method."""
+
+    template: str
+    words: tuple[tuple[int, str], ...]
+    names: tuple[int, ...]
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+
+    def fits(self, parts: list[str]) -> bool:
+        # Generators would cost more than what they go through.
+        for at, word in self.words:
+            if parts[at] != word:
+                return False
+        for at in self.names:  # noqa: SIM110
+            if not parts[at]:
+                return False
+        return True
+
+
+class Routes:
+    """The endpoints of an application. Of two templates that fit a path, the one declared first counts."""
+
+    def __init__(
+        self,
+        routes: Iterable[Any],
+        provided: Mapping[Callable[..., Any], Any],
+        bounds: Bounds | None = None,
+    ) -> None:
+        # By the number of parts and the first of them, which is a word.
+        self._found: dict[tuple[int, str], list[Resource]] = {}
+        for route in routes:
+            if isinstance(route, APIRoute):
+                resource = self._resource(route.path_format)
+                endpoint = Endpoint(route, provided, bounds)
+                for method in endpoint.methods:
+                    resource.endpoints.setdefault(method, endpoint)
+
+    def _resource(self, template: str) -> Resource:
+        parts = template.split("/")
+        found = self._found.setdefault((len(parts), parts[1]), [])
+        for resource in found:
+            if resource.template == template:
+                return resource
+        names = tuple(at for at, part in enumerate(parts) if part.startswith("{"))
+        words = tuple((at, part) for at, part in enumerate(parts) if at > 1 and at not in names)
+        found.append(Resource(template, words, names))
+        return found[-1]
+
+    def find(self, method: str, parts: list[str]) -> Endpoint | None:
+        """The endpoint for a method and the parts of a path; a HEAD is answered as the GET it stands for."""
+        method = "GET" if method == "HEAD" else method
+        if len(parts) > 1:
+            for resource in self._found.get((len(parts), parts[1]), ()):
+                endpoint = resource.endpoints.get(method)
+                if endpoint is not None and resource.fits(parts):
+                    return endpoint
+        return None
+
+    def fitting(self, parts: list[str]) -> list[Resource]:
+        """The resources whose template fits the parts of a path, whatever their methods."""
+        if len(parts) < 2:
+            return []
+        return [one for one in self._found.get((len(parts), parts[1]), ()) if one.fits(parts)]
+
+
+def methods_of(resources: Iterable[Resource]) -> list[str]:
+    """The methods that some endpoint of them has, sorted; HEAD where GET is."""
+    found = {method for resource in resources for method in resource.endpoints}
+    if "GET" in found:
+        found.add("HEAD")
+    return sorted(found)

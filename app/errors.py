@@ -253,8 +253,8 @@ class ResolverUnavailable(RequestError):
 
     status, code, title = 503, "resolver-unavailable", "The name service cannot be reached"
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, headers={"Retry-After": "1"})
+    def __init__(self, detail: str, **members: Any) -> None:
+        super().__init__(detail, headers={"Retry-After": "1"}, **members)
 
 
 class StorageFull(RequestError):

@@ -96,7 +96,7 @@ def metrics_router(metrics: Metrics) -> APIRouter:
 
     @router.get(
         "/metrics",
-        name="read_metrics",
+        name="get_metrics",
         summary="Read the metrics",
         response_class=Response,
         responses={
@@ -107,7 +107,7 @@ def metrics_router(metrics: Metrics) -> APIRouter:
             **problems(400, 422, 500),
         },
     )
-    async def read_metrics(call: Call) -> Response:
+    async def get_metrics(call: Call) -> Response:
         """Figures in the Prometheus text format, or in OpenMetrics where `Accept` asks for it."""
         page, content_type = metrics.render(call.headers.get("accept", ""))
         return Response(page, headers={"Content-Type": content_type})

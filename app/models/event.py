@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal, get_args
 
-from pydantic import MISSING, ConfigDict, Field, WithJsonSchema
+from pydantic import MISSING, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 from app.models.app import App
@@ -179,16 +179,10 @@ class UnknownEvent(BaseEvent):
     """`unknown`: something was written by another hand and cannot be read; `key` says where. It stands
     for every type that a later version may add, too: clients take what they do not know, and go on."""
 
-    # In the schema an open form, so that a client made from it today reads the types of tomorrow. A
-    # pattern and not `not`, which some generators do not look at: to them every event would fit twice.
+    # In the schema an open form, so that a client made from it today reads the types of tomorrow.
     model_config = ConfigDict(json_schema_extra={"additionalProperties": True})
 
-    type: Annotated[
-        Literal["unknown"],
-        WithJsonSchema(
-            {"type": "string", "pattern": f"^(?!(?:{'|'.join(_KNOWN)})$)", "examples": ["unknown"]}
-        ),
-    ]
+    type: Literal["unknown"]
     key: Annotated[str | MISSING, Field(description="Where it is kept.")] = MISSING
 
 
@@ -206,7 +200,11 @@ Event = TypeAliasType(
         | MemberEvent
         | SchemaEvent
         | UnknownEvent,
-        Field(discriminator="type"),
+        Field(
+            discriminator="type",
+            description="What happened; `type` tells which. A type that is not listed here is one of a later "
+            "version: read it as an `UnknownEvent`.",
+        ),
     ],
 )
 
@@ -223,6 +221,15 @@ class Kind(StrEnum):
     ENDPOINT = "endpoint"
     RUNNER = "runner"
     MEMBER = "member"
+
+
+SnapshotObject = TypeAliasType(
+    "SnapshotObject",
+    Annotated[
+        App | Revision | EnvSet | Proctype | Instance | Service | Endpoint | Runner | Member,
+        Field(description="A resource; `kind` says which."),
+    ],
+)
 
 
 class SnapshotEvent(Model):
@@ -242,7 +249,7 @@ class SnapshotEvent(Model):
     runner: str | MISSING = MISSING
     host: str | MISSING = MISSING
     member: str | MISSING = MISSING
-    object: App | Revision | EnvSet | Proctype | Instance | Service | Endpoint | Runner | Member
+    object: SnapshotObject
 
 
 class MarkEvent(Model):

@@ -3,16 +3,22 @@
 from typing import Annotated, Literal
 
 from pydantic import MISSING, ConfigDict, Field
+from typing_extensions import TypeAliasType
 
 from app.models.base import Model, Rev
 from app.models.instance import Lock
+
+LocationPart = TypeAliasType(
+    "LocationPart",
+    Annotated[str | int, Field(description="A name, or the place in a list, counted from 0.")],
+)
 
 
 class FieldError(Model):
     """One field that is not valid."""
 
     loc: Annotated[
-        list[str | int],
+        list[LocationPart],
         Field(description="Where: body, path, query or header, then the names.", examples=[["body", "name"]]),
     ]
     msg: Annotated[str, Field(description="What is wrong with it.", examples=["Field required"])]

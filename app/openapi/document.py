@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from app import __version__
 from app.models.event import StreamMessage
-from app.openapi import examples, schemas, sharing
+from app.openapi import answers, examples, meanings, problems, schemas, sharing
 
 TAGS = {
     "apps": "Apps and their variables.",
@@ -39,6 +39,8 @@ No call of this version asks for credentials: put the service where only those w
 
 EVENT_STREAM = "text/event-stream"
 
+_CONDITIONS = ("If-Match", "If-None-Match")
+
 
 def build(app: FastAPI) -> dict[str, Any]:
     """The schema of the application, OpenAPI 3.1.0."""
@@ -49,7 +51,9 @@ def build(app: FastAPI) -> dict[str, Any]:
         description=DESCRIPTION,
         routes=app.routes,
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
-        servers=[{"url": "/", "description": "The service that this document was read from."}],
+        servers=[
+            {"url": "http://127.0.0.1:8000", "description": "A service that was started without settings."}
+        ],
         contact={"name": "Visor maintainers"},
         license_info={"name": "MIT", "identifier": "MIT"},
     )
@@ -63,6 +67,9 @@ def build(app: FastAPI) -> dict[str, Any]:
     for method, operation in operations:
         _amend(method, operation)
     schemas.tidy(made)
+    meanings.tell(components["schemas"])
+    components["schemas"]["Problem"]["properties"]["code"]["description"] = problems.codes()
+    answers.open_answers(made)
     examples.add(operation for _, operation in operations)
     components["headers"] = sharing.HEADERS
     components["responses"] = sharing.share_problems(operation for _, operation in operations)
@@ -77,6 +84,9 @@ def build(app: FastAPI) -> dict[str, Any]:
 def _amend(method: str, operation: dict[str, Any]) -> None:
     body = operation.get("requestBody")
     responses = operation["responses"]
+    if "201" in responses:
+        # What is created has no tag yet: the headers are read, as on any write, but nobody needs them.
+        operation["parameters"] = [one for one in operation["parameters"] if one["name"] not in _CONDITIONS]
     if "HTTPValidationError" in str(responses.get("422")):
         # The framework declares it for every parameter, one that cannot be wrong included.
         del responses["422"]

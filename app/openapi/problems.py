@@ -46,6 +46,12 @@ EXAMPLES: tuple[errors.RequestError, ...] = (
 )
 
 
+def codes() -> str:
+    """What is said of the member that has them."""
+    listed = ", ".join(f"`{error.code}`" for error in errors.request_errors())
+    return f"For programs. One of {listed}; a later version may add others. `/problems/<code>` explains each."
+
+
 def examples(status: int) -> dict[str, Any]:
     """Those of a status, by code."""
     return {

@@ -51,7 +51,7 @@ async def get_member(kind: MemberKind, addr: HostMaybePort, view: Read) -> Respo
     responses=removed(404),
     summary="Remove a member",
 )
-async def remove_member(kind: MemberKind, addr: HostMaybePort, write: Put) -> Response:
+async def unregister_member(kind: MemberKind, addr: HostMaybePort, write: Put) -> Response:
     """It has left."""
     return await write.delete(
         lambda snapshot, at: members.remove(snapshot, at, kind, addr), at_key(keys.member(kind, addr))

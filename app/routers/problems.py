@@ -65,12 +65,12 @@ async def list_problems() -> HTMLResponse:
 
 @router.get(
     "/problems/{code}",
-    name="read_problem",
+    name="get_problem",
     summary="Explain an error code",
     response_class=HTMLResponse,
     responses={200: {"description": "The page."}, **problems(400, 404, 422, 429, 500)},
 )
-async def read_problem(
+async def get_problem(
     code: Annotated[str, Path(description="The `code` of a problem.", examples=["not-found"])],
 ) -> HTMLResponse:
     """What an error code means and what to do about it, as a page to read."""

@@ -67,7 +67,7 @@ async def get_revision(app: Name, ref: Ref, view: Read) -> Response:
     responses=removed(404),
     summary="Purge a revision",
 )
-async def purge_revision(app: Name, ref: Ref, write: Put) -> Response:
+async def unregister_revision(app: Name, ref: Ref, write: Put) -> Response:
     """`in-use` while it is scaled above 0 or the app's head."""
     return await write.delete(
         lambda snapshot, at: revisions.purge(snapshot, at, app, ref), at_key(keys.revision(app, ref))

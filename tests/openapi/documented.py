@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from functools import cached_property
 from typing import Any
 
@@ -10,12 +11,33 @@ from jsonschema import Draft202012Validator
 
 SCHEMAS = "#/components/schemas/"
 
+OPEN = ("Problem", "UnknownEvent")
+"""Objects that may have members which are not documented: errors (RFC 9457), and events of types to come."""
+
 
 class Document:
     """The document, and questions to it."""
 
     def __init__(self, content: dict[str, Any]) -> None:
         self.content = content
+
+    @cached_property
+    def strict(self) -> dict[str, Any]:
+        """The components with every object closed that is not meant to be open, and the events told apart by
+        their types: to a client an answer may have more than is documented, from us it has not."""
+        components = deepcopy(self.content["components"])
+        for name, schema in components["schemas"].items():
+            if "properties" in schema and name not in OPEN:
+                schema.setdefault("additionalProperties", False)
+        mapping = components["schemas"]["Event"]["discriminator"]["mapping"]
+        components["schemas"]["UnknownEvent"]["properties"]["type"]["not"] = {
+            "enum": sorted(set(mapping) - {"unknown"})
+        }
+        for type_, reference in mapping.items():
+            properties = components["schemas"][reference.removeprefix(SCHEMAS)]["properties"]
+            if type_ != "unknown":
+                properties["type"].setdefault("enum", []).append(type_)
+        return components
 
     def resolve(self, one: dict[str, Any]) -> dict[str, Any]:
         """What a reference means; anything else as it is."""
@@ -42,7 +64,7 @@ class Document:
     def errors(self, schema: dict[str, Any], value: Any) -> list[str]:
         """Why a value does not fit a schema of the document."""
         validator = Draft202012Validator(
-            {**schema, "components": self.content["components"]},
+            {**schema, "components": self.strict},
             format_checker=Draft202012Validator.FORMAT_CHECKER,
         )
         return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]

@@ -8,7 +8,6 @@ from typing import Any, get_args
 import pytest
 
 from app.models import event
-from app.models.event import Kind
 from tests.openapi.documented import SCHEMAS, Document
 from tests.serving import APP, serving
 
@@ -63,14 +62,7 @@ def test_no_field_of_a_body_has_a_default(document: Document) -> None:
     for name, schema in document.content["components"]["schemas"].items():
         assert not [one for one in schema.get("properties", {}).values() if "default" in one], name
     deploy_type = document.content["components"]["schemas"]["AppCreate"]["properties"]["deploy_type"]
-    assert deploy_type["description"] == "Default: `lxc`."
-
-
-def test_every_object_is_closed_but_maps_problems_and_events_to_come(document: Document) -> None:
-    open_ones = {"EnvVars", "KeptVars", "EnvPatch", "Problem", "UnknownEvent"}
-    for name, schema in document.content["components"]["schemas"].items():
-        if schema.get("type") == "object":
-            assert (schema["additionalProperties"] is False) == (name not in open_ones), name
+    assert deploy_type["description"].endswith("Default: `lxc`.")
 
 
 def test_an_enum_is_a_component_and_is_there_once(document: Document) -> None:
@@ -79,11 +71,7 @@ def test_an_enum_is_a_component_and_is_there_once(document: Document) -> None:
     assert len(set(enums.values())) == len(enums)
     for name, schema in schemas.items():
         for one in walk(schema.get("properties", {})):
-            if "enum" in one:
-                # What tells events apart; each list is the event's own.
-                assert name.endswith("Event")
-                assert one is schema["properties"]["type"], name
-    assert tuple(sorted(Kind)) in enums.values()
+            assert "enum" not in one, name
 
 
 def test_null_is_said_in_one_way(document: Document) -> None:
@@ -146,8 +134,8 @@ def test_variables_are_a_map_of_strings(document: Document) -> None:
 
 def test_an_event_is_told_by_its_type(document: Document) -> None:
     schema = document.content["components"]["schemas"]["Event"]
-    models = [getattr(event, one["$ref"].removeprefix(SCHEMAS)) for one in schema["oneOf"] if "$ref" in one]
-    assert len(models) == len(schema["oneOf"])
+    models = [getattr(event, one["$ref"].removeprefix(SCHEMAS)) for one in schema["anyOf"] if "$ref" in one]
+    assert len(models) == len(schema["anyOf"])
     types = {
         type_: SCHEMAS + model.__name__
         for model in models

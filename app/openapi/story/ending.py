@@ -8,7 +8,7 @@ def _removed(path: str, rev: int, operation: str) -> Step:
 
 
 ENDING = (
-    _removed(f"/members/pms/{HOST}", 35, "remove_member"),
+    _removed(f"/members/pms/{HOST}", 35, "unregister_member"),
     _removed("/runners/10.0.0.7:9000", 36, "unregister_runner"),
     _removed("/services/memcached/endpoints/10-0-0-7-11211", 37, "unregister_endpoint"),
     _removed("/services/memcached", 38, "unregister_service"),
@@ -22,6 +22,6 @@ ENDING = (
     ),
     _removed("/apps/rocket/proctypes/web", 43, "unregister_proctype"),
     Step("PATCH /apps/rocket", {"head": None}),
-    _removed(f"/apps/rocket/revisions/{REF}", 45, "purge_revision"),
+    _removed(f"/apps/rocket/revisions/{REF}", 45, "unregister_revision"),
     _removed("/apps/rocket", 46, "unregister_app"),
 )

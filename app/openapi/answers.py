@@ -1,0 +1,92 @@
+"""What is answered may grow: a new field, status or type of event must not break a client that was made from
+this document. What is asked stays as strict as the service is."""
+
+from collections.abc import Iterator
+from typing import Any
+
+SCHEMAS = "#/components/schemas/"
+
+
+def open_answers(document: dict[str, Any]) -> None:
+    """Takes out of the schemas of answers what would make a client refuse them: closed objects, closed lists
+    of values (they are told in words), and patterns, which some generators cannot check where a field may be
+    null."""
+    found: dict[str, Any] = document["components"]["schemas"]
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    asked = _reached(found, ([o.get("requestBody"), o.get("parameters")] for o in operations))
+    answered = _reached(found, (o["responses"] for o in operations))
+    for name in answered - asked:
+        _open(found[name])
+    # What is both asked and answered is a list of values: the answers say it as text.
+    values = {SCHEMAS + name: found[name] for name in answered & asked}
+    for name in answered - asked:
+        _replace(found[name], values)
+
+
+def _reached(schemas: dict[str, Any], parts: Any) -> set[str]:
+    names: set[str] = set()
+    todo = [name for part in parts for name in _references(part)]
+    while todo:
+        name = todo.pop()
+        if name not in names:
+            names.add(name)
+            todo += _references(schemas[name])
+    return names
+
+
+def _references(part: Any) -> Iterator[str]:
+    """The schemas that a part of the document names, in a union's mapping too."""
+    if isinstance(part, dict):
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)
+    elif isinstance(part, str) and part.startswith(SCHEMAS):
+        yield part.removeprefix(SCHEMAS)
+
+
+def _open(schema: Any) -> None:
+    if isinstance(schema, list):
+        for one in schema:
+            _open(one)
+    if not isinstance(schema, dict):
+        return
+    if schema.get("additionalProperties") is False:
+        del schema["additionalProperties"]
+    if isinstance(schema.get("pattern"), str):
+        del schema["pattern"]
+    if "oneOf" in schema:
+        # The last of a union takes what the others do not know, and so what they know too.
+        schema["anyOf"] = schema.pop("oneOf")
+    _say_values(schema)
+    for name, value in list(schema.items()):
+        if name not in ("example", "examples", "description"):
+            _open(value)
+
+
+def _say_values(schema: dict[str, Any]) -> None:
+    """In words, instead of a closed list."""
+    constant = schema.pop("const", None)
+    values = schema.pop("enum", None)
+    if isinstance(constant, str):
+        values = [constant]
+    if isinstance(values, list):
+        listed = ", ".join(f"`{value}`" for value in values)
+        more = f"{'One of ' if len(values) > 1 else ''}{listed}; a later version may add others."
+        schema["description"] = f"{schema.get('description', '')} {more}".lstrip()
+
+
+def _replace(schema: Any, values: dict[str, Any]) -> None:
+    if isinstance(schema, list):
+        for one in schema:
+            _replace(one, values)
+    if not isinstance(schema, dict):
+        return
+    if schema.get("$ref") in values:
+        told = {**values[schema.pop("$ref")]}
+        _open(told)
+        schema.update({**told, **schema})
+        return
+    for value in schema.values():
+        _replace(value, values)

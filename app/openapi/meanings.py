@@ -1,0 +1,194 @@
+"""What each property means, for those who read the document and not the code.
+
+A property that says itself what it means keeps its words; here is what follows from its name, which means the
+same wherever it stands, and the exceptions, by schema.
+"""
+
+from typing import Any
+
+OF_TYPES = {
+    "An IP address or a DNS name.",
+    "An IPv4 or IPv6 address.",
+    "A host, or host:port.",
+    "Number of a commit: a point in time.",
+    "Of a process type.",
+    "Of a revision or an env set.",
+    "Of a service.",
+    "Of a variable.",
+    "Of an app.",
+    "Of an instance.",
+    "RFC 3339, UTC.",
+    "host:port, or [address]:port for IPv6.",
+    "host:port.",
+}
+"""Descriptions that a property has from its type: true of every property of the type, so no meaning yet."""
+
+MEANINGS = {
+    "actor": "Who made the change: `Visor-Actor` of its request, or `anonymous`; `visor` for the service.",
+    "addr": "The address that it has: a host, or host:port.",
+    "app": "The app's name.",
+    "archive_url": "Where the built archive is: a URL, or a path that hosts know. Null while proposed.",
+    "at": "When it happened: the time of the commit.",
+    "claim_rev": "The rev of the present claim: a fencing token that only grows. Null where there is none.",
+    "claimed_at": "When it was claimed last; null where it is pending or was never claimed.",
+    "client": "Who says so: a person or a program.",
+    "count": "How many instances: pending, claimed and running ones.",
+    "created_at": "When it was registered.",
+    "created_rev": "The rev at which it was registered.",
+    "deploy_type": "How its instances are deployed.",
+    "ended_at": "When it came to a final state; null before.",
+    "endpoint": "The endpoint's id.",
+    "env": "The ref of the env set that it runs with; null for none.",
+    "error": "Why the claim was given back, in the host's words; null where it said nothing.",
+    "head": "The revision that is current, by its ref; null where none is named.",
+    "host": "The host that holds the claim, or on which it is; null where there is none.",
+    "hostname": "The name by which the process is reached, as its host said it; null before the start.",
+    "id": "The instance's number: unique for ever, and ascending.",
+    "instance": "The instance's number.",
+    "instance_id": "The instance that the process runs.",
+    "ip": "The address behind the host's name; null where it is not known.",
+    "items": "The items of this page.",
+    "key": "The variable's name.",
+    "kind": "What it is one of.",
+    "limits": "What an instance may take.",
+    "lock": "Who has locked it, why and since when; null where it is not locked.",
+    "member": "The member's address.",
+    "memory_limit_mb": "Megabytes of memory that an instance may take; null for no limit.",
+    "name": "Its name.",
+    "next": "Where to go on.",
+    "object": "The resource after the event; before it, for an `-unregister`.",
+    "oldest_rev": "The oldest rev that can still be read.",
+    "port": "The port on which it listens; null where it is not known.",
+    "proctype": "The process type's name.",
+    "reason": "Why, in words for people; null where nobody said.",
+    "ref": "Its name, unique within the app.",
+    "registered_at": "When the ticket was registered.",
+    "repo_url": "Where the source is, as git takes it.",
+    "restarts": "How often the process was started again in place.",
+    "rev": "The rev of its last change.",
+    "revision": "The ref of the revision.",
+    "runner": "The runner's address.",
+    "service": "The service's name.",
+    "stack": "The system that its instances run on, by name.",
+    "started_at": "When the process ran; null before.",
+    "state": "Where it is in its life.",
+    "status": "Where it is in its life.",
+    "statuses": "Instances by their status, those that ended included.",
+    "stopped_at": "When it was told to stop; null before.",
+    "target": "The host that answers, for an SRV record; null where it is the address.",
+    "tele_port": "The port of the process's own telemetry; null for none.",
+    "ttl": "Seconds after which the member vanishes if it is not put again; null for never.",
+    "type": "What happened.",
+    "updated_at": "When it was changed last.",
+    "value": "The variable's value.",
+    "vars": "Variables by their names.",
+    "version": "The version that runs there; null where it is not told.",
+}
+
+EXCEPTIONS = {
+    "App.env": "The app's variables, by their names.",
+    "AppCreate.env": "The first variables, by their names.",
+    "AppPatch.head": "The revision to make current, which has to be registered; null for none.",
+    "Claim.host": "The host that claims the instance.",
+    "ClaimEntry.at": "When the claim was made.",
+    "ClaimEntry.host": "The host that made the claim.",
+    "ClaimNext.app": "Only tickets of this app.",
+    "ClaimNext.host": "The host that claims the ticket.",
+    "ClaimNext.proctype": "Only tickets of process types of this name.",
+    "Claimer.host": "The host that holds the claim and makes this call.",
+    "Deleted.rev": "The rev of the commit that removed it.",
+    "Ended.at": "When it was unregistered.",
+    "Ended.client": "Who unregistered it; null where nobody said.",
+    "Ended.rev": "The rev at which it was unregistered.",
+    "Endpoint.port": "The port at which the service answers there.",
+    "EndpointCreate.ip": "The address behind `addr`; null to have a name looked up now.",
+    "EndpointCreate.port": "The port at which the service answers there.",
+    "EventPage.items": "The events, in the order in which they happened.",
+    "EventPage.next": "The `rev` to go on after, for the next page or the next wait.",
+    "EventPage.rev": "The latest rev that was looked at.",
+    "Failure.host": "The host that holds the claim and makes this call.",
+    "Failure.reason": "Why it failed, in words for people.",
+    "InstanceCreate.env": "The ref of the env set to run with; null for none.",
+    "InstanceCreate.proctype": "The process type to run.",
+    "InstanceCreate.revision": "The revision to run, which has to be accepted.",
+    "Live.status": "`ok`.",
+    "Lock.at": "Since when.",
+    "Lock.client": "Who has locked it.",
+    "LockRequest.client": "Who locks it: a person or a program.",
+    "LockRequest.reason": "Why, in words for people.",
+    "Loss.client": "Who says that it is lost: a person or a program.",
+    "Loss.reason": "Why it is taken for lost, in words for people.",
+    "MarkEvent.rev": "All that happened up to this rev was sent.",
+    "MarkEvent.type": "`snapshot-end` or `bookmark`.",
+    "GoneEvent.type": "`gone`.",
+    "Member.kind": "Which part of the platform it is.",
+    "ProctypePatch.limits": "The limits to change; null takes all of them away.",
+    "Proctype.port": "The port that was claimed for it, unique in the registry.",
+    "Restart.count": "How many restarts to add.",
+    "Restart.reason": "Which counter to add to.",
+    "Restarts.fail": "After the process had failed.",
+    "Restarts.oom": "After it had run out of memory.",
+    "RevInfo.at": "When the commit was made; null before the first.",
+    "RevInfo.rev": "The rev of the snapshot: the latest, or the one asked for.",
+    "RevisionCreate.archive_url": "Where the built archive is, to register it as accepted at once.",
+    "Runner.host": "The host of the runner's address.",
+    "RunnerEvent.host": "The host of the runner's address.",
+    "Scale.items": "The counts, one for each revision and env set.",
+    "ScaleCount.statuses": "The same by status, those that are stopping or ended included.",
+    "ScaleTarget.count": "How many instances there are to be.",
+    "Scaled.count": "How many there are now.",
+    "Scaled.previous": "How many there were.",
+    "Scaled.rev": "The rev of the last commit of the call.",
+    "Scaled.started": "The ids of the tickets that were registered.",
+    "Scaled.stopped": "The ids of the instances that were taken back or are stopping.",
+    "SchemaInfo.version": "The version of the stored layout.",
+    "SnapshotEvent.host": "The host of a runner's address.",
+    "SnapshotEvent.kind": "What the object is.",
+    "SnapshotEvent.object": "The object as it is at the start of the stream.",
+    "SnapshotEvent.rev": "The rev of the object's last change.",
+    "SnapshotEvent.type": "`snapshot`.",
+    "Start.host": "The host that holds the claim and makes this call.",
+    "Start.hostname": "The name by which the process is reached.",
+    "Start.port": "The port on which the process listens.",
+    "Start.tele_port": "The port of the process's own telemetry, where it has one.",
+    "Unclaim.error": "Why the claim is given back; kept in `claims`.",
+    "Unclaim.host": "The host that holds the claim and makes this call.",
+    "Unregistered.count": "How many were unregistered.",
+}
+
+_EVENT = {
+    "rev": "The rev of the commit that it is part of.",
+    "at": "The time of the commit.",
+    "env": "The ref of the env set.",
+    "host": "The host that it is on.",
+}
+"""What a property of an event means that means something else in a resource."""
+
+_STATUSES = "Instances that are {}."
+
+_PAGE_REV = "The rev of the snapshot that the page is of."
+
+
+def tell(schemas: dict[str, Any]) -> None:
+    """Have every property of the schemas say what it means."""
+    for name, schema in schemas.items():
+        for property_, said in schema.get("properties", {}).items():
+            meaning = _meaning(name, property_, said.get("description", ""))
+            if meaning:
+                said["description"] = meaning
+
+
+def _meaning(schema: str, name: str, said: str) -> str:
+    """What the property means; "" where it says so itself, or nobody does."""
+    words, default, value = said.partition("Default:")
+    own = EXCEPTIONS.get(f"{schema}.{name}")
+    if own is None and words.strip() and words.strip() not in OF_TYPES:
+        return ""
+    if own is None and schema == "Statuses":
+        own = _STATUSES.format(name)
+    if own is None and name == "rev" and schema.endswith("Page"):
+        own = _PAGE_REV
+    if own is None and schema.endswith("Event"):
+        own = _EVENT.get(name)
+    meaning = own or MEANINGS.get(name, "")
+    return f"{meaning} {default}{value}".rstrip() if default else meaning

@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import logging
+import os
 import signal
 import socket
 import sys
@@ -57,6 +59,10 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
         # Before the server starts: what keeps the store from opening is one line, not a traceback.
         await app.context.store.open()
         await server.serve(sockets=[listening])
+        if server.abandoned:
+            # A thread that waits for a disk would keep the process for as long as the disk does.
+            logging.shutdown()
+            os._exit(1)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         # The server has signal handlers of its own while it runs, and passes on what it got at its end:

@@ -8,7 +8,9 @@ import asyncio
 import logging
 import resource
 import socket
+import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -19,6 +21,13 @@ from app.server.config import ConnectionConfig
 from app.server.connection import Connection
 
 logger = logging.getLogger(__name__)
+
+LAST_WORDS = 1.0
+"""Seconds of the shutdown's time, at most a half of it, that are for telling those who are cut off, and for
+closing the store."""
+
+TICK = 0.02
+"""Seconds between two looks at what still runs."""
 
 OTHER_FILES = 100
 """Files that the process has open besides its clients' connections, with some to spare."""
@@ -45,8 +54,8 @@ def build_config(
     nothing of a full send buffer for so long is cut off, streams included. `max_connections`: more
     are answered 429 and closed; fewer where the system does not let the process open as many files.
     `keep_alive` (seconds): how long a connection may idle between requests, longer than the 60 s of
-    common proxies so that they close first. `shutdown_timeout` (seconds): what is still running then is
-    cancelled. `rev` gives the `Visor-Rev` of requests that are refused before they reach the application.
+    common proxies so that they close first. `shutdown_timeout` (seconds): how long the server takes to
+    end, at most. `rev` gives the `Visor-Rev` of requests that are refused before they reach the application.
     `admission`, where there is one, is asked for the place of each request.
     """
     config = ConnectionConfig(
@@ -114,11 +123,15 @@ def listening_at(fd: int) -> socket.socket:
 
 
 class VisorServer(uvicorn.Server):
-    """A uvicorn server that sets a stop event before it waits for its connections to end.
+    """A uvicorn server that ends within `shutdown_timeout`, whatever hangs.
 
-    Streams and waiting calls watch that event; without it each of them would hold the shutdown up
-    to its timeout. It runs in the main thread, where it takes SIGINT and SIGTERM, or in another,
-    where `should_exit = True` ends it. `on_started` is called when it listens.
+    It sets a stop event first: streams and waiting calls watch it, and end by themselves. What is still being
+    worked on shortly before the time is over is cancelled, and so answered 503. Where the application does
+    not close in time either (its disk hangs), `abandoned` is True: the process has to be ended without it.
+
+    It runs in the main thread, where it takes SIGINT and SIGTERM, or in another, where `should_exit = True`
+    ends it. A signal that comes while it ends has it wait for no request any more. `on_started` is called
+    when it listens.
     """
 
     def __init__(
@@ -130,12 +143,55 @@ class VisorServer(uvicorn.Server):
         super().__init__(config)
         self._on_started = on_started
         self.stop = stop or asyncio.Event()
+        self.abandoned = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_started()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        seconds = float(self.config.timeout_graceful_shutdown or 0)
+        until = time.monotonic() + seconds
         self.stop.set()
-        await super().shutdown(sockets)
+        for server in self.servers:
+            server.close()
+        for listening in sockets or []:
+            listening.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await self._requests_end(until - min(LAST_WORDS, seconds / 2))
+        await self._cut_off()
+        await self._close_application(until)
+
+    async def _requests_end(self, until: float) -> None:
+        state = self.server_state
+        while (state.connections or state.tasks) and not self._is_over(until):  # noqa: ASYNC110 - uvicorn's sets
+            await asyncio.sleep(TICK)
+
+    def _is_over(self, until: float) -> bool:
+        return self.force_exit or time.monotonic() >= until
+
+    async def _cut_off(self) -> None:
+        """Have what is still being worked on answered 503."""
+        tasks = list(self.server_state.tasks)
+        if tasks:
+            logger.warning("requests that did not end in time are answered 503: %d", len(tasks))
+            for task in tasks:
+                task.cancel("the time to end requests is over")
+            await asyncio.wait(tasks, timeout=LAST_WORDS / 2)
+
+    async def _close_application(self, until: float) -> None:
+        try:
+            async with asyncio.timeout(max(until - time.monotonic(), LAST_WORDS / 2)):
+                await self.lifespan.shutdown()
+        except TimeoutError:
+            self.abandoned = True
+            logger.critical(
+                "the store does not close: the process ends without it. What was acknowledged is durable;"
+                " look for a disk or a coordinator that hangs"
+            )

@@ -51,7 +51,7 @@ class Launcher:
     def wait(self, pid: int, seconds: float = 30) -> int:
         """The exit status of a process that has ended or is about to."""
         until = time.monotonic() + seconds
-        while _lives(pid):
+        while lives(pid):
             assert time.monotonic() < until, f"process {pid} goes on"
             time.sleep(0.002)
         self._running.discard(pid)
@@ -111,7 +111,7 @@ class Serving:
         )
         while not self._ready():
             assert time.monotonic() - began < 60, f"it does not start: {self.said}"
-            assert _lives(self.pid), f"it has ended: {self.said}"
+            assert lives(self.pid), f"it has ended: {self.said}"
             time.sleep(0.002)
         return time.monotonic() - began
 
@@ -167,7 +167,7 @@ class Serving:
             self.kill()
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
     """Whether the process has not ended; one that nobody has waited for yet is a zombie."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()

@@ -50,7 +50,8 @@ from app.routers import (
 from app.routers.documents import documents_router
 from app.settings import Settings
 from app.store.contract import Store
-from app.store.open import EtcdAccess, open_store
+from app.store.etcd.access import EtcdAccess
+from app.store.open import open_store
 
 SWITCH_SECONDS = 0.001
 """How long a thread that reads the archive may keep the event loop waiting for its turn, and a busy event

@@ -45,7 +45,8 @@ class Settings(BaseSettings):
     store: Annotated[
         str,
         Field(
-            description="sqlite:///relative/path, sqlite:////absolute/path, etcd://host:2379,.../prefix,"
+            description="sqlite:///relative/path, sqlite:////absolute/path, etcd://host:2379,.../prefix"
+            " (https:// before each host for TLS),"
             " or memory: (keeps nothing)"
         ),
     ] = "sqlite:///./visor.db"

@@ -1,29 +1,17 @@
 """From the setting `store` to the store it names."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from app.errors import StartError
 from app.store.contract import Fence, Index, Store
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
+from app.store.etcd.access import EtcdAccess, place_of
 from app.store.sqlite.log import SqliteLog
 
 _FILES = "`sqlite:///relative.db`, `sqlite:////absolute/path.db`"
 _KNOWN = f"{_FILES}, `memory:` or `etcd://host:2379,host:2379/prefix`"
-
-
-@dataclass(frozen=True, slots=True)
-class EtcdAccess:
-    """How to get into an etcd: user and password, and files for TLS."""
-
-    user: str = ""
-    password: str = ""
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
 
 
 def open_store(
@@ -66,31 +54,20 @@ def _etcd(url: str, index: Index, fence: Fence, access: EtcdAccess, bounds: dict
     from app.store.etcd.layout import prefix_of_path
     from app.store.etcd.store import EtcdStore
 
-    try:
-        parts = urlsplit(url)
-        endpoints = [one for one in parts.netloc.split(",") if one]
-        wrong = not endpoints or "@" in parts.netloc or bool(parts.query or parts.fragment)
-    except ValueError:
-        wrong = True
-    if wrong:
-        raise StartError(
-            "store: write `etcd://host:2379,host:2379/prefix`; user and password have settings of their own"
-        )
+    place = place_of(url, access)
+    access.check()
 
     def connect() -> EtcdClient:
-        try:
-            return EtcdClient(
-                endpoints,
-                user=access.user,
-                password=access.password,
-                ca=access.ca,
-                cert=access.cert,
-                key=access.key,
-            )
-        except OSError as error:
-            raise StartError(f"a file for etcd's TLS cannot be read: {error}") from error
+        return EtcdClient(
+            place.endpoints,
+            user=access.user,
+            password=access.password,
+            ca=access.ca,
+            cert=access.cert,
+            key=access.key,
+        )
 
-    return EtcdStore(connect, prefix_of_path(parts.path), index, fence, **bounds)
+    return EtcdStore(connect, prefix_of_path(place.path), index, fence, user=access.user, **bounds)
 
 
 def sqlite_path(url: str) -> Path:

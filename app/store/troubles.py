@@ -4,7 +4,20 @@ import logging
 import time
 from collections.abc import Callable
 
+from app.errors import CoordinatorUnavailable
+
 logger = logging.getLogger(__name__)
+
+LOST = "lost"
+"""The kind of trouble where what is stored does not continue what was served."""
+
+
+def lost_error() -> CoordinatorUnavailable:
+    """What is answered that cannot be while the store is lost."""
+    return CoordinatorUnavailable(
+        "The store is not the one that was being served: nothing was written, and only revs that are held "
+        "can be read. `/readyz` says what its operator has to do."
+    )
 
 
 class Troubles:

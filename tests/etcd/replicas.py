@@ -16,6 +16,10 @@ from tests.serving import Service, serving
 
 T = TypeVar("T")
 
+BOUNDED = 20.0
+"""Seconds: what is answered in less was not left to wait. The bounds themselves are some seconds; a busy
+machine takes its own time on top."""
+
 
 def store_url(endpoints: Sequence[str], prefix: str) -> str:
     return f"etcd://{','.join(endpoints)}/{prefix}"

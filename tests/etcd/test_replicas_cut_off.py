@@ -8,7 +8,7 @@ import pytest
 
 from tests.etcd.cluster import until
 from tests.etcd.namespaces import Replica, leader, machines, start_etcd
-from tests.etcd.replicas import is_away, timed, until_ok
+from tests.etcd.replicas import BOUNDED, is_away, timed, until_ok
 from tests.serving import APP
 from tests.sse.sse_reader import SseStream
 
@@ -41,7 +41,7 @@ def test_the_old_leaders_side_never_shows_old_state_as_new(tmp_path: Path) -> No
             for value in range(1, VALUES + 1):
                 # A default read of the cut-off side, before and after the other side has gone on.
                 answer, took = timed(lambda: cut_off.client.get(VARIABLE))
-                assert took < 3.5
+                assert took < BOUNDED
                 if answer.status_code == 200:
                     assert fresh == 0, f"{answer.json()} passed as fresh after {fresh} was acknowledged"
                 else:

@@ -190,6 +190,11 @@ class _Compacting:
     """A client of a member that was compacted while it told of old revisions: it then leaves out what was
     there before. When that happens is up to the member, so what it says is said here."""
 
+    over = False
+
+    async def settled(self) -> Self:
+        return self
+
     async def watch(self, *_: object, **__: object) -> Self:
         return self
 
@@ -205,6 +210,7 @@ class _Compacting:
 
 
 async def test_a_change_whose_before_is_compacted_is_gone_and_not_told_as_a_registration() -> None:
-    archive = EtcdArchive(_Compacting(), "/visor/", keys.index)  # type: ignore[arg-type]
+    member = _Compacting()
+    archive = EtcdArchive(member, "/visor/", keys.index, member)  # type: ignore[arg-type]
     with pytest.raises(Compacted):
         await archive.commits(0, 5, 10)

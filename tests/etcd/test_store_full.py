@@ -1,5 +1,6 @@
 """etcd's quota is used up: 507, nothing is changed, reads go on, and it ends when there is room again."""
 
+import logging
 from collections.abc import Iterator
 from functools import partial
 
@@ -17,7 +18,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     cluster.stop()
 
 
-def test_a_full_etcd_is_507_and_writes_come_back_with_the_room(small: Cluster) -> None:
+def test_a_full_etcd_is_507_and_writes_come_back_with_the_room(
+    small: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
     with replicas(small.endpoints, "visor") as (visor, other):
         visor.made("/apps", APP)
         for number in range(400):
@@ -37,11 +41,14 @@ def test_a_full_etcd_is_507_and_writes_come_back_with_the_room(small: Cluster) -
             until(lambda service=service: service.get("/readyz").status_code == 503, "it is said")
             assert "quota" in service.get("/readyz").json()["detail"]
         assert visor.rev == other.rev == rev, "nothing was changed"
+        said = [line for line in caplog.messages if "quota" in line]
+        assert [line.partition(":")[0] for line in said] == ["not ready"] * 2, "each says it once"
         small.compact(small.revision())
         small.ctl("defrag")
         small.ctl("alarm", "disarm")
         # Without a write: a balancer that has taken it out sends none.
         for service in (visor, other):
             until_ok(partial(service.get, "/readyz"))
+        assert len([line for line in caplog.messages if "ready again" in line and "quota" in line]) == 2
         visor.made("/services", {"name": "a"})
         assert [event["type"] for event in events_after(other, rev)] == ["service-register"]

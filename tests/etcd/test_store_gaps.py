@@ -69,6 +69,10 @@ class _Leaky:
     def __init__(self, watch: Watch, count: int) -> None:
         self._watch, self._left = watch, count
 
+    @property
+    def over(self) -> bool:
+        return self._watch.over
+
     async def take(self) -> list[Revision | Progress]:
         told = []
         for item in await self._watch.take():

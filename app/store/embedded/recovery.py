@@ -26,7 +26,7 @@ from app.store.embedded.held import Held, load
 from app.store.embedded.leases import Leases
 from app.store.embedded.log import Identity, Loaded, Log, LogMoved
 from app.store.history import History, Window
-from app.store.troubles import Troubles
+from app.store.troubles import LOST, Troubles, lost_error
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ it is where it was."""
 GIVE_UP_SECONDS = 10.0
 """For which a write waits to know what became of it while the log does not open."""
 
-FULL, SLOW, REOPENING, LOST = "full", "slow", "reopening", "lost"
+FULL, SLOW, REOPENING = "full", "slow", "reopening"
 
 GiveUp = Callable[[RequestError], None]
 """Told what to answer callers with where it takes too long to find out what became of their change."""
@@ -180,11 +180,3 @@ class Recovery:
         if not was_lost:
             for tell in self._when_broken:
                 tell()
-
-
-def lost_error() -> CoordinatorUnavailable:
-    """What is answered that cannot be while what is stored does not continue what was served."""
-    return CoordinatorUnavailable(
-        "The store is not the one that was being served: nothing was written, and only revs that are held "
-        "can be read. `/readyz` says what its operator has to do."
-    )

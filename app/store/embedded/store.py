@@ -17,10 +17,11 @@ from app.store.contract import Commit, Health, Index, Journal, Origin, Outcome, 
 from app.store.embedded.held import Held
 from app.store.embedded.leases import Leases, expire
 from app.store.embedded.log import Log
-from app.store.embedded.recovery import Recovery, lost_error
+from app.store.embedded.recovery import Recovery
 from app.store.embedded.writer import Writer
 from app.store.history import Window
 from app.store.timings import LogTimings
+from app.store.troubles import lost_error
 
 logger = logging.getLogger(__name__)
 

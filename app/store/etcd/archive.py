@@ -13,11 +13,13 @@ from app.store.etcd.client.client import (
     Event,
     KeyValue,
     NotDone,
+    RangeResult,
     Revision,
     RevisionsMissing,
     prefix_end,
 )
 from app.store.etcd.client.errors import cannot_ask
+from app.store.etcd.follower import Follower
 from app.store.etcd.layout import (
     JOURNAL,
     NO_JOURNAL,
@@ -35,10 +37,11 @@ _SECONDS = 5.0
 class EtcdArchive:
     """Reads of the past. Raises EtcdError, of it Compacted where the past is gone."""
 
-    def __init__(self, client: EtcdClient, prefix: str, index: Index) -> None:
+    def __init__(self, client: EtcdClient, prefix: str, index: Index, follower: Follower) -> None:
         self._client = client
+        self._follower = follower
         self._prefix = prefix
-        self._range = (prefix.encode(), prefix_end(prefix.encode()))
+        self._below = (prefix.encode(), prefix_end(prefix.encode()))
         self._index = index
 
     async def oldest(self, known: int) -> int:
@@ -59,13 +62,22 @@ class EtcdArchive:
             await watch.close()
         return known
 
+    async def _range(self, *given: Any, **more: Any) -> RangeResult:
+        """A read of the past of the etcd that is followed, before and after: one that was put in its place
+        meanwhile may know another past."""
+        watch = await self._follower.settled()
+        found = await self._client.range(*given, **more)
+        if watch.over:
+            raise NotDone("the watch was lost meanwhile")
+        return found
+
     async def snapshot(self, rev: int, compacted: Callable[[], RevCompacted]) -> "ArchivedSnapshot":
         """The registry at the revision. `compacted` makes the error for when it goes while it is read."""
-        await self._client.range((self._prefix + JOURNAL).encode(), revision=rev, keys_only=True)
+        await self._range((self._prefix + JOURNAL).encode(), revision=rev, keys_only=True)
         return ArchivedSnapshot(self, rev, asyncio.get_running_loop(), compacted)
 
     async def get(self, key: str, rev: int) -> Record | None:
-        found = await self._client.range((self._prefix + key).encode(), revision=rev)
+        found = await self._range((self._prefix + key).encode(), revision=rev)
         return record_of(found.kvs[0], self._prefix, self._index) if found.kvs else None
 
     async def below(self, prefix: str, after: str, limit: int, rev: int) -> tuple[list[Record], bool]:
@@ -74,7 +86,7 @@ class EtcdArchive:
             (self._prefix + after).encode() + b"\0" if after > prefix else (self._prefix + prefix).encode()
         )
         end = prefix_end((self._prefix + prefix).encode())
-        found = await self._client.range(start, end, revision=rev, limit=limit)
+        found = await self._range(start, end, revision=rev, limit=limit)
         return [record_of(kv, self._prefix, self._index) for kv in found.kvs], found.more
 
     async def journal_at(self, rev: int) -> Journal | None:
@@ -88,7 +100,7 @@ class EtcdArchive:
 
     async def _entry(self, rev: int) -> KeyValue | None:
         """The journal's last entry at the revision."""
-        found = await self._client.range((self._prefix + JOURNAL).encode(), revision=rev)
+        found = await self._range((self._prefix + JOURNAL).encode(), revision=rev)
         return found.kvs[0] if found.kvs else None
 
     async def commits(self, after: int, last: int, limit: int) -> list[Commit]:
@@ -98,7 +110,8 @@ class EtcdArchive:
         entry = await self._entry(after) if after else None
         journal = NO_JOURNAL if entry is None else read_journal(entry.value)[0]
         version = 0 if entry is None else entry.version
-        async with await self._client.watch(*self._range, start_revision=after + 1, prev_kv=True) as watch:
+        followed = await self._follower.settled()
+        async with await self._client.watch(*self._below, start_revision=after + 1, prev_kv=True) as watch:
             try:
                 async with asyncio.timeout(_SECONDS):
                     while len(found) < limit and (found[-1].rev if found else after) < last:
@@ -109,6 +122,8 @@ class EtcdArchive:
                                 journal = found[-1].journal
             except TimeoutError:
                 raise NotDone(f"the commits up to {last} did not come") from None
+        if followed.over:
+            raise NotDone("the watch was lost meanwhile")
         return found[:limit]
 
     def _version(self, revision: Revision, before: int) -> int:

@@ -4,8 +4,18 @@ import asyncio
 from collections import deque
 
 from app.errors import CoordinatorUnavailable
-from app.store.etcd.client.client import Compacted, EtcdClient, EtcdError, WatchLost, prefix_end
+from app.store.etcd.client.client import (
+    Compacted,
+    EtcdClient,
+    EtcdError,
+    NotDone,
+    RevisionWentBack,
+    WatchLost,
+    WrongCluster,
+    prefix_end,
+)
 from app.store.etcd.client.errors import cannot_ask
+from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
 from app.store.etcd.layout import JOURNAL
 
@@ -66,8 +76,9 @@ class _Waiting:
 class Confirmer:
     """Linearizable reads of what the history holds, as etcd's ReadIndex does them."""
 
-    def __init__(self, client: EtcdClient, prefix: str, follower: Follower) -> None:
+    def __init__(self, client: EtcdClient, prefix: str, follower: Follower, continuity: Continuity) -> None:
         self._client = client
+        self._continuity = continuity
         self._prefix = prefix
         self._follower = follower
         self._next: _Waiting | None = None
@@ -93,7 +104,10 @@ class Confirmer:
             try:
                 how = await self._ask_in_time()
             except EtcdError as error:
+                if isinstance(error, WrongCluster | RevisionWentBack):
+                    self._follower.distrust(error)
                 how = cannot_ask(error)
+                how.__cause__ = error
             except Exception as error:
                 how = error
             finally:
@@ -111,8 +125,14 @@ class Confirmer:
             raise _unconfirmed() from None
 
     async def _ask(self) -> int:
+        if self._continuity.lost:
+            raise NotDone("what etcd has does not continue what was served")
         journal = (self._prefix + JOURNAL).encode()
+        highest = self._continuity.highest
         found = await self._client.range(journal, keys_only=True)
+        if found.revision < highest:
+            raise RevisionWentBack(f"etcd is at revision {found.revision} and was at {highest}")
+        self._continuity.saw(found.revision)
         # Every commit of ours puts the journal again, so its revision is that of the last one..
         await self._follower.reach(found.kvs[0].mod_revision if found.kvs else 0)
         # ..but for keys that go with their lease.

@@ -17,6 +17,8 @@ from app.store.etcd.client.client import (
     EtcdClient,
     EtcdError,
     Event,
+    KeyValue,
+    NotDone,
     Revision,
     RevisionsMissing,
     Watch,
@@ -24,9 +26,12 @@ from app.store.etcd.client.client import (
     WrongCluster,
     prefix_end,
 )
+from app.store.etcd.continuity import Continuity, NotContinued
 from app.store.etcd.layout import (
     JOURNAL,
     NO_JOURNAL,
+    SCHEMA_KEY,
+    STORE_KEY,
     follows,
     key_of,
     lease_ended,
@@ -42,6 +47,12 @@ logger = logging.getLogger(__name__)
 PAUSE = 0.1
 """Seconds between two tries to have a watch."""
 
+LOST_PAUSE = 1.0
+"""The same while what etcd has does not continue what was served."""
+
+SETTLE_SECONDS = 2.5
+"""For a read of the past to wait for a watch."""
+
 LOAD_SECONDS = 2.0
 """For the last commits before a load to be found."""
 
@@ -50,9 +61,16 @@ class Follower:
     """Follows the keys below `prefix`. `history` may be another object after `load`."""
 
     def __init__(
-        self, client: EtcdClient, prefix: str, index: Index, window: Window, history_bytes: int | None = None
+        self,
+        client: EtcdClient,
+        prefix: str,
+        index: Index,
+        window: Window,
+        continuity: Continuity,
+        history_bytes: int | None = None,
     ) -> None:
         self._client = client
+        self._continuity = continuity
         self._prefix = prefix
         self._range = (prefix.encode(), prefix_end(prefix.encode()))
         self._index = index
@@ -76,6 +94,8 @@ class Follower:
     async def load(self) -> None:
         """Read the latest state as the new beginning of the history. Raises EtcdError."""
         records: list[Record] = []
+        last_entry: KeyValue | None = None
+        known: dict[bytes, bytes] = {}
         journal, entry, revision, last, total = NO_JOURNAL, 0, 0, 0, 0
         async for page in self._client.pages(*self._range):
             revision = page.revision
@@ -84,7 +104,10 @@ class Follower:
                 if kv.key == self._key(JOURNAL):
                     journal, _ = read_journal(kv.value)
                     entry, total = kv.version, read_total(kv.value)
+                    last_entry = kv
                 else:
+                    if kv.key in (self._key(STORE_KEY), self._key(SCHEMA_KEY)):
+                        known[kv.key] = kv.value
                     records.append(record_of(kv, self._prefix, self._index))
         floor, ended = await self._last_commit(last, revision)
         history = History(self._index, self._window)
@@ -94,6 +117,8 @@ class Follower:
         self.journal = lease_ended(journal) if ended else journal
         self.leased = {record.key for record in records if record.lease}
         self._watched, self._entry = revision, entry
+        id, schema = known.get(self._key(STORE_KEY)), known.get(self._key(SCHEMA_KEY))
+        self._continuity.begin(id, schema, last_entry, revision)
         self._tell()
 
     async def _last_commit(self, last: int, revision: int) -> tuple[int, bool]:
@@ -130,6 +155,8 @@ class Follower:
         while True:
             try:
                 await self._follow()
+            except NotContinued as error:
+                await self._lose(error)
             except (Compacted, WrongCluster) as error:
                 await self._load_again(error)
             except Away as error:
@@ -152,6 +179,8 @@ class Follower:
 
     async def _follow(self) -> None:
         async with await self._client.watch(*self._range, start_revision=self._watched + 1) as watch:
+            await self._continuity.verify()
+            self._continuity.go_on()
             self._watch = watch
             self.trouble = ""
             while True:
@@ -166,12 +195,21 @@ class Follower:
         if self._watch is not None:
             self._watch.finish(reason)
 
+    async def _lose(self, reason: NotContinued) -> None:
+        self._continuity.lose(reason)
+        await asyncio.sleep(LOST_PAUSE)
+
     async def _load_again(self, reason: EtcdError) -> None:
-        logger.warning("the state is loaded afresh: %s", reason)
         if isinstance(reason, WrongCluster):
+            # Whichever answers now: what it has is what counts.
             self._client.forget_cluster()
         try:
+            await self._continuity.verify()
+            logger.warning("the state is loaded afresh: %s", reason)
             await self.load()
+            self._continuity.go_on()
+        except NotContinued as error:
+            await self._lose(error)
         except EtcdError as error:
             self.trouble = f"the state cannot be loaded ({error})"
 
@@ -182,12 +220,16 @@ class Follower:
         journal, id, entry, total = lease_ended(self.journal), None, self._entry, 0
         changes: list[Change] = []
         for event in revision.events:
+            self._continuity.check(event.kv, event.deleted)
+        for event in revision.events:
             if event.kv.key == self._key(JOURNAL):
                 self._check_entry(event)
                 journal, id = read_journal(event.kv.value)
                 entry, total = event.kv.version, read_total(event.kv.value)
             else:
                 changes.append(self._change(event))
+        for event in revision.events:
+            self._continuity.follow(event.kv, event.deleted)
         self._watched, self._entry, self.journal = revision.revision, entry, journal
         for change in changes:
             if change.after is not None and change.after.lease:
@@ -263,6 +305,19 @@ class Follower:
         self.closing = True
         self._tell()
         self._news.set()
+
+    async def settled(self) -> Watch:
+        """The watch, once there is one and etcd was found to continue what is held: as long as it lasts that
+        holds. Raises NotDone."""
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while self._watch is None or self._watch.over:
+                    if self._continuity.lost:
+                        raise NotDone("what etcd has does not continue what was served")
+                    await asyncio.sleep(PAUSE / 10)
+        except TimeoutError:
+            raise NotDone("there is no watch") from None
+        return self._watch
 
     @property
     def leased_prefixes(self) -> set[str]:

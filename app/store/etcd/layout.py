@@ -3,6 +3,7 @@
     {prefix}/app/cat            a key of the registry, as in models/keys.py
     {prefix}/journal            who, when, which request: put again by every commit, so that its versions
                                 are the map from revs to times
+    {prefix}/fence/store        the registry's id, put when it is made: by it the registry is known again
     {prefix}/fence/{term}       put by every commit that changes which keys carry the term
 
 A key that goes with its lease goes without a journal entry: nobody asked for it. Its commit has the time
@@ -24,6 +25,8 @@ MAX_TOTAL = 2**53
 SCHEMA_KEY = "schema"
 JOURNAL = "journal"
 FENCE = "fence/"
+STORE_KEY = FENCE + "store"
+"""The registry's id: each commit is guarded by it. Below `fence/`, so that it is nobody's event."""
 
 
 def prefix_of_path(path: str) -> str:

@@ -10,8 +10,10 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture, StartError
+from app.store.clock_watch import seconds_ahead
 from app.store.contract import (
     Changes,
     Commit,
@@ -25,16 +27,28 @@ from app.store.contract import (
     Snapshot,
 )
 from app.store.etcd.archive import EtcdArchive
-from app.store.etcd.client.client import Away, Compacted, EtcdClient, EtcdError, Status
+from app.store.etcd.client.client import (
+    Away,
+    Compacted,
+    Delete,
+    Denied,
+    EtcdClient,
+    EtcdError,
+    PermissionDenied,
+    StaleToken,
+    Status,
+)
 from app.store.etcd.client.errors import cannot_ask
 from app.store.etcd.confirmer import Confirmer
+from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
-from app.store.etcd.layout import SCHEMA, SCHEMA_KEY
+from app.store.etcd.layout import FENCE, SCHEMA, SCHEMA_KEY, STORE_KEY
 from app.store.etcd.read_set import Recording
 from app.store.etcd.transaction import transaction
-from app.store.etcd.writer import WRITE_SECONDS, Writer
+from app.store.etcd.writer import FULL, QUOTA, SLOW, WRITE_SECONDS, Writer
 from app.store.history import History, Window
 from app.store.timings import EtcdTimings
+from app.store.troubles import Troubles, lost_error
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +58,12 @@ COMPACTION = 30.0
 """Seconds between two looks at what is to be compacted."""
 
 _ALARMS = {
-    "NOSPACE": "etcd's quota is used up: compact and defragment it, or raise the quota, and disarm the alarm",
-    "CORRUPT": "etcd says that a member's data is corrupt: replace that member",
+    "NOSPACE": (FULL, QUOTA),
+    "CORRUPT": ("corrupt", "etcd says that a member's data is corrupt: replace that member"),
 }
+"""Alarms of etcd: the kind of trouble, and what to do."""
+
+AWAY, WATCH = "away", "watch"
 
 
 class EtcdStore:
@@ -65,7 +82,9 @@ class EtcdStore:
         memory_bytes: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         commit_timeout: float = WRITE_SECONDS,
+        user: str = "",
     ) -> None:
+        self._user = user
         self._patience = commit_timeout
         self.timings = EtcdTimings()
         self._connect = connect
@@ -81,7 +100,7 @@ class EtcdStore:
         """Bytes of all commits up to the oldest rev."""
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
-        self._trouble = "the store is not open yet"
+        self._troubles = Troubles()
         self._when_broken: list[Callable[[], None]] = []
 
     @property
@@ -106,8 +125,12 @@ class EtcdStore:
             return
         self._client = client = self._connect()
         client.measure(self.timings)
-        self._follower = Follower(client, self._prefix, self._index, self._window, self._keep_bytes)
-        self._confirmer = Confirmer(client, self._prefix, self._follower)
+        self._continuity = Continuity(client, self._prefix, self._troubles)
+        self._continuity.when_broken(self._tell_broken)
+        self._follower = Follower(
+            client, self._prefix, self._index, self._window, self._continuity, self._keep_bytes
+        )
+        self._confirmer = Confirmer(client, self._prefix, self._follower, self._continuity)
         self._writer = Writer(
             client,
             self._prefix,
@@ -116,15 +139,20 @@ class EtcdStore:
             self._follower,
             self._confirmer,
             self._clock,
+            self._continuity,
+            self._troubles,
             self._patience,
         )
-        self._archive = EtcdArchive(client, self._prefix, self._index)
+        self._archive = EtcdArchive(client, self._prefix, self._index, self._follower)
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._check_versions()
                 await self._check_schema()
                 await self._follower.load()
                 await self._learn_oldest()
+        except Denied as error:
+            await client.close()
+            raise StartError(self._refused(error)) from error
         except (EtcdError, TimeoutError) as error:
             await client.close()
             raise StartError(
@@ -133,11 +161,24 @@ class EtcdStore:
         except BaseException:
             await client.close()
             raise
-        self._trouble = ""
         self._tasks = [
             asyncio.create_task(self._follower.run(), name="visor-watch"),
             asyncio.create_task(self._heartbeat(), name="visor-heartbeat"),
         ]
+
+    def _refused(self, error: Denied) -> str:
+        """What to do where etcd does not let the service in, or not to its keys."""
+        if isinstance(error, StaleToken) and not self._user:
+            return f"etcd wants a user: set VISOR_ETCD_USER and VISOR_ETCD_PASSWORD ({error})"
+        if isinstance(error, PermissionDenied):
+            return (
+                f"etcd refuses the user {self._user!r} the keys that begin with `{self._prefix}` (no slash "
+                "before it): grant them, with `etcdctl role grant-permission ROLE --prefix=true readwrite "
+                f"{self._prefix}`"
+            )
+        return (
+            f"etcd refuses the user {self._user!r}: look at VISOR_ETCD_USER and VISOR_ETCD_PASSWORD ({error})"
+        )
 
     async def _check_versions(self) -> None:
         asked = (self._client.status(endpoint) for endpoint in self._client.endpoints)
@@ -163,11 +204,15 @@ class EtcdStore:
             raise StartError(
                 f"the registry in etcd has schema {version}, this version knows {SCHEMA}: use a newer Visor"
             )
-        if not found.kvs:
-            # Of several that start at a time one writes it; for the others nothing is to do.
+        missing = {} if found.kvs else {SCHEMA_KEY: b"%d" % SCHEMA}
+        if not (await self._client.range((self._prefix + STORE_KEY).encode())).kvs:
+            # It is new, or was made by a version that gave no id.
+            missing[STORE_KEY] = uuid4().hex.encode()
+        if missing:
+            # Of several that start at a time one writes them; for the others nothing is to do.
             journal = Journal(self._clock(), "visor", "schema")
             read = Recording(self._follower.history.snapshot(0), self._fence)
-            changes = Changes(puts={SCHEMA_KEY: b"%d" % SCHEMA})
+            changes = Changes(puts=missing)
             first = transaction(self._prefix, read, changes, journal, {}, self._index, self._fence)
             await self._client.txn(first.compares, first.operations)
 
@@ -190,9 +235,15 @@ class EtcdStore:
         compacted, total = float("-inf"), self._follower.size.total
         while True:
             await asyncio.sleep(HEARTBEAT * random.uniform(0.8, 1.2))
+            if self._continuity.lost:
+                continue
             try:
                 await self._confirmer.confirm()
-                self._trouble = self._follower.trouble or await self._alarm()
+                self._troubles.end(AWAY)
+                self._troubles.set(WATCH, self._follower.trouble)
+                await self._look_at_alarms()
+                if SLOW in self._troubles:
+                    await self._try_to_commit()
                 size = self._follower.size
                 # Sooner than by the clock where much is written: etcd's quota does not wait.
                 if time.monotonic() - compacted > COMPACTION or size.much_since(total):
@@ -203,16 +254,27 @@ class EtcdStore:
                         await self.compact(wanted)
                         await self._within_bytes()
             except (CoordinatorUnavailable, EtcdError) as error:
-                self._trouble = getattr(error, "detail", "").rstrip(".") or f"etcd: {error}"
+                self._troubles.begin(AWAY, self._why_away(error))
 
-    async def _alarm(self) -> str:
+    def _why_away(self, error: CoordinatorUnavailable | EtcdError) -> str:
+        cause = error if isinstance(error, EtcdError) else error.__cause__
+        if isinstance(cause, Denied):
+            return self._refused(cause)
+        return error.detail.rstrip(".") if isinstance(error, CoordinatorUnavailable) else f"etcd: {error}"
+
+    async def _try_to_commit(self) -> None:
+        """Have etcd agree on a change that changes nothing: a write may not come while it is not ready."""
+        nothing = Delete((self._prefix + FENCE + "nothing").encode())
+        await self._client.txn([], [nothing])
+        self._troubles.end(SLOW)
+
+    async def _look_at_alarms(self) -> None:
         """What etcd's members complain of, with what to do."""
         asked = (self._client.status(endpoint) for endpoint in self._client.endpoints)
         found = await asyncio.gather(*asked, return_exceptions=True)
         said = [word for status in found if isinstance(status, Status) for word in status.errors]
-        told = [what for name, what in _ALARMS.items() if any(name in word for word in said)]
-        self._writer.full = any("NOSPACE" in word for word in said)
-        return "; ".join(told)
+        for name, (kind, what) in _ALARMS.items():
+            self._troubles.set(kind, what if any(name in word for word in said) else "")
 
     async def _within_bytes(self) -> int:
         """The rev that history has to begin at, to take no more bytes than it may. What was before this
@@ -248,11 +310,20 @@ class EtcdStore:
     def when_broken(self, tell: Callable[[], None]) -> None:
         self._when_broken.append(tell)
 
+    def _tell_broken(self) -> None:
+        for tell in self._when_broken:
+            tell()
+
     # Reading
 
     async def latest(self) -> Snapshot:
+        self._check_continued()
         await self._confirmer.confirm()
         return self.stale()
+
+    def _check_continued(self) -> None:
+        if self._continuity.lost:
+            raise lost_error()
 
     def stale(self) -> Snapshot:
         history = self._follower.history
@@ -260,6 +331,7 @@ class EtcdStore:
 
     async def at(self, rev: int) -> Snapshot:
         if rev > self.rev:
+            self._check_continued()
             reached = await self._confirmer.confirm()
             if rev > max(reached, self.rev):
                 raise RevInFuture.asked(rev, reached)
@@ -269,6 +341,7 @@ class EtcdStore:
             return self._follower.history.snapshot(rev)
         if rev == 0:
             return History(self._index, Window(0)).snapshot(0)  # etcd would take it for the latest
+        self._check_continued()
         try:
             return await self._archive.snapshot(rev, lambda: self._compacted(rev))
         except Compacted:
@@ -302,6 +375,7 @@ class EtcdStore:
             return None
 
     async def commits(self, after: int, limit: int) -> Sequence[Commit]:
+        self._check_continued()
         self._check_kept(after)
         history = self._follower.history
         if after >= history.floor:
@@ -323,6 +397,7 @@ class EtcdStore:
         await self._follower.reach(after + 1)
 
     async def compact(self, rev: int) -> None:
+        self._check_continued()
         rev = min(rev, self.rev)
         try:
             await self._client.compact(rev)
@@ -333,8 +408,9 @@ class EtcdStore:
         self._note_compaction(rev)
 
     def health(self) -> Health:
-        trouble = self._trouble or (_ALARMS["NOSPACE"] if self._tasks and self._writer.full else "")
-        return Health(not trouble, trouble)
+        if not self._tasks:
+            return Health(False, "the store is not open yet")
+        return Health(not self._troubles, self._troubles.reason)
 
     def statistics(self) -> dict[str, float]:
         figures = {
@@ -343,6 +419,7 @@ class EtcdStore:
             "ready": float(self.health().ready),
         }
         if self._tasks:
+            figures["clock_ahead_seconds"] = seconds_ahead(self._clock(), self._follower.journal.at)
             figures["commits_total"] = self._writer.committed
             figures["races_total"] = self._writer.races
             figures["unknown_outcomes_total"] = self._writer.unknown

@@ -35,9 +35,10 @@ def transaction(
     index: Index,
     fence: Fence,
     total: int = 0,
+    guards: Sequence[Compare] = (),
 ) -> Transaction:
     """Guards on everything that was read or is written, then the changes, the fences, the journal. `total`
-    goes into the journal's entry."""
+    goes into the journal's entry; `guards` are further ones."""
 
     def full(key: str) -> bytes:
         return (prefix + key).encode()
@@ -46,12 +47,14 @@ def transaction(
     for key in (*changes.puts, *changes.deletes):
         before = read.get(key)
         value = changes.puts.get(key)
-        after = set(index(key, value)) if value is not None else set()
+        own = key.startswith(FENCE)  # the store's own: nobody looks for it
+        after = set(index(key, value)) if value is not None and not own else set()
         for term in after.symmetric_difference(before.terms if before else ()):
             named = fence(term)
             if named is not None and named.startswith(FENCE):
                 fences[named] = None
-    compares = [
+    compares = [*guards]
+    compares += [
         Compare(full(key), "mod_revision", "=", record.rev if record else 0)
         for key, record in read.keys.items()
     ]

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from app.errors import Conflict, CoordinatorUnavailable, RequestError, StorageFull
+from app.store.clock_watch import ClockWatch
 from app.store.contract import Changes, Fence, Index, Journal, Origin, Outcome, Rule, check_changes
 from app.store.etcd.client.client import (
     Ambiguous,
@@ -25,11 +26,13 @@ from app.store.etcd.client.client import (
 )
 from app.store.etcd.client.errors import cannot_ask
 from app.store.etcd.confirmer import Confirmer
+from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
 from app.store.etcd.read_set import Recording
 from app.store.etcd.transaction import Transaction, transaction, written
 from app.store.etcd.write_queue import Turn, Turns
 from app.store.history import latest_time
+from app.store.troubles import Troubles, lost_error
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +41,17 @@ T = TypeVar("T")
 WRITE_SECONDS = 2.5
 """A write that cannot be decided is answered within 3 s, and the next one can be made then."""
 
+FULL, SLOW = "full", "slow"
+
+QUOTA = "etcd's quota is used up: compact and defragment it, or raise the quota, and disarm the alarm"
+
 RACES = 100
 """Times that a rule is run again before the race is called lost."""
 
 
 class Writer:
-    """Runs rules and commits what they want. `full` while etcd refuses writes for its quota."""
+    """Runs rules and commits what they want. `troubles` are told when etcd refuses writes for its quota, and
+    when it does not say what became of them."""
 
     def __init__(
         self,
@@ -54,6 +62,8 @@ class Writer:
         follower: Follower,
         confirmer: Confirmer,
         clock: Callable[[], datetime],
+        continuity: Continuity,
+        troubles: Troubles,
         patience: float = WRITE_SECONDS,
     ) -> None:
         self._patience = patience
@@ -66,7 +76,9 @@ class Writer:
         self._clock = clock
         self._running: set[asyncio.Task[Any]] = set()
         self._turns = Turns()
-        self.full = False
+        self._continuity = continuity
+        self._troubles = troubles
+        self._clock_watch = ClockWatch()
         self.committed = 0
         self.races = 0
         self.unknown = 0
@@ -133,10 +145,13 @@ class Writer:
     ) -> tuple[Recording, Changes, Journal] | Outcome | None:
         """Run the rule once: what it has read and wants; or the outcome, where it wants no commit; None
         where it has to run again on the latest snapshot."""
+        self._check_writable()
         history = self._follower.history
         snapshot = history.snapshot(history.rev)
         read = Recording(snapshot, self._fence)
-        at = latest_time(self._clock(), self._follower.journal.at)
+        now, last = self._clock(), self._follower.journal.at
+        self._clock_watch.look(now, last)
+        at = latest_time(now, last)
         try:
             changes = rule(read, at)
         except RequestError as error:
@@ -154,6 +169,15 @@ class Writer:
             return Outcome(snapshot.rev, changes, record, False)
         check_changes(changes)
         return read, changes, Journal(at, origin.actor, origin.request)
+
+    def _check_writable(self) -> None:
+        if self._continuity.lost:
+            raise lost_error()
+        if not self._continuity.writable:
+            raise CoordinatorUnavailable(
+                "The registry has a schema that this version does not know. Nothing was written: ask a "
+                "replica of the newer version."
+            )
 
     async def _renew(self, read: Recording, changes: Changes) -> bool:
         """Renew leases; False where one is gone, and the rule has to see that."""
@@ -190,7 +214,8 @@ class Writer:
         if rev is None:
             return None
         self.committed += 1
-        self.full = False
+        self._troubles.end(FULL)
+        self._troubles.end(SLOW)
         try:
             # So that who asked sees it here at once, stale reads and events too.
             async with asyncio.timeout(1):
@@ -205,8 +230,17 @@ class Writer:
     def _transaction(
         self, read: Recording, changes: Changes, journal: Journal, leases: dict[str, int]
     ) -> Transaction:
-        total = self._follower.size.total
-        return transaction(self._prefix, read, changes, journal, leases, self._index, self._fence, total)
+        return transaction(
+            self._prefix,
+            read,
+            changes,
+            journal,
+            leases,
+            self._index,
+            self._fence,
+            self._follower.size.total,
+            self._continuity.guards,
+        )
 
     async def _send(self, made: Transaction, seen: "asyncio.Future[int]", until: float) -> int | None:
         """The rev of the commit, or None where a guard did not hold."""
@@ -246,13 +280,18 @@ class Writer:
         if seen.done():
             return seen.result()
         self.unknown += 1
+        self._troubles.begin(
+            SLOW,
+            f"etcd has not said within {self._patience:g} s whether a write was made: look at its members' "
+            "disks and network",
+        )
         raise CoordinatorUnavailable(
             "etcd did not say whether the change was made: it may or may not have happened.",
             outcome="unknown",
         ) from error
 
     def _storage_full(self) -> StorageFull:
-        self.full = True
+        self._troubles.begin(FULL, QUOTA)
         return StorageFull(
             "etcd's quota is used up: nothing was changed. Compact and defragment it, or raise the "
             "quota, and disarm the alarm."

@@ -79,6 +79,10 @@ class Denied(Refused):
     """User, password, token or rights are not what this etcd wants."""
 
 
+class PermissionDenied(Denied):
+    """The user has no right to the keys that were asked for."""
+
+
 class StaleToken(Denied):
     """The token has expired or is older than the users' last change: authenticate again."""
 
@@ -98,7 +102,7 @@ _SAYINGS: tuple[tuple[str, type[EtcdError]], ...] = (
     ("revision of auth store is old", StaleToken),
     ("user name is empty", StaleToken),
     ("authentication failed", Denied),
-    ("permission denied", Denied),
+    ("permission denied", PermissionDenied),
     # Said before anything is proposed.
     ("etcdserver: no leader", NotDone),
     ("too many requests", NotDone),
@@ -128,12 +132,25 @@ def classify(code: grpc.StatusCode, details: str, where: str) -> EtcdError:
     kind = said(details)
     if kind is None:
         if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-            kind = Denied
+            kind = PermissionDenied if code is grpc.StatusCode.PERMISSION_DENIED else Denied
         else:
             kind = Refused if code in _REFUSALS else Ambiguous
     return kind(f"{where}: {code.name}: {details}")
 
 
+_ANSWERS: tuple[tuple[type[Exception], str], ...] = (
+    (Denied, "etcd refuses this service its keys: its operator has to grant them"),
+    (NotDone, "etcd cannot be reached"),
+    (Ambiguous, "etcd did not answer in time"),
+    (TimeoutError, "etcd did not answer in time"),
+    (WrongCluster, "another etcd cluster answers than before"),
+    (RevisionWentBack, "etcd is behind what it was before"),
+    (RevisionsMissing, "etcd left out commits"),
+    (Refused, "etcd refuses the request"),
+)
+
+
 def cannot_ask(error: Exception, more: str = "") -> CoordinatorUnavailable:
-    """What a request is answered whose call to etcd has failed."""
-    return CoordinatorUnavailable(f"etcd cannot be asked: {type(error).__name__}.{more}")
+    """What a request is answered whose call to etcd has failed: what kind of failure it is, and no more."""
+    said = next((words for kind, words in _ANSWERS if isinstance(error, kind)), "etcd cannot be asked")
+    return CoordinatorUnavailable(f"{said}.{more}")

@@ -189,6 +189,11 @@ class Watch:
         except Exception as error:
             self.finish(WatchLost(f"unreadable: {error!r}"))
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended; what had come before may not be taken yet."""
+        return self._end is not None
+
     def finish(self, error: EtcdError) -> None:
         """End it: once all that has come is taken, that raises this. The first reason counts."""
         if self._end is None:

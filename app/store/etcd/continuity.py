@@ -1,0 +1,150 @@
+"""Whether what etcd has continues what was served: asked whenever etcd is reached anew.
+
+An etcd that was restored from an older backup, another one at the same address, or a prefix that was deleted
+and begun anew would all answer as if nothing had been. What was served is known again by the registry's id,
+by etcd's highest revision that was seen, and by the journal's entry at the revision that is held.
+"""
+
+from collections.abc import Callable
+
+from app.store.etcd.client.client import Compacted, Compare, EtcdClient, EtcdError, FutureRevision, KeyValue
+from app.store.etcd.layout import JOURNAL, SCHEMA, SCHEMA_KEY, STORE_KEY
+from app.store.troubles import LOST, Troubles
+
+SCHEMA_RAISED = "schema"
+
+
+class NotContinued(EtcdError):
+    """What etcd has does not continue what was served."""
+
+
+class Continuity:
+    """What was served, as far as it is needed to know it again. `troubles` are told when it is lost."""
+
+    def __init__(self, client: EtcdClient, prefix: str, troubles: Troubles) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._troubles = troubles
+        self._id: bytes | None = None
+        self._schema: bytes | None = None
+        self._entry: KeyValue | None = None
+        self._seen: NotContinued | None = None
+        self._when_broken: list[Callable[[], None]] = []
+        self.highest = 0
+        """etcd's highest revision that was seen here."""
+
+    def _key(self, name: str) -> bytes:
+        return (self._prefix + name).encode()
+
+    def when_broken(self, tell: Callable[[], None]) -> None:
+        self._when_broken.append(tell)
+
+    @property
+    def lost(self) -> bool:
+        return LOST in self._troubles
+
+    @property
+    def writable(self) -> bool:
+        """Whether this version may write: another may have raised the schema."""
+        return SCHEMA_RAISED not in self._troubles
+
+    # What is served
+
+    def begin(self, id: bytes | None, schema: bytes | None, entry: KeyValue | None, revision: int) -> None:
+        """The state was loaded, at the revision."""
+        self._id, self._entry = id, entry
+        self.saw(revision)
+        self._note_schema(schema)
+
+    def saw(self, revision: int) -> None:
+        self.highest = max(self.highest, revision)
+
+    def check(self, kv: KeyValue, deleted: bool) -> None:
+        """A change of a key, before it is believed. Raises NotContinued: then no more is followed, even if
+        somebody should put the key back."""
+        if kv.key == self._key(STORE_KEY) and (deleted or kv.value != self._id):
+            what = "the registry's keys were deleted" if deleted else "another registry was put in its place"
+            self._seen = NotContinued(f"{what} at revision {kv.mod_revision}")
+            raise self._seen
+
+    def follow(self, kv: KeyValue, deleted: bool) -> None:
+        """A change of a key that is believed."""
+        self.saw(kv.mod_revision)
+        if kv.key == self._key(JOURNAL) and not deleted:
+            self._entry = kv
+        elif kv.key == self._key(SCHEMA_KEY):
+            self._note_schema(None if deleted else kv.value)
+
+    def _note_schema(self, value: bytes | None) -> None:
+        self._schema = value
+        if value == b"%d" % SCHEMA:
+            self._troubles.end(SCHEMA_RAISED)
+            return
+        said = "no number any more" if value is None else value.decode(errors="replace")
+        self._troubles.begin(
+            SCHEMA_RAISED,
+            f"the registry's schema is {said}, which another has set, and this version knows {SCHEMA}: "
+            "writes are refused; run the Visor that the others run",
+        )
+
+    @property
+    def guards(self) -> list[Compare]:
+        """Of each commit: that it goes to the registry that is served, in the form that is known, and not to
+        an older state of it."""
+        guards = []
+        if self._id is not None:
+            guards.append(Compare(self._key(STORE_KEY), "value", "=", self._id))
+        if self._schema is not None:
+            guards.append(Compare(self._key(SCHEMA_KEY), "value", "=", self._schema))
+        if self._entry is not None:
+            guards.append(Compare(self._key(JOURNAL), "mod_revision", ">", self._entry.mod_revision - 1))
+        return guards
+
+    # What is there
+
+    async def verify(self) -> None:
+        """Ask etcd whether it continues what is held. Raises NotContinued, or why it cannot be asked."""
+        if self._seen is not None:
+            raise self._seen
+        highest = self.highest
+        latest = await self._client.range(self._key(STORE_KEY))
+        if self._id is not None and not latest.kvs:
+            raise NotContinued("the registry is not there any more")
+        if self._id is not None and latest.kvs[0].value != self._id:
+            raise NotContinued("another registry is in its place")
+        if latest.revision < highest:
+            raise NotContinued(
+                f"etcd is at revision {latest.revision} and was at {highest}: it was restored from a backup "
+                "without `--bump-revision`"
+            )
+        self.saw(latest.revision)
+        if self._entry is not None:
+            await self._verify_entry(self._entry)
+
+    async def _verify_entry(self, entry: KeyValue) -> None:
+        """Ask for the last commit that is held. Where it is compacted nothing can be said against it."""
+        revision = entry.mod_revision
+        try:
+            then = await self._client.range(self._key(JOURNAL), revision=revision)
+        except Compacted:
+            return
+        except FutureRevision as error:
+            raise NotContinued(f"etcd does not know revision {revision} any more") from error
+        if not then.kvs or then.kvs[0][:4] != entry[:4]:
+            raise NotContinued(f"etcd's revision {revision} is not the one that was served")
+
+    def lose(self, reason: NotContinued) -> None:
+        """Serve what is held, and nothing else, until what was served goes on."""
+        was_lost = self.lost
+        self._troubles.begin(
+            LOST,
+            f"the registry in etcd is not the one that was being served ({reason}): nothing is written; "
+            "bring back what was served (a backup with `--bump-revision` and `--mark-compacted`), or restart "
+            "all replicas to serve what is there now",
+        )
+        if not was_lost:
+            for tell in self._when_broken:
+                tell()
+
+    def go_on(self) -> None:
+        self._troubles.end(LOST)

@@ -1,6 +1,6 @@
 # Two stages: the first builds a virtual environment, the second carries only that.
 
-FROM python:3.13-slim AS build
+FROM python:3.13.9-slim AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
@@ -10,17 +10,17 @@ WORKDIR /src
 # Without pip of its own: what runs needs none. The builder's pip fills it.
 RUN python -m venv --without-pip /opt/visor
 
-# The dependencies first and alone, so that a change of the code alone leaves this layer cached.
-COPY pyproject.toml ./
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > /tmp/requirements.txt \
-    && pip --python /opt/visor/bin/python install --no-cache-dir --only-binary :all: --requirement /tmp/requirements.txt
+# The dependencies first and alone, so that a change of the code alone leaves this layer cached. Each file has to
+# have the hash that is written down: ./scripts/lock writes them.
+COPY requirements.lock ./
+RUN pip --python /opt/visor/bin/python install --no-cache-dir --only-binary :all: --require-hashes --requirement requirements.lock
 
-COPY README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE ./
 COPY app ./app
 RUN pip --python /opt/visor/bin/python install --no-cache-dir --no-deps .
 
 
-FROM python:3.13-slim
+FROM python:3.13.9-slim
 
 LABEL org.opencontainers.image.title="Visor" \
       org.opencontainers.image.description="The registry of what runs on a platform, with time built in." \
@@ -48,9 +48,9 @@ VOLUME ["/data"]
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 
-# http.client and not urllib: a proxy set for the container must not be asked about its own health.
+# It asks the port that process 1 was started with, so that `docker run visor serve --port 9000` is well too.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-I", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('localhost', int(os.environ['VISOR_PORT']), timeout=4); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
+    CMD ["python", "-I", "-m", "app.cli.healthy"]
 
 ENTRYPOINT ["visor"]
 CMD ["serve"]

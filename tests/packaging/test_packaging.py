@@ -8,7 +8,9 @@ needs and nothing else.
 import fnmatch
 import json
 import os
+import re
 import shlex
+import shutil
 import socket
 import stat
 import subprocess
@@ -23,12 +25,16 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from app import __version__
+from app.cli import healthy
+from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sysconfig.get_path("scripts"))
-SCRIPTS = ["scripts/serve", "scripts/test", ".ci/run"]
+SCRIPTS = ["scripts/environment", "scripts/serve", "scripts/test", ".ci/run"]
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -69,11 +75,23 @@ def image_healthcheck() -> list[str]:
     return command
 
 
+COMPOSE_FILES = ["docker-compose.yml", "deploy/cluster.yml"]
+
+
+def services_of(file: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / file).read_text())["services"]
+    return found
+
+
 @pytest.fixture(scope="module")
 def service() -> dict[str, Any]:
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    found: dict[str, Any] = compose["services"]["visor"]
+    found: dict[str, Any] = services_of("docker-compose.yml")["visor"]
     return found
+
+
+@pytest.fixture(scope="module")
+def cluster() -> dict[str, Any]:
+    return services_of("deploy/cluster.yml")
 
 
 # The form
@@ -83,13 +101,24 @@ def test_the_dockerfile_passes_hadolint() -> None:
     tool("hadolint", "--failure-threshold", "style", "Dockerfile")
 
 
-def test_the_compose_file_fits_the_compose_specification() -> None:
-    tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml")
+@pytest.mark.parametrize("file", COMPOSE_FILES)
+def test_a_compose_file_fits_the_compose_specification(file: str) -> None:
+    tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", file)
+
+
+@pytest.mark.parametrize("file", COMPOSE_FILES)
+def test_a_compose_file_is_what_compose_takes(file: str) -> None:
+    if shutil.which("docker-compose") is None:
+        pytest.skip("docker-compose is not installed here")
+    done = subprocess.run(
+        ["docker-compose", "-f", file, "config", "-q"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_passes_shellcheck(script: str) -> None:
-    tool("shellcheck", script)
+    tool("shellcheck", "--external-sources", script)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -98,6 +127,25 @@ def test_a_script_can_be_run_and_stops_at_the_first_fault(script: str) -> None:
     assert path.stat().st_mode & stat.S_IXUSR
     assert path.read_text().startswith("#!/usr/bin/env bash\n")
     assert "\nset -euo pipefail\n" in path.read_text()
+
+
+def test_a_venv_that_came_along_with_a_moved_tree_is_made_anew(tmp_path: Path) -> None:
+    """Its commands name the interpreter of the place where it was."""
+    venv = tmp_path / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    asked = f"source {ROOT}/scripts/environment; venv={venv}; made_here && echo here"
+
+    def answer() -> str:
+        return subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=False).stdout
+
+    assert answer() == ""
+    (venv / ".made-as").write_text(f"{venv}\n")
+    assert answer() == "here\n"
+    (venv / ".made-as").write_text("/elsewhere/.venv\n")
+    assert answer() == ""
+    (venv / ".made-as").write_text(f"{venv}\n")
+    (venv / "bin" / "python").unlink()
+    assert answer() == ""
 
 
 # The image
@@ -165,7 +213,7 @@ def test_only_the_environment_is_carried_into_the_image() -> None:
 
 def test_the_build_gets_all_it_needs_and_nothing_else() -> None:
     copied = {source for word, rest in stages()[0] if word == "COPY" for source in rest.split()[:-1]}
-    needed = {"pyproject.toml", PROJECT["readme"], *PROJECT["license-files"], "app"}
+    needed = {"pyproject.toml", "requirements.lock", PROJECT["readme"], *PROJECT["license-files"], "app"}
     assert copied == needed
     rules = [line for line in (ROOT / ".dockerignore").read_text().split("\n") if line and line[0] != "#"]
     assert rules[0] == "*"
@@ -204,7 +252,8 @@ def check_health(port: int) -> int:
     """Runs the image's health check as it stands, with this Python in the place of the image's."""
     python, *arguments = image_healthcheck()
     assert python == "python"
-    # A proxy that is not there: the check must not ask it.
+    assert arguments == ["-I", "-m", "app.cli.healthy"]
+    # A proxy that is not there: the check must not ask it. What process 1 is here is none of ours.
     env = os.environ | {"VISOR_PORT": str(port), "http_proxy": "http://127.0.0.1:9"}
     done = subprocess.run([sys.executable, *arguments], env=env, capture_output=True, timeout=20)
     return done.returncode
@@ -227,44 +276,133 @@ def test_the_health_check_fails_when_nobody_answers() -> None:
         assert check_health(silent.getsockname()[1]) == 1
 
 
-# The compose file
+@pytest.mark.parametrize(
+    ("command", "port"),
+    [
+        ("visor serve", 8001),
+        ("visor serve --port 9000", 9000),
+        ("visor serve --port=9000 --history 5", 9000),
+        ("/sbin/docker-init -- visor serve --port 9000", 9000),
+    ],
+)
+def test_the_health_check_asks_the_port_that_the_service_was_started_with(
+    monkeypatch: pytest.MonkeyPatch, command: str, port: int
+) -> None:
+    monkeypatch.setenv("VISOR_PORT", "8001")
+    assert healthy.port_of(command.split()) == port
 
 
-def test_compose_asks_for_health_as_the_image_does(service: dict[str, Any]) -> None:
+# The dependencies
+
+
+def test_the_lock_has_every_dependency_with_its_hashes() -> None:
+    """`./scripts/lock` writes it; the image's build takes nothing else."""
+    lock = (ROOT / "requirements.lock").read_text()
+    locked = dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)[^\n]* \\\n    --hash=sha256:", lock, re.MULTILINE))
+    assert len(locked) == len(re.findall("^[a-z0-9-]+==", lock, re.MULTILINE)), "each has a hash"
+    for dependency in PROJECT["dependencies"]:
+        requirement = Requirement(dependency)
+        version = locked.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement.name}: run ./scripts/lock"
+        assert version in requirement.specifier, f"{requirement.name}: run ./scripts/lock"
+    assert "://" not in lock, "it names no server: that is for who installs to say"
+
+
+# The compose files
+
+
+def visors() -> list[Any]:
+    """Every service of the compose files that is Visor itself."""
+    return [
+        pytest.param(service, id=f"{file} {name}")
+        for file in COMPOSE_FILES
+        for name, service in services_of(file).items()
+        if service["image"].startswith("visor")
+    ]
+
+
+each_visor = pytest.mark.parametrize("each", visors())
+
+
+@each_visor
+def test_compose_asks_for_health_as_the_image_does(each: dict[str, Any]) -> None:
     flags = dict(flag[2:].split("=") for flag in said("HEALTHCHECK")[0].split() if flag.startswith("--"))
-    there = dict(service["healthcheck"])
+    there = dict(each["healthcheck"])
     assert there.pop("test") == ["CMD", *image_healthcheck()]
     assert {key: str(value) for key, value in there.items()} == {
         key.replace("-", "_"): value for key, value in flags.items()
     }
 
 
+@each_visor
+def test_compose_builds_what_is_checked_out(each: dict[str, Any]) -> None:
+    assert each["build"] in (".", "..")
+    assert each["image"] == f"visor:{__version__}"
+    assert each["pull_policy"] == "build"
+
+
+@each_visor
+def test_compose_takes_settings_from_a_file_but_not_where_it_listens(each: dict[str, Any]) -> None:
+    [file] = each["env_file"]
+    assert file["path"].endswith(".env")
+    assert file["required"] is False
+    fixed = each["environment"]
+    assert (fixed["VISOR_HOST"], fixed["VISOR_PORT"]) == ("0.0.0.0", "8000")
+    assert "VISOR_STORE" in fixed
+
+
+@each_visor
+def test_compose_gives_visor_files_enough_for_its_connections(each: dict[str, Any]) -> None:
+    assert each["ulimits"]["nofile"] > 2 * Settings.model_fields["max_connections"].default
+
+
+@each_visor
+def test_compose_gives_the_service_no_power_it_does_not_need(each: dict[str, Any]) -> None:
+    assert each["read_only"] is True
+    assert each["tmpfs"] == ["/tmp"]
+    assert each["cap_drop"] == ["ALL"]
+    assert each["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "user", "network_mode", "pid"} & each.keys()
+
+
+@each_visor
+def test_compose_waits_for_a_clean_end_and_starts_again_after_a_crash(each: dict[str, Any]) -> None:
+    assert each["restart"] == "unless-stopped"
+    assert each["stop_signal"] == "SIGTERM"
+    # The service promises to end within 5 s; compose must not cut that short.
+    assert int(each["stop_grace_period"].removesuffix("s")) > 5
+
+
 def test_compose_keeps_the_store_on_a_named_volume(service: dict[str, Any]) -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     assert service["volumes"] == ["visor-data:/data"]
     assert "visor-data" in compose["volumes"]
-    assert service["environment"] == {"VISOR_STORE": pairs("ENV")["VISOR_STORE"]}
+    assert service["environment"]["VISOR_STORE"] == pairs("ENV")["VISOR_STORE"]
 
 
-def test_compose_lets_only_this_machine_in(service: dict[str, Any]) -> None:
-    assert service["ports"] == ["127.0.0.1:8000:8000"]
+def test_compose_lets_only_this_machine_in(service: dict[str, Any], cluster: dict[str, Any]) -> None:
+    assert service["ports"] == cluster["proxy"]["ports"] == ["127.0.0.1:8000:8000"]
 
 
-def test_compose_gives_the_service_no_power_it_does_not_need(service: dict[str, Any]) -> None:
-    assert service["read_only"] is True
-    assert service["tmpfs"] == ["/tmp"]
-    assert service["cap_drop"] == ["ALL"]
-    assert service["security_opt"] == ["no-new-privileges:true"]
-    assert not {"privileged", "cap_add", "user", "network_mode", "pid"} & service.keys()
+def test_each_file_is_one_set_up(cluster: dict[str, Any]) -> None:
+    """Whoever starts one does not start the other beside it, on the same port, with an empty registry."""
+    assert set(services_of("docker-compose.yml")) == {"visor"}
+    assert not [name for name, each in cluster.items() if "sqlite:" in str(each)]
+    assert [name for name, each in cluster.items() if "ports" in each] == ["proxy"]
+    files = [yaml.safe_load((ROOT / file).read_text()) for file in COMPOSE_FILES]
+    assert len({file["name"] for file in files}) == 2
+    assert not [service for file in files for service in file["services"].values() if "profiles" in service]
+    assert not [file for file in files if "configs" in file]
 
 
-def test_compose_waits_for_a_clean_end_and_starts_again_after_a_crash(service: dict[str, Any]) -> None:
-    assert service["restart"] == "unless-stopped"
-    assert service["stop_signal"] == "SIGTERM"
-    # The service promises to end within 5 s; compose must not cut that short.
-    assert int(service["stop_grace_period"].removesuffix("s")) > 5
+def test_every_image_of_another_is_named_in_full() -> None:
+    images = {each["image"] for file in COMPOSE_FILES for each in services_of(file).values()}
+    for image in images - {f"visor:{__version__}"}:
+        assert re.search(r":v?\d+\.\d+\.\d+(-[a-z]+)?$", image), image
 
 
-def test_compose_builds_the_version_of_this_tree(service: dict[str, Any]) -> None:
-    assert service["build"] == "."
-    assert service["image"] == f"visor:{PROJECT['version']}"
+def test_what_compose_mounts_is_there(cluster: dict[str, Any]) -> None:
+    for each in cluster.values():
+        for volume in each.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert not source.startswith(".") or (ROOT / "deploy" / source).is_file()

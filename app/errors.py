@@ -42,10 +42,10 @@ class RequestError(VisorError):
         self.rev = rev
         self.members = members
 
-    def problem(self) -> dict[str, Any]:
-        """The body of the problem+json answer."""
+    def problem(self, root_path: str = "") -> dict[str, Any]:
+        """The body of the problem+json answer, to clients that see the service under `root_path`."""
         return {
-            "type": f"/problems/{self.code}",
+            "type": f"{root_path}/problems/{self.code}",
             "title": self.title,
             "status": self.status,
             "detail": self.detail,

@@ -160,7 +160,7 @@ def create_app(settings: Settings, store: Store | None = None) -> Service:
         context.slots, metrics, patience=settings.place_timeout, to_browsers=bool(settings.cors_origins)
     )
     _add_figures(metrics, context, admission)
-    api = declare(metrics_router(metrics))
+    api = declare(metrics_router(metrics), root_path=settings.root_path)
     front = Front(
         Routes(api.routes, {the_context: context}, context.bounds),
         slots=context.slots,
@@ -169,6 +169,7 @@ def create_app(settings: Settings, store: Store | None = None) -> Service:
         cors=Cors(settings.cors_origins),
         rev=lambda: context.store.rev,
         lifespan=lambda: running(context, limits, metrics, stop),
+        root_path=settings.root_path,
     )
     return Service(context, api, front, admission, stop)
 
@@ -211,11 +212,11 @@ def _add_figures(metrics: Metrics, context: Context, admission: Admission) -> No
     )
 
 
-def declare(*more: APIRouter) -> FastAPI:
+def declare(*more: APIRouter, root_path: str = "") -> FastAPI:
     """All routes, declared and documented. None is served by the framework: see `app.http.front`."""
     api = FastAPI(title="Visor", version=__version__, openapi_url=None)
     openapi.install(api)
-    for router in (*ROUTERS, *more, documents_router(api.openapi)):
+    for router in (*ROUTERS, *more, documents_router(api.openapi, root_path)):
         # As the application's own. `include_router` would keep the router, and wrap its routes later.
         for route in router.routes:
             if isinstance(route, APIRoute):

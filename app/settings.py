@@ -141,6 +141,14 @@ class Settings(BaseSettings):
         ),
     ] = []
 
+    root_path: Annotated[
+        str,
+        Field(
+            pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+            description="prefix of the paths that clients ask for, which a proxy takes away: /visor",
+        ),
+    ] = ""
+
     @field_validator("cors_origins", "nameservers", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -37,6 +37,7 @@ class Service:
             shutdown_timeout=settings.shutdown_timeout,
             rev=lambda: self.context.store.rev,
             admission=self.app.admission,
+            root_path=settings.root_path,
         )
         self.server = VisorServer(config, self.app.stop)
         self._socket = socket

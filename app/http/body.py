@@ -98,9 +98,9 @@ class Bodies:
         return BodyTooLarge(f"The body is over the limit of {limit} bytes. Send a smaller one.", limit=limit)
 
 
-def refusal(call: Call, error: RequestError) -> Response:
+def refusal(call: Call, error: RequestError, root_path: str = "") -> Response:
     """The answer to a request whose client may still be sending its body."""
-    answer = problem_response(error)
+    answer = problem_response(error, root_path)
     if call.fields.get(b"expect", b"").lower() == b"100-continue":
         # It will not send the body now, and what it sends next could be taken for it.
         answer.headers["Connection"] = "close"

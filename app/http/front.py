@@ -26,7 +26,8 @@ from app.http.routes import Routes, methods_of
 
 class Front:
     """The ASGI application. `lifespan` is entered when the server starts and left when it ends; `rev` gives
-    the `Visor-Rev` of answers that name none themselves."""
+    the `Visor-Rev` of answers that name none themselves. `root_path` is the prefix under which clients see
+    the service: a proxy takes it away, and answers that name a path have it."""
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Front:
         cors: Cors,
         rev: Callable[[], int],
         lifespan: Callable[[], AbstractAsyncContextManager[None]],
+        root_path: str = "",
     ) -> None:
         self._routes = routes
         self._slots = slots
@@ -45,6 +47,7 @@ class Front:
         self._metrics = metrics
         self._cors = cors
         self._rev = rev
+        self._root_path = root_path
         self._lifespan = Router(lifespan=lambda _: lifespan())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,9 +85,11 @@ class Front:
                 call.content = await self._bodies.read(call)
             return await endpoint(call, parts)
         except RequestError as error:
-            return refusal(call, error) if call.sends_body else problem_response(error)
+            if call.sends_body:
+                return refusal(call, error, self._root_path)
+            return problem_response(error, self._root_path)
         except Exception:
-            return fault_response(call.method)
+            return fault_response(call.method, self._root_path)
 
     def _endpoint(self, call: Call, parts: list[str]) -> Endpoint:
         endpoint = self._routes.find(call.scope["method"], parts)
@@ -111,6 +116,8 @@ class Front:
     async def _send(self, call: Call, response: Response) -> None:
         scope = call.scope
         headers = with_standard_headers(response.raw_headers, self._rev)
+        if self._root_path:
+            headers = [self._below_root(*header) for header in headers]
         if b"origin" in call.fields:
             headers += self._cors.headers(call.fields[b"origin"])
         call.status, call.answered = response.status_code, headers
@@ -124,6 +131,10 @@ class Front:
         if answer is None or not answer(scope, call.status, headers, content):
             await call.send({"type": "http.response.start", "status": call.status, "headers": headers})
             await call.send({"type": "http.response.body", "body": content})
+
+    def _below_root(self, name: bytes, value: bytes) -> tuple[bytes, bytes]:
+        """A header as clients need it that see the service below a prefix."""
+        return (name, self._root_path.encode() + value) if name == b"location" else (name, value)
 
     def _record(self, call: Call, seconds: float) -> None:
         """Have the request counted and written into the log."""

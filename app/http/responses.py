@@ -48,19 +48,20 @@ def with_standard_headers(headers: Iterable[tuple[bytes, bytes]], rev: Callable[
     return made
 
 
-def problem_response(error: RequestError) -> Response:
-    """The answer that an error is."""
+def problem_response(error: RequestError, root_path: str = "") -> Response:
+    """The answer that an error is; `root_path` is the prefix under which clients see the service."""
     headers = dict(error.headers)
     if error.rev is not None:
         headers["Visor-Rev"] = str(error.rev)
-    return Response(to_json(error.problem()), error.status, headers, MEDIA_TYPE)
+    return Response(to_json(error.problem(root_path)), error.status, headers, MEDIA_TYPE)
 
 
-def fault_response(method: str) -> Response:
+def fault_response(method: str, root_path: str = "") -> Response:
     """The answer where an exception that nobody foresaw is being handled. It is logged."""
     logger.exception("a fault while answering %s", method)
     return problem_response(
-        InternalError("The server met a fault of its own; its log has the cause. Report it, and try again.")
+        InternalError("The server met a fault of its own; its log has the cause. Report it, and try again."),
+        root_path,
     )
 
 

@@ -55,7 +55,7 @@ async def list_problems() -> HTMLResponse:
     """Every error code that an answer can carry, with its status, as a page to read."""
     rows = "\n".join(
         f"<tr><td>{error.status}</td>"
-        f'<td><a href="/problems/{error.code}"><code>{error.code}</code></a></td>'
+        f'<td><a href="problems/{error.code}"><code>{error.code}</code></a></td>'
         f"<td>{escape(error.title)}</td></tr>"
         for error in request_errors()
     )
@@ -81,6 +81,6 @@ async def get_problem(
                 f"<h1>{escape(error.title)}</h1>\n"
                 f"<p>Status <strong>{error.status}</strong>, code <code>{error.code}</code></p>\n"
                 f"{_prose(error)}\n"
-                '<p><a href="/problems">All problems</a></p>',
+                '<p><a href="../problems">All problems</a></p>',
             )
     raise NotFound("There is no such error code. GET /problems lists them.")

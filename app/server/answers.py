@@ -28,9 +28,10 @@ def refusal(
     *,
     head_only: bool,
     close: bool,
+    root_path: str = "",
 ) -> bytes:
     """An error as a whole answer."""
-    body = json.dumps(error.problem(), separators=(",", ":")).encode()
+    body = json.dumps(error.problem(root_path), separators=(",", ":")).encode()
     headers = [
         *default_headers,
         (b"content-type", b"application/problem+json"),

@@ -9,7 +9,8 @@ from app.http.admission import Admission
 
 class ConnectionConfig(uvicorn.Config):
     """uvicorn's settings, and those of `Connection`: see `app.server.server.build_config`. `lingering`
-    counts the connections that are refused and still read from."""
+    counts the connections that are refused and still read from. `prefix` is not uvicorn's `root_path`, which
+    it puts before each path: a proxy has taken it away."""
 
     header_timeout: float = 10.0
     max_header: int = 64 * 1024
@@ -17,4 +18,5 @@ class ConnectionConfig(uvicorn.Config):
     max_connections: int = 10_000
     rev: Callable[[], int] | None = None
     admission: Admission | None = None
+    prefix: str = ""
     lingering: int = 0

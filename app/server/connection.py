@@ -498,7 +498,14 @@ class Connection(asyncio.Protocol):
 
     def _refusal(self, error: RequestError, *, close: bool) -> bytes:
         head_only = self._parser.get_method() == b"HEAD"
-        return refusal(error, self.default_headers, self.config.rev, head_only=head_only, close=close)
+        return refusal(
+            error,
+            self.default_headers,
+            self.config.rev,
+            head_only=head_only,
+            close=close,
+            root_path=self.config.prefix,
+        )
 
     # The end.
 

@@ -46,6 +46,7 @@ def build_config(
     shutdown_timeout: int = 10,
     rev: Callable[[], int] | None = None,
     admission: Admission | None = None,
+    root_path: str = "",
 ) -> ConnectionConfig:
     """Settings for `VisorServer`. `app` is an ASGI application.
 
@@ -56,7 +57,8 @@ def build_config(
     `keep_alive` (seconds): how long a connection may idle between requests, longer than the 60 s of
     common proxies so that they close first. `shutdown_timeout` (seconds): how long the server takes to
     end, at most. `rev` gives the `Visor-Rev` of requests that are refused before they reach the application.
-    `admission`, where there is one, is asked for the place of each request.
+    `admission`, where there is one, is asked for the place of each request. `root_path` is the prefix under
+    which clients see the service.
     """
     config = ConnectionConfig(
         app,
@@ -76,6 +78,7 @@ def build_config(
         timeout_graceful_shutdown=shutdown_timeout,
     )
     config.header_timeout = header_timeout
+    config.prefix = root_path
     config.max_header = max_header
     config.send_timeout = send_timeout
     config.max_connections = min(max_connections, room_for(max_connections))

@@ -9,7 +9,7 @@ def test_the_list_has_every_code(edge):
     response = edge.client.get("/problems")
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     for kind in request_errors():
-        assert f'href="/problems/{kind.code}"' in response.text
+        assert f'href="problems/{kind.code}"' in response.text
 
 
 @pytest.mark.parametrize("kind", request_errors(), ids=lambda kind: kind.code)

@@ -56,7 +56,7 @@ def test_the_type_of_a_problem_is_a_page(full, code):
     assert page.status_code == 200
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert f"<code>{code}</code>" in page.text
-    assert f'href="/problems/{code}"' in full.get("/problems").text
+    assert f'href="problems/{code}"' in full.get("/problems").text
 
 
 @pytest.mark.parametrize("code", ["nothing", "Not-Found", "not-found%0A", "%3Cscript%3E"])

@@ -136,7 +136,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         ),
         # A caller that waits for a name holds a place of a write: most of those are for others.
         resolver=Resolver(max(1, settings.max_writes // 4), settings.nameservers),
-        bounds=Bounds(settings.max_query, settings.max_filters, settings.max_page),
+        bounds=Bounds(settings.max_query, settings.max_filters, settings.max_page, settings.max_answer),
     )
 
 

@@ -109,6 +109,10 @@ class Settings(BaseSettings):
         int, Field(ge=1, description="values of the repeatable parameters of a query, together")
     ] = 100
     max_page: Annotated[int, Field(ge=100, le=1000, description="items of a page of a list")] = 1000
+    max_answer: Annotated[
+        int,
+        Field(ge=2 * 1024 * 1024, description="bytes of an answer: a page of a list ends early"),
+    ] = 8 * 1024 * 1024
     body_timeout: Annotated[float, Field(gt=0, description="seconds for a request's body to arrive")] = 30.0
     header_timeout: Annotated[float, Field(gt=0, description="seconds for the headers to arrive")] = 10.0
     send_timeout: Annotated[

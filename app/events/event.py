@@ -5,6 +5,7 @@ when the history is read again, and needs no record of its own.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from app.events import sse
 from app.events.filters import Subject
+from app.events.turns import Turns
 from app.models import codec, keys
 from app.models.base import rfc3339
 from app.models.event import KINDS, STEMS
@@ -61,21 +63,33 @@ class Event:
 def events_of(commit: Commit) -> list[Event]:
     """The events of a commit, in the order of their index; derived once and kept with it."""
     if commit.events is None:
-        commit.events = _derive(commit)
+        commit.events = list(_derived(commit))
     events: list[Event] = commit.events
     return events
 
 
-def _derive(commit: Commit) -> list[Event]:
-    events: list[Event] = []
+async def events_in_turns(commit: Commit, turns: Turns) -> list[Event]:
+    """The same, where they are not derived yet with pauses: a commit may have thousands of changes."""
+    if commit.events is None:
+        events: list[Event] = []
+        for event in _derived(commit):
+            events.append(event)
+            if turns.over:
+                await turns.give_way()
+        commit.events = events
+    return events_of(commit)
+
+
+def _derived(commit: Commit) -> Iterator[Event]:
+    index = 0
     for change in commit.changes:
         kind = keys.kind_of(change.key)
         if kind in _QUIET:
             continue
-        event = _event(commit, change, kind, len(events))
+        event = _event(commit, change, kind, index)
         if event is not None:
-            events.append(event)
-    return events
+            index += 1
+            yield event
 
 
 def _event(commit: Commit, change: Change, kind: str, index: int) -> Event | None:

@@ -8,14 +8,16 @@ reads the history from his own place until he has caught up, and holds up nobody
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from weakref import WeakValueDictionary
 
 from app.errors import RequestError, RevCompacted
-from app.events.event import Event, events_of
+from app.events.event import Event, events_in_turns
 from app.events.filters import Filter
 from app.events.hub import Hub
 from app.events.position import Position
+from app.events.snapshot_frames import SnapshotFrames
+from app.events.turns import Turns
 from app.events.waiter import Waiter
 from app.store.contract import Commit, Store
 
@@ -43,6 +45,7 @@ class Channel:
         "_quiet",
         "_since",
         "_store",
+        "_turns",
         "_upto",
         "broken",
         "head",
@@ -50,8 +53,9 @@ class Channel:
         "wanted",
     )
 
-    def __init__(self, store: Store, wanted: Filter, head: int) -> None:
+    def __init__(self, store: Store, turns: Turns, wanted: Filter, head: int) -> None:
         self._store = store
+        self._turns = turns
         self.wanted = wanted
         self.head = head
         self.broken = False
@@ -106,9 +110,11 @@ class Channel:
         commits = await self._store.commits(at.after, _COMMITS)
         known = [commit for commit in commits if commit.rev <= head]
         for commit in known:
-            for event in events_of(commit):
+            for event in await events_in_turns(commit, self._turns):
                 if not at.passed(event.rev, event.index) and self._fits(event):
                     chunk += event.frame
+                if self._turns.over:
+                    await self._turns.give_way()
             at = Position(max(commit.rev, at.rev))
             if len(chunk) >= CHUNK:
                 return bytes(chunk), at
@@ -130,6 +136,8 @@ class Channels:
         self.measures = hub.measures
         self._channels: WeakValueDictionary[Filter, Channel] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.turns = Turns()
+        self.frames = SnapshotFrames()
         self._head = 0
         self.closing = False
         """True once all that was committed before the hub stopped has been brought to who waited."""
@@ -150,7 +158,7 @@ class Channels:
         """The channel for this filter. It is kept for as long as somebody has it."""
         channel = self._channels.get(wanted)
         if channel is None:
-            channel = self._channels[wanted] = Channel(self._store, wanted, self._head)
+            channel = self._channels[wanted] = Channel(self._store, self.turns, wanted, self._head)
         return channel
 
     def _break(self) -> None:
@@ -181,7 +189,7 @@ class Channels:
                 self._head = latest
             while self._head < latest:
                 commits = await self._store.commits(self._head, _COMMITS)
-                for events, to in _waves(commits):
+                async for events, to in _waves(commits, self.turns):
                     await self._bring(events, to)
                 if not commits:
                     await self._bring([], latest)
@@ -235,17 +243,26 @@ class Channels:
         await asyncio.sleep(0)
 
 
-def _waves(commits: Iterable[Commit]) -> Iterator[tuple[list[Event], int]]:
+async def _waves(commits: Iterable[Commit], turns: Turns) -> AsyncIterator[tuple[list[Event], int]]:
     """The events of the commits in pieces that are sent as one chunk, and the rev that each goes up to."""
     events: list[Event] = []
     size = 0
     commit = None
     for commit in commits:
-        found = events_of(commit)
+        found = await events_in_turns(commit, turns)
         events += found
         size += sum(len(event.data) for event in found)
         if size >= CHUNK:
+            await _make_frames(events, turns)
             yield events, commit.rev
             events, size, commit = [], 0, None
     if commit is not None:
         yield events, commit.rev
+
+
+async def _make_frames(events: Iterable[Event], turns: Turns) -> None:
+    """Have the frames made with pauses that are asked for without one."""
+    for event in events:
+        _ = event.frame
+        if turns.over:
+            await turns.give_way()

@@ -56,11 +56,14 @@ class Filter:
                 return True
         return False
 
+    def wants_kind(self, kind: str) -> bool:
+        """Whether events of this kind of objects could be wanted."""
+        stem = STEMS[kind] + "-"
+        return not self.types or any(type_.startswith(stem) for type_ in self.types)
+
     def fits_object(self, kind: str, names: dict[str, str | int], host: str | None) -> bool:
         """Whether an object is wanted in a snapshot: events of its kind could be."""
-        stem = STEMS[kind] + "-"
-        wanted = not self.types or any(type_.startswith(stem) for type_ in self.types)
-        return wanted and self._fits_names(names, host)
+        return self.wants_kind(kind) and self._fits_names(names, host)
 
     def _fits_names(self, names: dict[str, str | int], host: str | None) -> bool:
         return (

@@ -3,10 +3,11 @@
 import asyncio
 from dataclasses import dataclass
 
-from app.events.event import Event, events_of
+from app.events.event import Event, events_in_turns
 from app.events.fanout import Channels
 from app.events.filters import Filter
 from app.events.position import Position
+from app.events.turns import Turns
 from app.events.waiter import Waiter
 from app.store.contract import Store
 
@@ -23,16 +24,16 @@ class Page:
 
 
 async def read_page(
-    store: Store, channels: Channels, start: Position, wanted: Filter, limit: int, wait: float
+    store: Store, channels: Channels, start: Position, wanted: Filter, limit: int, size: int, wait: float
 ) -> Page:
-    """Up to `limit` events after a place; where there is none, wait for one, at most `wait` seconds.
-    Raises RevCompacted."""
+    """Up to `limit` events after a place, of `size` bytes together, but at least one; where there is none,
+    wait for one, at most `wait` seconds. Raises RevCompacted."""
     clock = asyncio.get_running_loop().time
     until = clock() + wait
     channel, waiter = channels.of(wanted), Waiter()
     try:
         while True:
-            page = await _read(store, start, wanted, limit)
+            page = await _read(store, channels.turns, start, wanted, limit, size)
             if page.events or clock() >= until or channels.closing:
                 return page
             start = page.next
@@ -42,21 +43,25 @@ async def read_page(
         waiter.close()
 
 
-async def _read(store: Store, start: Position, wanted: Filter, limit: int) -> Page:
+async def _read(store: Store, turns: Turns, start: Position, wanted: Filter, limit: int, size: int) -> Page:
     found: list[Event] = []
     at = start
     while True:
         latest = store.rev
         commits = await store.commits(at.after, _COMMITS)
         for commit in commits:
-            for event in events_of(commit):
+            for event in await events_in_turns(commit, turns):
+                if turns.over:  # a long look back must not keep the others waiting
+                    await turns.give_way()
                 if at.passed(event.rev, event.index) or not wanted.fits(event.type, event.subjects):
                     continue
-                if len(found) == limit:
+                size -= len(event.data) + 1
+                if len(found) == limit or (found and size < 0):
                     return Page(commit.rev, found, Position(found[-1].rev, found[-1].index))
                 found.append(event)
             at = Position(max(commit.rev, at.rev))
-        await asyncio.sleep(0)  # a long look back must not keep the others waiting
+            if turns.over:
+                await turns.give_way()
         if not commits:
             # A coordinator that others use has revs that are not ours: nothing of ours is up to here.
             at = Position(max(latest, at.rev))

@@ -12,20 +12,20 @@ from math import ceil
 
 from app.errors import CoordinatorUnavailable, RevCompacted
 from app.events import sse
-from app.events.event import describe, said_of, to_json
-from app.events.fanout import Channels
+from app.events.fanout import CHUNK, Channels
 from app.events.filters import Filter
 from app.events.position import Position
 from app.events.waiter import Waiter
 from app.models import keys
 from app.models.event import KINDS
 from app.store.contract import Record, Snapshot, Store
-from app.store.snapshots import ask
+from app.store.snapshots import find_page
 
 Write = Callable[[bytes], Awaitable[None]]
 """Sends bytes to the subscriber; returns when he has room for more."""
 
-_PAGE = 500
+_PAGE, _PAGE_BYTES = 500, 4 * 1024 * 1024
+"""Objects of a snapshot that are asked for at a time."""
 
 _STEPS = 256
 """Moments within `keep_alive` seconds at which idle streams speak."""
@@ -143,33 +143,39 @@ class Stream:
 
     async def _write_snapshot(self, write: Write, rev: int) -> None:
         for kind, term in SNAPSHOT_TERMS.items():
-            after = ""
-            while not self._ending:
-                # Asked for anew for each page: the rev may leave memory, or be compacted, meanwhile.
-                page = await ask(await self._store.at(rev), _page_of(term, after))
-                chunk = b"".join(filter(None, (self._snapshot_frame(kind, record) for record in page)))
-                if chunk:
-                    await write(chunk)
-                if len(page) < _PAGE:
-                    break
-                after = page[-1].key
+            if self._wanted.wants_kind(kind):
+                await self._write_kind(write, rev, kind, term)
         if not self._ending:
             await write(sse.mark("snapshot-end", Position(rev)))
 
-    def _snapshot_frame(self, kind: str, record: Record) -> bytes | None:
-        try:
-            names, host = describe(kind, record)
-            if not self._wanted.fits_object(kind, names, host):
-                return None
-            said = said_of(kind, record)
-        except (ValueError, LookupError, TypeError, RecursionError):
-            return None
-        head = to_json({"rev": record.rev, "type": "snapshot", "kind": kind, **names})
-        return sse.frame(head[:-1] + b',"object":' + said + b"}", "snapshot")
+    async def _write_kind(self, write: Write, rev: int, kind: str, term: str) -> None:
+        def find(snapshot: Snapshot, after: str, limit: int) -> list[Record]:
+            return snapshot.scan(term, after=after, limit=limit)
 
+        after, more = "", True
+        while more and not self._ending:
+            # Asked for anew for each page: the rev may leave memory, or be compacted, meanwhile.
+            page, more = await find_page(await self._store.at(rev), find, after, _PAGE, _PAGE_BYTES)
+            await self._write_objects(write, kind, page)
+            after = page[-1].key if page else ""
 
-def _page_of(term: str, after: str) -> Callable[[Snapshot], list[Record]]:
-    def page(snapshot: Snapshot) -> list[Record]:
-        return snapshot.scan(term, after=after, limit=_PAGE)
-
-    return page
+    async def _write_objects(self, write: Write, kind: str, page: list[Record]) -> None:
+        """Those of a page that are wanted, in chunks. Ends early where nobody reads them any more."""
+        frames, turns = self._channels.frames, self._channels.turns
+        chunk: list[bytes] = []
+        size = 0
+        for record in page:
+            if turns.over:
+                await turns.give_way()
+            if self._ending:
+                return
+            shown = frames.of(kind, record)
+            if shown is None or not self._wanted.fits_object(kind, shown.names, shown.host):
+                continue
+            chunk.append(shown.frame)
+            size += len(shown.frame)
+            if size >= CHUNK:
+                await write(b"".join(chunk))
+                chunk, size = [], 0
+        if chunk:
+            await write(b"".join(chunk))

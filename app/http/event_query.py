@@ -16,7 +16,7 @@ from app.events.stream import Stream
 from app.http.context import Call, Context, Ctx
 from app.http.disconnects import Gone, until_gone
 from app.http.event_stream import EVENT_STREAM, EventStream
-from app.http.reads import JSON, check_page, json_answer
+from app.http.reads import JSON, LIST_FRAME, check_page, json_answer
 from app.models.names import Host, InstanceId, Name, ProctypeName
 
 
@@ -118,14 +118,14 @@ class EventQuery:
         check_page(limit, context.bounds.page)
         # A read like any other: it tells of every write that was acknowledged, by any replica, before.
         await context.store.latest()
-        page = None
+        page, room = None, context.bounds.answer - LIST_FRAME
         if wait:
-            reading = read_page(context.store, context.channels, start, self.wanted, limit, wait)
             with self.call.permit.waiting(), suppress(Gone):
+                reading = read_page(context.store, context.channels, start, self.wanted, limit, room, wait)
                 page = await until_gone(self.call, reading)
         if page is None:
             # Also for a client that has half-closed: it waits for nothing, and may still read this.
-            page = await read_page(context.store, context.channels, start, self.wanted, limit, 0)
+            page = await read_page(context.store, context.channels, start, self.wanted, limit, room, 0)
         items = b",".join(event.data for event in page.events)
         body = b'{"rev":%d,"items":[%b],"next":"%b"}' % (page.rev, items, str(page.next).encode())
         return json_answer(body, page.rev)

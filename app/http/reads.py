@@ -16,7 +16,7 @@ from app.models.base import INT64, MAX_INT64
 from app.models.names import IN_DIGITS
 from app.registry.state import exists
 from app.store.contract import Record, Snapshot
-from app.store.snapshots import ask
+from app.store.snapshots import Find, ask, find_page
 
 T = TypeVar("T")
 
@@ -171,6 +171,7 @@ class Listing:
     ) -> None:
         self._store = context.store
         self._longest = context.bounds.page
+        self._room = context.bounds.answer - LIST_FRAME
         self._path = path
         self._query = query
         self._rev = rev
@@ -183,8 +184,8 @@ class Listing:
         """What names the list: two lists do not take each other's cursors."""
         return f"{self._path}?{sorted((k, v) for k, v in self._query if k not in _PAGING)}"
 
-    async def page(self, find: Callable[[Snapshot, str, int], Sequence[Record]]) -> Response:
-        """The page of what `find(snapshot, after key, limit)` finds, in the order of keys."""
+    async def page(self, find: Find) -> Response:
+        """The page of what is found, in the order of keys. It ends early where it would be too long."""
         check_page(self._limit, self._longest)
         after = ""
         rev = self._rev
@@ -197,10 +198,9 @@ class Listing:
             snapshot = await self._pinned(rev)
         else:
             snapshot = self._store.stale() if self._stale else await self._store.latest()
-        found = await ask(snapshot, lambda s: find(s, after, self._limit + 1))
+        found, more = await find_page(snapshot, find, after, self._limit, self._room)
         following = None
-        if len(found) > self._limit:
-            found = found[: self._limit]
+        if more:
             following = cursors.write(cursors.Cursor(snapshot.rev, found[-1].key), self._of)
         return json_answer(list_body(snapshot.rev, codec.wires(found), following), snapshot.rev)
 
@@ -225,6 +225,9 @@ class Listing:
 
         return await self.page(find)
 
+
+LIST_FRAME = 8 * 1024
+"""Bytes of a list at most beside its items: a cursor has 4 KiB."""
 
 _PAGING = frozenset({"cursor", "limit", "rev", "consistency"})
 

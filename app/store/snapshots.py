@@ -1,12 +1,21 @@
 """Asking a snapshot: at once where it is in memory, in a thread where it waits for a disk."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from app.store.contract import Snapshot
+from app.store.contract import Record, Snapshot
 
 T = TypeVar("T")
+
+Find = Callable[[Snapshot, str, int], Sequence[Record]]
+"""Finds records in a snapshot, by key: those after a key, at most so many."""
+
+_BESIDE = 128
+"""Bytes of a record at most that are said beside its value: its revs, and what parts it from the next."""
+
+_FIRST = 16
+"""Records that are read from a disk before it is known how large they are."""
 
 
 async def ask(snapshot: Snapshot, query: Callable[[Snapshot], T]) -> T:
@@ -14,3 +23,34 @@ async def ask(snapshot: Snapshot, query: Callable[[Snapshot], T]) -> T:
     if snapshot.blocking:
         return await asyncio.to_thread(query, snapshot)
     return query(snapshot)
+
+
+async def find_page(
+    snapshot: Snapshot, find: Find, after: str, limit: int, size: int
+) -> tuple[list[Record], bool]:
+    """What `find` finds after a key, and whether there is more: at most `limit` records that are said in at
+    most `size` bytes, but at least one."""
+    if not snapshot.blocking:
+        return _cut(find(snapshot, after, limit + 1), limit, size)
+    found: list[Record] = []
+    length, step = 0, _FIRST
+    while True:
+        step = min(step, limit + 1 - len(found))
+        read = await asyncio.to_thread(find, snapshot, after, step)
+        found += read
+        length += sum(len(record.value) for record in read)
+        if len(read) < step or len(found) > limit or length > size:
+            return _cut(found, limit, size)
+        after = found[-1].key
+        # As many as there should be room for: a page of large records must not be read into memory whole.
+        step = max(_FIRST, (size - length) * len(found) // length)
+
+
+def _cut(found: Sequence[Record], limit: int, size: int) -> tuple[list[Record], bool]:
+    page: list[Record] = []
+    for record in found[:limit]:
+        size -= len(record.value) + _BESIDE
+        if size < 0 and page:
+            break
+        page.append(record)
+    return page, len(found) > len(page)

@@ -12,6 +12,7 @@ from app.events.event import Event
 from app.events.fanout import Channel
 from app.events.filters import Filter, Subject
 from app.events.position import Position
+from app.events.turns import Turns
 from app.events.waiter import Waiter
 from app.store.contract import Commit, Journal
 
@@ -85,7 +86,7 @@ def test_whatever_happens_each_reader_gets_each_event_once_and_in_order(steps: l
 
 async def _live(steps: list[Any]) -> None:
     past = Past()
-    channel = Channel(past, WANTED, 0)  # type: ignore[arg-type]
+    channel = Channel(past, Turns(), WANTED, 0)  # type: ignore[arg-type]
     readers: list[Reader] = []
 
     def bring(to: int) -> None:

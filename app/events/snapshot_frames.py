@@ -1,0 +1,67 @@
+"""The frames of a snapshot's objects, made once for all who take one.
+
+A restore, a compaction or a cut sends every subscriber to a snapshot at once. What is made for one of them is
+kept for the next, whichever rev he takes: a version of an object never changes.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from app.events import sse
+from app.events.event import describe, said_of, to_json
+from app.store.contract import Record
+
+KEPT_BYTES = 32 * 1024 * 1024
+"""What is kept of frames together. Those asked for longest ago go first."""
+
+_OVERHEAD = 600
+"""Bytes of a frame beside its own, roughly: its names and its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFrame:
+    """An object as a snapshot shows it; `names` and `host` are what filters look at."""
+
+    names: dict[str, str | int]
+    host: str | None
+    frame: bytes
+
+
+class SnapshotFrames:
+    """Makes and keeps frames."""
+
+    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
+        self._most = kept_bytes
+        self._kept: OrderedDict[Record, SnapshotFrame | None] = OrderedDict()
+        self.bytes = 0
+        self.made = 0
+        """How many were made, kept or not."""
+
+    def of(self, kind: str, record: Record) -> SnapshotFrame | None:
+        """The frame of an object; None where it cannot be read."""
+        if record in self._kept:
+            self._kept.move_to_end(record)
+            return self._kept[record]
+        made = _frame(kind, record)
+        self.made += 1
+        self._kept[record] = made
+        self.bytes += _size(made)
+        while self.bytes > self._most:
+            _, gone = self._kept.popitem(last=False)
+            self.bytes -= _size(gone)
+        return made
+
+
+def _size(frame: SnapshotFrame | None) -> int:
+    # The record too, which the history may have let go.
+    return _OVERHEAD if frame is None else _OVERHEAD + 3 * len(frame.frame)
+
+
+def _frame(kind: str, record: Record) -> SnapshotFrame | None:
+    try:
+        names, host = describe(kind, record)
+        said = said_of(kind, record)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    head = to_json({"rev": record.rev, "type": "snapshot", "kind": kind, **names})
+    return SnapshotFrame(names, host, sse.frame(head[:-1] + b',"object":' + said + b"}", "snapshot"))

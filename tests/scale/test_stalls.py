@@ -11,7 +11,7 @@ BOUND_MS = 400
 
 
 def test_no_turn_of_the_loop_is_long_whatever_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    """Before: 37 s for 40 snapshots, 0.6 s for the first look at the events, for the schema, and for a body of
+    """Before: 37 s for 40 snapshots, 0.6 s for the first look at the events, for the schema, for a body of
     60,000 fields."""
     assert stalls.main(["--apps", "12", "--instances", "2000", "--revs", "6000", "--quick"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

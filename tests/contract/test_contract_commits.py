@@ -183,6 +183,27 @@ async def test_time_never_goes_back(make):
     assert [c.journal.at for c in await store.commits(0, 10)] == wanted
 
 
+async def test_that_times_are_ahead_of_the_clock_is_told(make, caplog):
+    """A clock that jumped forward and was set back: commits' times stand still until it has caught up."""
+    real = datetime.now(UTC) + timedelta(hours=1)
+    now = real
+    store = await make(clock=lambda: now)
+    await write(store, put("a/1", "x"))
+    assert store.statistics()["clock_ahead_seconds"] == 0
+    now = real + timedelta(days=1)
+    await write(store, put("a/1", "y"))
+    now = real
+    assert store.statistics()["clock_ahead_seconds"] == 86_400
+    await write(store, put("a/1", "z"), put("a/1", "x"))
+    assert [line for line in caplog.messages if "clock" in line] == [
+        line for line in caplog.messages if "86400.0 s ahead of this clock" in line
+    ]
+    now = real + timedelta(days=2)
+    await write(store, put("a/1", "y"))
+    assert len([line for line in caplog.messages if "clock" in line]) == 2, "when it begins and when it ends"
+    assert store.statistics()["clock_ahead_seconds"] == 0
+
+
 @pytest.mark.parametrize("make", [*DURABLE, *SHARED], indirect=True)
 async def test_time_does_not_go_back_over_a_restart(make):
     late = datetime(2050, 1, 1, tzinfo=UTC)

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 
 from tests.etcd.certificates import Certificates
 
-START = 30.0
+START = 120.0
 """Seconds after which something that should have happened has not."""
 
 

@@ -86,7 +86,7 @@ def test_a_start_without_etcd_is_one_line_and_1(tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert done.returncode == 1
     assert done.stdout == ""

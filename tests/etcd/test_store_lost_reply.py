@@ -1,5 +1,6 @@
 """An answer of etcd's that is lost: nothing is done twice; what cannot be known is no failure."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ def test_a_write_whose_answer_is_lost_is_done_once_and_is_told_so_or_unknown(
         assert answer.headers["Retry-After"]
     else:
         assert answer.status_code == 201, answer.text
-        assert seconds < BOUNDED
+        assert seconds < 3, "etcd said so in time"
     until_ok(lambda: visor.get("/services"))
     made = [event["type"] for event in events_after(visor, rev)]
     assert made == ["service-register"], "exactly once"
@@ -115,3 +116,21 @@ def test_writers_through_a_line_that_breaks_again_and_again_do_everything_once(
     assert acknowledged <= set(made), "no acknowledged write is lost"
     assert not refused & set(made), "what was called a failure has not happened"
     assert len(acknowledged) > 20
+
+
+def test_that_etcd_does_not_say_what_became_of_writes_is_told_until_it_does(
+    visor: Service, cable: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody writes while it is not ready: that etcd commits again is found out without."""
+    caplog.set_level(logging.WARNING)
+    visor.made("/apps", APP)
+    cable.lose_replies()
+    answer = visor.post("/services", {"name": "a"})
+    assert answer.json().get("outcome") == "unknown", answer.text
+    words = "whether a write was made"
+    assert words in visor.get("/readyz").json()["detail"]
+    cable.cut()
+    until_ok(lambda: visor.get("/readyz"), 60)
+    assert [line for line in caplog.messages if line.startswith("not ready") and words in line]
+    assert [line for line in caplog.messages if not line.startswith("not ready") and words in line]
+    assert visor.get("/services/a").status_code == 200

@@ -45,7 +45,7 @@ def test_a_schema_that_is_not_known_is_refused_in_one_line(
         [*VISOR, "--port", "0", "--store", store_url(etcd.endpoints, tmp_path.name)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
@@ -141,7 +141,7 @@ def test_an_embedded_store_has_one_process(tmp_path: Path) -> None:
         [*VISOR, "--workers", "2", "--port", "0", "--store", f"sqlite:///{tmp_path}/visor.db"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()

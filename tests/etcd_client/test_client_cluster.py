@@ -183,16 +183,14 @@ async def test_a_member_that_has_lost_the_majority_says_so_and_its_watch_ends(
 
 async def test_each_member_speaks_for_itself(whole: Cluster, client: EtcdClient) -> None:
     told = [await client.status(endpoint) for endpoint in client.endpoints]
-    members = {member.id: member for member in await client.members()}
-    assert {status.member_id for status in told} == set(members)
-    assert {status.leader for status in told} <= set(members)
+    members = {status.member_id for status in told}
+    assert len(members) == len(told)
     assert len({status.cluster_id for status in told}) == 1
     leader = whole.leader()
-    assert members[told[0].leader].name == leader.name
+    (leading,) = [status for status in told if status.endpoint == leader.endpoint]
+    assert {status.leader for status in told} == {leading.member_id}
     for status in told:
         assert (status.errors, status.is_learner) == ((), False)
         assert status.db_size > 0
-        assert members[status.member_id].client_urls == (f"http://{status.endpoint}",)
-    assert await client.alarms() == []
     with pytest.raises(ValueError, match="none of"):
         await client.status("127.0.0.1:1")

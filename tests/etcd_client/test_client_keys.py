@@ -36,24 +36,17 @@ async def test_a_key_is_read_as_it_was_at_a_revision(client: EtcdClient, keys: K
     then = await client.range(keys("a"), revision=first)
     assert then.kvs == [KeyValue(keys("a"), b"one", first, first, 1, 0)]
     assert (await client.range(keys("a"), revision=first - 1)).kvs == []
-    stale = await client.range(keys("a"), serializable=True)
-    assert stale.kvs == now.kvs
 
 
-async def test_a_range_can_be_limited_counted_and_sorted(client: EtcdClient, keys: Keys) -> None:
-    revisions = {name: await put(client, keys(name), name.encode()) for name in "cab"}
+async def test_a_range_can_be_limited_and_counted(client: EtcdClient, keys: Keys) -> None:
+    for name in "cab":
+        await put(client, keys(name), name.encode())
     two = await client.range(keys.prefix, keys.end, limit=2)
     assert [kv.value for kv in two.kvs] == [b"a", b"b"]
     assert (two.more, two.total) == (True, 3)
     names = await client.range(keys.prefix, keys.end, keys_only=True)
     assert {(kv.key, kv.value) for kv in names.kvs} == {(keys(name), b"") for name in "abc"}
     assert (await client.range(keys.prefix, keys.end, count_only=True))[1:] == ([], False, 3)
-    newest = await client.range(keys.prefix, keys.end, sort="mod_revision", descending=True, limit=1)
-    assert [kv.value for kv in newest.kvs] == [b"b"]
-    oldest = await client.range(keys.prefix, keys.end, sort="mod_revision", limit=1)
-    assert [kv.value for kv in oldest.kvs] == [b"c"]
-    late = await client.range(keys.prefix, keys.end, min_mod_revision=revisions["a"])
-    assert [kv.value for kv in late.kvs] == [b"a", b"b"]
 
 
 async def test_a_large_range_comes_in_pages_of_one_revision(client: EtcdClient, keys: Keys) -> None:
@@ -71,8 +64,6 @@ async def test_a_large_range_comes_in_pages_of_one_revision(client: EtcdClient, 
         await client.txn(success=[Put(keys("0999"), b"new"), Put(keys("zzzz"), b"new")])
     assert values == [b"old"] * 1000
     assert pages > 1
-    assert len((await client.range_all(keys.prefix, keys.end)).kvs) == 1001
-    assert len((await client.range_all(keys.prefix, keys.end, revision=revision)).kvs) == 1000
 
 
 async def test_pages_of_large_values_stay_small(client: EtcdClient, keys: Keys) -> None:

@@ -4,25 +4,8 @@ import asyncio
 
 import pytest
 
-from app.store.etcd.client.client import EtcdClient, Get, LeaseExists, LeaseNotFound, Progress, Put, Refused
+from app.store.etcd.client.client import EtcdClient, Get, LeaseNotFound, Progress, Put, Refused
 from tests.etcd_client.conftest import Keys
-
-
-async def test_a_lease_has_the_time_and_the_keys_it_was_given(client: EtcdClient, keys: Keys) -> None:
-    lease = await client.grant(60)
-    await client.txn(success=[Put(keys("a"), b"", lease.id), Put(keys("b"), b"", lease.id)])
-    left = await client.time_to_live(lease.id, keys=True)
-    assert (left.id, left.granted, set(left.keys)) == (lease.id, 60, {keys("a"), keys("b")})
-    assert 55 <= left.ttl <= 60
-    assert (await client.range(keys("a"))).kvs[0].lease == lease.id
-    await client.revoke(lease.id)
-
-
-async def test_an_id_can_be_chosen_once(client: EtcdClient) -> None:
-    assert (await client.grant(60, 4711)).id == 4711
-    with pytest.raises(LeaseExists):
-        await client.grant(60, 4711)
-    await client.revoke(4711)
 
 
 async def test_a_revoked_lease_takes_its_keys_with_it_at_one_revision(client: EtcdClient, keys: Keys) -> None:
@@ -55,16 +38,8 @@ async def test_a_lease_that_is_not_renewed_ends_and_one_that_is_stays(client: Et
     await client.revoke(lives.id)
 
 
-async def test_many_are_renewed_in_one_exchange(client: EtcdClient) -> None:
-    ids = [(await client.grant(60)).id for _ in range(50)]
-    assert await client.keep_alive([*ids, 99]) == {**dict.fromkeys(ids, 60), 99: 0}
-    assert await client.keep_alive([]) == {}
-    for lease_id in ids:
-        await client.revoke(lease_id)
-
-
 async def test_a_lease_that_is_not_there_is_said_to_be_so(client: EtcdClient, keys: Keys) -> None:
-    for call in (client.revoke(98), client.keep_alive_once(98), client.time_to_live(98)):
+    for call in (client.revoke(98), client.keep_alive_once(98)):
         with pytest.raises(LeaseNotFound):
             await call
     with pytest.raises(LeaseNotFound):

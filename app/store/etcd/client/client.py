@@ -5,7 +5,7 @@ may be done next: see `etcd_errors`. This is the one door to etcd; the modules b
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Self
 
 import grpc  # type: ignore[import-untyped]
@@ -20,7 +20,6 @@ from app.store.etcd.client.errors import (
     Denied,
     EtcdError,
     FutureRevision,
-    LeaseExists,
     LeaseNotFound,
     NoSpace,
     NotDone,
@@ -43,7 +42,6 @@ from app.store.etcd.client.requests import (
     Op,
     Put,
     RangeResult,
-    Sort,
     Txn,
     TxnResult,
     prefix_end,
@@ -52,12 +50,11 @@ from app.store.etcd.client.requests import (
     txn_request,
     txn_result,
 )
-from app.store.etcd.client.status import Alarm, Lease, Member, Status, status_of
+from app.store.etcd.client.status import Lease, Status, status_of
 from app.store.etcd.client.watch import Event, KeyValue, Progress, Revision, Watch, ended
 from app.store.timings import EtcdTimings
 
 __all__ = [
-    "Alarm",
     "Ambiguous",
     "Away",
     "Compacted",
@@ -72,9 +69,7 @@ __all__ = [
     "Get",
     "KeyValue",
     "Lease",
-    "LeaseExists",
     "LeaseNotFound",
-    "Member",
     "NoSpace",
     "NotDone",
     "Op",
@@ -87,7 +82,6 @@ __all__ = [
     "RevisionSplit",
     "RevisionWentBack",
     "RevisionsMissing",
-    "Sort",
     "StaleToken",
     "Status",
     "Timeouts",
@@ -141,29 +135,12 @@ class EtcdClient:
         *,
         revision: int = 0,
         limit: int = 0,
-        serializable: bool = False,
         keys_only: bool = False,
         count_only: bool = False,
-        sort: Sort = "key",
-        descending: bool = False,
-        min_mod_revision: int = 0,
-        max_mod_revision: int = 0,
         within: float | None = None,
     ) -> RangeResult:
-        """One read. Linearizable unless `serializable`. Raises Away, Compacted, FutureRevision."""
-        get = Get(
-            key,
-            range_end,
-            revision,
-            limit,
-            serializable,
-            keys_only,
-            count_only,
-            sort,
-            descending,
-            min_mod_revision,
-            max_mod_revision,
-        )
+        """One linearizable read. Raises Away, Compacted, FutureRevision."""
+        get = Get(key, range_end, revision, limit, keys_only, count_only)
         return range_result(await self._calls.unary("Range", range_request(get), within, repeat=True))
 
     async def pages(
@@ -180,16 +157,6 @@ class EtcdClient:
             key = page.kvs[-1].key + b"\0"
             size = sum(len(kv.key) + len(kv.value) + 64 for kv in page.kvs) / len(page.kvs)
             limit = max(1, min(int(_PAGE_BYTES / size), limit * 8, _LAST_PAGE))
-
-    async def range_all(
-        self, key: bytes, range_end: bytes, *, revision: int = 0, keys_only: bool = False
-    ) -> RangeResult:
-        """As `range` without a limit, in pages."""
-        kvs: list[KeyValue] = []
-        async for page in self.pages(key, range_end, revision=revision, keys_only=keys_only):
-            kvs += page.kvs
-            revision = page.revision
-        return RangeResult(revision, kvs, False, len(kvs))
 
     async def txn(
         self,
@@ -292,51 +259,34 @@ class EtcdClient:
 
     # Leases
 
-    async def grant(self, ttl: int, lease_id: int = 0, *, within: float | None = None) -> Lease:
-        """A new lease; etcd may give more time than asked for. Raises LeaseExists."""
-        request = MESSAGES["LeaseGrantRequest"](ttl=ttl, id=lease_id)
-        reply = await self._calls.unary("LeaseGrant", request, within)
-        return Lease(reply.id, reply.ttl, reply.ttl)
+    async def grant(self, ttl: int, *, within: float | None = None) -> Lease:
+        """A new lease; etcd may give more time than asked for."""
+        reply = await self._calls.unary("LeaseGrant", MESSAGES["LeaseGrantRequest"](ttl=ttl), within)
+        return Lease(reply.id, reply.ttl)
 
     async def revoke(self, lease_id: int, *, within: float | None = None) -> None:
         """End a lease and delete its keys, in one commit. Raises LeaseNotFound."""
         await self._calls.unary("LeaseRevoke", MESSAGES["LeaseRevokeRequest"](id=lease_id), within)
 
-    async def keep_alive(self, lease_ids: Iterable[int], *, within: float | None = None) -> dict[int, int]:
-        """Renew leases in one exchange: id -> seconds it has now, 0 where there is no such lease."""
-        wanted = list(lease_ids)
+    async def keep_alive_once(self, lease_id: int, *, within: float | None = None) -> int:
+        """Renew a lease: the seconds it has now. Raises LeaseNotFound."""
 
-        async def attempt(target: Endpoint, seconds: float) -> dict[int, int]:
-            left: dict[int, int] = {}
+        async def attempt(target: Endpoint, seconds: float) -> int:
             call = target.calls["LeaseKeepAlive"](timeout=seconds, metadata=self._calls.metadata())
             try:
-                for lease_id in wanted:
-                    await call.write(MESSAGES["LeaseKeepAliveRequest"](id=lease_id))
-                    reply = await call.read()
-                    if reply is grpc.aio.EOF:
-                        raise NotDone("the member ended the renewals")
-                    left[reply.id] = max(reply.ttl, 0)
+                await call.write(MESSAGES["LeaseKeepAliveRequest"](id=lease_id))
+                reply = await call.read()
+                if reply is grpc.aio.EOF:
+                    raise NotDone("the member ended the renewal")
+                return int(reply.ttl)
             finally:
                 call.cancel()
                 del call  # an exception's frames would keep it, and it the channel
-            return left
 
-        return await self._calls.ask(attempt, within, repeat=True) if wanted else {}
-
-    async def keep_alive_once(self, lease_id: int, *, within: float | None = None) -> int:
-        """Renew a lease: the seconds it has now. Raises LeaseNotFound."""
-        left = await self.keep_alive([lease_id], within=within)
-        if not left[lease_id]:
+        left = await self._calls.ask(attempt, within, repeat=True)
+        if left <= 0:
             raise LeaseNotFound(f"there is no lease {lease_id:x}")
-        return left[lease_id]
-
-    async def time_to_live(self, lease_id: int, *, keys: bool = False, within: float | None = None) -> Lease:
-        """What is left of a lease. Raises LeaseNotFound."""
-        request = MESSAGES["LeaseTimeToLiveRequest"](id=lease_id, keys=keys)
-        reply = await self._calls.unary("LeaseTimeToLive", request, within, repeat=True)
-        if reply.ttl < 0:
-            raise LeaseNotFound(f"there is no lease {lease_id:x}")
-        return Lease(reply.id, reply.ttl, reply.granted_ttl, tuple(reply.keys))
+        return left
 
     # The cluster
 
@@ -363,21 +313,6 @@ class EtcdClient:
         metadata = self._calls.metadata(hasleader=False)
         reply = await target.calls["Status"](MESSAGES["StatusRequest"](), timeout=seconds, metadata=metadata)
         return status_of(target.address, reply)
-
-    async def alarms(self, *, within: float | None = None) -> list[Alarm]:
-        """Alarms that are raised, on any member."""
-        reply = await self._calls.unary("Alarm", MESSAGES["AlarmRequest"](), within, repeat=True)
-        kinds = {1: "NOSPACE", 2: "CORRUPT"}
-        return [Alarm(one.member_id, kinds.get(one.alarm, str(one.alarm))) for one in reply.alarms]
-
-    async def members(self, *, within: float | None = None) -> list[Member]:
-        reply = await self._calls.unary(
-            "MemberList", MESSAGES["MemberListRequest"](linearizable=True), within, repeat=True
-        )
-        return [
-            Member(one.id, one.name, tuple(one.peer_urls), tuple(one.client_urls), one.is_learner)
-            for one in reply.members
-        ]
 
     async def close(self) -> None:
         """End every watch and call, and let go of the connections. May be called twice."""

@@ -71,10 +71,6 @@ class LeaseNotFound(Refused):
     """There is no such lease (any more)."""
 
 
-class LeaseExists(Refused):
-    """A lease of that id exists already."""
-
-
 class Denied(Refused):
     """User, password, token or rights are not what this etcd wants."""
 
@@ -97,7 +93,6 @@ _SAYINGS: tuple[tuple[str, type[EtcdError]], ...] = (
     ("received message larger than max", TooLarge),
     ("message too large", TooLarge),
     ("requested lease not found", LeaseNotFound),
-    ("lease already exists", LeaseExists),
     ("invalid auth token", StaleToken),
     ("revision of auth store is old", StaleToken),
     ("user name is empty", StaleToken),

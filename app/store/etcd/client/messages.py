@@ -23,8 +23,7 @@ _MESSAGES = {
     "Event": "1 int32 type, 2 KeyValue kv, 3 KeyValue prev_kv",
     # KV
     "RangeRequest": "1 bytes key, 2 bytes range_end, 3 int64 limit, 4 int64 revision, "
-    "5 int32 sort_order, 6 int32 sort_target, 7 bool serializable, 8 bool keys_only, 9 bool count_only, "
-    "10 int64 min_mod_revision, 11 int64 max_mod_revision",
+    "8 bool keys_only, 9 bool count_only",
     "RangeResponse": "1 Header header, 2 *KeyValue kvs, 3 bool more, 4 int64 count",
     "PutRequest": "1 bytes key, 2 bytes value, 3 int64 lease, 4 bool prev_kv",
     "PutResponse": "1 Header header, 2 KeyValue prev_kv",
@@ -50,25 +49,17 @@ _MESSAGES = {
     "WatchResponse": "1 Header header, 2 int64 watch_id, 3 bool created, 4 bool canceled, "
     "5 int64 compact_revision, 6 string cancel_reason, 7 bool fragment, 11 *Event events",
     # Lease
-    "LeaseGrantRequest": "1 int64 ttl, 2 int64 id",
+    "LeaseGrantRequest": "1 int64 ttl",
     "LeaseGrantResponse": "1 Header header, 2 int64 id, 3 int64 ttl, 4 string error",
     "LeaseRevokeRequest": "1 int64 id",
     "LeaseRevokeResponse": "1 Header header",
     "LeaseKeepAliveRequest": "1 int64 id",
     "LeaseKeepAliveResponse": "1 Header header, 2 int64 id, 3 int64 ttl",
-    "LeaseTimeToLiveRequest": "1 int64 id, 2 bool keys",
-    "LeaseTimeToLiveResponse": "1 Header header, 2 int64 id, 3 int64 ttl, 4 int64 granted_ttl, 5 *bytes keys",
-    # Maintenance, Cluster, Auth
+    # Maintenance, Auth
     "StatusRequest": "",
     "StatusResponse": "1 Header header, 2 string version, 3 int64 db_size, 4 uint64 leader, "
     "5 uint64 raft_index, 6 uint64 raft_term, 7 uint64 raft_applied_index, 8 *string errors, "
     "9 int64 db_size_in_use, 10 bool is_learner",
-    "AlarmRequest": "1 int32 action, 2 uint64 member_id, 3 int32 alarm",
-    "AlarmMember": "1 uint64 member_id, 2 int32 alarm",
-    "AlarmResponse": "1 Header header, 2 *AlarmMember alarms",
-    "Member": "1 uint64 id, 2 string name, 3 *string peer_urls, 4 *string client_urls, 5 bool is_learner",
-    "MemberListRequest": "1 bool linearizable",
-    "MemberListResponse": "1 Header header, 2 *Member members",
     "AuthenticateRequest": "1 string name, 2 string password",
     "AuthenticateResponse": "1 Header header, 2 string token",
 }
@@ -122,14 +113,7 @@ UNARY = {
     "Compact": ("/etcdserverpb.KV/Compact", "CompactionRequest", "CompactionResponse"),
     "LeaseGrant": ("/etcdserverpb.Lease/LeaseGrant", "LeaseGrantRequest", "LeaseGrantResponse"),
     "LeaseRevoke": ("/etcdserverpb.Lease/LeaseRevoke", "LeaseRevokeRequest", "LeaseRevokeResponse"),
-    "LeaseTimeToLive": (
-        "/etcdserverpb.Lease/LeaseTimeToLive",
-        "LeaseTimeToLiveRequest",
-        "LeaseTimeToLiveResponse",
-    ),
     "Status": ("/etcdserverpb.Maintenance/Status", "StatusRequest", "StatusResponse"),
-    "Alarm": ("/etcdserverpb.Maintenance/Alarm", "AlarmRequest", "AlarmResponse"),
-    "MemberList": ("/etcdserverpb.Cluster/MemberList", "MemberListRequest", "MemberListResponse"),
     "Authenticate": ("/etcdserverpb.Auth/Authenticate", "AuthenticateRequest", "AuthenticateResponse"),
 }
 """Call -> path, request, response."""

@@ -10,10 +10,8 @@ _COMPARE, _OP, _TXN = MESSAGES["Compare"], MESSAGES["RequestOp"], MESSAGES["TxnR
 _RANGE = MESSAGES["RangeRequest"]
 
 Target = Literal["version", "create_revision", "mod_revision", "value", "lease"]
-Sort = Literal["key", "version", "create_revision", "mod_revision", "value"]
 
 _TARGETS = {"version": 0, "create_revision": 1, "mod_revision": 2, "value": 3, "lease": 4}
-_SORTS = {"key": 0, "version": 1, "create_revision": 2, "mod_revision": 3, "value": 4}
 _RESULTS = {"=": 0, ">": 1, "<": 2, "!=": 3}
 
 
@@ -48,13 +46,8 @@ class Get(NamedTuple):
     range_end: bytes = b""
     revision: int = 0
     limit: int = 0
-    serializable: bool = False
     keys_only: bool = False
     count_only: bool = False
-    sort: Sort = "key"
-    descending: bool = False
-    min_mod_revision: int = 0
-    max_mod_revision: int = 0
 
 
 class Txn(NamedTuple):
@@ -65,8 +58,6 @@ class Txn(NamedTuple):
     success: "Sequence[Op]" = ()
     failure: "Sequence[Op]" = ()
 
-
-_PLAIN = Get(b"")[4:]
 
 Op = Put | Delete | Get | Txn
 
@@ -101,16 +92,7 @@ def prefix_end(prefix: bytes) -> bytes:
 
 
 def range_request(get: Get) -> Any:
-    request = _RANGE(key=get.key, range_end=get.range_end, revision=get.revision, limit=get.limit)
-    if get[4:] != _PLAIN:
-        request.serializable = get.serializable
-        request.keys_only = get.keys_only
-        request.count_only = get.count_only
-        request.sort_order = 2 if get.descending else int(get.sort != "key")
-        request.sort_target = _SORTS[get.sort]
-        request.min_mod_revision = get.min_mod_revision
-        request.max_mod_revision = get.max_mod_revision
-    return request
+    return _RANGE(**get._asdict())
 
 
 def txn_request(txn: Txn) -> Any:

@@ -4,12 +4,10 @@ from typing import Any, NamedTuple
 
 
 class Lease(NamedTuple):
-    """`ttl` is what is left, `granted` what was given; `keys` only where asked for."""
+    """`ttl` is how many seconds it was given."""
 
     id: int
     ttl: int
-    granted: int
-    keys: tuple[bytes, ...] = ()
 
 
 class Status(NamedTuple):
@@ -33,21 +31,6 @@ class Status(NamedTuple):
         """Whether its progress notifications can be relied on: from 3.4.25 and 3.5.8 on."""
         major, minor, patch = (int(part) for part in self.version.partition("-")[0].split("."))
         return (major, minor, patch) >= ((3, 5, 8) if (major, minor) != (3, 4) else (3, 4, 25))
-
-
-class Alarm(NamedTuple):
-    """`kind` is `NOSPACE` or `CORRUPT`."""
-
-    member_id: int
-    kind: str
-
-
-class Member(NamedTuple):
-    id: int
-    name: str
-    peer_urls: tuple[str, ...]
-    client_urls: tuple[str, ...]
-    is_learner: bool
 
 
 def status_of(endpoint: str, reply: Any) -> Status:

@@ -31,6 +31,7 @@ from app.models import keys
 from app.models.instance import Status
 from app.registry import idempotency, tickets
 from app.registry.overdue import Limit, claimed_without_start, kept_when_final
+from app.registry.readable import index
 from app.routers import (
     apps,
     envsets,
@@ -100,7 +101,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
     if store is None:
         store = open_store(
             settings.store,
-            keys.index,
+            index,
             history=settings.history,
             history_bytes=settings.history_bytes,
             memory_revs=settings.memory_revs,

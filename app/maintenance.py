@@ -10,7 +10,7 @@ from app.errors import RequestError
 from app.models import keys
 from app.registry import idempotency, overdue, upkeep
 from app.registry.overdue import Limit
-from app.store.contract import Changes, Origin, Snapshot, Store
+from app.store.contract import UNREADABLE, Changes, Origin, Snapshot, Store
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +31,9 @@ _ORIGIN = Origin("visor", "upkeep")
 
 async def run(store: Store) -> None:
     """Look around for ever. Ends by being cancelled."""
-    passes = 0
+    passes = unreadable = 0
     while True:
+        unreadable = tell_unreadable(store.stale(), unreadable)
         await asyncio.sleep(SURPLUS_SECONDS)
         passes += 1
         try:
@@ -44,6 +45,22 @@ async def run(store: Store) -> None:
                 gc.collect()
         except RequestError as error:
             logger.warning("upkeep goes on later: %s", error.detail)
+
+
+def tell_unreadable(snapshot: Snapshot, told: int) -> int:
+    """Log how many keys cannot be read, where these are not as many as were told of."""
+    count = snapshot.count(UNREADABLE)
+    if count > 0 and count != told:
+        named = ", ".join(record.key[:100] for record in snapshot.scan(UNREADABLE, limit=5))
+        logger.warning(
+            "%d keys of the store have values that were written by another hand and cannot be read: they are "
+            "left out of all lists. DELETE removes those that can be named. The first: %s",
+            count,
+            named,
+        )
+    elif count != told:
+        logger.warning("all keys of the store can be read again")
+    return count
 
 
 async def enforce(store: Store, limit: Limit) -> None:

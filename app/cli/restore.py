@@ -7,6 +7,7 @@ from pathlib import Path
 from app.cli.flags import add_flags, settings_of
 from app.cli.store_file import store_file
 from app.cli.streams import STANDARD, read_in
+from app.registry.readable import index
 from app.registry.restored import adjust
 from app.store.sqlite.drafts import create_private, drafting
 from app.store.sqlite.restore import restore
@@ -31,8 +32,8 @@ def _run(arguments: argparse.Namespace) -> int:
             copy = directory / "standard-input.db"
             create_private(copy)
             read_in(copy, "restore")
-            rev = restore(copy, target, above=arguments.above, adjust=adjust, shown=shown)
+            rev = restore(copy, target, above=arguments.above, adjust=adjust, index=index, shown=shown)
     else:
-        rev = restore(Path(shown), target, above=arguments.above, adjust=adjust)
+        rev = restore(Path(shown), target, above=arguments.above, adjust=adjust, index=index)
     sys.stdout.write(f"restored {target} from {shown}: it starts at rev {rev}\n")
     return 0

@@ -17,7 +17,7 @@ from app.events.turns import Turns
 from app.models import codec, keys
 from app.models.base import rfc3339
 from app.models.event import KINDS, STEMS
-from app.store.contract import Change, Commit, Record
+from app.store.contract import UNREADABLE, Change, Commit, Record
 
 _QUIET = frozenset({"counter", "fence", "idempotency", "scaling"})
 """Kinds of keys that are the registry's own business: their changes are no events."""
@@ -99,6 +99,8 @@ def _event(commit: Commit, change: Change, kind: str, index: int) -> Event | Non
             return None
         shown = change.before if action == "unregister" else change.after
         assert shown is not None, "an event shows what is there after it, or was before it"
+        if UNREADABLE in shown.terms:
+            raise ValueError("another hand's")
         subjects = _subjects(kind, change)
         names = subjects[-1].names
         type_ = f"{STEMS[kind]}-{action}"

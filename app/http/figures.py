@@ -36,6 +36,7 @@ STORE = {
         "livemax",
     ),
     "keys": Meaning("Keys in memory, with deleted ones that the history still has.", "livemax"),
+    "unreadable": Meaning("Keys with a value that another hand has written and nobody can read.", "livemax"),
     "held_commits": Meaning("Commits in memory; older ones are read from disk or from etcd."),
     "held_bytes": Meaning("Bytes that the commits and the state in memory take."),
     "file_bytes": Meaning("Size of the store's file."),

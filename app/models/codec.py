@@ -39,6 +39,12 @@ class Version(Protocol):
     wire: bytes | None
 
 
+class Encoded(bytes):
+    """A value that was encoded here: it can be read, without a look at it."""
+
+    __slots__ = ()
+
+
 def encode(resource: Resource) -> bytes:
     """What is kept of a resource. Raises BodyTooLarge."""
     left_out = {"rev", "created_rev"}
@@ -62,13 +68,13 @@ def keep(said: dict[str, Any]) -> bytes:
     return _bounded(to_json(said))
 
 
-def _bounded(value: bytes) -> bytes:
+def _bounded(value: bytes) -> Encoded:
     if len(value) > MAX_RESOURCE:
         raise BodyTooLarge(
             f"The resource would take {len(value)} bytes: at most {MAX_RESOURCE} are kept of one.",
             limit=MAX_RESOURCE,
         )
-    return value
+    return Encoded(value)
 
 
 def wire(version: Version) -> bytes:

@@ -12,10 +12,11 @@ the order of keys is the order of names, part by part (`cat,a` before `cat-2,a`)
 An instance that was unregistered stays under its key as its ended entry.
 """
 
-import json
 import sys
 from functools import lru_cache
 from typing import Any
+
+from pydantic_core import from_json
 
 from app.models import hosts
 
@@ -212,7 +213,7 @@ def _index(key: str, value: bytes) -> tuple[str, ...]:
     if kind not in ("instance", "runner"):
         return ()
     try:
-        said = json.loads(value)
+        said = from_json(value)
         if kind == "runner":
             return (RUNNERS, runners_on(hosts.as_kept(said["host"])))
         return _instance_terms(said, is_ended(value))

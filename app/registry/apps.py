@@ -8,7 +8,7 @@ from pydantic import MISSING
 from app.errors import InUse, InvalidRequest
 from app.models import keys
 from app.models.app import DEFAULT_DEPLOY_TYPE, App, AppCreate, AppPatch
-from app.registry.state import create, exists, need, new, update
+from app.registry.state import create, need, new, removable, update
 from app.registry.usage import active_instance
 from app.store.contract import Changes, Snapshot
 
@@ -43,7 +43,7 @@ def patch(snapshot: Snapshot, at: datetime, name: str, body: AppPatch) -> Change
 # - proctype/{name},*
 def unregister(snapshot: Snapshot, at: datetime, name: str) -> Changes:
     """Raises NotFound, InUse while an instance is not in a final state."""
-    exists(snapshot, keys.app(name), f"app {name}")
+    removable(snapshot, keys.app(name), f"app {name}")
     used = active_instance(snapshot, keys.instances_of_app(name))
     if used is not None:
         raise InUse(

@@ -140,7 +140,7 @@ def _given_back(instance: Instance, at: datetime, error: str | None) -> Changes:
 
 def _note_return(snapshot: Snapshot, changes: Changes) -> None:
     # It may now be the oldest: who took another for that has to look again.
-    counters.write(changes, keys.RETURN_COUNTER, counters.read(snapshot, keys.RETURN_COUNTER, 0) + 1)
+    counters.write(changes, keys.RETURN_COUNTER, counters.read(snapshot, keys.RETURN_COUNTER, 0, lost=0) + 1)
 
 
 # - instance/{id} (claimed since `timeout` or longer), those of the keys

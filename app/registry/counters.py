@@ -1,11 +1,21 @@
 """Numbers that only grow, each under a key of its own."""
 
+from app.errors import Conflict
+from app.registry.readable import readable
 from app.store.contract import Changes, Snapshot
 
 
-def read(snapshot: Snapshot, key: str, first: int) -> int:
-    """The next number to give."""
+def read(snapshot: Snapshot, key: str, first: int, lost: int | None = None) -> int:
+    """The next number to give: `first` where none was given. Where another hand has made it something else it
+    is `lost`; with None that raises Conflict, for which numbers were given is not known then."""
     record = snapshot.get(key)
+    if record is not None and not readable(record):
+        if lost is not None:
+            return lost
+        raise Conflict(
+            f"The store's {key} was written by another hand and is no number: its operator has to put right "
+            "what the next one is."
+        )
     return first if record is None else int(record.value)
 
 

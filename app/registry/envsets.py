@@ -5,7 +5,7 @@ from datetime import datetime
 from app.errors import InUse
 from app.models import keys
 from app.models.envset import EnvSet, EnvSetCreate
-from app.registry.state import create, exists, new
+from app.registry.state import create, exists, new, removable
 from app.registry.usage import active_instance
 from app.store.contract import Changes, Snapshot
 
@@ -21,7 +21,7 @@ def register(snapshot: Snapshot, at: datetime, app: str, body: EnvSetCreate) -> 
 # - envset/{app},{ref}
 def unregister(snapshot: Snapshot, at: datetime, app: str, ref: str) -> Changes:
     """Raises NotFound, InUse while an instance that is not final uses it."""
-    exists(snapshot, keys.envset(app, ref), f"env set {ref} of app {app}")
+    removable(snapshot, keys.envset(app, ref), f"env set {ref} of app {app}")
     used = active_instance(snapshot, keys.instances_of_envset(app, ref))
     if used is not None:
         raise InUse(f"Instance {used.id} is {used.status} with env set {ref}: scale it to 0 first.")

@@ -6,7 +6,7 @@ from app.errors import InvalidRequest
 from app.models import codec, keys
 from app.models.hosts import split_host_port
 from app.models.member import Member, MemberKind, MemberSet
-from app.registry.state import exists, find, new, update
+from app.registry.state import find, new, removable, update
 from app.store.contract import Changes, Snapshot
 
 
@@ -41,5 +41,5 @@ def put(snapshot: Snapshot, at: datetime, kind: MemberKind, addr: str, body: Mem
 def remove(snapshot: Snapshot, at: datetime, kind: MemberKind, addr: str) -> Changes:
     """Raises NotFound, InvalidRequest."""
     check_addr(kind, addr)
-    exists(snapshot, keys.member(kind, addr), f"member {addr} of {kind}")
+    removable(snapshot, keys.member(kind, addr), f"member {addr} of {kind}")
     return Changes(deletes={keys.member(kind, addr)})

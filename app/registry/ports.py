@@ -14,7 +14,7 @@ LAST = 65535
 # + counter/port = n + 1
 def claim(snapshot: Snapshot, changes: Changes) -> int:
     """The next port. Raises Conflict where none is free."""
-    port = read(snapshot, keys.PORT_COUNTER, FIRST)
+    port = read(snapshot, keys.PORT_COUNTER, FIRST, lost=LAST + 1)
     if port <= LAST:
         write(changes, keys.PORT_COUNTER, port + 1)
         return port

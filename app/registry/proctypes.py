@@ -8,7 +8,7 @@ from app.errors import InUse
 from app.models import keys
 from app.models.proctype import Limits, Proctype, ProctypeCreate, ProctypePatch
 from app.registry import ports
-from app.registry.state import create, exists, need, new, update
+from app.registry.state import create, exists, need, new, removable, update
 from app.registry.usage import active_instance
 from app.store.contract import Changes, Snapshot
 
@@ -48,7 +48,7 @@ def patch(snapshot: Snapshot, at: datetime, app: str, name: str, body: ProctypeP
 def unregister(snapshot: Snapshot, at: datetime, app: str, name: str) -> Changes:
     """Raises NotFound, InUse while it has instances that are not final. The port goes with it: it is
     claimed by being in the proctype, so no port can be claimed by nobody."""
-    exists(snapshot, keys.proctype(app, name), f"proctype {name} of app {app}")
+    removable(snapshot, keys.proctype(app, name), f"proctype {name} of app {app}")
     used = active_instance(snapshot, keys.instances_of_proctype(app, name))
     if used is not None:
         raise InUse(f"Instance {used.id} of {app} {name} is {used.status}: scale it to 0 and let it end.")

@@ -13,6 +13,6 @@ from app.store.contract import Changes, Snapshot
 def adjust(snapshot: Snapshot, at: datetime, rev: int) -> Changes:
     """The changes of the commit with which a restored store starts, at `rev`."""
     changes = Changes()
-    following = max(counters.read(snapshot, keys.INSTANCE_COUNTER, FIRST_ID), rev)
+    following = max(counters.read(snapshot, keys.INSTANCE_COUNTER, FIRST_ID, lost=FIRST_ID), rev)
     counters.write(changes, keys.INSTANCE_COUNTER, following)
     return changes

@@ -7,7 +7,7 @@ from app.models import keys
 from app.models.app import App
 from app.models.instance import SCALED
 from app.models.revision import Ratification, Revision, RevisionCreate, RevisionState
-from app.registry.state import create, exists, find, need, new, update
+from app.registry.state import create, exists, find, need, new, removable, update
 from app.registry.usage import active_instance
 from app.store.contract import Changes, Snapshot
 
@@ -36,7 +36,7 @@ def ratify(snapshot: Snapshot, at: datetime, app: str, ref: str, body: Ratificat
 # - revision/{app},{ref}
 def purge(snapshot: Snapshot, at: datetime, app: str, ref: str) -> Changes:
     """Raises NotFound, InUse while it is scaled above 0 or the app's head."""
-    exists(snapshot, keys.revision(app, ref), f"revision {ref} of app {app}")
+    removable(snapshot, keys.revision(app, ref), f"revision {ref} of app {app}")
     registered = find(snapshot, keys.app(app), App)
     if registered is not None and registered.head == ref:
         raise InUse(f"Revision {ref} is the head of {app}: name another head first.")

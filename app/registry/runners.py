@@ -5,7 +5,7 @@ from datetime import datetime
 from app.models import keys
 from app.models.hosts import split_host_port
 from app.models.runner import Runner, RunnerCreate
-from app.registry.state import create, exists, new
+from app.registry.state import create, new, removable
 from app.store.contract import Changes, Snapshot
 
 
@@ -22,5 +22,5 @@ def register(snapshot: Snapshot, at: datetime, body: RunnerCreate) -> Changes:
 # - runner/{addr}
 def unregister(snapshot: Snapshot, at: datetime, addr: str) -> Changes:
     """Raises NotFound."""
-    exists(snapshot, keys.runner(addr), f"runner {addr}")
+    removable(snapshot, keys.runner(addr), f"runner {addr}")
     return Changes(deletes={keys.runner(addr)})

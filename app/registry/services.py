@@ -5,7 +5,7 @@ from datetime import datetime
 from app.errors import RequestError
 from app.models import keys
 from app.models.service import Endpoint, EndpointCreate, Service, ServiceCreate, endpoint_id
-from app.registry.state import create, exists, new
+from app.registry.state import create, exists, new, removable
 from app.store.contract import Changes, Snapshot
 
 
@@ -20,7 +20,7 @@ def register(snapshot: Snapshot, at: datetime, body: ServiceCreate) -> Changes:
 # - endpoint/{name},*
 def unregister(snapshot: Snapshot, at: datetime, name: str) -> Changes:
     """A service goes with its endpoints. Raises NotFound."""
-    exists(snapshot, keys.service(name), f"service {name}")
+    removable(snapshot, keys.service(name), f"service {name}")
     return Changes(deletes={keys.service(name)}, prefixes={keys.endpoints_of(name)})
 
 
@@ -51,5 +51,5 @@ def register_endpoint(
 # - endpoint/{service},{id}
 def unregister_endpoint(snapshot: Snapshot, at: datetime, service: str, id: str) -> Changes:
     """Raises NotFound."""
-    exists(snapshot, keys.endpoint(service, id), f"endpoint {id} of service {service}")
+    removable(snapshot, keys.endpoint(service, id), f"endpoint {id} of service {service}")
     return Changes(deletes={keys.endpoint(service, id)})

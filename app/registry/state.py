@@ -6,36 +6,47 @@ from typing import Any, TypeVar
 from app.errors import AlreadyExists, NotFound
 from app.models import codec
 from app.models.base import Resource, rfc3339
+from app.registry.readable import readable
 from app.store.contract import Changes, Record, Snapshot
 
 M = TypeVar("M", bound=Resource)
 
 
-def missing(what: str, snapshot: Snapshot) -> NotFound:
-    """The answer where something is not there: says what, and at which rev."""
+def missing(what: str, snapshot: Snapshot, record: Record | None = None) -> NotFound:
+    """The answer where something is not there: says what, and at which rev. `record` is what is in its place
+    and cannot be read."""
+    if record is not None:
+        return NotFound(
+            f"What is kept as {what} was written by another hand and cannot be read (at rev {snapshot.rev}): "
+            "DELETE removes it.",
+            rev=snapshot.rev,
+        )
     return NotFound(f"There is no {what} at rev {snapshot.rev}.", rev=snapshot.rev)
 
 
 def find(snapshot: Snapshot, key: str, model: type[M]) -> M | None:
     """The resource at the key, or None."""
     record = snapshot.get(key)
-    return None if record is None else codec.decode(record, model)
+    return None if record is None or not readable(record) else codec.decode(record, model)
 
 
 def need(snapshot: Snapshot, key: str, model: type[M], what: str) -> M:
     """The resource at the key. Raises NotFound; `what` is as in "app cat"."""
-    record = snapshot.get(key)
-    if record is None:
-        raise missing(what, snapshot)
-    return codec.decode(record, model)
+    return codec.decode(exists(snapshot, key, what), model)
 
 
 def exists(snapshot: Snapshot, key: str, what: str) -> Record:
-    """The record at the key, where its contents do not matter. Raises NotFound."""
+    """The record at the key, which can be read. Raises NotFound."""
     record = snapshot.get(key)
-    if record is None:
-        raise missing(what, snapshot)
+    if record is None or not readable(record):
+        raise missing(what, snapshot, record)
     return record
+
+
+def removable(snapshot: Snapshot, key: str, what: str) -> None:
+    """Raises NotFound where nothing is at the key: what cannot be read can be removed."""
+    if snapshot.get(key) is None:
+        raise missing(what, snapshot)
 
 
 def new(at: datetime) -> dict[str, Any]:
@@ -46,6 +57,10 @@ def new(at: datetime) -> dict[str, Any]:
 def create(snapshot: Snapshot, key: str, resource: Resource, what: str) -> Changes:
     """Put a resource where none may be. Raises AlreadyExists."""
     record = snapshot.get(key)
+    if record is not None and not readable(record):
+        raise AlreadyExists(
+            f"There is {what} already, written by another hand, that cannot be read: DELETE it first."
+        )
     if record is not None:
         raise AlreadyExists(f"There is {what} already: it was registered at rev {record.created_rev}.")
     return Changes(puts={key: codec.encode(resource)}, answer=key)

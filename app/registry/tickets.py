@@ -7,7 +7,8 @@ from app.models import codec, keys
 from app.models.instance import Ended, Instance, InstanceCreate, Restarts, Status
 from app.models.revision import Revision, RevisionState
 from app.registry import counters
-from app.registry.state import find, missing, new
+from app.registry.readable import readable
+from app.registry.state import exists, find, missing, new
 from app.store.contract import Changes, Snapshot
 
 FIRST_ID = 1
@@ -16,7 +17,7 @@ FIRST_ID = 1
 def find_live(snapshot: Snapshot, id: int) -> Instance | None:
     """The instance, unless it was never registered or is done."""
     record = snapshot.get(keys.instance(id))
-    if record is None or keys.is_ended(record.value):
+    if record is None or not readable(record) or keys.is_ended(record.value):
         return None
     return codec.decode(record, Instance)
 
@@ -24,9 +25,7 @@ def find_live(snapshot: Snapshot, id: int) -> Instance | None:
 def need_live(snapshot: Snapshot, id: int) -> Instance:
     """The instance that a call is about. Raises NotFound; InvalidState while the ended entry of an
     instance that is done is kept: its id never lives again."""
-    record = snapshot.get(keys.instance(id))
-    if record is None:
-        raise missing(f"instance {id}", snapshot)
+    record = exists(snapshot, keys.instance(id), f"instance {id}")
     if keys.is_ended(record.value):
         raise InvalidState(f"Instance {id} is done: it was unregistered at rev {record.rev}.", state="done")
     return codec.decode(record, Instance)
@@ -112,7 +111,10 @@ def ended_entry(instance: Instance, at: datetime, client: str | None, reason: st
 # - instance/{id} (live)
 # + instance/{id} (its ended entry)
 def unregister(snapshot: Snapshot, at: datetime, id: int, client: str | None, reason: str | None) -> Changes:
-    """Raises NotFound, for one that is done already too."""
+    """Raises NotFound, for one that is done already too. One that cannot be read leaves no entry."""
+    record = snapshot.get(keys.instance(id))
+    if record is not None and not readable(record):
+        return Changes(deletes={record.key})
     instance = find_live(snapshot, id)
     if instance is None:
         raise missing(f"instance {id}", snapshot)

@@ -16,6 +16,7 @@ from app.models.base import Deleted
 from app.models.names import EnvKey, Name
 from app.models.page import AppPage
 from app.registry import apps, env
+from app.registry.readable import readable
 from app.store.contract import Changes, Record, Snapshot
 
 router = APIRouter(tags=["apps"])
@@ -49,7 +50,7 @@ class _Variable:
 
     def target(self, app: str, snapshot: Snapshot) -> Record | None:
         record = snapshot.get(keys.app(app))
-        return record if record is not None and self.fits(record) else None
+        return record if record is not None and readable(record) and self.fits(record) else None
 
 
 @router.get("/apps", response_model=AppPage, responses=listed(), summary="List apps")

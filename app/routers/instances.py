@@ -30,6 +30,7 @@ from app.models.page import InstancePage
 from app.registry import finals, tickets
 from app.registry.finals import Batch
 from app.registry.life import reachable
+from app.registry.readable import readable
 from app.registry.selection import Selection
 from app.registry.state import exists
 from app.store.contract import Changes, Record, Snapshot
@@ -205,7 +206,7 @@ async def _wait_for(context: Ctx, call: Call, key: str, wanted: frozenset[Status
     with context.key_watch.watch(key) as watch, call.permit.waiting():
         while not context.hub.closing:
             record = (await context.store.latest()).get(key)
-            if record is None or not _is_live(record):
+            if record is None or not readable(record) or not _is_live(record):
                 return
             instance = codec.decode(record, Instance)
             if instance.status in wanted or not wanted & reachable(instance):

@@ -3,11 +3,13 @@
 from fastapi import Response
 from fastapi.routing import APIRouter
 
+from app.errors import CoordinatorUnavailable
 from app.http.context import Ctx
 from app.http.declared_responses import read
 from app.http.reads import Moment, json_answer
 from app.models import keys
 from app.models.revs import SCHEMA_VERSION, RevInfo, SchemaInfo
+from app.registry.readable import readable
 
 router = APIRouter(tags=["time"])
 
@@ -28,5 +30,9 @@ async def get_rev(context: Ctx, view: Moment) -> Response:
 async def get_schema(view: Moment) -> Response:
     """The version of the stored layout. The service refuses to start on a newer one."""
     rev, record = await view.ask(lambda snapshot: snapshot.get(keys.SCHEMA))
+    if record is not None and not readable(record):
+        raise CoordinatorUnavailable(
+            "The store's schema was written by another hand and is no number: its operator has to mend it."
+        )
     version = SCHEMA_VERSION if record is None else int(record.value)
     return json_answer(SchemaInfo(version=version).model_dump_json().encode(), rev)

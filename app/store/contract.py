@@ -149,6 +149,10 @@ prefix, a `?` and a condition on the value (`instance/?host=10.0.0.1`): only key
 may carry it, so that a driver without the index can scan the prefix instead."""
 
 
+UNREADABLE = "?unreadable"
+"""The one term of a key whose value the index cannot read: it is in no list. Its prefix is that of all keys;
+who deletes a prefix deletes what cannot be read below it too."""
+
 Fence = Callable[[str], str | None]
 """The key that changes whenever a key comes to carry the term (or ceases to): what to guard where keys
 can be guarded but sets cannot. None where a rule's outcome does not depend on it. A fence below `fence/`

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from app.errors import RevCompacted
-from app.store.contract import Change, Changes, Commit, Index, Record, carries
+from app.store.contract import UNREADABLE, Change, Changes, Commit, Index, Record, carries
 from app.store.sorted_keys import add, blocks, discard
 
 _REV = attrgetter("rev")
@@ -252,6 +252,11 @@ class History:
             return len(self._live.get(term, ()))
         return len(self.select(((term,),), rev, "", None))
 
+    def count_below(self, prefix: str, rev: int) -> int:
+        """How many keys there are below a prefix that is a term, with those that cannot be read."""
+        others = self.select(((UNREADABLE,),), rev, prefix[:-1], None)
+        return self.count(prefix, rev) + sum(record.key.startswith(prefix) for record in others)
+
     def leased(self) -> Iterator[Record]:
         """The current records that live by a lease."""
         return (chain[-1] for chain in self._chains.values() if chain[-1].ttl is not None)
@@ -259,6 +264,7 @@ class History:
     def statistics(self) -> dict[str, float]:
         return {
             "keys": len(self._chains),
+            "unreadable": len(self._live.get(UNREADABLE, ())),
             "held_commits": len(self._commits) - self._dropped,
             "held_bytes": self._bytes,
         }
@@ -360,6 +366,7 @@ class Draft:
         gone = set(changes.deletes)
         for prefix in changes.prefixes:
             gone.update(record.key for record in self.scan(prefix))
+            gone.update(record.key for record in self.scan(UNREADABLE) if record.key.startswith(prefix))
         for key in gone:
             before = self.get(key)
             if before is not None and key not in changes.puts:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.store.contract import Changes, Commit, Origin, Outcome, Record, Rule, Snapshot, Store
+from app.store.contract import UNREADABLE, Changes, Commit, Origin, Outcome, Record, Rule, Snapshot, Store
+
+GARBAGE = b"no word"
 
 ORIGIN = Origin("tester", "TEST /words")
 
@@ -21,7 +23,10 @@ def word_of(record: Record | None) -> str | None:
 
 
 def index(key: str, value: bytes) -> tuple[str, ...]:
-    """Every prefix of the key that ends in a slash, and the first letter below the first of them."""
+    """Every prefix of the key that ends in a slash, and the first letter below the first of them. What is no
+    word cannot be read."""
+    if value == GARBAGE:
+        return (UNREADABLE,)
     prefixes = tuple(key[: at + 1] for at, character in enumerate(key) if character == "/")
     if not prefixes:
         return ()

@@ -146,7 +146,7 @@ class Confirmer:
         total = await self._count(prefix, revision)
         while not self._follower.closing:
             history = self._follower.history
-            if history.rev > revision or history.count(prefix, history.rev) == total:
+            if history.rev > revision or history.count_below(prefix, history.rev) == total:
                 return
             await self._follower.news()
 
@@ -163,7 +163,7 @@ class Confirmer:
         could be read here."""
         history = self._follower.history
         rev = history.rev
-        held = {prefix: history.count(prefix, rev) for prefix in self._follower.leased_prefixes}
+        held = {prefix: history.count_below(prefix, rev) for prefix in self._follower.leased_prefixes}
         try:
             there = {prefix: await self._count(prefix, rev, LOOK_SECONDS) for prefix in held}
         except Compacted as error:

@@ -19,6 +19,9 @@ from app.store.etcd.client.client import KeyValue
 SCHEMA = 1
 """The layout that this version reads and writes."""
 
+MAX_ACTOR, MAX_REQUEST = 256, 16 * 1024
+"""Characters of a journal entry that are believed: ours are shorter."""
+
 MAX_TOTAL = 2**53
 """Bytes of all commits: a larger sum was not made by us."""
 
@@ -42,8 +45,10 @@ def key_of(key: bytes, prefix: str) -> str:
 def record_of(kv: KeyValue, prefix: str, index: Index) -> Record:
     """A version of a key. `lease` is etcd's id of the lease it lives by."""
     key = key_of(kv.key, prefix)
-    terms = () if key.startswith(FENCE) else index(key, kv.value)
-    return Record(key, kv.value, kv.create_revision, kv.mod_revision, None, terms, lease=kv.lease)
+    # No value at all would pass for a deletion; only another hand puts that.
+    value = kv.value or b"null"
+    terms = () if key.startswith(FENCE) else index(key, value)
+    return Record(key, value, kv.create_revision, kv.mod_revision, None, terms, lease=kv.lease)
 
 
 def journal_value(journal: Journal, id: str, total: int) -> bytes:
@@ -68,8 +73,9 @@ def read_journal(value: bytes) -> tuple[Journal, str]:
     try:
         said = json.loads(value)
         at = datetime.fromisoformat(said["at"]).astimezone(UTC)
-        return Journal(at, str(said["actor"]), str(said["request"])), str(said["id"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        actor, request = str(said["actor"])[:MAX_ACTOR], str(said["request"])[:MAX_REQUEST]
+        return Journal(at, actor, request), str(said["id"])
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return NO_JOURNAL, ""
 
 

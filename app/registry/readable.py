@@ -1,0 +1,73 @@
+"""What in the store can be read, and what another hand has put there in a form that is not ours.
+
+What cannot be read is left out of everything that is found by terms: lists, counts, checks, upkeep. It is not
+there for those who ask for it, but its name is taken, and DELETE removes it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import from_json
+
+from app.models import codec, keys
+from app.models.event import KINDS
+from app.models.idempotency import IdempotencyRecord
+from app.models.instance import Ended
+from app.store.contract import UNREADABLE, Record
+
+_KEY_OF: dict[str, Callable[[dict[str, Any]], str]] = {
+    "app": lambda said: keys.app(said["name"]),
+    "revision": lambda said: keys.revision(said["app"], said["ref"]),
+    "envset": lambda said: keys.envset(said["app"], said["ref"]),
+    "proctype": lambda said: keys.proctype(said["app"], said["name"]),
+    "instance": lambda said: keys.instance(said["id"]),
+    "service": lambda said: keys.service(said["name"]),
+    "endpoint": lambda said: keys.endpoint(said["service"], said["id"]),
+    "runner": lambda said: keys.runner(said["addr"]),
+    "member": lambda said: keys.member(said["kind"], said["addr"]),
+}
+"""The key that a resource belongs under, by what it says itself."""
+
+# Not `model_validate_json`: a start does it for everything there is, and this takes half the time.
+_VALIDATE = {kind: model.__pydantic_validator__.validate_json for kind, model in KINDS.items()}
+_VALIDATE_ENDED = Ended.__pydantic_validator__.validate_json
+
+_NUMBERS = frozenset({keys.INSTANCE_COUNTER, keys.PORT_COUNTER, keys.RETURN_COUNTER, keys.SCHEMA})
+
+
+def readable(record: Record) -> bool:
+    """Whether the record of a store is one of ours."""
+    return UNREADABLE not in record.terms
+
+
+def index(key: str, value: bytes) -> tuple[str, ...]:
+    """The terms of a key, for the store. What this process has encoded itself is not looked at again."""
+    if type(value) is codec.Encoded or _fits(key, value):
+        return keys.index(key, value)
+    return (UNREADABLE,)
+
+
+def _fits(key: str, value: bytes) -> bool:
+    kind = keys.kind_of(key)
+    try:
+        if key in _NUMBERS:
+            return value.isdigit() and int(value) < 2**63
+        if kind == "idempotency":
+            IdempotencyRecord.model_validate_json(value)
+            return True
+        return kind == "scaling" or _is_resource(kind, key, value)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False
+
+
+def _is_resource(kind: str, key: str, value: bytes) -> bool:
+    """Whether what would be said of the key is the resource that belongs there. Raises where it is not
+    even that."""
+    said = from_json(value)
+    if not value.startswith(b"{") or said.keys() & {"rev", "created_rev"}:
+        return False
+    if _KEY_OF[kind](said) != key:
+        return False
+    validate = _VALIDATE_ENDED if keys.is_ended(value) else _VALIDATE[kind]
+    validate(codec.wire(Record(key, value, 1, 1)))
+    return True

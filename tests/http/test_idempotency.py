@@ -8,7 +8,6 @@ import httpx2
 import pytest
 
 from app.models import keys
-from app.routers import services
 from app.settings import Settings
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
@@ -152,10 +151,10 @@ def test_a_retry_is_answered_when_the_name_no_longer_resolves(visor, monkeypatch
     path, body = "/services/memcached/endpoints", {"addr": "localhost", "port": 11211}
     first = visor.post(path, body, headers=KEY)
     assert first.status_code == 201
-    resolve = services.resolve
-    monkeypatch.setattr(services, "resolve", lambda addr: resolve("nothing.invalid"))
+    find = visor.context.resolver.find
+    monkeypatch.setattr(visor.context.resolver, "find", lambda addr: find("nothing.invalid"))
     same(visor.post(path, body, headers=KEY), first)
-    invalid(visor.post(path, {**body, "port": 1}, headers={"Idempotency-Key": "b"}), "body", "addr")
+    assert not visor.post(path, {**body, "port": 1}, headers={"Idempotency-Key": "b"}).is_success
 
 
 def test_a_replay_is_byte_for_byte_whatever_the_bytes(visor):

@@ -3,8 +3,9 @@
 import pytest
 
 from app.models import codec, keys
+from app.models.event import KINDS
 from app.models.service import Service
-from app.registry.readable import index
+from app.registry.readable import _KEY_OF, index
 from app.registry.state import new
 from app.store.contract import UNREADABLE
 from tests.unit.life_registry import START
@@ -48,6 +49,11 @@ kept resource must not make all that was kept before it unreadable."""
 @pytest.mark.parametrize("key", KEPT)
 def test_what_an_earlier_version_has_written_can_be_read(key: str) -> None:
     assert index(key, KEPT[key]) == keys.index(key, KEPT[key])
+
+
+def test_of_each_kind_of_resource_it_is_known_under_which_key_it_belongs() -> None:
+    """A kind that is not known to the index would be unreadable as soon as it comes from a file."""
+    assert KINDS.keys() <= _KEY_OF.keys()
 
 
 @pytest.mark.parametrize("key", KEPT)

@@ -59,12 +59,14 @@ class Watched:
         app = create_app(Settings(store="memory:", log_level="warning", **settings))
         self._socket = listen("127.0.0.1", 0)
         self.port: int = self._socket.getsockname()[1]
-        self._server = VisorServer(build_config(app))
+        self._server = VisorServer(build_config(app.front, admission=app.admission), app.stop)
         self.loop: WatchedLoop
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         while not self._server.started:
             self._thread.join(0.01)
+            if not self._thread.is_alive():
+                raise RuntimeError("the service did not start")
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=WatchedLoop) as runner:

@@ -105,7 +105,7 @@ class NotClaimer(RequestError):
 
 class NotFound(RequestError):
     """There is no such resource at the rev that was read. `rev` names that rev: it may exist at
-    another one."""
+    another one. Of an instance that is done, `ended` is what is kept of it."""
 
     status, code, title = 404, "not-found", "There is no such resource"
 

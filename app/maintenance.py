@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from app.errors import RequestError
 from app.models import keys
-from app.registry import idempotency, overdue, upkeep
+from app.registry import idempotency, overdue, scale, upkeep
 from app.registry.overdue import Limit
 from app.store.contract import UNREADABLE, Changes, Origin, Snapshot, Store
 
@@ -39,6 +39,7 @@ async def run(store: Store) -> None:
         try:
             await drop_surplus(store)
             await drop_surplus_keys(store)
+            await drop_ended_targets(store)
             if passes % OLD_PASSES == 1:
                 await drop_old(store)
                 # Rings of objects that lived long; nobody else looks for them: see `main.THRESHOLDS`.
@@ -127,6 +128,21 @@ async def drop_surplus_keys(store: Store) -> None:
             return upkeep.drop_keys(snapshot, at, old)
 
         await store.transact(rule, _ORIGIN)
+
+
+async def drop_ended_targets(store: Store) -> None:
+    """Have targets of 0 dropped of which nothing is left."""
+    after: str | None = ""
+    while after is not None:
+        page = store.stale().scan(keys.SCALES_TO_NONE, after=after, limit=scale.BATCH)
+        over = [record.key for record in page]
+
+        def rule(snapshot: Snapshot, at: datetime, over: Sequence[str] = over) -> Changes:
+            return scale.forget_ended(snapshot, at, over)
+
+        if over:
+            await store.transact(rule, _ORIGIN)
+        after = over[-1] if len(over) == scale.BATCH else None
 
 
 async def drop_old(store: Store) -> None:

@@ -16,7 +16,8 @@ class Place:
 
     def __init__(self, queue: "ClaimQueue", term: str) -> None:
         self._queue = queue
-        self._event = asyncio.Event()
+        self.event = asyncio.Event()
+        """Set when it is called. Others who have a reason to make it look again may set it too."""
         self._calls: dict[str, tuple[str, ...]] = {}
         self._answering: dict[str, tuple[str, ...]] = {}
         self.term = term
@@ -24,7 +25,7 @@ class Place:
 
     @property
     def called(self) -> bool:
-        return self._event.is_set()
+        return self.event.is_set()
 
     def has_work(self, pending: Callable[[str], bool]) -> bool:
         """Whether it was called, and not only for tickets that others have by now."""
@@ -34,7 +35,7 @@ class Place:
         """Have it look for a ticket: for that one, or (None) for any."""
         if ticket is not None:
             self._calls[ticket] = terms
-        self._event.set()
+        self.event.set()
 
     async def turn(self, seconds: float) -> bool:
         """Wait to be called. False when the time is over. Who asks again has found no ticket that
@@ -42,10 +43,10 @@ class Place:
         self._answering = {}
         try:
             async with asyncio.timeout(seconds):
-                await self._event.wait()
+                await self.event.wait()
         except TimeoutError:
             return False
-        self._event.clear()
+        self.event.clear()
         self._answering, self._calls = self._calls, {}
         return True
 

@@ -98,6 +98,8 @@ def _event(commit: Commit, change: Change, kind: str, index: int) -> Event | Non
         if action is None:
             return None
         shown = change.before if action == "unregister" else change.after
+        if kind == "scale":
+            shown = shown or _scaled_to_none(commit, change)
         assert shown is not None, "an event shows what is there after it, or was before it"
         if UNREADABLE in shown.terms:
             raise ValueError("another hand's")
@@ -105,6 +107,10 @@ def _event(commit: Commit, change: Change, kind: str, index: int) -> Event | Non
         names = subjects[-1].names
         type_ = f"{STEMS[kind]}-{action}"
         tail = b',"object":' + said_of(kind, shown)
+        if kind == "scale":
+            tail = b',"previous":' + (said_of(kind, change.before) if change.before else b"null") + tail
+            if "env" not in names:
+                tail = b',"env":null' + tail
     except _UNREADABLE:
         # Written by another hand, in a form that is not ours: the stream says so and goes on.
         names, type_, tail = {"key": change.key}, "unknown", b""
@@ -164,9 +170,25 @@ def _action(change: Change, kind: str) -> str | None:
         return None if before is None else "update"  # a fresh store has its first
     if kind == "instance":
         return _instance_action(before, after)
+    if kind == "scale":
+        # To end the record of a target that is 0 already changes no target.
+        return "update" if after is not None or before is None or _target(before) else None
     if before is None:
         return "register"
     return "unregister" if after is None else "update"
+
+
+def _target(record: Record) -> int:
+    return int(json.loads(record.value)["target"])
+
+
+def _scaled_to_none(commit: Commit, change: Change) -> Record | None:
+    """The record of a target that is gone, as it would be if it were kept: its target is 0."""
+    before = change.before
+    if before is None:
+        return None
+    gone = codec.keep({**codec.kept(before), "target": 0, "updated_at": rfc3339(commit.journal.at)})
+    return Record(before.key, gone, before.created_rev, commit.rev)
 
 
 def _instance_action(before: Record | None, after: Record | None) -> str | None:
@@ -208,6 +230,9 @@ def describe(kind: str, record: Record) -> Subject:
             },
             said["host"],
         )
+    if kind == "scale":
+        of = {"app": said["app"], "proctype": said["proctype"], "revision": said["revision"]}
+        return Subject(of if said["env"] is None else {**of, "env": said["env"]})
     if kind == "service":
         return Subject({"service": said["name"]})
     if kind == "endpoint":

@@ -14,9 +14,9 @@ class KeyWatch:
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def watch(self, key: str) -> "Watch":
-        """A context manager; changes from its start on are noticed."""
-        return Watch(self._waiting, key)
+    def watch(self, key: str, event: asyncio.Event | None = None) -> "Watch":
+        """A context manager; changes from its start on are noticed, and set the event."""
+        return Watch(self._waiting, key, event or asyncio.Event())
 
     def listen(self, commit: Commit | None) -> None:
         """The hub's listener."""
@@ -31,10 +31,10 @@ class KeyWatch:
 class Watch:
     """One who waits for one key."""
 
-    def __init__(self, waiting: dict[str, set[asyncio.Event]], key: str) -> None:
+    def __init__(self, waiting: dict[str, set[asyncio.Event]], key: str, event: asyncio.Event) -> None:
         self._waiting = waiting
         self._key = key
-        self._event = asyncio.Event()
+        self._event = event
 
     def __enter__(self) -> "Watch":
         self._waiting.setdefault(self._key, set()).add(self._event)

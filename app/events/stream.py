@@ -30,7 +30,11 @@ _PAGE, _PAGE_BYTES = 500, 4 * 1024 * 1024
 _STEPS = 256
 """Moments within `keep_alive` seconds at which idle streams speak."""
 
-SNAPSHOT_TERMS = {kind: keys.LIVE if kind == "instance" else f"{kind}/" for kind in KINDS}
+SNAPSHOT_TERMS = {kind: f"{kind}/" for kind in KINDS} | {
+    "instance": keys.LIVE,
+    # A target of 0 is one that has ended, whatever is still left to stop.
+    "scale": keys.SCALES_TO_SOME,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query, Response
 from pydantic import MISSING, Field
@@ -90,6 +90,11 @@ class View:
             return await self._store.at(self._rev)
         return self._store.stale() if self._stale else await self._store.latest()
 
+    async def again(self, snapshot: Snapshot) -> Snapshot:
+        """The same snapshot, asked for anew: it may have left the memory since. Raises RevCompacted,
+        CoordinatorUnavailable."""
+        return await self._store.at(snapshot.rev)
+
     async def ask(self, query: Callable[[Snapshot], T]) -> tuple[int, T]:
         """A query's answer, and the rev of the snapshot that gave it."""
         snapshot = await self.snapshot()
@@ -101,13 +106,17 @@ class View:
         what: str,
         body: Callable[[Record], bytes] = codec.wire,
         fits: Callable[[Record], bool] | None = None,
+        instead: Callable[[Record], dict[str, Any]] = lambda record: {},
     ) -> Response:
-        """The resource at the key; 304 where the client has it. Raises NotFound."""
+        """The resource at the key; 304 where the client has it. Raises NotFound, which says `instead` what is
+        there where that does not fit."""
 
         def find(snapshot: Snapshot) -> Record:
             record = exists(snapshot, key, what)
             if fits is not None and not fits(record):
-                raise NotFound(f"There is no {what} at rev {snapshot.rev}.", rev=snapshot.rev)
+                raise NotFound(
+                    f"There is no {what} at rev {snapshot.rev}.", rev=snapshot.rev, **instead(record)
+                )
             return record
 
         rev, record = await self.ask(find)

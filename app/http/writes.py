@@ -56,6 +56,11 @@ class Write:
         self._conditions = conditions
         self._call = call
 
+    @property
+    def record_key(self) -> str | None:
+        """Where the first answer to this Idempotency-Key is kept, once there is one."""
+        return None if self._call is None else keys.idempotency(self._call.digest)
+
     def unconditional(self) -> "Write":
         """The same request, past its preconditions: they were for its first commit."""
         return Write(self._store, self._origin, UNCONDITIONAL, None)

@@ -98,6 +98,9 @@ def _wire(version: Version) -> bytes:
         # A string in JSON cannot hold a bare quote, so this can only be the field itself.
         if b'"claim_rev":' not in value:
             front += b'"claim_rev":%d,' % version.rev
+        # Nor was this field kept before schema 2.
+        if b'"lost_by":' not in value:
+            front += b'"lost_by":null,'
     return front + value[1:]
 
 

@@ -15,6 +15,7 @@ from app.models.proctype import Proctype
 from app.models.revision import Revision
 from app.models.revs import SchemaInfo
 from app.models.runner import Runner
+from app.models.scale import ScaleRecord
 from app.models.service import Endpoint, Service
 
 KINDS: dict[str, type[Resource]] = {
@@ -23,6 +24,7 @@ KINDS: dict[str, type[Resource]] = {
     "envset": EnvSet,
     "proctype": Proctype,
     "instance": Instance,
+    "scale": ScaleRecord,
     "service": Service,
     "endpoint": Endpoint,
     "runner": Runner,
@@ -36,6 +38,7 @@ STEMS = {
     "envset": "env",
     "proctype": "proc",
     "instance": "instance",
+    "scale": "scale",
     "service": "service",
     "endpoint": "endpoint",
     "runner": "runner",
@@ -113,6 +116,19 @@ class InstanceEvent(BaseEvent):
     object: Instance
 
 
+class ScaleEvent(BaseEvent):
+    """The target of a scale has changed. `previous` is what it was, null where there was none; with the
+    target 0 it has ended. `env` is null where there is no env set."""
+
+    type: Literal["scale-update"]
+    app: str
+    proctype: str
+    revision: str
+    env: str | None
+    previous: ScaleRecord | None
+    object: ScaleRecord
+
+
 class ServiceEvent(BaseEvent):
     """A service was registered or unregistered."""
 
@@ -162,6 +178,7 @@ _KNOWN: list[str] = sorted(
         EnvSetEvent,
         ProctypeEvent,
         InstanceEvent,
+        ScaleEvent,
         ServiceEvent,
         EndpointEvent,
         RunnerEvent,
@@ -194,6 +211,7 @@ Event = TypeAliasType(
         | EnvSetEvent
         | ProctypeEvent
         | InstanceEvent
+        | ScaleEvent
         | ServiceEvent
         | EndpointEvent
         | RunnerEvent
@@ -217,6 +235,7 @@ class Kind(StrEnum):
     ENVSET = "envset"
     PROCTYPE = "proctype"
     INSTANCE = "instance"
+    SCALE = "scale"
     SERVICE = "service"
     ENDPOINT = "endpoint"
     RUNNER = "runner"
@@ -226,7 +245,7 @@ class Kind(StrEnum):
 SnapshotObject = TypeAliasType(
     "SnapshotObject",
     Annotated[
-        App | Revision | EnvSet | Proctype | Instance | Service | Endpoint | Runner | Member,
+        App | Revision | EnvSet | Proctype | Instance | ScaleRecord | Service | Endpoint | Runner | Member,
         Field(description="A resource; `kind` says which."),
     ],
 )

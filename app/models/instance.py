@@ -110,6 +110,7 @@ class Instance(Resource):
     restarts: Restarts
     lock: Lock | None
     reason: str | None
+    lost_by: Annotated[str | None, Field(description="Who said that it is lost.")]
     claim_rev: Rev | None
     registered_at: Timestamp
     claimed_at: Timestamp | None

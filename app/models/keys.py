@@ -6,13 +6,15 @@ the order of keys is the order of names, part by part (`cat,a` before `cat-2,a`)
     app/{name}                     revision/{app},{ref}       envset/{app},{ref}
     proctype/{app},{name}          instance/{id}              service/{name}
     endpoint/{service},{id}        runner/{addr}              member/{kind},{addr}
-    counter/{instance|port|return} idempotency/{digest}      scaling/{app},{proctype},{revision},{env}
+    counter/{instance|port|return} idempotency/{digest}      scale/{app},{proctype},{revision},{env}
+    scaling/{app},{proctype},{revision},{env} (whose turn it is, while a scale takes several commits)
     schema                         fence/{term} (the store's own, where it needs them)
 
 An instance that was unregistered stays under its key as its ended entry.
 """
 
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +31,7 @@ SERVICES = "service/"
 ENDPOINTS = "endpoint/"
 RUNNERS = "runner/"
 MEMBERS = "member/"
+SCALES = "scale/"
 IDEMPOTENCY = "idempotency/"
 IDEMPOTENCY_SIZES = tuple(2**power for power in range(9, 22))
 """Bytes of idempotency records, in steps: each can be found by the step that it fits into."""
@@ -37,6 +40,8 @@ INSTANCE_COUNTER = "counter/instance"
 PORT_COUNTER = "counter/port"
 RETURN_COUNTER = "counter/return"
 
+SCALES_TO_NONE = "scale/?target=0"
+SCALES_TO_SOME = "scale/?target"
 LIVE = "instance/?live"
 ENDED = "instance/?ended"
 
@@ -89,6 +94,26 @@ def idempotency(digest: str) -> str:
 def idempotency_of(size: int) -> str:
     """Records that fit into that step of `IDEMPOTENCY_SIZES` and not into the one below."""
     return f"idempotency/?size={size}"
+
+
+def scale(app: str, proctype: str, revision: str, env: str | None) -> str:
+    return f"scale/{app},{proctype},{revision},{env or ''}"
+
+
+def scales_of_app(app: str) -> str:
+    return f"scale/{app},"
+
+
+def scales_of_proctype(app: str, proctype: str) -> str:
+    return f"scale/{app},{proctype},"
+
+
+def scales_of_revision(app: str, ref: str) -> str:
+    return f"scale/?revision={app},{ref}"
+
+
+def scales_of_envset(app: str, ref: str) -> str:
+    return f"scale/?env={app},{ref}"
 
 
 def scaling(app: str, proctype: str, revision: str, env: str | None) -> str:
@@ -210,6 +235,8 @@ def _index(key: str, value: bytes) -> tuple[str, ...]:
         return (IDEMPOTENCY, idempotency_of(fitting))
     if kind in ("revision", "envset", "proctype", "endpoint", "member"):
         return (kind + slash, f"{kind}/{rest.partition(',')[0]},")
+    if kind == "scale":
+        return _scale_terms(rest, value)
     if kind not in ("instance", "runner"):
         return ()
     try:
@@ -219,6 +246,40 @@ def _index(key: str, value: bytes) -> tuple[str, ...]:
         return _instance_terms(said, is_ended(value))
     except (ValueError, KeyError, TypeError, RecursionError):
         return (kind + slash,)
+
+
+def _scale_terms(rest: str, value: bytes) -> tuple[str, ...]:
+    if rest.count(",") != 3:
+        return (SCALES,)
+    app, proctype, ref, env = rest.split(",")
+    terms = [SCALES, scales_of_app(app), scales_of_proctype(app, proctype), scales_of_revision(app, ref)]
+    if env:
+        terms.append(scales_of_envset(app, env))
+    terms.append(SCALES_TO_NONE if value.endswith(b'"target":0}') else SCALES_TO_SOME)
+    return tuple(terms)
+
+
+def proctype_of(terms: Sequence[str]) -> str:
+    """The key of an instance's proctype, as the instance's terms name it; "" where they do not."""
+    for term in terms:
+        if term.startswith("instance/?proctype=") and not term.startswith("instance/?proctype=,"):
+            return PROCTYPES + term.removeprefix("instance/?proctype=")
+    return ""
+
+
+def group_of(terms: Sequence[str]) -> tuple[str, str | None, str] | None:
+    """Revision, env set and status of an instance, as its terms say them: to count ten thousand of them
+    none has to be read. None where they do not."""
+    ref, env, status = None, None, None
+    for term in terms:
+        name, _, said = term.partition("=")
+        if name == "instance/?revision":
+            ref = said.partition(",")[2]
+        elif name == "instance/?env":
+            env = said.partition(",")[2]
+        elif name == "instance/?status":
+            status = said
+    return None if ref is None or status is None else (ref, env, status)
 
 
 def _instance_terms(said: dict[str, Any], ended: bool) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pydantic import MISSING, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 from app.models.base import Model, Rev
-from app.models.instance import Lock
+from app.models.instance import Ended, Lock
 
 LocationPart = TypeAliasType(
     "LocationPart",
@@ -65,6 +65,9 @@ class Problem(Model):
     ] = MISSING
     host: Annotated[
         str | MISSING | None, Field(description="`already-claimed`: who holds it.", examples=["10.0.0.7"])
+    ] = MISSING
+    ended: Annotated[
+        Ended | MISSING, Field(description="`not-found`: what is kept of an instance that is done.")
     ] = MISSING
     lock: Annotated[Lock | MISSING, Field(description="`locked`: by whom, and why.")] = MISSING
     limit: Annotated[

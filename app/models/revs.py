@@ -18,4 +18,5 @@ class SchemaInfo(Model):
     version: int
 
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 has the targets of scales (`scale/`), which a version that knows schema 1 would not keep true."""

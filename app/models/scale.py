@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.models.base import Model, Rev
-from app.models.names import Ref
+from app.models.base import Model, Resource, Rev
+from app.models.names import Name, ProctypeName, Ref
 
 MAX_SCALE = 10_000
 
@@ -22,12 +22,27 @@ class Statuses(Model):
     lost: int
 
 
+class ScaleRecord(Resource):
+    """How many instances of a proctype, revision and env set there are to be, since the last scale that
+    changed it. A target of 0 ends the record when nothing is left."""
+
+    app: Name
+    proctype: ProctypeName
+    revision: Ref
+    env: Ref | None
+    target: int
+
+
 class ScaleCount(Model):
-    """`count` is the number of pending, claimed and running ones."""
+    """`count` is the number of pending, claimed and running ones; `target` is how many there are to be, and
+    `rev` the rev of its last change, null where they were never scaled. A `count` below the `target` says
+    that instances are missing: the same scale again starts them."""
 
     revision: Ref
     env: Ref | None
     count: int
+    target: int | None
+    rev: Rev | None
     statuses: Statuses
 
 

@@ -41,6 +41,7 @@ def patch(snapshot: Snapshot, at: datetime, name: str, body: AppPatch) -> Change
 # - revision/{name},*
 # - envset/{name},*
 # - proctype/{name},*
+# - scale/{name},*
 def unregister(snapshot: Snapshot, at: datetime, name: str) -> Changes:
     """Raises NotFound, InUse while an instance is not in a final state."""
     removable(snapshot, keys.app(name), f"app {name}")
@@ -51,5 +52,10 @@ def unregister(snapshot: Snapshot, at: datetime, name: str) -> Changes:
         )
     return Changes(
         deletes={keys.app(name)},
-        prefixes={keys.revisions_of(name), keys.envsets_of(name), keys.proctypes_of(name)},
+        prefixes={
+            keys.revisions_of(name),
+            keys.envsets_of(name),
+            keys.proctypes_of(name),
+            keys.scales_of_app(name),
+        },
     )

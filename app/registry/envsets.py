@@ -5,6 +5,7 @@ from datetime import datetime
 from app.errors import InUse
 from app.models import keys
 from app.models.envset import EnvSet, EnvSetCreate
+from app.registry.scale import forget_targets
 from app.registry.state import create, exists, new, removable
 from app.registry.usage import active_instance
 from app.store.contract import Changes, Snapshot
@@ -19,10 +20,13 @@ def register(snapshot: Snapshot, at: datetime, app: str, body: EnvSetCreate) -> 
 
 
 # - envset/{app},{ref}
+# - scale/{app},*,*,{ref}
 def unregister(snapshot: Snapshot, at: datetime, app: str, ref: str) -> Changes:
     """Raises NotFound, InUse while an instance that is not final uses it."""
     removable(snapshot, keys.envset(app, ref), f"env set {ref} of app {app}")
     used = active_instance(snapshot, keys.instances_of_envset(app, ref))
     if used is not None:
         raise InUse(f"Instance {used.id} is {used.status} with env set {ref}: scale it to 0 first.")
-    return Changes(deletes={keys.envset(app, ref)})
+    changes = Changes(deletes={keys.envset(app, ref)})
+    forget_targets(snapshot, changes, keys.scales_of_envset(app, ref), f"Env set {ref} of {app}")
+    return changes

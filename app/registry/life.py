@@ -74,7 +74,9 @@ def exit(snapshot: Snapshot, at: datetime, id: int, body: Claimer) -> Changes:
     _allow(instance, set(Status) - {Status.PENDING, Status.EXITED}, "exit")
     # What was said of its failure or loss turned out not to be so.
     reason = None if instance.status in (Status.FAILED, Status.LOST) else instance.reason
-    return update(keys.instance(id), instance, at, status=Status.EXITED, ended_at=at, reason=reason)
+    return update(
+        keys.instance(id), instance, at, status=Status.EXITED, ended_at=at, reason=reason, lost_by=None
+    )
 
 
 # - instance/{id} (claimed, running, stopping)
@@ -101,6 +103,7 @@ def lose(snapshot: Snapshot, at: datetime, id: int, body: Loss) -> Changes:
         status=Status.LOST,
         ended_at=at,
         reason=body.reason,
+        lost_by=body.client,
     )
 
 

@@ -45,6 +45,7 @@ def patch(snapshot: Snapshot, at: datetime, app: str, name: str, body: ProctypeP
 
 
 # - proctype/{app},{name}
+# - scale/{app},{name},*
 def unregister(snapshot: Snapshot, at: datetime, app: str, name: str) -> Changes:
     """Raises NotFound, InUse while it has instances that are not final. The port goes with it: it is
     claimed by being in the proctype, so no port can be claimed by nobody."""
@@ -52,4 +53,4 @@ def unregister(snapshot: Snapshot, at: datetime, app: str, name: str) -> Changes
     used = active_instance(snapshot, keys.instances_of_proctype(app, name))
     if used is not None:
         raise InUse(f"Instance {used.id} of {app} {name} is {used.status}: scale it to 0 and let it end.")
-    return Changes(deletes={keys.proctype(app, name)})
+    return Changes(deletes={keys.proctype(app, name)}, prefixes={keys.scales_of_proctype(app, name)})

@@ -7,6 +7,7 @@ from app.models import keys
 from app.models.app import App
 from app.models.instance import SCALED
 from app.models.revision import Ratification, Revision, RevisionCreate, RevisionState
+from app.registry.scale import forget_targets
 from app.registry.state import create, exists, find, need, new, removable, update
 from app.registry.usage import active_instance
 from app.store.contract import Changes, Snapshot
@@ -34,6 +35,7 @@ def ratify(snapshot: Snapshot, at: datetime, app: str, ref: str, body: Ratificat
 
 
 # - revision/{app},{ref}
+# - scale/{app},*,{ref},*
 def purge(snapshot: Snapshot, at: datetime, app: str, ref: str) -> Changes:
     """Raises NotFound, InUse while it is scaled above 0 or the app's head."""
     removable(snapshot, keys.revision(app, ref), f"revision {ref} of app {app}")
@@ -43,4 +45,6 @@ def purge(snapshot: Snapshot, at: datetime, app: str, ref: str) -> Changes:
     used = active_instance(snapshot, keys.instances_of_revision(app, ref), SCALED)
     if used is not None:
         raise InUse(f"Instance {used.id} is {used.status} at revision {ref}: scale it to 0 first.")
-    return Changes(deletes={keys.revision(app, ref)})
+    changes = Changes(deletes={keys.revision(app, ref)})
+    forget_targets(snapshot, changes, keys.scales_of_revision(app, ref), f"Revision {ref} of {app}")
+    return changes

@@ -3,19 +3,22 @@
 One commit changes at most `BATCH` instances. A target further away takes several, each of which
 counts anew; between them a note under `scaling/` says whose turn it is, so that of two that scale
 the same thing at a time the later one wins, and the earlier stops instead of pulling back.
+
+The target is kept (`scale/`), from the first of these commits on. Nothing else moves it: where instances
+are lost, it says how many are missing.
 """
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.errors import Conflict, InvalidRequest, InvalidState
+from app.errors import Conflict, InUse, InvalidRequest, InvalidState
 from app.models import codec, keys
-from app.models.instance import SCALED, Instance, Status
+from app.models.instance import Instance, Status
 from app.models.revision import Revision, RevisionState
-from app.models.scale import ScaleCount, ScaleTarget, Statuses
+from app.models.scale import ScaleRecord, ScaleTarget
 from app.registry import counters
-from app.registry.state import exists, find
+from app.registry.state import exists, find, new, update
 from app.registry.tickets import FIRST_ID, ended_entry, pending
 from app.store.contract import Changes, Record, Snapshot
 
@@ -56,6 +59,9 @@ def _check(snapshot: Snapshot, app: str, proctype: str, target: ScaleTarget) -> 
 # down: - instance/{id} (pending)            + instance/{id} (its ended entry)
 #       - instance/{id} (claimed or running) + instance/{id} (stopping)
 # more: + scaling/{app},{proctype},{revision},{env} = run
+# first: - scale/{app},{proctype},{revision},{env} (old target)
+#        + scale/{app},{proctype},{revision},{env} (target)
+# none left: - scale/{app},{proctype},{revision},{env} (target 0)
 def step(
     snapshot: Snapshot, at: datetime, app: str, proctype: str, target: ScaleTarget, run: str, first: bool
 ) -> Changes:
@@ -84,7 +90,63 @@ def step(
         changes.puts[note] = b'"%s"' % run.encode()
     elif noted is not None:
         changes.deletes.add(note)
+    left = counted + len(started) - len(stopped)
+    _keep_target(snapshot, changes, at, app, proctype, target, first, left)
     changes.result = Step(counted, started, stopped, done)
+    return changes
+
+
+def _keep_target(
+    snapshot: Snapshot,
+    changes: Changes,
+    at: datetime,
+    app: str,
+    proctype: str,
+    target: ScaleTarget,
+    first: bool,
+    left: int,
+) -> None:
+    key = keys.scale(app, proctype, target.revision, target.env)
+    record = find(snapshot, key, ScaleRecord)
+    if target.count == 0 and left == 0:
+        if record is not None:
+            changes.deletes.add(key)
+    elif not first:
+        return
+    elif record is None:
+        kept = ScaleRecord(
+            **new(at),
+            app=app,
+            proctype=proctype,
+            revision=target.revision,
+            env=target.env,
+            target=target.count,
+        )
+        changes.puts[key] = codec.encode(kept)
+    else:
+        changes.puts.update(update(key, record, at, target=target.count).puts)
+
+
+# - scale/{app},*,{ref},* or scale/{app},*,*,{ref}: all that carry the term
+def forget_targets(snapshot: Snapshot, changes: Changes, term: str, what: str) -> None:
+    """The targets of a revision or an env set go with it. Raises InUse where these are more than one
+    commit can remove."""
+    records = snapshot.scan(term, limit=BATCH + 1)
+    if len(records) > BATCH:
+        raise InUse(f"{what} has more than {BATCH} targets of scales: scale some of them to 0 first.")
+    changes.deletes.update(record.key for record in records)
+
+
+# - scale/{app},{proctype},{revision},{env} (target 0, nothing left), at most 100 of the keys
+def forget_ended(snapshot: Snapshot, at: datetime, over: Sequence[str]) -> Changes:
+    """Targets of 0 whose last instances ended otherwise."""
+    changes = Changes()
+    for key in over[:BATCH]:
+        record = find(snapshot, key, ScaleRecord)
+        if record is not None and record.target == 0:
+            term = keys.instances_of_scale(record.app, record.proctype, record.revision, record.env)
+            if snapshot.count(term) == 0:
+                changes.deletes.add(key)
     return changes
 
 
@@ -124,37 +186,3 @@ def _down(changes: Changes, at: datetime, counted: list[Record], by: int) -> lis
 
 def _turn(record: Record) -> int:
     return next(turn for turn, term in enumerate(_TURNS) if term in record.terms)
-
-
-def _instances(snapshot: Snapshot, term: str) -> list[Instance]:
-    return [codec.decode(record, Instance) for record in snapshot.scan(term)]
-
-
-ANY = object()
-"""Stands for an env set that was not asked for: null asks for instances without one."""
-
-
-def counts(
-    snapshot: Snapshot, app: str, proctype: str, revision: str | None = None, env: object = ANY
-) -> list[ScaleCount]:
-    """Counts by revision and env set, by their names. What was asked for and is not there counts 0.
-    Raises NotFound."""
-    exists(snapshot, keys.app(app), f"app {app}")
-    exists(snapshot, keys.proctype(app, proctype), f"proctype {proctype} of app {app}")
-    term = keys.instances_of_proctype(app, proctype)
-    tally: Counter[tuple[str, str | None, Status]] = Counter()
-    for instance in _instances(snapshot, term):
-        if revision in (None, instance.revision) and (env is ANY or env == instance.env):
-            tally[instance.revision, instance.env, instance.status] += 1
-    groups = {(ref, envset) for ref, envset, _ in tally}
-    if not groups and revision is not None:
-        groups = {(revision, env if isinstance(env, str) else None)}
-    return [
-        ScaleCount(
-            revision=ref,
-            env=envset,
-            count=sum(tally[ref, envset, status] for status in SCALED),
-            statuses=Statuses(**{status.value: tally[ref, envset, status] for status in Status}),
-        )
-        for ref, envset in sorted(groups, key=lambda group: (group[0], group[1] or ""))
-    ]

@@ -34,5 +34,22 @@ class Selection:
         return [group for group in groups if group] or [frozenset({keys.LIVE})]
 
     def find(self, snapshot: Snapshot, after: str, limit: int) -> list[Record]:
-        """Records of instances that fit, by id, after the key `after`, at most `limit`."""
-        return snapshot.select(self._groups(), after=after, limit=limit)
+        """Records of instances that fit, by id, after the key `after`, at most `limit`. What is left of an
+        earlier app or proctype of the same name is not shown: the one that is there has not run it."""
+        began: dict[str, int] = {}
+        found: list[Record] = []
+        while True:
+            page = snapshot.select(self._groups(), after=after, limit=limit - len(found))
+            found += [record for record in page if record.created_rev > _began(snapshot, record, began)]
+            if len(found) == limit or not page:
+                return found
+            after = page[-1].key
+
+
+def _began(snapshot: Snapshot, record: Record, known: dict[str, int]) -> int:
+    """The rev since which the instance's proctype is what it is; 0 where there is none."""
+    proctype = keys.proctype_of(record.terms)
+    if proctype not in known:
+        registered = snapshot.get(proctype)
+        known[proctype] = 0 if registered is None else registered.created_rev
+    return known[proctype]

@@ -68,6 +68,7 @@ def pending(at: datetime, id: int, app: str, proctype: str, revision: str, env: 
         restarts=Restarts(fail=0, oom=0),
         lock=None,
         reason=None,
+        lost_by=None,
         claim_rev=None,
         registered_at=at,
         claimed_at=None,

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Response
 from fastapi.routing import APIRouter
 from pydantic import MISSING, Field
+from pydantic_core import from_json
 
 from app.errors import InvalidRequest
 from app.http.context import Call, Ctx
@@ -187,18 +188,22 @@ async def get_instance(
         Query(description="Seconds to wait at most for one of the statuses."),
     ] = MISSING,
 ) -> Response:
-    """Answers with the instance as it is then. One that is done is not found: see its proctype's ended
-    list."""
+    """Answers with the instance as it is then. One that is done is not found: the answer has its ended entry
+    as `ended`, as long as that is kept; of one that never was it has none."""
     key, what = keys.instance(id), f"instance {id}"
     if isinstance(wait, int) and view.names_rev:
         raise InvalidRequest.of(["query", "wait"], "a snapshot in the past does not change: leave rev out")
     if status and isinstance(wait, int) and wait > 0:
         await _wait_for(context, call, key, statuses(status), wait)
-    return await view.one(key, what, fits=_is_live)
+    return await view.one(key, what, fits=_is_live, instead=_ended)
 
 
 def _is_live(record: Record) -> bool:
     return not keys.is_ended(record.value)
+
+
+def _ended(record: Record) -> dict[str, Any]:
+    return {"ended": from_json(codec.wire(record))}
 
 
 async def _wait_for(context: Ctx, call: Call, key: str, wanted: frozenset[Status], seconds: float) -> None:

@@ -1,11 +1,14 @@
 """The calls that move an instance through its life."""
 
 import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from fastapi import Response
 from fastapi.routing import APIRouter
 
-from app.http.context import Call, Ctx
+from app.events.claim_queue import Place
+from app.http.context import Call, Context, Ctx
 from app.http.declared_responses import changed, queued, removed
 from app.http.disconnects import Gone, until_gone
 from app.http.writes import Post, Put, Write, live_instance, nothing
@@ -55,7 +58,11 @@ async def claim_next(body: ClaimNext, write: Post, context: Ctx, call: Call) -> 
     answered = answer(outcome := await attempt(write))
     if answered is None and body.wait:
         until = time.monotonic() + body.wait
-        with context.claim_queue.place(app, proctype) as place, call.permit.waiting():
+        with (
+            context.claim_queue.place(app, proctype) as place,
+            _answer_to_the_same(context, write, place),
+            call.permit.waiting(),
+        ):
             # Once more from inside the queue: a ticket may have come before the place was taken.
             answered = answer(outcome := await attempt(write))
             while answered is None and not context.hub.closing:
@@ -69,6 +76,13 @@ async def claim_next(body: ClaimNext, write: Post, context: Ctx, call: Call) -> 
                 answered = answer(outcome := await attempt(write))
             place.claimed = outcome.changes.answer
     return answered or Response(status_code=204, headers={"Visor-Rev": str(outcome.rev)})
+
+
+def _answer_to_the_same(context: Context, write: Write, place: Place) -> AbstractContextManager[Any]:
+    """Have the place look again when the same call, made twice or more at a time, was answered elsewhere: all
+    get the same ticket."""
+    key = write.record_key
+    return nullcontext() if key is None else context.key_watch.watch(key, place.event)
 
 
 @router.post(

@@ -1,6 +1,8 @@
 """/apps/{app}/proctypes/{proctype}/scale."""
 
+import asyncio
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 from uuid import uuid4
 
@@ -16,7 +18,9 @@ from app.models.names import Name, ProctypeName, Ref
 from app.models.scale import Scale, Scaled, ScaleTarget
 from app.registry import scale
 from app.registry.scale import Step
+from app.registry.scale_counts import ANY, Counts
 from app.store.contract import Changes, Snapshot
+from app.store.snapshots import ask
 
 router = APIRouter(tags=["scale"])
 
@@ -41,14 +45,23 @@ async def get_scale(
         ),
     ] = MISSING,
 ) -> Response:
-    """Counts by revision and env set. What was asked for and is not there counts 0."""
-    wanted = scale.ANY if not isinstance(env, str) else env or None
-    rev, items = await view.ask(
-        lambda snapshot: scale.counts(
-            snapshot, app, proctype, revision if isinstance(revision, str) else None, wanted
-        )
+    """Counts by revision and env set, and the target of each. What was asked for and is not there counts
+    0."""
+    counts = Counts(
+        app,
+        proctype,
+        revision if isinstance(revision, str) else None,
+        ANY if not isinstance(env, str) else env or None,
     )
-    return json_answer(Scale(rev=rev, items=items).model_dump_json().encode(), rev)
+    snapshot = await view.snapshot()
+    for take_in in (counts.instances, counts.targets):
+        after = await ask(snapshot, partial(take_in, after=""))
+        while after is not None:
+            await asyncio.sleep(0)  # a page at a time: others have their turn
+            snapshot = await view.again(snapshot)
+            after = await ask(snapshot, partial(take_in, after=after))
+    body = Scale(rev=snapshot.rev, items=counts.items())
+    return json_answer(body.model_dump_json().encode(), snapshot.rev)
 
 
 @router.put(
@@ -58,10 +71,10 @@ async def get_scale(
     summary="Scale",
 )
 async def set_scale(app: Name, proctype: ProctypeName, body: ScaleTarget, write: Put) -> Response:
-    """A target: `count` is to be the number of pending, claimed and running instances of the proctype,
-    revision and env set. Up: new pending ones. Down: pending ones are taken back, then claimed and then
-    running ones become stopping, lowest id first. Up to 100 changes are one commit; the same PUT
-    finishes what was cut off."""
+    """A target, which is kept: `count` is to be the number of pending, claimed and running instances of the
+    proctype, revision and env set. Up: new pending ones. Down: pending ones are taken back, then claimed
+    and then running ones become stopping, lowest id first. Up to 100 changes are one commit; the same PUT
+    finishes what was cut off, and starts what was lost since."""
     run = uuid4().hex
     steps: list[Step] = []
     conditional = write

@@ -11,6 +11,7 @@ from app.store.embedded.store import EmbeddedStore
 from app.store.sqlite.backup import backup
 from app.store.sqlite.log import SqliteLog
 from app.store.sqlite.restore import restore
+from app.store.sqlite.schema import SCHEMA
 from app.store.sqlite.versions import RECENT_COMMITS, RECENT_PAGES
 
 FRAME = 4096 + 24
@@ -147,10 +148,25 @@ async def test_a_file_of_schema_1_is_served_and_brought_up(path):
     await write(store, increment("a/n"))
     seen = await picture(store)
     await store.close()
-    assert ask(path, "PRAGMA user_version") == [(2,)]
+    assert ask(path, "PRAGMA user_version") == [(SCHEMA,)]
     store = await opened(path)
     assert await picture(store) == seen
     await store.close()
+
+
+async def test_a_file_of_schema_2_is_brought_up_so_that_older_versions_refuse_it(path):
+    """They would not keep the targets of scales true. Its tables are as they were."""
+    store = await opened(path)
+    await some_history(store)
+    seen = await picture(store)
+    await store.close()
+    ask(path, "PRAGMA user_version = 2")
+    store = await opened(path)
+    assert await picture(store) == seen
+    await write(store, increment("a/n"))
+    await store.close()
+    assert ask(path, "PRAGMA user_version") == [(SCHEMA,)]
+    assert SCHEMA > 2
 
 
 async def test_a_file_of_schema_1_is_backed_up_and_restored(path, tmp_path):

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from app.errors import StartError
+from app.store.etcd.layout import SCHEMA
 from tests.etcd.cluster import Cluster, free_port, until
 from tests.etcd.replicas import at_once, events_after, replicas, store_url
 from tests.serving import APP, Service, serving
@@ -85,6 +86,20 @@ def test_replicas_that_start_at_once_on_an_empty_etcd_write_the_schema_once(
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def test_a_registry_of_an_older_schema_is_brought_up_in_place(etcd: Cluster, tmp_path: Path) -> None:
+    """What an older version kept stays; it refuses to start from then on."""
+    with replicas(etcd.endpoints, tmp_path.name, 1) as (one,):
+        one.made("/apps", APP)
+        kept = one.get("/apps").json()["items"]
+    etcd.ctl("put", f"{tmp_path.name}/schema", "1")
+    with replicas(etcd.endpoints, tmp_path.name, 2) as two:
+        assert [service.get("/schema").json() for service in two] == [{"version": SCHEMA}] * 2
+        assert two[1].get("/apps").json()["items"] == kept
+        raised = [event for event in events_after(two[0]) if event["type"] == "schema-update"]
+        assert [event["object"] for event in raised][-1] == {"version": SCHEMA}, "said, and once"
+    assert etcd.ctl("get", f"{tmp_path.name}/schema", "--print-value-only").strip() == str(SCHEMA)
 
 
 def test_two_prefixes_do_not_see_each_other(etcd: Cluster, tmp_path: Path) -> None:

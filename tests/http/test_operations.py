@@ -35,9 +35,9 @@ def test_times_never_go_back(visor):
 
 
 def test_the_schema(visor):
-    assert visor.get("/schema").json() == {"version": 1}
+    assert visor.get("/schema").json() == {"version": 2}
     visor.made("/apps", APP)
-    assert visor.get("/schema?rev=1").json() == {"version": 1}
+    assert visor.get("/schema?rev=1").json() == {"version": 2}
 
 
 def test_health(visor):

@@ -55,7 +55,7 @@ def test_down_takes_back_pending_then_stops_claimed_then_running_lowest_id_first
         assert (said["previous"], said["started"]) == (len(made) - len(taken), [])
         taken += said["stopped"]
     assert taken == order
-    said_events = {e["instance"]: e for e in events_after(visor, before)}
+    said_events = {e["instance"]: e for e in events_after(visor, before, type="instance-*")}
     for id, state in made.items():
         if state == "pending":
             assert visor.get(f"/instances/{id}").status_code == 404
@@ -98,9 +98,10 @@ def test_counts_by_status_with_filters_now_and_then(visor: Service) -> None:
         ticket_in(visor, state)
     visor.ticket(env="prod")
     then = visor.rev
-    plain = {"revision": "128af9", "env": None, "count": 3, "statuses": dict.fromkeys(ZERO, 1)}
-    prod = {"revision": "128af9", "env": "prod", "count": 1, "statuses": {**ZERO, "pending": 1}}
-    none = {"revision": "r9", "env": None, "count": 0, "statuses": ZERO}
+    never = {"target": None, "rev": None}
+    plain = {"revision": "128af9", "env": None, "count": 3, "statuses": dict.fromkeys(ZERO, 1), **never}
+    prod = {"revision": "128af9", "env": "prod", "count": 1, "statuses": {**ZERO, "pending": 1}, **never}
+    none = {"revision": "r9", "env": None, "count": 0, "statuses": ZERO, **never}
     asked: list[tuple[dict[str, str], list[Any]]] = [
         ({}, [plain, prod]),
         ({"revision": "128af9"}, [plain, prod]),

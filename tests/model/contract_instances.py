@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.model.contract_resources import ACTIVE, SCALED
+from tests.model.contract_resources import ACTIVE, SCALED, forget_target
 from tests.model.contract_state import INVALID, STATE, Draft, Model, Object, Refused, State, T
 
 
@@ -20,7 +20,7 @@ def register_ticket(draft: Draft, app: str, proctype: str, revision: str, env: s
 def _ticket(draft: Draft, app: str, proctype: str, revision: str, env: str | None) -> Object:
     id = draft.state.next_id
     draft.state.next_id += 1
-    empty = ("host", "ip", "hostname", "port", "tele_port", "lock", "reason", "claim_rev")
+    empty = ("host", "ip", "hostname", "port", "tele_port", "lock", "reason", "lost_by", "claim_rev")
     times = ("claimed_at", "started_at", "stopped_at", "ended_at")
     return draft.register(
         "instance",
@@ -117,7 +117,7 @@ def exit(draft: Draft, id: int, body: Object) -> Object:
     one = _held(draft, id, body)
     _in(one, "claimed", "running", "stopping", "lost", "failed")
     reason = None if one["status"] in ("lost", "failed") else one["reason"]
-    return _become(draft, one, "exit", status="exited", ended_at=T, reason=reason)
+    return _become(draft, one, "exit", status="exited", ended_at=T, reason=reason, lost_by=None)
 
 
 def fail(draft: Draft, id: int, body: Object) -> Object:
@@ -131,7 +131,9 @@ def lose(draft: Draft, id: int, body: Object) -> Object:
     if one["status"] == "lost":
         return one
     _in(one, *ACTIVE, "failed")
-    return _become(draft, one, "lost", status="lost", ended_at=T, reason=body["reason"])
+    return _become(
+        draft, one, "lost", status="lost", ended_at=T, reason=body["reason"], lost_by=body["client"]
+    )
 
 
 def restart(draft: Draft, id: int, reason: str, count: int) -> Object:
@@ -180,6 +182,7 @@ def scale(model: Model, app: str, proctype: str, body: Object, actor: str) -> Ob
         if done["previous"] is None:
             done["previous"] = len(counted)
         missing = body["count"] - len(counted)
+        first = not done["started"] and not done["stopped"]
         for _ in range(min(missing, 100)):
             made = _ticket(draft, app, proctype, body["revision"], body["env"])
             done["started"].append(made["id"])
@@ -190,11 +193,28 @@ def scale(model: Model, app: str, proctype: str, body: Object, actor: str) -> Ob
                 unregister(draft, one["id"], None, "scaled down")
             else:
                 _become(draft, one, "stop", status="stopping", stopped_at=T, reason="scaled down")
+        left = len(scaled(draft.state, app, proctype, body["revision"], body["env"]))
+        _target(draft, (app, proctype, body["revision"], body["env"] or ""), body["count"], first, left)
         return abs(missing) - 100
 
     while model.commit(step, actor) > 0:
         pass
     return {"rev": model.rev, **done}
+
+
+def _target(draft: Draft, key: tuple[str, ...], count: int, first: bool, left: int) -> None:
+    """What a step of a scale makes of the target."""
+    before = draft.find("scale", *key)
+    if count == 0 and left == 0:
+        if before is not None:
+            forget_target(draft, key)
+    elif first and before is None:
+        app, proctype, revision, env = key
+        of = {"app": app, "proctype": proctype, "revision": revision, "env": env or None}
+        made = draft.register("scale", key, None, **of, target=count)
+        draft.events.append(("scale-update", made))
+    elif first:
+        draft.change("scale", key, "scale-update", target=count)
 
 
 def scaled(state: State, app: str, proctype: str, revision: str, env: str | None) -> list[Object]:

@@ -32,6 +32,21 @@ def patch_app(draft: Draft, app: str, body: Object) -> Object:
     return draft.change("app", (app,), "app-update", **fields)
 
 
+def forget_target(draft: Draft, key: tuple[str, ...]) -> None:
+    """A target that ends is one of 0, unless it was 0 already."""
+    gone = draft.state.kinds["scale"].pop(key)
+    draft.changed = True
+    if gone["target"]:
+        draft.events.append(("scale-update", {**gone, "target": 0, "rev": draft.rev}))
+
+
+def forget_targets(draft: Draft, place: int, app: str, name: str | None = None) -> None:
+    """Those of an app, or those with a name at a place of what names them."""
+    for key in sorted(draft.state.kinds["scale"]):
+        if key[0] == app and name in (None, key[place]):
+            forget_target(draft, key)  # type: ignore[arg-type]
+
+
 def unregister_app(draft: Draft, app: str) -> None:
     draft.need("app", app)
     if used(draft, ACTIVE, app=app):
@@ -40,6 +55,7 @@ def unregister_app(draft: Draft, app: str) -> None:
     for kind, event in (("revision", "rev"), ("envset", "env"), ("proctype", "proc")):
         for key in [key for key in draft.state.kinds[kind] if key[0] == app]:
             draft.remove(kind, key, f"{event}-unregister")
+    forget_targets(draft, 0, app)
 
 
 def patch_env(draft: Draft, app: str, changes: dict[str, str | None]) -> Object:
@@ -65,6 +81,7 @@ def unregister_envset(draft: Draft, app: str, ref: str) -> None:
     if used(draft, ACTIVE, app=app, env=ref):
         raise Refused(*IN_USE)
     draft.remove("envset", (app, ref), "env-unregister")
+    forget_targets(draft, 3, app, ref)
 
 
 def register_revision(draft: Draft, app: str, body: Object) -> Object:
@@ -94,6 +111,7 @@ def purge(draft: Draft, app: str, ref: str) -> None:
     if (registered and registered["head"] == ref) or used(draft, SCALED, app=app, revision=ref):
         raise Refused(*IN_USE)
     draft.remove("revision", (app, ref), "rev-unregister")
+    forget_targets(draft, 2, app, ref)
 
 
 def register_proctype(draft: Draft, app: str, name: str, memory: int | None) -> Object:
@@ -123,6 +141,7 @@ def unregister_proctype(draft: Draft, app: str, name: str) -> None:
     if used(draft, ACTIVE, app=app, proctype=name):
         raise Refused(*IN_USE)
     draft.remove("proctype", (app, name), "proc-unregister")
+    forget_targets(draft, 1, app, name)
 
 
 def register_service(draft: Draft, name: str) -> Object:

@@ -17,6 +17,7 @@ KINDS = (
     "proctype",
     "instance",
     "ended",
+    "scale",
     "service",
     "endpoint",
     "runner",
@@ -60,6 +61,12 @@ class State:
     def all(self, kind: str, fits: Callable[[Object], bool] = lambda _: True) -> list[Object]:
         """By what names them."""
         return [one for _, one in sorted(self.kinds[kind].items()) if fits(one)]
+
+
+def present(state: State, one: Object) -> bool:
+    """Whether an instance is of the proctype that is there, not of an earlier one of its name."""
+    proctype = state.find("proctype", one["app"], one["proctype"])
+    return proctype is None or one["created_rev"] > proctype["created_rev"]
 
 
 class Draft:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.model.comparing import Both, timeless
-from tests.model.contract_state import Event, State
+from tests.model.contract_state import Event, State, present
 
 NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
     "app": ("app", ("name",)),
@@ -12,6 +12,7 @@ NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
     "env": ("envset", ("app", "ref")),
     "proc": ("proctype", ("app", "name")),
     "instance": ("instance", ("id",)),
+    "scale": ("scale", ("app", "proctype", "revision", "env")),
     "service": ("service", ("name",)),
     "endpoint": ("endpoint", ("service", "id")),
     "runner": ("runner", ("addr",)),
@@ -48,6 +49,7 @@ def compare_history(both: Both, limit: int) -> None:
         by_rev.setdefault(event["rev"], []).append(event)
     assert list(by_rev) == sorted(by_rev)
     state = {kind: dict(objects) for kind, objects in model.at(oldest).kinds.items()}
+    state["scale"] = _targets(state["scale"])
     for rev in range(oldest + 1, model.rev + 1):
         events = by_rev.pop(rev, [])
         assert [event["index"] for event in events] == list(range(len(events)))
@@ -57,16 +59,34 @@ def compare_history(both: Both, limit: int) -> None:
         for type_, shown in said:
             stem, _, action = type_.partition("-")
             kind, names = NAMES[stem]
-            key = tuple(shown[name] for name in names)
-            if action == "unregister":
+            key = tuple(shown[name] if shown[name] is not None else "" for name in names)
+            if kind == "scale":
+                _replay_target(state[kind], key, shown, events)
+            elif action == "unregister":
                 assert state[kind].pop(key) == shown
             else:
                 assert (action == "register") == (key not in state[kind]), (rev, type_)
                 state[kind][key] = shown
         expected = model.at(rev).kinds
         for kind, _ in NAMES.values():
-            assert state[kind] == expected[kind], (rev, kind)
+            there = expected[kind]
+            if kind == "scale":
+                there = _targets(there)
+            assert state[kind] == there, (rev, kind)
     assert by_rev == {}
+
+
+def _targets(kept: dict[Any, Any]) -> dict[Any, Any]:
+    """A target of 0 has ended, though it is kept while something is left to stop."""
+    return {key: one for key, one in kept.items() if one["target"]}
+
+
+def _replay_target(state: dict[Any, Any], key: Any, shown: Any, events: list[Any]) -> None:
+    [previous] = [e["previous"] for e in events if e["type"] == "scale-update" and e["object"] == shown]
+    assert state.get(key) == (previous if previous and previous["target"] else None)
+    state.pop(key, None)
+    if shown["target"]:
+        state[key] = shown
 
 
 def compare_lists(both: Both, rev: int | None) -> None:
@@ -76,6 +96,8 @@ def compare_lists(both: Both, rev: int | None) -> None:
         def listed(state: State) -> Any:
             if kind == "revision":
                 return state.all(kind)
+            if kind == "instance":
+                return state.all(kind, lambda one: present(state, one))
             return [one for name, one in sorted(state.kinds[kind].items()) if name[: len(key)] == key]
 
         both.read(path, rev, listed, limit=1000)

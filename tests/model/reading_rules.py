@@ -6,7 +6,7 @@ from urllib.parse import quote
 from tests.model.choosing import command, few, part
 from tests.model.comparing import Both
 from tests.model.contract_resources import ACTIVE, SCALED, endpoint_id
-from tests.model.contract_state import Object, State
+from tests.model.contract_state import Object, State, present
 from tests.model.platform_rules import ADDRS, APPS, ENVS, HOSTS, KEYS, PROCTYPES, REFS, SERVICES
 
 BACK = [*[None] * 40, -1, *range(60)]
@@ -129,7 +129,11 @@ class ReadingRules:
             return in_status and all(one[name] in values for name, values in wanted.items())
 
         self.both.read(
-            "/instances", self._rev(back), lambda state: state.all("instance", fits), limit=limit, **filters
+            "/instances",
+            self._rev(back),
+            lambda state: state.all("instance", lambda one: fits(one) and present(state, one)),
+            limit=limit,
+            **filters,
         )
 
     @command(2, app=APPS, proctype=PROCTYPES, back=BACK)
@@ -148,18 +152,26 @@ class ReadingRules:
         rev = self._rev(back)
 
         def counted(state: State) -> Object | None:
-            if state.find("proctype", app, proctype) is None:
+            registered = state.find("proctype", app, proctype)
+            if registered is None:
                 return None
+            targets = {
+                (one["revision"], one["env"]): one
+                for one in state.all("scale", lambda one: (one["app"], one["proctype"]) == (app, proctype))
+                if ref in (None, one["revision"]) and (env is None or (env or None) == one["env"])
+            }
             found = state.all(
                 "instance",
                 lambda one: (
                     (one["app"], one["proctype"]) == (app, proctype)
                     and ref in (None, one["revision"])
                     and (env is None or (env or None) == one["env"])
+                    and one["created_rev"] > registered["created_rev"]
                 ),
             )
             groups = sorted(
-                {(one["revision"], one["env"]) for one in found}, key=lambda g: (g[0], g[1] or "")
+                {(one["revision"], one["env"]) for one in found} | set(targets),
+                key=lambda g: (g[0], g[1] or ""),
             )
             if not groups and ref is not None:
                 groups = [(ref, env or None)]
@@ -168,7 +180,17 @@ class ReadingRules:
                 here = [one["status"] for one in found if (one["revision"], one["env"]) == (revision, envset)]
                 statuses = {status: here.count(status) for status in STATUSES if status != "active"}
                 count = sum(statuses[status] for status in SCALED)
-                items.append({"revision": revision, "env": envset, "count": count, "statuses": statuses})
+                target = targets.get((revision, envset), {"target": None, "rev": None})
+                items.append(
+                    {
+                        "revision": revision,
+                        "env": envset,
+                        "count": count,
+                        "target": target["target"],
+                        "rev": target["rev"],
+                        "statuses": statuses,
+                    }
+                )
             return {"rev": self.both.model.rev if rev is None else rev, "items": items}
 
         query = {**({} if ref is None else {"revision": ref}), **({} if env is None else {"env": env})}

@@ -58,6 +58,7 @@ def test_every_event_fits_its_schema(told: Service, document: Document) -> None:
 def test_so_does_what_comes_before_the_events(told: Service, document: Document) -> None:
     told.runnable()
     told.ticket()
+    told.scale(1)
     told.made("/apps/cat/envs", {"ref": "prod", "vars": {}})
     told.made("/services", {"name": "memcached"})
     told.made("/services/memcached/endpoints", {"addr": "10.0.0.7", "port": 1})

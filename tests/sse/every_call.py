@@ -25,6 +25,8 @@ class Call:
     names: dict[str, Any]
     object: str
     query: dict[str, str] = field(default_factory=dict)
+    more: int = 0
+    """Events that follow in the same commit."""
 
 
 CALLS = [
@@ -132,6 +134,7 @@ CALLS = [
         {"revision": "128af9", "count": 1},
         _TWO,
         "/instances/2",
+        more=1,
     ),
     Call(
         "instance-unregister",
@@ -140,6 +143,7 @@ CALLS = [
         {"revision": "128af9", "count": 0},
         _TWO,
         "/instances/2",
+        more=1,
     ),
     Call("service-register", "POST", "/services", {"name": "memcached"}, _SRV, "/services/memcached"),
     Call(

@@ -29,7 +29,7 @@ LIST = {
 
 
 def test_the_calls_cover_the_list() -> None:
-    """`schema-update` and `unknown` alone have no call that makes them."""
+    """`schema-update` and `unknown` alone have no call that makes them; `scale-update` comes with others."""
     assert {call.type for call in CALLS} == LIST
 
 
@@ -58,6 +58,10 @@ def test_every_call_makes_its_event(visor: Service, follow: Follow) -> None:
             assert shown["rev"] == rev
             assert shown["updated_at"] == said["at"]
         _EVENT.validate_json(frame.data or "")
+        for index in range(call.more):
+            following = stream.event()
+            assert (following.id, following.event) == (f"{rev}-{index + 1}", "scale-update")
+            _EVENT.validate_json(following.data or "")
     assert visor.rev == visor.nth(len(CALLS)), "each call was one commit"
 
 

@@ -75,5 +75,6 @@ def test_an_instance_that_is_not_final_holds_it():
     registry.do(proctypes.unregister, "cat", "web2")
     registry.do(life.lose, 1, Loss(client="tests", reason="gone"))
     changes = registry.do(proctypes.unregister, "cat", "web")
-    assert (changes.deletes, changes.puts, changes.prefixes) == ({KEY}, {}, set())
+    assert (changes.deletes, changes.puts) == ({KEY}, {})
+    assert changes.prefixes == {keys.scales_of_proctype("cat", "web")}
     assert registry.record(KEY) is None

@@ -6,14 +6,32 @@ import pytest
 
 from app.errors import NotFound
 from app.models.scale import ScaleCount, Statuses
-from app.registry import scale
+from app.registry.scale_counts import ANY, Counts
 from tests.life.life_table import TABLE
 from tests.unit.life_registry import Registry
 
 
 def counted(revision: str, env: str | None, count: int, **statuses: int) -> ScaleCount:
     zero = dict.fromkeys(Statuses.model_fields, 0)
-    return ScaleCount(revision=revision, env=env, count=count, statuses=Statuses(**{**zero, **statuses}))
+    return ScaleCount(
+        revision=revision,
+        env=env,
+        count=count,
+        target=None,
+        rev=None,
+        statuses=Statuses(**{**zero, **statuses}),
+    )
+
+
+def counts(
+    registry: Registry, app: str, proctype: str, revision: str | None = None, env: object = ANY
+) -> list[ScaleCount]:
+    taken = Counts(app, proctype, revision, env)
+    for take_in in (taken.instances, taken.targets):
+        after: str | None = ""
+        while after is not None:
+            after = take_in(registry, after)
+    return taken.items()
 
 
 @pytest.fixture
@@ -26,7 +44,7 @@ def registry() -> Registry:
 def test_counts_say_how_many_are_in_each_status(registry: Registry) -> None:
     for state in TABLE:
         registry.ticket_in(state)
-    assert scale.counts(registry, "cat", "web") == [
+    assert counts(registry, "cat", "web") == [
         counted("r1", None, 3, pending=1, claimed=1, running=1, stopping=1, exited=1, failed=1, lost=2)
     ]
 
@@ -51,13 +69,13 @@ def test_counts_are_by_revision_and_env_set_and_can_be_narrowed(registry: Regist
         ({"revision": "r9"}, [counted("r9", None, 0)]),
     ]
     for filters, items in asked:
-        assert scale.counts(registry, "cat", "web", **filters) == items, filters
+        assert counts(registry, "cat", "web", **filters) == items, filters
 
 
 def test_another_proctype_is_not_counted(registry: Registry) -> None:
     registry.runnable("cat", "worker")
     registry.ticket("cat", "worker")
-    assert scale.counts(registry, "cat", "web") == []
+    assert counts(registry, "cat", "web") == []
 
 
 @pytest.mark.parametrize(("app", "proctype"), [("dog", "web"), ("cat", "worker")])
@@ -65,4 +83,4 @@ def test_the_counts_of_what_is_not_registered_are_not_found(
     registry: Registry, app: str, proctype: str
 ) -> None:
     with pytest.raises(NotFound):
-        scale.counts(registry, app, proctype)
+        counts(registry, app, proctype)

@@ -181,4 +181,4 @@ def test_whatever_was_there_the_target_is_what_is_counted_afterwards(
     for target in targets:
         done = step(registry, target)
         assert done.previous + len(done.started) - len(done.stopped) == target
-        assert sum(item.count for item in scale.counts(registry, "cat", "web")) == target
+        assert registry.count(keys.instances_of_scale("cat", "web", "r1", None)) == target

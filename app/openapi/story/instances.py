@@ -25,6 +25,7 @@ def _instance(id: int, rev: int, created_rev: int, env: str | None = "prod-7", *
         "restarts": {"fail": 0, "oom": 0},
         "lock": None,
         "reason": None,
+        "lost_by": None,
         "claim_rev": None,
         "registered_at": at(created_rev),
         "claimed_at": None,
@@ -128,6 +129,8 @@ INSTANCES = (
                     "revision": REF,
                     "env": "prod-7",
                     "count": 3,
+                    "target": 3,
+                    "rev": 16,
                     "statuses": {
                         "pending": 2,
                         "claimed": 0,
@@ -188,7 +191,7 @@ INSTANCES = (
     Step(
         "POST /instances/19/lost",
         {"client": "ops", "reason": "the host is gone"},
-        _instance(19, 29, 16, status="lost", reason="the host is gone", ended_at=at(29)),
+        _instance(19, 29, 16, status="lost", reason="the host is gone", lost_by="ops", ended_at=at(29)),
         operation="lose_instance",
     ),
     Step(

@@ -44,7 +44,7 @@ PARTS = (
     Step(f"GET /members/pms/{HOST}", answer=_MEMBER, operation="get_member"),
     Step("GET /members/pms", answer=page(34, _MEMBER), operation="list_members"),
     Step("GET /rev", answer={"rev": 34, "oldest_rev": 0, "at": at(34)}, operation="get_rev"),
-    Step("GET /schema", answer={"version": 1}, operation="get_schema"),
+    Step("GET /schema", answer={"version": 2}, operation="get_schema"),
     Step("GET /livez", answer={"status": "ok"}, operation="livez"),
     Step("GET /readyz", answer={"status": "ok"}, operation="readyz"),
 )

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from app.store.contract import Index, Journal, Record
 from app.store.etcd.client.client import KeyValue
 
-SCHEMA = 1
-"""The layout that this version reads and writes."""
+SCHEMA = 2
+"""The layout that this version reads and writes; 1 had no targets of scales."""
 
 MAX_ACTOR, MAX_REQUEST = 256, 16 * 1024
 """Characters of a journal entry that are believed: ours are shorter."""

@@ -30,6 +30,7 @@ from app.store.etcd.archive import EtcdArchive
 from app.store.etcd.client.client import (
     Away,
     Compacted,
+    Compare,
     Delete,
     Denied,
     EtcdClient,
@@ -204,17 +205,20 @@ class EtcdStore:
             raise StartError(
                 f"the registry in etcd has schema {version}, this version knows {SCHEMA}: use a newer Visor"
             )
-        missing = {} if found.kvs else {SCHEMA_KEY: b"%d" % SCHEMA}
+        missing = {} if found.kvs and version == SCHEMA else {SCHEMA_KEY: b"%d" % SCHEMA}
         if not (await self._client.range((self._prefix + STORE_KEY).encode())).kvs:
             # It is new, or was made by a version that gave no id.
             missing[STORE_KEY] = uuid4().hex.encode()
         if missing:
-            # Of several that start at a time one writes them; for the others nothing is to do.
+            # Of several that start at a time one writes them; for the others nothing is to do. What is kept in
+            # an older schema is kept alike in this one.
             journal = Journal(self._clock(), "visor", "schema")
             read = Recording(self._follower.history.snapshot(0), self._fence)
             changes = Changes(puts=missing)
             first = transaction(self._prefix, read, changes, journal, {}, self._index, self._fence)
-            await self._client.txn(first.compares, first.operations)
+            known = Compare(key, "mod_revision", "=", found.kvs[0].mod_revision if found.kvs else 0)
+            others = [compare for compare in first.compares if compare.key != key]
+            await self._client.txn([known, *others], first.operations)
 
     async def close(self) -> None:
         if self._closing:

@@ -63,10 +63,13 @@ def connect_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
 
 
 def bring_up(connection: apsw.Connection) -> None:
-    """Give a file of schema 1 what it lacks, whole or not at all. Older versions of Visor refuse it then."""
-    if connection.execute("PRAGMA user_version").get == 1:
+    """Give a file of an older schema what it lacks, whole or not at all. Older versions of Visor refuse it
+    then."""
+    schema = connection.execute("PRAGMA user_version").get
+    if isinstance(schema, int) and schema < SCHEMA:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute(RECENT.format(temp="") + f"PRAGMA user_version = {SCHEMA}")
+        lacking = RECENT.format(temp="") if schema == 1 else ""
+        connection.execute(lacking + f"PRAGMA user_version = {SCHEMA}")
         connection.execute("COMMIT")
     connection.execute(BEGIN_MARKS)
 

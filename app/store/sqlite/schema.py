@@ -18,8 +18,9 @@ from app.store.contract import Commit, Index, Journal, Record
 APPLICATION_ID = 0x56697372
 """Marks a SQLite file as a Visor store: "Visr"."""
 
-SCHEMA = 2
-"""The layout that this version of Visor writes, kept as the file's `user_version`."""
+SCHEMA = 3
+"""The layout that this version of Visor writes, kept as the file's `user_version`. What is in the tables of 2
+and 3 is laid out alike; a version that knows 2 would not keep the targets of scales true."""
 
 RECENT = """
 CREATE {temp} TABLE recent (

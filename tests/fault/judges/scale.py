@@ -24,7 +24,7 @@ def judge(evidence: Evidence, world: World) -> Verdict:
             asked.append(call)
         elif call.outcome is Outcome.UNKNOWN:
             revs = world.deeds.get(call.deed, [])
-            if len(revs) == 1 and sum(event.rev == revs[0] for event in _of(world, revs[0])) < BATCH:
+            if len(revs) == 1 and sum(event.key[0] == "instance" for event in _of(world, revs[0])) < BATCH:
                 asked.append(
                     Call(call.client, call.replica, call.op, call.method, call.path, call.body, call.about)
                 )

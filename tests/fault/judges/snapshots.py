@@ -37,6 +37,8 @@ def _same(call: Call, expected: bytes) -> bool:
     if call.op == "list":
         # Where the list goes on is the service's own affair.
         return call.answer.rpartition(b',"next":')[0] == expected
+    if call.op == "scale" and expected != b"nothing":
+        return bool(_ended_targets(call.said) == json.loads(expected))
     if call.op in ("vars", "scale"):
         return bool(call.said == json.loads(expected)) if expected != b"nothing" else False
     return call.answer == expected
@@ -91,14 +93,32 @@ def _scale(call: Call, state: dict[str, dict[Key, Told]], about: Key) -> dict[st
         said = event.said
         if (said["app"], said["proctype"], said["revision"]) == (about[1], about[2], revision):
             tally.setdefault(said["env"], dict.fromkeys(names, 0))[said["status"]] += 1
+    targets = {
+        event.said["env"]: event
+        for event in state.get("scale", {}).values()
+        if event.key[:4] == ("scale", about[1], about[2], revision)
+    }
+    for env in targets:
+        tally.setdefault(env, dict.fromkeys(names, 0))
     items = [
         {
             "revision": revision,
             "env": env,
             "count": statuses["pending"] + statuses["claimed"] + statuses["running"],
+            "target": targets[env].said["target"] if env in targets else None,
+            "rev": targets[env].rev if env in targets else None,
             "statuses": statuses,
         }
         for env, statuses in sorted(tally.items(), key=lambda item: item[0] or "")
     ]
-    none = {"revision": revision, "env": None, "count": 0, "statuses": dict.fromkeys(names, 0)}
-    return {"rev": call.rev, "items": items or [none]}
+    if not items:
+        none = {"revision": revision, "env": None, "count": 0, "target": None, "rev": None}
+        items = [{**none, "statuses": dict.fromkeys(names, 0)}]
+    return {"rev": call.rev, "items": items}
+
+
+def _ended_targets(said: dict[str, Any]) -> dict[str, Any]:
+    """A target of 0 has ended for those who follow events; it is shown for as long as a scale that takes
+    several commits has something left to stop."""
+    ended = {"target": None, "rev": None}
+    return {**said, "items": [item if item["target"] else {**item, **ended} for item in said["items"]]}

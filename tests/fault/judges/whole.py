@@ -16,7 +16,7 @@ def judge(evidence: Evidence, world: World) -> Verdict:
     below: dict[Key, set[Key]] = {}
     told = evidence.told
     for number, event in enumerate(told):
-        key, gone = event.key, event.type.endswith("-unregister")
+        key, gone = event.key, event.gone
         owner = _owner(key)
         if gone:
             there.pop(key, None)

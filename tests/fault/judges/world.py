@@ -27,7 +27,7 @@ class World:
         """The event that made the state of the key at the rev; None where it is not there."""
         chain = self.chains.get(key, [])
         at = bisect_right(chain, rev, key=_REV) - 1
-        return None if at < 0 or chain[at].type.endswith("-unregister") else chain[at]
+        return None if at < 0 or chain[at].gone else chain[at]
 
     def in_order(self, calls: Iterable[Call]) -> Iterator[tuple[Call, dict[str, dict[Key, Told]]]]:
         """Each call with the state at its rev: what is there by kind and key. The state is moved on: to be
@@ -38,7 +38,7 @@ class World:
             while at < len(self.told) and self.told[at].rev <= call.rev:
                 event = self.told[at]
                 of_kind = state.setdefault(event.key[0], {})
-                if event.type.endswith("-unregister"):
+                if event.gone:
                     of_kind.pop(event.key, None)
                 else:
                     of_kind[event.key] = event

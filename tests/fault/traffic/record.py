@@ -149,6 +149,11 @@ class Told:
         """The object."""
         return json.loads(self.object)
 
+    @property
+    def gone(self) -> bool:
+        """Whether its object is no longer there."""
+        return self.type.endswith("-unregister") or (self.type == "scale-update" and not self.said["target"])
+
     def __str__(self) -> str:
         return f"{self.rev}-{self.index} {self.type} {'/'.join(self.key)} by {self.actor}"
 
@@ -159,6 +164,7 @@ _NAMES = {
     "env": ("envset", "app", "env"),
     "proc": ("proctype", "app", "proctype"),
     "instance": ("instance", "instance"),
+    "scale": ("scale", "app", "proctype", "revision", "env"),
     "service": ("service", "service"),
     "endpoint": ("endpoint", "service", "endpoint"),
     "runner": ("runner", "runner"),
@@ -171,7 +177,7 @@ def key_of(type_: str, said: dict[str, Any]) -> Key:
     if type_ == "unknown":
         return ("unknown", str(said["key"]))
     kind, *names = _NAMES[type_.partition("-")[0]]
-    return (kind, *(str(said[name]) for name in names))
+    return (kind, *(str(said.get(name, "")) for name in names))
 
 
 @dataclass(slots=True)

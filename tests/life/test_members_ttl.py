@@ -186,7 +186,6 @@ def visor_put(visor: Service, path: str, ttl: int | None = None) -> None:
         (PM, {"version": "1.0", "ttl": 1.5}),
         (PM, {"version": "1.0", "ttl": "1"}),
         (PM, {"version": "", "ttl": 1}),
-        (PM, {"ttl": 1}),
         ("/members/pms/10.0.0.7:80", {"version": "1"}),
         ("/members/loggers/10.0.0.7", {"version": "1"}),
         ("/members/others/10.0.0.7", {"version": "1"}),

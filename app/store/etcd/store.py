@@ -210,8 +210,8 @@ class EtcdStore:
             # It is new, or was made by a version that gave no id.
             missing[STORE_KEY] = uuid4().hex.encode()
         if missing:
-            # Of several that start at a time one writes them; for the others nothing is to do. What is kept in
-            # an older schema is kept alike in this one.
+            # Of several that start at a time one writes them; for the others nothing is to do. What is kept
+            # in an older schema is kept alike in this one.
             journal = Journal(self._clock(), "visor", "schema")
             read = Recording(self._follower.history.snapshot(0), self._fence)
             changes = Changes(puts=missing)

@@ -257,6 +257,13 @@ class ResolverUnavailable(RequestError):
         super().__init__(detail, headers={"Retry-After": "1"}, **members)
 
 
+class Draining(RequestError):
+    """Only of `/readyz`: the service has been told to end, and serves as before for a while yet. Send
+    new requests to another replica."""
+
+    status, code, title = 503, "draining", "The service is about to end"
+
+
 class StorageFull(RequestError):
     """The store has no room left; nothing was changed. Free space on its disk (or raise its quota),
     and writes go on by themselves. Reads are not affected."""

@@ -152,6 +152,10 @@ class Service:
     admission: Admission
     stop: asyncio.Event
 
+    def begin_draining(self) -> None:
+        """Have `/readyz` say that the service is about to end."""
+        self.context.draining = True
+
 
 def create_app(settings: Settings, store: Store | None = None) -> Service:
     """The application. Its lifespan opens and closes the store. Raises StartError."""

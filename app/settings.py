@@ -124,6 +124,10 @@ class Settings(BaseSettings):
         float,
         Field(ge=0, description="seconds after which a stream ends, up to half of it less; 0: never"),
     ] = 600.0
+    drain: Annotated[
+        float,
+        Field(ge=0, description="seconds to serve on after SIGTERM, with /readyz saying so, before the end"),
+    ] = 0.0
     shutdown_timeout: Annotated[int, Field(ge=1, description="seconds to end requests at shutdown")] = 10
     etcd_user: Annotated[str, Field(description="user of etcd")] = ""
     etcd_password: Annotated[str, Field(repr=False, description="its password; better as a variable")] = ""

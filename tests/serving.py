@@ -39,7 +39,9 @@ class Service:
             admission=self.app.admission,
             root_path=settings.root_path,
         )
-        self.server = VisorServer(config, self.app.stop)
+        self.server = VisorServer(
+            config, self.app.stop, drain=settings.drain, on_draining=self.app.begin_draining
+        )
         self._socket = socket
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()

@@ -54,7 +54,9 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
         root_path=settings.root_path,
     )
     greeting = Greeting(settings, listening, app.context.store)
-    server = VisorServer(config, app.stop, on_started=greeting.say)
+    server = VisorServer(
+        config, app.stop, on_started=greeting.say, drain=settings.drain, on_draining=app.begin_draining
+    )
 
     async def run() -> None:
         # Before the server starts: what keeps the store from opening is one line, not a traceback.

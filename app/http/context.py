@@ -33,6 +33,8 @@ class Context:
     pace: Pace
     resolver: Resolver
     bounds: Bounds
+    draining: bool = False
+    """Whether the service has been told to end, and serves on for a while."""
 
 
 def the_context() -> Context:

@@ -42,6 +42,7 @@ EXAMPLES: tuple[errors.RequestError, ...] = (
         "The name service cannot be asked: it said nothing of db.example.com for 5 seconds. "
         "Try again, or give the ip."
     ),
+    errors.Draining("The service drains: it is about to end. Send new requests to another replica."),
     errors.StorageFull("The store is full: free space on its disk. Reads go on."),
 )
 

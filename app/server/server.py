@@ -7,6 +7,7 @@ connection is in `app.server.connection`.
 import asyncio
 import logging
 import resource
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -133,8 +134,9 @@ class VisorServer(uvicorn.Server):
     not close in time either (its disk hangs), `abandoned` is True: the process has to be ended without it.
 
     It runs in the main thread, where it takes SIGINT and SIGTERM, or in another, where `should_exit = True`
-    ends it. A signal that comes while it ends has it wait for no request any more. `on_started` is called
-    when it listens.
+    ends it. The first SIGTERM begins a drain of `drain` seconds, in which all is served as before. Its end,
+    another signal, or SIGINT begins the shutdown. A signal during that has it wait for no request any more.
+    `on_started` is called when it listens, `on_draining` when the drain begins.
     """
 
     def __init__(
@@ -142,9 +144,16 @@ class VisorServer(uvicorn.Server):
         config: uvicorn.Config,
         stop: asyncio.Event | None = None,
         on_started: Callable[[], None] = lambda: None,
+        *,
+        drain: float = 0.0,
+        on_draining: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._on_draining = on_draining
+        self._drain = drain
+        self._drained_at: float | None = None
+        self._drain_is_logged = False
         self.stop = stop or asyncio.Event()
         self.abandoned = False
 
@@ -154,8 +163,31 @@ class VisorServer(uvicorn.Server):
             self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGTERM and self._drain and self._drained_at is None and not self.should_exit:
+            self._drained_at = time.monotonic() + self._drain
+            self._captured_signals.append(sig)
+            self._on_draining()
+            return
         self.force_exit = self.should_exit
         super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._drained_at is not None:
+            self._go_on_draining(self._drained_at)
+        return await super().on_tick(counter)
+
+    def _go_on_draining(self, until: float) -> None:
+        # Not where the signal is handled: that may be in the middle of another line of the log.
+        if not self._drain_is_logged:
+            self._drain_is_logged = True
+            logger.warning(
+                "draining: serves on for %g s, and ends then; a second signal ends it now", self._drain
+            )
+        if self.should_exit:
+            logger.warning("the drain is ended by a second signal")
+        elif time.monotonic() >= until:
+            self.should_exit = True
+            logger.warning("drained: the service ends")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         seconds = float(self.config.timeout_graceful_shutdown or 0)

@@ -15,6 +15,8 @@ from prometheus_client.multiprocess import mark_process_dead
 
 logger = logging.getLogger(__name__)
 
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
 CALM_SECONDS = 10.0
 """A worker that lived so long and died is started again at once; a younger one after a second."""
 
@@ -32,7 +34,7 @@ class Workers:
 
     def run(self) -> int:
         """The exit status: 0 after a signal, else the status of a worker that could not start."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDING:
             signal.signal(number, self._on_signal)
         for _ in range(self._count):
             self._start()
@@ -49,17 +51,19 @@ class Workers:
                 if not self._ending:
                     status = self._died(worker, since, status)
         self._metrics.cleanup()
-        return 0 if self._ending and status >= 0 else status
+        # One that was still starting is ended by the signal itself.
+        return 0 if self._ending and (status >= 0 or -status in _ENDING) else status
 
     def _start(self) -> None:
         # Each worker counts in files of its own there, and answers `/metrics` for all of them.
         environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": self._metrics.name}
-        worker = subprocess.Popen(self._command, pass_fds=[self._fd], env=environment)
+        # In a group of its own: Ctrl-C is passed on, and must not come twice, as who is in a hurry has it.
+        worker = subprocess.Popen(self._command, pass_fds=[self._fd], env=environment, process_group=0)
         self._running[worker] = time.monotonic()
 
     def _died(self, worker: "subprocess.Popen[bytes]", since: float, status: int) -> int:
         lived = time.monotonic() - since
-        if status == 1 and lived < CALM_SECONDS:
+        if status in (1, 2) and lived < CALM_SECONDS:
             # It has said in one line why it cannot start, and the others cannot either.
             self._end()
             return status
@@ -71,12 +75,12 @@ class Workers:
         return 0
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._end()
+        self._end(number)
 
-    def _end(self) -> None:
+    def _end(self, number: int = signal.SIGTERM) -> None:
         self._ending = True
         for worker in self._running:
-            worker.send_signal(signal.SIGTERM)
+            worker.send_signal(number)
 
 
 def command_of(arguments: Sequence[str]) -> list[str]:

@@ -38,7 +38,7 @@ BESIDE = {
     405: {"method-not-allowed"},
     500: {"internal-error"},
     501: {"unsupported-transfer-coding"},
-    503: TABLE[503] | {"resolver-unavailable"},
+    503: TABLE[503] | {"resolver-unavailable", "draining"},
 }
 """What HTTP asks for beside the table, and what is no fault of the coordinator (decision 55)."""
 

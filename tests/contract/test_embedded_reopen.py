@@ -190,3 +190,14 @@ async def test_each_state_is_logged_when_it_begins_and_when_it_ends(log, store, 
         await store.transact(put("a/1", "x"), ORIGIN)
     said = [line for line in caplog.messages if "being opened again" in line]
     assert [line.partition(":")[0].partition(",")[0] for line in said] == ["not ready", "ready again"]
+
+
+async def test_a_writer_that_fails_tells_its_callers_and_goes_on(store, monkeypatch):
+    """In a way that nobody foresaw, outside of the rules and of the log."""
+    with monkeypatch.context() as broken:
+        broken.setattr("app.store.embedded.held.Held.with_more", lambda self, commits: 1 / 0)
+        with pytest.raises(CoordinatorUnavailable) as refused:
+            await store.transact(put("a/1", "x"), ORIGIN)
+    assert refused.value.members == {"outcome": "unknown"}
+    [outcome] = await write(store, put("a/2", "x"))
+    assert outcome.rev == 1

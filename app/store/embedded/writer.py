@@ -98,6 +98,16 @@ class Writer:
 
     async def _write_group(self) -> None:
         waiting = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
+        try:
+            await self._write(waiting)
+        except Exception:
+            # Whatever it is: a writer that ended in silence would keep all who write waiting for ever.
+            logger.exception("the writer failed")
+            for one in waiting:
+                if not one.answer.done():
+                    one.answer.set_exception(unknown("The store failed while it wrote"))
+
+    async def _write(self, waiting: Sequence[Waiting]) -> None:
         held = self._held
         group = Group(Draft(held.history), held.last, self._clock, self._clock_watch, self._leases.renew)
         for one in waiting:

@@ -16,7 +16,7 @@ from app.events.stream import Stream
 from app.http.context import Call, Context, Ctx
 from app.http.disconnects import Gone, until_gone
 from app.http.event_stream import EVENT_STREAM, EventStream
-from app.http.reads import JSON, LIST_FRAME, check_page, json_answer
+from app.http.reads import JSON, LIST_FRAME, check_page, list_answer
 from app.models.names import Host, InstanceId, Name, ProctypeName
 
 
@@ -126,9 +126,9 @@ class EventQuery:
         if page is None:
             # Also for a client that has half-closed: it waits for nothing, and may still read this.
             page = await read_page(context.store, context.channels, start, self.wanted, limit, room, 0)
-        items = b",".join(event.data for event in page.events)
-        body = b'{"rev":%d,"items":[%b],"next":"%b"}' % (page.rev, items, str(page.next).encode())
-        return json_answer(body, page.rev)
+        return list_answer(
+            context, self.call, page.rev, [event.data for event in page.events], str(page.next)
+        )
 
     async def stream(self, snapshot: bool) -> Response:
         """The stream; with `snapshot` what is there first, unless it is resumed. Raises RevCompacted,

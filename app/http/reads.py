@@ -8,9 +8,11 @@ from fastapi import Depends, Query, Response
 from pydantic import MISSING, Field
 
 from app.errors import InvalidCursor, InvalidRequest, NotFound, RevInFuture
+from app.events.turns import Turns
 from app.http import cursors
 from app.http.context import Call, Context, Ctx
 from app.http.entity_tags import IfNoneMatch, unchanged
+from app.http.large_answer import LARGE, LargeAnswer
 from app.models import codec
 from app.models.base import INT64, MAX_INT64
 from app.models.names import IN_DIGITS
@@ -171,18 +173,17 @@ class Listing:
     def __init__(
         self,
         context: Context,
-        path: str,
-        query: Sequence[tuple[str, str]],
+        call: Call,
         rev: int | None,
         stale: bool,
         limit: int,
         cursor: str | None,
     ) -> None:
+        self._context = context
+        self._call = call
         self._store = context.store
         self._longest = context.bounds.page
         self._room = context.bounds.answer - LIST_FRAME
-        self._path = path
-        self._query = query
         self._rev = rev
         self._stale = stale
         self._limit = limit
@@ -191,7 +192,8 @@ class Listing:
     @property
     def _of(self) -> str:
         """What names the list: two lists do not take each other's cursors."""
-        return f"{self._path}?{sorted((k, v) for k, v in self._query if k not in _PAGING)}"
+        filters = sorted((name, value) for name, value in self._call.query if name not in _PAGING)
+        return f"{self._call.scope['path']}?{filters}"
 
     async def page(self, find: Find) -> Response:
         """The page of what is found, in the order of keys. It ends early where it would be too long."""
@@ -211,7 +213,8 @@ class Listing:
         following = None
         if more:
             following = cursors.write(cursors.Cursor(snapshot.rev, found[-1].key), self._of)
-        return json_answer(list_body(snapshot.rev, codec.wires(found), following), snapshot.rev)
+        items = await _wires(found, self._context.channels.turns)
+        return list_answer(self._context, self._call, snapshot.rev, items, following)
 
     async def _pinned(self, rev: int) -> Snapshot:
         try:
@@ -241,16 +244,37 @@ LIST_FRAME = 8 * 1024
 _PAGING = frozenset({"cursor", "limit", "rev", "consistency"})
 
 
-def list_body(rev: int, items: list[bytes], following: str | None) -> bytes:
-    """`{"rev", "items", "next"}`; a cursor needs no escaping. The items are copied once: they may be a
-    megabyte."""
+async def _wires(records: Sequence[Record], turns: Turns) -> list[bytes]:
+    """What is said of each. To copy megabytes that nobody has asked for yet takes a while."""
+    if sum(len(record.value) for record in records) < LARGE:
+        return codec.wires(records)
+    said = []
+    for record in records:
+        said.append(codec.wire(record))
+        if turns.over:
+            await turns.give_way()
+    return said
+
+
+def list_answer(
+    context: Context, call: Call, rev: int, items: Sequence[bytes], following: str | None
+) -> Response:
+    """`{"rev", "items", "next"}`; a cursor needs no escaping."""
     front = b'{"rev":%d,"items":[' % rev
     end = b'],"next":"%b"}' % following.encode() if following is not None else b'],"next":null}'
-    if not items:
-        return front + end
-    items[0] = front + items[0]
-    items[-1] += end
-    return b",".join(items)
+    size = sum(map(len, items)) + max(len(items) - 1, 0)
+    if size < LARGE:
+        return json_answer(front + b",".join(items) + end, rev)
+    pieces = [front]
+    for item in items:
+        pieces += (item, b",")
+    pieces[-1] = end
+    headers = [
+        (b"visor-rev", b"%d" % rev),
+        (b"content-length", b"%d" % (size + len(front) + len(end))),
+        _JSON,
+    ]
+    return LargeAnswer(pieces, headers, context.channels.turns, call.permit.release)
 
 
 def _listing(
@@ -274,8 +298,7 @@ def _listing(
 ) -> Listing:
     return Listing(
         context,
-        call.scope["path"],
-        call.query,
+        call,
         rev if isinstance(rev, int) else None,
         consistency is Consistency.STALE,
         limit,

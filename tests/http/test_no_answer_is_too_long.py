@@ -1,5 +1,6 @@
 """No answer is over `max_answer` bytes: a page ends early and says where to go on (DESIGN section 3)."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,3 +96,31 @@ def test_of_a_disk_no_more_is_read_than_fits(tmp_path):
         page = visor.get("/apps", params={"limit": 1000, "rev": 40}).json()
         assert len(page["items"]) == 2
         assert sum(read) <= 16
+
+
+def test_slow_readers_share_what_they_are_sent():
+    """Twenty of them had a copy each, and held the places of others until they had read it."""
+    with serving(max_requests=4) as visor:
+        for name in NAMES:
+            visor.made("/apps", {**APP, "name": name, "env": LARGE})
+        readers = [socket.create_connection(("127.0.0.1", visor.port)) for _ in range(20)]
+        try:
+            before = resident()
+            for reader in readers:
+                reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                reader.sendall(b"GET /apps?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert reader.recv(12) == b"HTTP/1.1 200"
+            assert visor.get("/apps/app-1").status_code == 200, "their places are free again"
+            assert resident() - before < 80 * 1024 * 1024, "and not 20 times 7.5 MB, and as much to send"
+            whole = visor.get("/apps?limit=1000")
+            assert int(whole.headers["Content-Length"]) == len(whole.content)
+            assert [item["name"] for item in whole.json()["items"]] == NAMES
+            assert visor.client.head("/apps?limit=1000").headers["Content-Length"] == str(len(whole.content))
+        finally:
+            for reader in readers:
+                reader.close()
+
+
+def resident() -> int:
+    """Bytes of memory that this process has now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

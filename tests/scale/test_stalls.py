@@ -7,7 +7,7 @@ import pytest
 
 from bench import stalls
 
-BOUND_MS = 400
+BOUND_MS = 150
 
 
 def test_no_turn_of_the_loop_is_long_whatever_is_asked(capsys: pytest.CaptureFixture[str]) -> None:

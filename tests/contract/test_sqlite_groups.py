@@ -12,7 +12,7 @@ from app.store.sqlite.log import SqliteLog
 
 @pytest.fixture
 async def store(disk, tmp_path, monkeypatch):
-    monkeypatch.setattr("app.store.embedded.store.REOPEN_SECONDS", 0.01)
+    monkeypatch.setattr("app.store.embedded.recovery.REOPEN_SECONDS", 0.01)
     log = SqliteLog(tmp_path / "s.db", vfs=disk.name)
     store = EmbeddedStore(log, index, history=1000, memory_revs=5)
     await store.open()

@@ -149,7 +149,7 @@ class SlowLog(NoLog):
 def test_a_renewal_that_came_in_time_counts_though_the_disk_is_slow() -> None:
     """The renewal and the end of the lease wait for the same commit: the renewal was first."""
     log = SlowLog()
-    store = EmbeddedStore(log, keys.index, history=100, memory_revs=100)
+    store = EmbeddedStore(log, keys.index, history=100, memory_revs=100, commit_timeout=60)
     visor = Service(Settings(store="memory:", log_level="warning"), store)
     try:
         put(visor, ttl=2)
@@ -161,9 +161,9 @@ def test_a_renewal_that_came_in_time_counts_though_the_disk_is_slow() -> None:
         assert log.appending.wait(10)
         others.append(threading.Thread(target=visor_put, args=(visor, PM, 2)))
         others[1].start()
-        until(lambda: len(store._queue) == 1)
+        until(lambda: len(store._writer._queue) == 1)
         assert time.monotonic() < deadline, "the renewal came in time"
-        until(lambda: len(store._queue) == 2)  # the end of the lease
+        until(lambda: len(store._writer._queue) == 2)  # the end of the lease
         log.free.set()
         for thread in others:
             thread.join(30)

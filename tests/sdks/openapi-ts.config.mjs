@@ -1,0 +1,2 @@
+// Names its imports with .js, as node wants them.
+export default { input: "./openapi.yaml", output: { path: "hey", module: { extension: ".js" } } };

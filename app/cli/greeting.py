@@ -26,7 +26,9 @@ class Greeting:
 
     def say(self) -> None:
         """Say it."""
-        if self._settings.log_format == LogFormat.TEXT and sys.stderr.isatty():
+        # Of several workers each would say it.
+        alone = self._settings.workers == 1
+        if alone and self._settings.log_format == LogFormat.TEXT and sys.stderr.isatty():
             sys.stderr.write("".join(f"{line}\n" for line in self._lines()))
             sys.stderr.flush()
             return

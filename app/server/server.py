@@ -53,7 +53,8 @@ def build_config(
 
     `header_timeout` (seconds): a request's headers have to be complete by then. `max_header`
     (bytes): of the request line and all headers. `send_timeout` (seconds): a client that has taken
-    nothing of a full send buffer for so long is cut off, streams included. `max_connections`: more
+    nothing of a full send buffer for so long is cut off, streams included, and so is one whose network has
+    vanished. `max_connections`: more
     are answered 429 and closed; fewer where the system does not let the process open as many files.
     `keep_alive` (seconds): how long a connection may idle between requests, longer than the 60 s of
     common proxies so that they close first. `shutdown_timeout` (seconds): how long the server takes to
@@ -126,6 +127,19 @@ def listening_at(fd: int) -> socket.socket:
     return socket.socket(fileno=fd)
 
 
+def watch_peers(listening: socket.socket, seconds: float) -> None:
+    """Have the kernel end a connection whose other side has said nothing for so long: neither taken what was
+    sent nor answered a probe. Else a client whose network has vanished is a subscriber for a quarter of an
+    hour where events are sent to it, and for ever where none are. Connections inherit it."""
+    if not hasattr(socket, "TCP_USER_TIMEOUT"):
+        return  # not Linux
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # With the time-out above the number of probes does not count.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, round(seconds / 2)))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, round(seconds / 4)))
+
+
 class VisorServer(uvicorn.Server):
     """A uvicorn server that ends within `shutdown_timeout`, whatever hangs.
 
@@ -158,6 +172,8 @@ class VisorServer(uvicorn.Server):
         self.abandoned = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        for listening in sockets or []:
+            watch_peers(listening, getattr(self.config, "send_timeout", 30.0))
         await super().startup(sockets)
         if self.started:
             self._on_started()

@@ -103,6 +103,13 @@ class NotClaimer(RequestError):
     status, code, title = 403, "not-claimer", "The instance is claimed by another"
 
 
+class ForeignOrigin(RequestError):
+    """A browser says that a page of another site has it ask (`Origin`, `Sec-Fetch-Site`). Nothing was done.
+    Pages that may ask have their origin named in the setting `cors_origins`."""
+
+    status, code, title = 403, "foreign-origin", "Pages of other sites may not ask"
+
+
 class NotFound(RequestError):
     """There is no such resource at the rev that was read. `rev` names that rev: it may exist at
     another one. Of an instance that is done, `ended` is what is kept of it."""
@@ -186,6 +193,14 @@ class UnsupportedMediaType(RequestError):
     (or `--json`)."""
 
     status, code, title = 415, "unsupported-media-type", "The body is not declared as JSON"
+
+
+class UnknownHost(RequestError):
+    """The request names a host that this service does not go by, so a page might have given a name of its own
+    to the service's address; or a proxy has passed it on to a service that serves its own machine. Nothing
+    was done. Ask by a name that the service has, or name this one in the setting `allowed_hosts`."""
+
+    status, code, title = 421, "unknown-host", "The service does not go by that host"
 
 
 class InvalidRequest(RequestError):

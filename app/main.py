@@ -23,6 +23,7 @@ from app.http.bounds import Bounds
 from app.http.context import Context, the_context
 from app.http.cors import Cors
 from app.http.front import Front
+from app.http.hosts import Hosts
 from app.http.metrics import Metrics, metrics_router
 from app.http.places import Slots
 from app.http.resolving import Resolver
@@ -171,6 +172,7 @@ def create_app(settings: Settings, store: Store | None = None) -> Service:
         slots=context.slots,
         bodies=Bodies(context.slots, max_body=settings.max_body, timeout=settings.body_timeout),
         metrics=metrics,
+        hosts=Hosts(settings.host, settings.allowed_hosts),
         cors=Cors(settings.cors_origins),
         rev=lambda: context.store.rev,
         lifespan=lambda: running(context, limits, metrics, stop),

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import StartError
+from app.http.hosts import host_and_port
 from app.models.hosts import is_ip, split_host_port
 from app.slips import nearest
 
@@ -157,10 +158,27 @@ class Settings(BaseSettings):
         ),
     ] = ""
 
-    @field_validator("cors_origins", "nameservers", mode="before")
+    allowed_hosts: Annotated[
+        list[str],
+        NoDecode,
+        Field(
+            description="hosts that requests may name besides localhost and IP addresses, with a port or"
+            " without, comma-separated; *: any"
+        ),
+    ] = []
+
+    @field_validator("cors_origins", "nameservers", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: list[str]) -> list[str]:
+        for one in value:
+            if one != "*" and host_and_port(one) is None:
+                raise ValueError(f"{one} is no host, nor host:port, nor *")
+        return value
 
     @field_validator("nameservers")
     @classmethod

@@ -15,7 +15,7 @@ class Wrong(Exception):
 
 def request(method: str, path: str, body: bytes | None = None, *headers: str) -> bytes:
     """The bytes of a request."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: bench", *headers]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *headers]
     if body is not None:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + (body or b"")

@@ -16,6 +16,9 @@ from app.store.contract import Store
 T = TypeVar("T")
 
 APP = {"name": "cat", "repo_url": "https://git.example.com/cat.git", "stack": "lenny"}
+RAW_HOSTS = "x,a,b,visor,bench"
+"""What raw requests of the tests name as their host."""
+
 ARCHIVE = "https://archive.example.com/cat/128af9.img"
 
 
@@ -158,7 +161,8 @@ class Service:
 @contextmanager
 def serving(**settings: Any) -> Iterator[Service]:
     """A service with these settings (the store in memory, if not told)."""
-    service = Service(Settings(**{"store": "memory:", "log_level": "warning", **settings}))
+    defaults = {"store": "memory:", "log_level": "warning", "allowed_hosts": RAW_HOSTS}
+    service = Service(Settings(**{**defaults, **settings}))
     try:
         yield service
     finally:

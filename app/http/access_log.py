@@ -14,7 +14,9 @@ MAX_PATH = 1024
 """Characters of a path that are logged."""
 
 
-def log_request(method: str, path: str, status: int | None, seconds: float, rev: str | None) -> None:
+def log_request(
+    method: str, path: str, status: int | None, seconds: float, rev: str | None, level: int
+) -> None:
     """The line of one request that is over: method, path, status, duration and rev.
 
     Never the query string, headers or body: they may hold what nobody should read in a log. The path is
@@ -34,7 +36,7 @@ def log_request(method: str, path: str, status: int | None, seconds: float, rev:
     # Made here, for `logger.info` would look through the stack for a place that no line shows.
     logger.handle(
         logger.makeRecord(
-            logger.name, logging.INFO, "", 0, _LINE, (method, path, *said), None, extra={"fields": fields}
+            logger.name, level, "", 0, _LINE, (method, path, *said), None, extra={"fields": fields}
         )
     )
 

@@ -1,7 +1,9 @@
-"""Pages of other origins: which of them a browser lets read an answer, and what a preflight is told."""
+"""Pages of other origins: which may ask at all, which may read an answer, and what a preflight is told."""
 
 from collections.abc import Mapping, Sequence
 
+from app.errors import ForeignOrigin
+from app.http.hosts import host_and_port
 from app.http.responses import RawHeaders
 
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
@@ -9,16 +11,48 @@ _EXPOSED = b"Visor-Rev, ETag, Location, Idempotency-Replayed, Retry-After"
 _SECONDS = b"600"
 """For which a browser may keep the answer to a preflight."""
 
+_PORTS = {"http": "80", "https": "443"}
+
 
 class Cors:
-    """The origins that are allowed; `*` allows any."""
+    """The origins that are allowed; `*` allows any. Pages of the service itself need no leave."""
 
     def __init__(self, origins: Sequence[str]) -> None:
         self._any = "*" in origins
         self._origins = frozenset(origin.encode("latin-1") for origin in origins)
 
     def allows(self, origin: bytes) -> bool:
+        """Whether pages of this origin may ask and read."""
         return self._any or origin in self._origins
+
+    def check(self, method: str, fields: Mapping[bytes, bytes]) -> None:
+        """Raises ForeignOrigin where a browser says that a page of another site has it ask.
+
+        A page needs no leave to send such a request, only to read its answer; a POST without a body would
+        do its work all the same. A link that somebody follows is no request of the page that has it.
+        """
+        origin = fields.get(b"origin")
+        if origin is None:
+            if fields.get(b"sec-fetch-site") != b"cross-site" or self._any:
+                return
+            if method in ("GET", "HEAD") and fields.get(b"sec-fetch-dest") == b"document":
+                return
+        elif self.allows(origin) or self._is_own(origin.decode("latin-1"), fields.get(b"host", b"")):
+            return
+        raise ForeignOrigin(
+            "A page of another site may not ask this service. To let it, name its origin in "
+            "VISOR_CORS_ORIGINS (--cors-origins)."
+        )
+
+    def _is_own(self, origin: str, host: bytes) -> bool:
+        """Whether the origin is that of the host which the request is for."""
+        scheme, _, authority = origin.partition("://")
+        page, asked = host_and_port(authority), host_and_port(host.decode("latin-1"))
+        if page is None or asked is None or scheme not in _PORTS:
+            return False
+        default = _PORTS[scheme]
+        # What ends TLS before the service leaves no port in the Host either.
+        return page[0] == asked[0] and (page[1] or default) == (asked[1] or default)
 
     def headers(self, origin: bytes) -> RawHeaders:
         """What an answer says to a page of the origin; nothing where it is not allowed."""

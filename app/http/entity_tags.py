@@ -7,6 +7,7 @@ from fastapi import Header
 from pydantic import MISSING
 
 from app.errors import MalformedRequest
+from app.http.header_lists import elements
 from app.registry.preconditions import UNCONDITIONAL, Preconditions
 
 TAGS: dict[str, Any] = {
@@ -27,27 +28,28 @@ IfNoneMatch = Annotated[
 
 MAX_TAGS = 1000
 
-# Commas part tags, and may be inside one.
-_TAG = re.compile(r'[ \t]*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(,|\Z)')
-_REV = re.compile(r"[0-9]{1,19}\Z")
+# A proxy that compresses adds how to the tag: `"42-gzip"` (Apache, Caddy), `"42;br"`, `"42--gzip"` (Jetty).
+_TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\Z')
+_REV = re.compile(r"([0-9]{1,19})(?:(?:--?|;)(?:gzip|br|zstd|deflate|compress))?\Z")
 
 
 def parse_tags(header: str, value: str) -> frozenset[int] | None:
     """The revs of a list of entity tags; None for `*`. A tag that is none of ours matches nothing.
     Raises MalformedRequest."""
-    if value.strip() == "*":
-        return None
     if value.count(",") >= MAX_TAGS:
         raise MalformedRequest(f"{header} takes {MAX_TAGS} entity tags at most.")
+    found = list(elements(value, of_tags=True))
+    if found == ["*"]:
+        return None
     revs: set[int] = set()
-    at, more = 0, True
-    while more:
-        found = _TAG.match(value, at)
-        if found is None:
-            raise MalformedRequest(f'{header} is * or a list of entity tags, each in quotes: "42".')
-        if _REV.match(found[1]):
-            revs.add(int(found[1]))
-        at, more = found.end(), found[2] == ","
+    for tag in map(_TAG.match, found):
+        if tag is None:
+            found = []
+            break
+        if rev := _REV.match(tag[1]):
+            revs.add(int(rev[1]))
+    if not found:
+        raise MalformedRequest(f'{header} is * or a list of entity tags, each in quotes: "42".')
     return frozenset(revs)
 
 

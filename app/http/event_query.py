@@ -16,6 +16,7 @@ from app.events.stream import Stream
 from app.http.context import Call, Context, Ctx
 from app.http.disconnects import Gone, until_gone
 from app.http.event_stream import EVENT_STREAM, EventStream
+from app.http.header_lists import quality
 from app.http.reads import JSON, LIST_FRAME, check_page, list_answer
 from app.models.names import Host, InstanceId, Name, ProctypeName
 
@@ -190,5 +191,5 @@ AskedEvents = Annotated[EventQuery, Depends(_event_query)]
 
 
 def prefers_list(accept: str) -> bool:
-    """Whether an `Accept` asks for the list and not for the stream."""
-    return JSON in accept and EVENT_STREAM not in accept
+    """Whether an `Accept` wants the list more than the stream."""
+    return quality(accept, JSON) > quality(accept, EVENT_STREAM)

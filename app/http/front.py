@@ -17,6 +17,8 @@ from app.http.context import Call
 from app.http.cors import Cors
 from app.http.endpoint import Endpoint
 from app.http.given import ANSWER, SLOT, Answer
+from app.http.hosts import Hosts
+from app.http.json_body import ACCEPT_PATCH
 from app.http.metrics import METHODS, OTHER, Metrics
 from app.http.places import ALWAYS_SERVED, READS, Slot, Slots
 from app.http.reads import ReadyAnswer
@@ -36,6 +38,7 @@ class Front:
         slots: Slots,
         bodies: Bodies,
         metrics: Metrics,
+        hosts: Hosts,
         cors: Cors,
         rev: Callable[[], int],
         lifespan: Callable[[], AbstractAsyncContextManager[None]],
@@ -45,6 +48,7 @@ class Front:
         self._slots = slots
         self._bodies = bodies
         self._metrics = metrics
+        self._hosts = hosts
         self._cors = cors
         self._rev = rev
         self._root_path = root_path
@@ -74,9 +78,11 @@ class Front:
         scope = call.scope
         path: str = scope["path"]
         parts = path.removeprefix(scope.get("root_path", "")).split("/")
-        if scope["method"] == "OPTIONS":
-            return self._options(call, parts)
         try:
+            self._hosts.check(call.fields)
+            self._cors.check(scope["method"], call.fields)
+            if scope["method"] == "OPTIONS":
+                return self._options(call, parts)
             if path not in ALWAYS_SERVED:
                 call.permit.take()
             self._bodies.check_length(call)
@@ -110,7 +116,10 @@ class Front:
         fitting = self._routes.fitting(parts)
         if fitting:
             call.template = fitting[0].template
-        headers = [(b"allow", ", ".join(methods_of(fitting) or ["OPTIONS"]).encode())]
+        methods = methods_of(fitting)
+        headers = [(b"allow", ", ".join(methods or ["OPTIONS"]).encode())]
+        if "PATCH" in methods:
+            headers.append((b"accept-patch", ACCEPT_PATCH.encode()))
         return ReadyAnswer(b"", 204, headers + self._cors.preflight(call.fields))
 
     async def _send(self, call: Call, response: Response) -> None:
@@ -143,6 +152,9 @@ class Front:
             timed = None if call.permit.waited else seconds
             label = method if method in METHODS else OTHER
             self._metrics.record(label, call.template or OTHER, call.status, timed)
-        if access_log.logger.isEnabledFor(logging.INFO):
+        # Probes are asked every few seconds, and say something only where they fail.
+        quiet = call.status == 200 and call.scope["path"] in ALWAYS_SERVED
+        level = logging.DEBUG if quiet else logging.INFO
+        if access_log.logger.isEnabledFor(level):
             rev = next((value.decode() for name, value in call.answered if name == b"visor-rev"), None)
-            access_log.log_request(method, call.scope["path"], call.status, seconds, rev)
+            access_log.log_request(method, call.scope["path"], call.status, seconds, rev, level)

@@ -18,6 +18,8 @@ the event loop."""
 MAX_DIGITS = 100
 """Characters of a number: no field takes one as long, and converting long ones costs their square."""
 
+ACCEPT_PATCH = "application/merge-patch+json, application/json"
+
 _PLAIN = frozenset({b"application/json", b"application/merge-patch+json"})
 _MEDIA_TYPE = re.compile(r"application/(?:json|[a-z0-9!#$&^_.-]+\+json)\Z")
 
@@ -31,8 +33,20 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 def read(call: Call) -> Any:
     """The value that the call's body is. Raises UnsupportedMediaType, MalformedRequest."""
+    if call.method == "PATCH":
+        _require_merge_patch(call.fields)
     _require_json(call.fields)
     return parse(call.content)
+
+
+def _require_merge_patch(fields: Mapping[bytes, bytes]) -> None:
+    """Other media types of JSON may be patches of another kind."""
+    declared = fields.get(b"content-type", b"").partition(b";")[0].strip(b" \t").lower()
+    if declared not in _PLAIN:
+        raise UnsupportedMediaType(
+            "A change is a merge patch (RFC 7396). Send it as application/merge-patch+json.",
+            headers={"Accept-Patch": ACCEPT_PATCH},
+        )
 
 
 def _require_json(fields: Mapping[bytes, bytes]) -> None:

@@ -109,7 +109,7 @@ def metrics_router(metrics: Metrics) -> APIRouter:
     )
     async def get_metrics(call: Call) -> Response:
         """Figures in the Prometheus text format, or in OpenMetrics where `Accept` asks for it."""
-        page, content_type = metrics.render(call.headers.get("accept", ""))
+        page, content_type = metrics.render(call.fields.get(b"accept", b"").decode("latin-1"))
         return Response(page, headers={"Content-Type": content_type})
 
     return router

@@ -35,6 +35,8 @@ every write is one commit; `GET /events` streams everything after a rev, gap-fre
 resumable.
 
 No call of this version asks for credentials: put the service where only those who may write reach it.
+A request for a host that the service does not go by is 421 `unknown-host`, and one of another site's page is
+403 `foreign-origin`; `OPTIONS` on any path is 204 with `Allow`.
 """
 
 EVENT_STREAM = "text/event-stream"

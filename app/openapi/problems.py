@@ -11,6 +11,10 @@ EXAMPLES: tuple[errors.RequestError, ...] = (
     errors.InvalidCursor("The cursor was not given out by this list: begin again without one."),
     errors.RevInFuture("Rev 99 has not been reached: the latest is 42.", current_rev=42),
     errors.NotClaimer("Instance 17 is claimed by another host than 10.0.0.8.", rev=42),
+    errors.ForeignOrigin(
+        "A page of another site may not ask this service. To let it, name its origin in "
+        "VISOR_CORS_ORIGINS (--cors-origins)."
+    ),
     errors.NotFound("There is no app rocket at rev 42.", rev=42),
     errors.AlreadyExists("There is app rocket already: it was registered at rev 7."),
     errors.AlreadyClaimed("Instance 17 is claimed by 10.0.0.7.", host="10.0.0.7"),
@@ -26,6 +30,10 @@ EXAMPLES: tuple[errors.RequestError, ...] = (
     errors.UnsupportedMediaType(
         "The body has no Content-Type; it has to be JSON and to say so. "
         "With curl: -H 'Content-Type: application/json' (or --json)."
+    ),
+    errors.UnknownHost(
+        "This service does not go by the host rocket.example.com. Ask it by a name that it has, or have "
+        "VISOR_ALLOWED_HOSTS (--allowed-hosts) name this one."
     ),
     errors.InvalidRequest.of(["body", "name"], "Field required", "missing"),
     errors.IdempotencyKeyReused("This Idempotency-Key was used for another request before."),

@@ -1,4 +1,4 @@
-"""/openapi.json, and the page that shows it: Swagger UI, from files of our own."""
+"""/, /openapi.json, and the page that shows it: Swagger UI, from files of our own."""
 
 import asyncio
 import json
@@ -7,9 +7,14 @@ from importlib.resources import files
 from typing import Any
 
 from fastapi import Response
+from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRouter
 
+from app import __version__
 from app.errors import NotFound
+from app.http.context import Call
+from app.http.header_lists import quality
+from app.http.reads import JSON
 
 ASSETS = {
     "start.js": "text/javascript",
@@ -23,9 +28,23 @@ POLICY = (
 )
 """Nothing of the page comes from another origin, or goes there."""
 
+LINKS = (
+    "apps",
+    "instances",
+    "events",
+    "rev",
+    "docs",
+    "openapi.json",
+    "problems",
+    "livez",
+    "readyz",
+    "metrics",
+)
+"""Where to go from `/`, for what is no browser."""
+
 
 def documents_router(document: Callable[[], dict[str, Any]], root_path: str = "") -> APIRouter:
-    """The router of the document, which `document` gives, and its page. Neither is in the document."""
+    """The router of `/`, of the document, which `document` gives, and of its page. It has none of them."""
     router = APIRouter()
     made: list[bytes] = []
 
@@ -37,6 +56,15 @@ def documents_router(document: Callable[[], dict[str, Any]], root_path: str = ""
                 shown = {**shown, "servers": [here]}
             made.append(json.dumps(shown).encode())
         return made[0]
+
+    @router.get("/", include_in_schema=False)
+    async def read_index(call: Call) -> Response:
+        accept = call.fields.get(b"accept", b"").decode("latin-1")
+        if quality(accept, "text/html") > quality(accept, JSON):
+            return RedirectResponse(f"{root_path}/docs", 307)
+        links = {name.partition(".")[0]: f"{root_path}/{name}" for name in LINKS}
+        index = {"name": "Visor", "version": __version__, "links": links}
+        return Response(json.dumps(index), media_type=JSON)
 
     @router.get("/openapi.json", include_in_schema=False)
     async def read_openapi() -> Response:

@@ -21,6 +21,7 @@ from app.http.body import Bodies
 from app.http.context import Call
 from app.http.cors import Cors
 from app.http.front import Front
+from app.http.hosts import Hosts
 from app.http.metrics import Metrics, metrics_router
 from app.http.places import Slots
 from app.http.routes import Routes
@@ -246,6 +247,7 @@ def build_front(slots: Slots, state: State, limits: dict[str, Any]) -> Front:
         slots=slots,
         bodies=Bodies(slots, **limits),
         metrics=metrics,
+        hosts=Hosts("127.0.0.1", ["*"]),
         cors=Cors([]),
         rev=lambda: 42,
         lifespan=_nothing,

@@ -16,6 +16,7 @@ from app.http.body import Bodies
 from app.http.context import Call
 from app.http.cors import Cors
 from app.http.front import Front
+from app.http.hosts import Hosts
 from app.http.metrics import Metrics
 from app.http.places import Slot, Slots
 from app.http.routes import Routes
@@ -237,6 +238,7 @@ def test_every_place_comes_back_when_requests_are_cancelled_or_fail(plans):
         slots=slots,
         bodies=Bodies(slots),
         metrics=Metrics(),
+        hosts=Hosts("127.0.0.1", ["*"]),
         cors=Cors([]),
         rev=lambda: 1,
         lifespan=lambda: None,

@@ -50,6 +50,19 @@ def test_a_head_is_logged_as_head(edge, log):
     assert "HEAD /things/a 200" in lines(edge, stream)[0]
 
 
+def test_a_probe_that_is_answered_200_is_logged_at_debug_and_one_that_fails_at_info(edge, log):
+    """Probes come every few seconds, and say something only where they fail."""
+    stream = log()
+    edge.client.get("/livez")
+    edge.client.get("/metrics")
+    edge.client.get("/livez?no-such=1")
+    [line] = lines(edge, stream)
+    assert "GET /livez 422" in line
+    stream = log(log_level="debug")
+    edge.client.get("/livez")
+    assert " DEBUG visor.access: GET /livez 200" in lines(edge, stream)[0]
+
+
 def test_query_headers_and_bodies_are_never_logged(edge, log):
     stream = log(log_level="debug")
     headers = {"Authorization": "Bearer hunter2", "Content-Type": "application/json", "Cookie": "hunter2"}

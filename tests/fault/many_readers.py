@@ -50,7 +50,7 @@ class Subscriber:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=2**16)
         try:
             writer.write(
-                b"GET /events?type=%b HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
+                b"GET /events?type=%b HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
                 b"Last-Event-ID: %b\r\n\r\n" % (self._types, self._place)
             )
             head = await reader.read(4096)

@@ -12,12 +12,12 @@ from tests.fault.visor_process import Serving
 from tests.serving import APP
 
 CROWD = 150
-HEAD = b"POST /apps HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /apps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 SLOW = {
     "silent": b"",
     "half a request line": b"GET /apps/c",
-    "half a header": b"GET /apps/cat HTTP/1.1\r\nHost: x\r\nX-Half: ",
+    "half a header": b"GET /apps/cat HTTP/1.1\r\nHost: localhost\r\nX-Half: ",
     "no body": HEAD + b"Content-Length: 100\r\n\r\n",
     "half a body": HEAD + b'Content-Length: 100\r\n\r\n{"name": "dog", ',
     "half a chunk": HEAD + b'Transfer-Encoding: chunked\r\n\r\n40\r\n{"name": "dog", ',
@@ -64,7 +64,7 @@ def test_a_crowd_of_idle_connections_keeps_nobody_out(serve: Serve) -> None:
     """Up to as many as are allowed; and they are told when they are too many."""
     visor = serve(max_connections=CROWD + 20)
     visor.made("/apps", APP)
-    with _crowd(visor, b"GET /apps/cat HTTP/1.1\r\nHost: x\r\n\r\n") as crowd:
+    with _crowd(visor, b"GET /apps/cat HTTP/1.1\r\nHost: localhost\r\n\r\n") as crowd:
         for one in crowd:
             assert one.recv(65536).startswith(b"HTTP/1.1 200")
         for turn in range(20):
@@ -80,7 +80,7 @@ def test_a_crowd_of_idle_connections_keeps_nobody_out(serve: Serve) -> None:
         end = time.monotonic() + 20
         while True:
             with socket.create_connection(("127.0.0.1", visor.port), 10) as again:
-                again.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+                again.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 if again.recv(65536).startswith(b"HTTP/1.1 200"):
                     break
             assert time.monotonic() < end, "what is free again cannot be had"

@@ -119,7 +119,7 @@ class Serving:
         # A connection of its own: those of the client may be of a process that is no more.
         try:
             with socket.create_connection(("127.0.0.1", self.port), 5) as asking:
-                asking.sendall(b"GET /readyz HTTP/1.1\r\nHost: visor\r\nConnection: close\r\n\r\n")
+                asking.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                 return asking.recv(64).startswith(b"HTTP/1.1 200")
         except OSError:
             return False

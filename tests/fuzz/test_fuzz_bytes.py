@@ -153,13 +153,13 @@ def subscriptions(draw: st.DrawFn) -> bytes:
     method = draw(st.sampled_from([b"GET", b"GET", b"GET", b"GET", b"HEAD", b"POST", b"OPTIONS", b"BREW"]))
     path = draw(st.sampled_from([b"/events", b"/apps/cat/events"]))
     headers = b"".join(draw(st.lists(lines, max_size=3)))
-    return b"%b %b?%b HTTP/1.1\r\nHost: visor\r\n%b\r\n" % (method, path, draw(queries), headers)
+    return b"%b %b?%b HTTP/1.1\r\nHost: localhost\r\n%b\r\n" % (method, path, draw(queries), headers)
 
 
 def _request(method: bytes, path: bytes, body: bytes = b"", more: bytes = b"") -> bytes:
     if body:
         more += b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
-    return b"%b %b HTTP/1.1\r\nHost: visor\r\n%b\r\n%b" % (method, path, more, body)
+    return b"%b %b HTTP/1.1\r\nHost: localhost\r\n%b\r\n%b" % (method, path, more, body)
 
 
 VALID = [
@@ -211,7 +211,7 @@ def carriers(draw: st.DrawFn) -> bytes:
         else:
             chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             framing, body = b"Transfer-Encoding: chunked\r\n", chunk + b"0\r\n" + trailers + b"\r\n"
-        head = b"%b %b HTTP/1.1\r\nHost: visor\r\n%b%b" % (method, target, asides, framing)
+        head = b"%b %b HTTP/1.1\r\nHost: localhost\r\n%b%b" % (method, target, asides, framing)
         sent += head + b"Content-Type: application/json\r\n\r\n" + body
     return sent
 

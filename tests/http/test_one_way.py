@@ -118,8 +118,8 @@ def test_requests_are_counted_by_the_template_of_their_route(visor):
     visor.made("/apps", APP)
     for path in ("/apps/cat", "/apps/cat?rev=1", "/apps/cat?consistency=linearizable", "/apps/none"):
         visor.get(path)
-    for headers in ({}, {"Origin": "https://a.example.com"}):
-        visor.client.put("/apps/cat/env/cow", json={"value": "moo"}, headers=headers)
+    for _ in range(2):
+        visor.client.put("/apps/cat/env/cow", json={"value": "moo"})
     visor.client.options("/apps/cat")
     page = visor.get("/metrics").text
     counted = {

@@ -86,3 +86,18 @@ def test_the_schema_of_the_api_and_its_page(full):
     assert said.json()["openapi"] == "3.1.0"
     assert "/apps/{app}" in said.json()["paths"]
     assert "text/html" in full.get("/docs").headers["Content-Type"]
+
+
+def test_the_root_leads_somewhere(visor):
+    """A browser to the documentation, everything else to where the rest is."""
+    for accept in ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html;q=0.9, application/json;q=0.5"):
+        answer = visor.get("/", headers={"Accept": accept})
+        assert (answer.status_code, answer.headers["Location"]) == (307, "/docs")
+    for accept in ("*/*", "application/json", ""):
+        links = visor.get("/", headers={"Accept": accept}).json()["links"]
+        assert links["apps"] == "/apps"
+        for path in links.values():
+            with visor.client.stream("GET", path) as answer:
+                assert answer.status_code == 200, path
+    assert visor.client.options("/").headers["Allow"] == "GET, HEAD"
+    refused(visor.post("/"), 405, "method-not-allowed")

@@ -85,7 +85,7 @@ class SseStream:
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
-        lines = {"Host": "visor", "Accept": "text/event-stream", **(headers or {})}
+        lines = {"Host": "localhost", "Accept": "text/event-stream", **(headers or {})}
         if last_event_id is not None:
             lines["Last-Event-ID"] = last_event_id
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())

@@ -15,22 +15,22 @@ def write(number: int, turn: int) -> bytes:
     """A commit of its own each time: the version says the turn."""
     body = b'{"version":"%d"}' % turn
     return (
-        b"PUT /members/pms/%b HTTP/1.1\r\nHost: visor\r\nContent-Type: application/json\r\n"
+        b"PUT /members/pms/%b HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n%b" % (member(number).encode(), len(body), body)
     )
 
 
 def read(number: int, turn: int) -> bytes:
-    return b"GET /rev HTTP/1.1\r\nHost: visor\r\n\r\n"
+    return b"GET /rev HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def nothing(number: int, turn: int) -> bytes:
     """What a server that does nothing is asked: 40 bytes, as long as a rev is."""
-    return b"GET /40 HTTP/1.1\r\nHost: visor\r\n\r\n"
+    return b"GET /40 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def page(number: int, turn: int) -> bytes:
-    return b"GET /members/pms?limit=100 HTTP/1.1\r\nHost: visor\r\n\r\n"
+    return b"GET /members/pms?limit=100 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def mixed(number: int, turn: int) -> bytes:

@@ -48,7 +48,7 @@ class Connection:
     ) -> Answer:
         """Raises NotSent, Cut."""
         reader, writer = await self._open(seconds)
-        lines = [f"{method} {path} HTTP/1.1", "Host: visor", *(f"{n}: {v}" for n, v in headers.items())]
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *(f"{n}: {v}" for n, v in headers.items())]
         if body is not None:
             lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         try:

@@ -41,7 +41,7 @@ class SseStream:
                 limit = 2**16 if buffer is None else buffer
                 self._reader, self._writer = await asyncio.open_connection(sock=plain, limit=limit)
                 resume = "" if self._last_id is None else f"Last-Event-ID: {self._last_id}\r\n"
-                head = f"GET {self._path} HTTP/1.1\r\nHost: visor\r\nAccept: text/event-stream\r\n"
+                head = f"GET {self._path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
                 self._writer.write(f"{head}{resume}\r\n".encode())
                 self.status, self.headers = parse_head(await self._reader.readuntil(b"\r\n\r\n"))
         except BaseException:

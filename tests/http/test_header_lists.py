@@ -93,7 +93,7 @@ def test_events_are_a_list_where_json_is_wanted_more_than_the_stream(visor, line
 def test_lines_of_one_header_are_one_list_of_tags(visor):
     """Whichever line has the tag that counts."""
     tag = visor.post("/apps", APP).headers["ETag"]
-    for lines in ((NEVER, tag), (tag, NEVER), ("", tag), (f",{NEVER},", f" , {tag},")):
+    for lines in ((NEVER, tag), (tag, NEVER), ("", tag), (f",{NEVER},", f", {tag},")):
         headers = [("If-None-Match", line) for line in lines]
         assert visor.get("/apps/cat", headers=headers).status_code == 304, lines
         headers = [("If-Match", line) for line in lines]

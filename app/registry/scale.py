@@ -84,7 +84,7 @@ def step(
     if difference > 0:
         started = _up(snapshot, changes, at, app, proctype, target, min(difference, BATCH))
     elif difference < 0:
-        stopped = _down(changes, at, snapshot.scan(term), min(-difference, BATCH))
+        stopped = _down(changes, at, _first_to_go(snapshot, term, min(-difference, BATCH)))
     done = abs(difference) <= BATCH
     if not done:
         changes.puts[note] = b'"%s"' % run.encode()
@@ -162,10 +162,17 @@ def _up(
     return ids
 
 
-def _down(changes: Changes, at: datetime, counted: list[Record], by: int) -> list[int]:
-    # By their terms: of ten thousand only those that go are read.
-    order = sorted(counted, key=lambda record: (_turn(record), record.key))
-    taken = [codec.decode(record, Instance) for record in order[:by]]
+def _first_to_go(snapshot: Snapshot, term: str, by: int) -> list[Record]:
+    """Of ten thousand only those that go are looked at."""
+    found: list[Record] = []
+    for turn in _TURNS:
+        if len(found) < by:
+            found += snapshot.select(((term,), (turn,)), limit=by - len(found))
+    return found
+
+
+def _down(changes: Changes, at: datetime, going: list[Record]) -> list[int]:
+    taken = [codec.decode(record, Instance) for record in going]
     for instance in taken:
         if instance.status is Status.PENDING:
             kept = codec.encode(ended_entry(instance, at, None, SCALED_DOWN))

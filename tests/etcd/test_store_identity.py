@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from app.store.etcd.layout import SCHEMA
 from tests.etcd.cluster import START, Cluster, binary, until
 from tests.etcd.replicas import replicas, until_ok
 from tests.serving import APP, Service
 from tests.sse.sse_reader import SseStream
 
 LOST = "not the one that was being served"
+RAISED = f"schema is {SCHEMA + 1}"
 
 
 @pytest.fixture
@@ -212,19 +214,19 @@ def test_replicas_stop_writing_when_the_schema_was_raised(
     caplog.set_level(logging.WARNING)
     with replicas(own.endpoints, "visor") as both:
         both[0].made("/apps", APP)
-        own.ctl("put", "visor/schema", "2")
+        own.ctl("put", "visor/schema", f"{SCHEMA + 1}")
         # At once: a transaction is guarded by it, whether its replica has seen it or not.
         for visor in both:
             refused = visor.put("/apps/cat/env/a", {"value": "1"})
             assert refused.status_code == 503, refused.text
         for visor in both:
             until(lambda visor=visor: visor.get("/readyz").status_code == 503, "it is said")
-            assert "schema is 2" in visor.get("/readyz").json()["detail"]
+            assert RAISED in visor.get("/readyz").json()["detail"]
             refused = visor.post("/services", {"name": "a"})
             assert (refused.status_code, "schema" in refused.json()["detail"]) == (503, True), refused.text
             assert visor.get("/apps/cat").json()["env"] == {}, "reads go on"
-        assert len([line for line in caplog.messages if "not ready" in line and "schema is 2" in line]) == 2
-        own.ctl("put", "visor/schema", "1")
+        assert len([line for line in caplog.messages if "not ready" in line and RAISED in line]) == 2
+        own.ctl("put", "visor/schema", f"{SCHEMA}")
         for visor in both:
             until_ok(lambda visor=visor: visor.get("/readyz"))
             _write(visor, "2")

@@ -28,10 +28,9 @@ def test_memory_is_flat_where_its_last_third_is_as_the_one_before(memory: list[i
 
 def test_a_soak_in_short(tmp_path: Path) -> None:
     """So few seconds say nothing of memory; all that is asked is answered, and it is told."""
-    with (
-        closing(Launcher()) as launcher,
-        closing(Serving(launcher, tmp_path / "visor.db", history=50)) as visor,
-    ):
+    with ExitStack() as stack:
+        launcher = stack.enter_context(closing(Launcher()))
+        visor = stack.enter_context(closing(Serving(launcher, tmp_path / "visor.db", history=50)))
         visor.start()
         soak = Soak(visor, seconds=4, subscribers=20, rate=10, seed=1)
         asyncio.run(soak.run())

@@ -43,13 +43,13 @@ def _is(type_: str, asked: str) -> bool:
 def _app(event: Told) -> Any:
     if event.key[0] == "instance":
         return event.said["app"]
-    return event.key[1] if event.key[0] in ("app", "revision", "envset", "proctype") else None
+    return event.key[1] if event.key[0] in ("app", "revision", "envset", "proctype", "scale") else None
 
 
 def _proctype(event: Told) -> Any:
     if event.key[0] == "instance":
         return event.said["proctype"]
-    return event.key[2] if event.key[0] == "proctype" else None
+    return event.key[2] if event.key[0] in ("proctype", "scale") else None
 
 
 def _host(event: Told) -> Any:

@@ -18,6 +18,9 @@ def judge(evidence: Evidence, world: World) -> Verdict:
         if not verdict.check(event.type != "unknown", lambda e=event: f"{e}: {_last_of(there, e)}"):
             continue
         before, action = there.get(event.key), event.type.partition("-")[2]
+        if event.key[0] == "scale":
+            _judge_target(verdict, there, event)
+            continue
         if action == "unregister":
             there.pop(event.key, None)
             verdict.check(
@@ -36,6 +39,23 @@ def judge(evidence: Evidence, world: World) -> Verdict:
         )
         there[event.key] = event
     return verdict
+
+
+def _judge_target(verdict: Verdict, there: dict[Key, Told], event: Told) -> None:
+    """A target is set, moved and ended (by 0) by one type of event, which says what it was before."""
+    before, said = there.pop(event.key, None), event.said
+    # One of 0 has ended, though it is kept while a long scale has something left to stop.
+    previous = event.previous if event.previous and event.previous["target"] else None
+    verdict.check(
+        previous == (None if before is None else before.said),
+        lambda: f"{event} follows {event.previous}, there was {before and before.said}",
+    )
+    verdict.check(
+        said["rev"] == event.rev and (not event.previous or said["target"] != event.previous["target"]),
+        lambda: f"{event} shows {event.object!r}",
+    )
+    if said["target"]:
+        there[event.key] = event
 
 
 def _last_of(there: dict[Key, Told], unknown: Told) -> str:

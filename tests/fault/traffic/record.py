@@ -143,6 +143,8 @@ class Told:
         self.seen = seen
         self.host_before: str | None = None
         self.key: Key = key_of(self.type, said)
+        self.previous = said.get("previous")
+        """Of a target: what it was before."""
 
     @cached_property
     def said(self) -> Any:
@@ -177,7 +179,7 @@ def key_of(type_: str, said: dict[str, Any]) -> Key:
     if type_ == "unknown":
         return ("unknown", str(said["key"]))
     kind, *names = _NAMES[type_.partition("-")[0]]
-    return (kind, *(str(said.get(name, "")) for name in names))
+    return (kind, *("" if said[name] is None else str(said[name]) for name in names))
 
 
 @dataclass(slots=True)

@@ -40,7 +40,7 @@ def test_a_scale_down_tells_what_became_of_each(visor: Service, follow: Follow) 
 
 def test_a_large_scale_is_batches_of_one_rev_each(visor: Service, follow: Follow) -> None:
     visor.runnable()
-    stream = follow(visor)
+    stream = follow(visor, type="instance-*")
     visor.scale(250)
     frames = stream.events(250)
     places = [(frame.rev, frame.said["index"]) for frame in frames]

@@ -79,9 +79,9 @@ def test_a_stream_ends_at_its_age_and_is_resumed_exactly(serve: Serve, follow: F
         assert stream.whole
         seen += frames
         place = frames[-1].id or "" if frames else place
-    while len(seen) < 63:
+    while len(seen) < 69:
         seen += [frame for frame in follow(visor, last_event_id=seen[-1].id).rest() if frame.is_event]
-    whole = follow(visor, rev=visor.nth(0)).events(63)
+    whole = follow(visor, rev=visor.nth(0)).events(69)
     assert [frame.raw for frame in seen] == [frame.raw for frame in whole]
 
 

@@ -39,7 +39,7 @@ def test_what_is_made_for_one_is_made_for_all():
         visor.scale(1200)
         frames = visor.context.channels.frames
         at_once(10, lambda: take(visor))
-        assert frames.made == 1203, "an app, a revision, a proctype, and 1,200 instances, once each"
+        assert frames.made == 1204, "an app, a revision, a proctype, a target, 1,200 instances, once each"
         visor.put("/apps/cat/env/cow", {"value": "moo"})
         at_once(10, lambda: take(visor))
         assert frames.made == 1204, "of the next rev only what has changed since"

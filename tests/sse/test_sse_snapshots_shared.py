@@ -42,7 +42,7 @@ def test_what_is_made_for_one_is_made_for_all():
         assert frames.made == 1204, "an app, a revision, a proctype, a target, 1,200 instances, once each"
         visor.put("/apps/cat/env/cow", {"value": "moo"})
         at_once(10, lambda: take(visor))
-        assert frames.made == 1204, "of the next rev only what has changed since"
+        assert frames.made == 1205, "of the next rev only what has changed since"
 
 
 def test_a_kind_that_nobody_wants_is_not_looked_at():

@@ -292,6 +292,13 @@ def test_the_health_check_asks_the_port_that_the_service_was_started_with(
     assert healthy.port_of(command.split()) == port
 
 
+def test_the_label_of_the_image_is_the_version_of_the_package() -> None:
+    """A label cannot be read from a file, so it is written by hand."""
+    label = re.search(r'org\.opencontainers\.image\.version="([^"]+)"', (ROOT / "Dockerfile").read_text())
+    assert label is not None
+    assert label[1] == __version__, "Dockerfile"
+
+
 # The dependencies
 
 

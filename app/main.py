@@ -59,9 +59,10 @@ SWITCH_SECONDS = 0.001
 """How long a thread that reads the archive may keep the event loop waiting for its turn, and a busy event
 loop the thread that writes the store's file, after each call into it."""
 
-THRESHOLDS = (5_000, 10, 1_000)
+THRESHOLDS = (5_000, 2, 5_000)
 """For the garbage collector. What the history holds is given back without it, but is what it would look
-through: 0.2 s with 170,000 objects, every few thousand commits. `upkeep` has it do so once an hour."""
+through: 0.2 s with 170,000 objects, every few thousand commits. `upkeep` has it do so once an hour. New
+objects are looked through 15,000 at a time: 50,000 took 47 ms of one turn of the event loop."""
 
 ROUTERS = (
     apps.router,

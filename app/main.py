@@ -26,6 +26,7 @@ from app.http.front import Front
 from app.http.hosts import Hosts
 from app.http.metrics import Metrics, metrics_router
 from app.http.places import Slots
+from app.http.refusals import Refusals
 from app.http.resolving import Resolver
 from app.http.routes import Routes
 from app.models import keys
@@ -152,6 +153,7 @@ class Service:
     api: FastAPI
     front: Front
     admission: Admission
+    refusals: Refusals
     stop: asyncio.Event
 
     def begin_draining(self) -> None:
@@ -162,10 +164,9 @@ class Service:
 def create_app(settings: Settings, store: Store | None = None) -> Service:
     """The application. Its lifespan opens and closes the store. Raises StartError."""
     context = build_context(settings, store)
+    hosts, cors = Hosts(settings.host, settings.allowed_hosts), Cors(settings.cors_origins)
     stop, metrics, limits = asyncio.Event(), Metrics(), limits_of(settings)
-    admission = Admission(
-        context.slots, metrics, patience=settings.place_timeout, to_browsers=bool(settings.cors_origins)
-    )
+    admission = Admission(context.slots, patience=settings.place_timeout)
     _add_figures(metrics, context, admission)
     api = declare(metrics_router(metrics), root_path=settings.root_path)
     front = Front(
@@ -173,13 +174,13 @@ def create_app(settings: Settings, store: Store | None = None) -> Service:
         slots=context.slots,
         bodies=Bodies(context.slots, max_body=settings.max_body, timeout=settings.body_timeout),
         metrics=metrics,
-        hosts=Hosts(settings.host, settings.allowed_hosts),
-        cors=Cors(settings.cors_origins),
+        hosts=hosts,
+        cors=cors,
         rev=lambda: context.store.rev,
         lifespan=lambda: running(context, limits, metrics, stop),
         root_path=settings.root_path,
     )
-    return Service(context, api, front, admission, stop)
+    return Service(context, api, front, admission, Refusals(hosts, cors, metrics), stop)
 
 
 def _add_figures(metrics: Metrics, context: Context, admission: Admission) -> None:

@@ -40,6 +40,7 @@ class Service:
             shutdown_timeout=settings.shutdown_timeout,
             rev=lambda: self.context.store.rev,
             admission=self.app.admission,
+            refusals=self.app.refusals,
             root_path=settings.root_path,
         )
         self.server = VisorServer(

@@ -51,6 +51,7 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
         shutdown_timeout=settings.shutdown_timeout,
         rev=lambda: app.context.store.rev,
         admission=app.admission,
+        refusals=app.refusals,
         root_path=settings.root_path,
     )
     greeting = Greeting(settings, listening, app.context.store)

@@ -15,10 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from prometheus_client import Counter
-
 from app.errors import TooManyRequests
-from app.http.metrics import METHODS, OTHER, Metrics
 from app.http.places import ALWAYS_SERVED, READS, Slot, Slots
 
 logger = logging.getLogger("visor.admission")
@@ -80,16 +77,12 @@ class _Returning:
 class Admission:
     """Gives requests their places, first come, first served; reads and writes wait in lines of their own.
 
-    `patience`: seconds that a request waits for a place before it is refused. `to_browsers`: whether answers
-    may have to carry CORS headers, which a refusal here has not.
+    `patience`: seconds that a request waits for a place before it is refused.
     """
 
-    def __init__(self, slots: Slots, metrics: Metrics, *, patience: float, to_browsers: bool) -> None:
+    def __init__(self, slots: Slots, *, patience: float) -> None:
         self._slots = slots
-        self._metrics = metrics
         self._patience = patience
-        self._to_browsers = to_browsers
-        self._counts: dict[str, Counter] = {}
         self._said = float("-inf")
         self._reads: deque[Waiting] = deque()
         self._writes: deque[Waiting] = deque()
@@ -111,8 +104,6 @@ class Admission:
         slot = Slot(self._slots, writes=method not in READS)
         if not (self._writes if slot.writes else self._reads) and slot.taken():
             return slot
-        if self._to_browsers and any(name == b"origin" for name, _ in headers):
-            return None
         return self._line_up(Waiting(slot, method, caller))
 
     async def let_back(self, slot: Slot) -> None:
@@ -143,8 +134,7 @@ class Admission:
         if waiting.over:
             return
         waiting.leave()
-        if waiting.method is not None:
-            self._count(waiting.method)
+        self._tell()
         waiting.caller.turn_away(self._slots.no_place(writes=waiting.slot.writes))
 
     def freed(self) -> None:
@@ -188,12 +178,7 @@ class Admission:
         self._left -= 1
         return True
 
-    def _count(self, method: str) -> None:
-        method = method if method in METHODS else OTHER
-        count = self._counts.get(method)
-        if count is None:
-            count = self._counts[method] = self._metrics.requests.labels(method, OTHER, "429")
-        count.inc()
+    def _tell(self) -> None:
         now = time.monotonic()
         if now - self._said >= QUIET_SECONDS:
             self._said = now

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import uvicorn
 
 from app.http.admission import Admission
+from app.http.refusals import Refusals
 
 
 class ConnectionConfig(uvicorn.Config):
@@ -18,5 +19,6 @@ class ConnectionConfig(uvicorn.Config):
     max_connections: int = 10_000
     rev: Callable[[], int] | None = None
     admission: Admission | None = None
+    refusals: Refusals | None = None
     prefix: str = ""
     lingering: int = 0

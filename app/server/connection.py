@@ -391,7 +391,9 @@ class Connection(asyncio.Protocol):
         # Where the client asks first it does not send its body now, and what it sends next could be
         # taken for it.
         self._keeps_alive = self._keeps_alive and not self._head.expects_continue
-        self.write(self._refusal(error, close=not self._keeps_alive))
+        scope = self._waiting_scope
+        close = not self._keeps_alive
+        self.write(self._refusal(error, scope["headers"], close=close, path=scope["path"]))
         self._resume_reading()
         if self._keeps_alive:
             if not self._kept_whole:
@@ -488,7 +490,7 @@ class Connection(asyncio.Protocol):
         exchange.keep_alive = False
         if not exchange.started:
             exchange.started = exchange.complete = True
-            self.write(self._refusal(error, close=True))
+            self.write(self._refusal(error, exchange.scope["headers"], close=True))
             self.answered(exchange)
         elif exchange.scope["http_version"] == "1.0":
             # Its answer may end with the connection, and must not look whole.
@@ -496,11 +498,20 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def _refusal(self, error: RequestError, *, close: bool) -> bytes:
+    def _refusal(
+        self, error: RequestError, headers: RawHeaders, *, close: bool, path: str | None = None
+    ) -> bytes:
+        """The bytes of a refusal of a request with these headers, as far as they have come. `path` where the
+        application has no part in the request, and so does not record it."""
+        more: RawHeaders = []
+        if self.config.refusals is not None:
+            error, more = self.config.refusals.judge(error, self._method, headers)
+            if path is not None:
+                self.config.refusals.record(error, self._method if path else "", path)
         head_only = self._parser.get_method() == b"HEAD"
         return refusal(
             error,
-            self.default_headers,
+            self.default_headers + more,
             self.config.rev,
             head_only=head_only,
             close=close,
@@ -536,7 +547,7 @@ class Connection(asyncio.Protocol):
                 self._waiting.leave()
                 self._waiting = None
             self._leave_line()
-            self._last_words = self._refusal(error, close=True)
+            self._last_words = self._refusal(error, self._head.headers, close=True, path="")
             if not self._exchanges:
                 self._end()
 
@@ -578,7 +589,7 @@ class Connection(asyncio.Protocol):
             " Close those that are not used, and try again.",
             headers={"Retry-After": "1"},
         )
-        self.write(self._refusal(error, close=True))
+        self.write(self._refusal(error, [], close=True, path=""))
         self._linger()
 
     def _cut_off(self) -> None:

@@ -18,6 +18,7 @@ import uvicorn
 
 from app.errors import StartError
 from app.http.admission import Admission
+from app.http.refusals import Refusals
 from app.server.config import ConnectionConfig
 from app.server.connection import Connection
 
@@ -47,6 +48,7 @@ def build_config(
     shutdown_timeout: int = 10,
     rev: Callable[[], int] | None = None,
     admission: Admission | None = None,
+    refusals: Refusals | None = None,
     root_path: str = "",
 ) -> ConnectionConfig:
     """Settings for `VisorServer`. `app` is an ASGI application.
@@ -59,7 +61,8 @@ def build_config(
     `keep_alive` (seconds): how long a connection may idle between requests, longer than the 60 s of
     common proxies so that they close first. `shutdown_timeout` (seconds): how long the server takes to
     end, at most. `rev` gives the `Visor-Rev` of requests that are refused before they reach the application.
-    `admission`, where there is one, is asked for the place of each request. `root_path` is the prefix under
+    `admission`, where there is one, is asked for the place of each request, and `refusals` is
+    told of what is refused before it reaches the application. `root_path` is the prefix under
     which clients see the service.
     """
     config = ConnectionConfig(
@@ -86,6 +89,7 @@ def build_config(
     config.max_connections = min(max_connections, room_for(max_connections))
     config.rev = rev
     config.admission = admission
+    config.refusals = refusals
     return config
 
 

@@ -9,7 +9,7 @@ from app.errors import StartError, UnknownHost
 from app.http.hosts import Hosts
 from app.settings import load
 from tests.http.expect import refused
-from tests.http.held import asked, heard
+from tests.http.held import asked, heard, held_writes
 from tests.serving import APP, Service, serving
 
 EVIL = "https://evil.example.com"
@@ -209,3 +209,10 @@ def test_a_target_with_another_host_in_it_is_refused(alone: Service):
     head = b"GET http://evil.example.com/apps HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with asked(alone, head) as one:
         assert heard(one).startswith(b"HTTP/1.1 421")
+
+
+def test_a_service_that_is_full_tells_a_foreign_page_nothing_more():
+    with serving(max_requests=1, allowed_hosts="x", place_timeout=0.0) as visor, held_writes(visor, 1):
+        refused(visor.get("/apps", headers={"Host": "evil.example.com"}), 421, "unknown-host")
+        refused(visor.get("/apps", headers={"Origin": EVIL}), 403, "foreign-origin")
+        refused(visor.get("/apps"), 429, "too-many-requests")

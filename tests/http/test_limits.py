@@ -14,7 +14,7 @@ import pytest
 
 from tests.etcd.cluster import until
 from tests.http.expect import invalid, refused
-from tests.http.held import JSON, READ, heard, held_writes
+from tests.http.held import JSON, READ, asked, heard, held_writes
 from tests.serving import APP, Service, serving
 
 AT_ONCE = {"place_timeout": 0.0}
@@ -211,3 +211,28 @@ def test_the_items_of_a_page(small: Service, path: str) -> None:
     assert small.get(f"{path}?limit=100", headers=headers).status_code == 200
     assert small.get(path, headers=headers).status_code == 200
     invalid(small.get(f"{path}?limit=101", headers=headers), "query", "limit")
+
+
+def test_what_is_refused_below_the_application_is_counted_logged_and_readable_by_a_page(caplog) -> None:
+    """A request that is none, a connection too many, and a request that finds no place."""
+    ours = "https://a.example.com"
+    with (
+        caplog.at_level("INFO", "visor.access"),
+        serving(max_requests=1, log_level="info", cors_origins=ours, **AT_ONCE) as visor,
+    ):
+        with asked(
+            visor, b"GET /rev HTTP/1.1\r\nHost: x\r\nOrigin: %b\r\nX Y: 1\r\n\r\n" % ours.encode()
+        ) as one:
+            came = heard(one)
+            assert came.startswith(b"HTTP/1.1 400")
+        with held_writes(visor, 1):
+            answer = visor.get("/rev", headers={"Origin": ours})
+            full(answer, "1 requests")
+            assert answer.headers["access-control-allow-origin"] == ours
+            refused(visor.get("/rev", headers={"Origin": "https://b.example.com"}), 403, "foreign-origin")
+            refused(visor.get("/rev", headers={"Host": "evil.example.com"}), 421, "unknown-host")
+        page = visor.get("/metrics").text
+        assert 'visor_http_requests_total{method="other",route="other",status="400"} 1.0' in page
+        assert page.count('visor_http_requests_total{method="GET",route="other",status="429"}') == 1
+    fields = [record.fields for record in caplog.records if record.name == "visor.access"]
+    assert [one["status"] for one in fields if one["path"] in ("/rev", "-")] == [400, 429, 403, 421]

@@ -7,7 +7,6 @@ import pytest
 
 from app.errors import TooManyRequests
 from app.http.admission import Admission, Waiting
-from app.http.metrics import Metrics
 from app.http.places import Slot, Slots
 
 
@@ -26,7 +25,7 @@ class Caller:
 
 def _door() -> tuple[Slots, Admission]:
     slots = Slots(max_requests=1, max_subscribers=1)
-    return slots, Admission(slots, Metrics(), patience=60, to_browsers=False)
+    return slots, Admission(slots, patience=60)
 
 
 def _come(door: Admission, method: str, caller: Caller | None = None) -> Slot | Waiting | None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from app.errors import RequestError
 from app.models import keys
 from app.registry import idempotency, overdue, scale, upkeep
+from app.registry.batch import BATCH
 from app.registry.overdue import Limit
 from app.store.contract import UNREADABLE, Changes, Origin, Snapshot, Store
 
@@ -134,7 +135,7 @@ async def drop_ended_targets(store: Store) -> None:
     """Have targets of 0 dropped of which nothing is left."""
     after: str | None = ""
     while after is not None:
-        page = store.stale().scan(keys.SCALES_TO_NONE, after=after, limit=scale.BATCH)
+        page = store.stale().scan(keys.SCALES_TO_NONE, after=after, limit=BATCH)
         over = [record.key for record in page]
 
         def rule(snapshot: Snapshot, at: datetime, over: Sequence[str] = over) -> Changes:
@@ -142,7 +143,7 @@ async def drop_ended_targets(store: Store) -> None:
 
         if over:
             await store.transact(rule, _ORIGIN)
-        after = over[-1] if len(over) == scale.BATCH else None
+        after = over[-1] if len(over) == BATCH else None
 
 
 async def drop_old(store: Store) -> None:

@@ -6,12 +6,9 @@ from datetime import datetime, timedelta
 
 from app.models import codec, keys
 from app.models.instance import FINAL, Instance, Status
+from app.registry.batch import BATCH, BATCH_BYTES
 from app.registry.tickets import ended_entry, find_live
 from app.store.contract import Changes, Snapshot
-
-BATCH = 100
-BATCH_BYTES = 512 * 1024
-"""Of one commit: etcd takes requests of 1.5 MiB, and reasons may be long."""
 
 UPKEEP = "visor"
 """The client that an ended entry names where nobody asked."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from app.models import codec, keys
 from app.models.instance import FINAL, Status
 from app.registry import claims, finals
+from app.registry.batch import BATCH
 from app.store.contract import Changes, Record, Snapshot
 
 PAGE = 200
@@ -39,7 +40,7 @@ class Page:
 
 def kept_when_final(lifetime: timedelta) -> Limit:
     """Final instances are unregistered."""
-    return Limit(tuple(sorted(FINAL)), "ended_at", lifetime, finals.retire, finals.BATCH)
+    return Limit(tuple(sorted(FINAL)), "ended_at", lifetime, finals.retire, BATCH)
 
 
 def claimed_without_start(lifetime: timedelta) -> Limit:

@@ -1,8 +1,9 @@
 """Scale: instances are registered, taken back and stopped until there are as many as wanted.
 
-One commit changes at most `BATCH` instances. A target further away takes several, each of which
-counts anew; between them a note under `scaling/` says whose turn it is, so that of two that scale
-the same thing at a time the later one wins, and the earlier stops instead of pulling back.
+One commit changes at most `BATCH` instances, of some `BATCH_BYTES` together. A target further away
+takes several, each of which counts anew. Between them a note under `scaling/` says whose turn it is, so
+that of two that scale the same thing at a time the later one wins, and the earlier stops instead of
+pulling back.
 
 The target is kept (`scale/`), from the first of these commits on. Nothing else moves it: where instances
 are lost, it says how many are missing.
@@ -18,11 +19,11 @@ from app.models.instance import Instance, Status
 from app.models.revision import Revision, RevisionState
 from app.models.scale import ScaleRecord, ScaleTarget
 from app.registry import counters
+from app.registry.batch import BATCH, BATCH_BYTES
 from app.registry.state import exists, find, new, update
 from app.registry.tickets import FIRST_ID, ended_entry, pending
 from app.store.contract import Changes, Record, Snapshot
 
-BATCH = 100
 SCALED_DOWN = "scaled down"
 _TURNS = tuple(keys.instances_in(status) for status in (Status.PENDING, Status.CLAIMED, Status.RUNNING))
 """Who goes first when it goes down."""
@@ -85,12 +86,12 @@ def step(
         started = _up(snapshot, changes, at, app, proctype, target, min(difference, BATCH))
     elif difference < 0:
         stopped = _down(changes, at, _first_to_go(snapshot, term, min(-difference, BATCH)))
-    done = abs(difference) <= BATCH
+    left = counted + len(started) - len(stopped)
+    done = left == target.count
     if not done:
         changes.puts[note] = b'"%s"' % run.encode()
     elif noted is not None:
         changes.deletes.add(note)
-    left = counted + len(started) - len(stopped)
     _keep_target(snapshot, changes, at, app, proctype, target, first, left)
     changes.result = Step(counted, started, stopped, done)
     return changes
@@ -172,8 +173,11 @@ def _first_to_go(snapshot: Snapshot, term: str, by: int) -> list[Record]:
 
 
 def _down(changes: Changes, at: datetime, going: list[Record]) -> list[int]:
-    taken = [codec.decode(record, Instance) for record in going]
-    for instance in taken:
+    """The ids of those that are taken back or stopped: as many as one commit may hold."""
+    ids: list[int] = []
+    size = 0
+    for record in going:
+        instance = codec.decode(record, Instance)
         if instance.status is Status.PENDING:
             kept = codec.encode(ended_entry(instance, at, None, SCALED_DOWN))
         else:
@@ -188,8 +192,8 @@ def _down(changes: Changes, at: datetime, going: list[Record]) -> list[int]:
                 )
             )
         changes.puts[keys.instance(instance.id)] = kept
-    return [instance.id for instance in taken]
-
-
-def _turn(record: Record) -> int:
-    return next(turn for turn, term in enumerate(_TURNS) if term in record.terms)
+        ids.append(instance.id)
+        size += len(kept)
+        if size >= BATCH_BYTES:
+            break
+    return ids

@@ -29,6 +29,7 @@ from app.models.instance import (
 from app.models.names import IN_DIGITS, Host, InstanceId, Name, ProctypeName, Ref, ShortText, Text
 from app.models.page import InstancePage
 from app.registry import finals, tickets
+from app.registry.batch import BATCH
 from app.registry.finals import Batch
 from app.registry.life import reachable
 from app.registry.readable import readable
@@ -252,7 +253,7 @@ async def unregister_instances(
     while True:
         # Found outside the rule, and looked at again in it: a list that grows meanwhile is no conflict.
         snapshot = await context.store.latest()
-        found = [record.key for record in wanted.find(snapshot, after, finals.BATCH)]
+        found = [record.key for record in wanted.find(snapshot, after, BATCH)]
 
         def rule(snapshot: Snapshot, at: datetime, found: Sequence[str] = found) -> Changes:
             return finals.unregister_those(snapshot, at, found, wanted.statuses, _said(client), _said(reason))
@@ -261,7 +262,7 @@ async def unregister_instances(
         batch = outcome.changes.result
         assert isinstance(batch, Batch), "the rule says what it did"
         count += batch.count
-        if len(found) < finals.BATCH and (not found or batch.last == found[-1]):
+        if len(found) < BATCH and (not found or batch.last == found[-1]):
             break
         conditional, after = write.unconditional(), batch.last
     said = Unregistered(rev=outcome.rev, count=count)

@@ -1,0 +1,8 @@
+"""How many instances one commit changes at most, and how large they may be together.
+
+etcd takes 128 operations and 1.5 MiB in a transaction. An instance that many hosts have given back takes
+some 40 KiB.
+"""
+
+BATCH = 100
+BATCH_BYTES = 512 * 1024

@@ -1,7 +1,6 @@
 """Scale as a rule: a target is reached in steps of at most a hundred, in the order of the contract."""
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +14,7 @@ from app.models.scale import ScaleTarget
 from app.registry import claims, revisions, scale
 from app.registry.scale import Step
 from app.registry.state import find
-from app.store.contract import MAX_CHANGES
+from app.store.contract import MAX_CHANGES, Changes
 from tests.life.life_table import TABLE
 from tests.unit.life_registry import Registry
 
@@ -194,8 +193,8 @@ def test_a_step_down_is_no_larger_than_a_coordinator_takes(registry: Registry) -
         large = registry.instance(id).model_copy(
             update={"claims": [ClaimEntry(host=host, at=registry.at, error="e" * 80)] * 100}
         )
-        key = keys.instance(id)
-        registry.records[key] = replace(registry.records[key], value=codec.encode(large))
+        value = codec.encode(large)
+        registry.run(lambda _, at, id=id, value=value: Changes(puts={keys.instance(id): value}))
         registry.run(claims.claim, id, "10.0.0.7")
     steps, sizes, first = [], [], True
     while not steps or not steps[-1].done:

@@ -4,12 +4,13 @@ Not here, because nothing of this version can raise them: `unauthenticated` and 
 for credentials yet). `internal-error` is a fault: it is provoked where the edge of the server is tested.
 """
 
+import json
 import re
 
 import pytest
 
 from app.errors import request_errors
-from app.models import keys
+from app.models import codec, keys
 from app.registry.ports import FIRST, LAST
 from app.settings import Settings
 from app.store.contract import Changes, Origin
@@ -102,7 +103,9 @@ def test_409_conflict_where_no_port_is_left():
         kept = visor.context.store.stale().get(keys.proctype("cat", "web")).value
 
         def taken(port: int) -> bytes:
-            return kept.replace(b'"port":%d' % web["port"], b'"port":%d' % port)
+            # Each says the name of its key: what says another is taken for another hand's, and not counted.
+            said = {"app": "taken", "name": f"p{port}", "port": port}
+            return codec.keep({**json.loads(kept), **said})
 
         for first in range(FIRST + 1, LAST + 1, 100):
             ports = range(first, min(first + 100, LAST + 1))

@@ -6,9 +6,10 @@ at some held rev but no longer do (`_past`). A scan at the latest rev reads the 
 older one merges both and asks each key's chain.
 """
 
+import asyncio
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
@@ -16,8 +17,12 @@ from typing import NamedTuple
 from app.errors import RevCompacted
 from app.store.contract import UNREADABLE, Change, Changes, Commit, Index, Record, carries
 from app.store.sorted_keys import add, blocks, discard
+from app.store.steps import in_one_go
 
 _REV = attrgetter("rev")
+
+STEP = 250
+"""Changes of a large commit that are made, applied or forgotten at once: a few milliseconds."""
 
 
 COMMIT_BYTES = 1_000
@@ -63,6 +68,8 @@ class History:
         self._commits: list[Commit] = []
         self._dropped = 0
         self._bytes = 0
+        self._applying = False
+        self._untrimmed: deque[str] = deque()
         self._base: Commit | None = None
         self.rev = 0
         self.floor = 0
@@ -82,18 +89,31 @@ class History:
 
     def apply(self, commit: Commit) -> None:
         """Add the next commit. Its changes' `after` records become current."""
-        for key, before, after in commit.changes:
+        deque(self.applying(commit), maxlen=0)
+
+    def applying(self, commit: Commit) -> Iterator[None]:
+        """The same in steps: between two of them all is read as it was before the commit. Nothing else may
+        be applied meanwhile."""
+        # Until the end the lists are ahead of the rev: what is read goes by the chains.
+        self._applying = True
+        for number, (key, before, after) in enumerate(commit.changes, start=1):
             before_terms = before.terms if before else ()
             after_terms = after.terms if after else ()
             if before_terms is not after_terms:
                 self._sort_in(key, before_terms, after_terms)
             version = after or Record(key, b"", 0, commit.rev)
             self._chains.setdefault(key, []).append(version)
+            if number % STEP == 0:
+                # As many as come, so that what is left to trim does not grow.
+                self._trim_some(STEP)
+                yield
         self._commits.append(commit)
         self._bytes += _size(commit)
         self.rev = commit.rev
+        self._applying = False
         while self._too_much:
             self._forget_oldest()
+        self._trim_some(STEP)
 
     def _sort_in(self, key: str, before: Collection[str], after: Collection[str]) -> None:
         """Have the key listed under the terms that it carries now."""
@@ -118,10 +138,12 @@ class History:
         forgotten = 0
         while self._dropped < len(self._commits) and self._commits[self._dropped].rev <= rev:
             if most is not None and forgotten >= most:
-                return True
+                break
             forgotten += 1 + len(self._commits[self._dropped].changes)
             self._forget_oldest()
-        return False
+        self._trim_some(len(self._untrimmed) if most is None else most)
+        more = self._dropped < len(self._commits) and self._commits[self._dropped].rev <= rev
+        return more or bool(self._untrimmed)
 
     def _forget_oldest(self) -> None:
         commit = self._commits[self._dropped]
@@ -129,12 +151,16 @@ class History:
         self._bytes -= _size(commit)
         self._base = commit
         self.floor = commit.rev
-        for change in commit.changes:
-            self._trim(change.key)
+        # Nobody is given what is below the floor, whenever it goes.
+        self._untrimmed.extend(change.key for change in commit.changes)
         # One slice now and then costs less than moving the whole list for each commit.
         if self._dropped > 1024 or self._dropped * 2 > len(self._commits):
             del self._commits[: self._dropped]
             self._dropped = 0
+
+    def _trim_some(self, most: int) -> None:
+        for _ in range(min(most, len(self._untrimmed))):
+            self._trim(self._untrimmed.popleft())
 
     def _trim(self, key: str) -> None:
         """Drop the key's versions that no snapshot from the floor on can see."""
@@ -203,7 +229,7 @@ class History:
         self, groups: Sequence[Collection[str]], rev: int, after: str, limit: int | None
     ) -> list[Record]:
         """Records that carry a term of each group at `rev`, by key, those after `after`."""
-        latest = rev >= self.rev
+        latest = self._is_listed(rev)
         lists = [self._lists(group, latest) for group in groups]
         if not all(lists):
             return []
@@ -218,6 +244,10 @@ class History:
             if limit is not None and len(found) >= limit:
                 return found[:limit]
         return found
+
+    def _is_listed(self, rev: int) -> bool:
+        """Whether the lists of what is there now are those of this rev."""
+        return rev >= self.rev and not self._applying
 
     def _carriers(
         self, chains: Iterable[list[Record]], rev: int, groups: Sequence[Collection[str]]
@@ -239,7 +269,7 @@ class History:
         """As `Snapshot.scan`, at `rev`."""
         if not reverse:
             return self.select(((term,),), rev, after, limit)
-        if rev < self.rev:
+        if not self._is_listed(rev):
             return self.select(((term,),), rev, "", None)[::-1][:limit]
         keys = self._live.get(term, [])
         return [
@@ -248,7 +278,7 @@ class History:
         ]
 
     def count(self, term: str, rev: int) -> int:
-        if rev >= self.rev:
+        if self._is_listed(rev):
             return len(self._live.get(term, ()))
         return len(self.select(((term,),), rev, "", None))
 
@@ -268,6 +298,16 @@ class History:
             "held_commits": len(self._commits) - self._dropped,
             "held_bytes": self._bytes,
         }
+
+
+async def apply_with_pauses(history: History, commit: Commit) -> None:
+    """Add the next commit. Between the steps of a large one others have their turn."""
+    steps = history.applying(commit)
+    try:
+        for _ in steps:
+            await asyncio.sleep(0)
+    finally:
+        deque(steps, maxlen=0)  # cancelled too: half a commit is none
 
 
 class HeldSnapshot:
@@ -360,38 +400,54 @@ class Draft:
 
     def commit(self, changes: Changes, rev: int) -> list[Change]:
         """Put the changes on top as of `rev`; what became of each key."""
+        return in_one_go(self.committing(changes, rev))
+
+    def committing(self, changes: Changes, rev: int) -> Generator[None, None, list[Change]]:
+        """The same in steps: the draft is not to be read before the last."""
         made: list[Change] = []
         # Put on top only when all is made: an index that cannot take a value leaves nothing behind.
         over: dict[str, Record] = {}
-        gone = set(changes.deletes)
-        for prefix in changes.prefixes:
-            gone.update(record.key for record in self.scan(prefix))
-            gone.update(record.key for record in self.scan(UNREADABLE) if record.key.startswith(prefix))
-        for key in gone:
-            before = self.get(key)
-            if before is not None and key not in changes.puts:
-                made.append(Change(key, before, None))
-                over[key] = Record(key, b"", 0, rev)
+        for number, before in enumerate(self._gone(changes), start=1):
+            if before.key not in over and before.key not in changes.puts:
+                made.append(Change(before.key, before, None))
+                over[before.key] = Record(before.key, b"", 0, rev)
+            if number % STEP == 0:
+                yield
         for key, value in changes.puts.items():
-            before = self.get(key)
+            found = self.get(key)
             ttl, terms = changes.ttls.get(key), self._history.terms(key, value)
-            if before is None:
+            if found is None:
                 after = Record(key, value, rev, rev, ttl, terms)
             else:
                 # What is the same in each version of a key is kept once.
-                same = before.terms if before.terms == terms else terms
-                after = Record(before.key, value, before.created_rev, rev, ttl, same)
-            made.append(Change(after.key, before, after))
+                same = found.terms if found.terms == terms else terms
+                after = Record(found.key, value, found.created_rev, rev, ttl, same)
+            made.append(Change(after.key, found, after))
             over[key] = after
-        self._over.update(over)
-        for change in made:
+        for number, change in enumerate(made, start=1):
             was = change.before.terms if change.before is not None else ()
             now = change.after.terms if change.after is not None else ()
             if was is not now:
                 self._more.update(now)
                 self._more.subtract(was)
+            if number % STEP == 0:
+                yield
+        self._over.update(over)
         self.rev = rev
         return made
+
+    def _gone(self, changes: Changes) -> Iterator[Record]:
+        """What is to be deleted; one record may come twice."""
+        yield from (record for record in map(self.get, changes.deletes) if record is not None)
+        for prefix in changes.prefixes:
+            yield from self._below(prefix)
+            yield from (record for record in self.scan(UNREADABLE) if record.key.startswith(prefix))
+
+    def _below(self, prefix: str) -> Iterator[Record]:
+        after = ""
+        while page := self.scan(prefix, after=after, limit=STEP):
+            yield from page
+            after = page[-1].key
 
 
 def latest_time(now: datetime, last: datetime | None) -> datetime:

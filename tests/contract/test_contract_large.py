@@ -82,3 +82,33 @@ async def test_a_list_longer_than_every_page_at_every_rev(make):
         store = await make()
         assert [plain_commit(each) for each in await store.commits(0, 100)] == seen
         assert [record.key for record in await listed(store, full)] == keys
+
+
+async def test_a_commit_of_thousands_is_whole_for_who_reads_while_it_is_made(make):
+    """A store may make it in many turns of the loop: in each of them all of it is there, or nothing."""
+    store = await make()
+    keys = [f"a/{n:05}" for n in range(2 * PAGE)]
+    await write(store, *(puts(**dict.fromkeys(keys[n : n + 100], "w")) for n in range(0, len(keys), 100)))
+    before, seen = store.rev, set()
+    removing = asyncio.create_task(store.transact(delete(prefixes=["a/"]), ORIGIN))
+    beside = asyncio.create_task(store.transact(put("b/one", "beside"), ORIGIN))
+    while not beside.done():
+        snapshot = store.stale()
+        looked = (
+            snapshot.count("a/"),
+            snapshot.count("a/?letter=w"),
+            len(snapshot.scan("a/", after=keys[700])),
+            len(snapshot.scan("a/", limit=3, reverse=True)),
+            len(snapshot.select([["a/"], ["a/?letter=w"]], limit=900)),
+            sum(snapshot.get(key) is not None for key in keys[::100]),
+        )
+        seen.add((snapshot.rev - before, looked))
+        await asyncio.sleep(0)
+    all_there = (len(keys), len(keys), len(keys) - 701, 3, 900, len(keys) // 100)
+    nothing = (0,) * 6
+    # Which of the two comes first is the store's affair.
+    assert seen <= {(0, all_there), (1, all_there), (1, nothing), (2, nothing)}
+    assert (0, all_there) in seen
+    assert {(await removing).rev, (await beside).rev} == {before + 1, before + 2}
+    assert (await store.latest()).scan("a/") == []
+    assert (await store.at(before)).count("a/") == len(keys)

@@ -1,10 +1,11 @@
 """What it costs to forget the oldest rev of a full history, counted in what is looked at."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from app.store.contract import Change, Commit, Journal, Record
-from app.store.history import History, Window
+from app.store.contract import Change, Changes, Commit, Journal, Record
+from app.store.history import STEP, Draft, History, Window
 
 REVS = 2000
 JOURNAL = Journal(datetime(2026, 11, 27, tzinfo=UTC), "me", "PUT /x")
@@ -53,3 +54,50 @@ def test_a_term_that_only_forgotten_versions_carried_is_forgotten() -> None:
     _set(history, b"blue")
     assert history.count("red", history.floor) == 0
     assert "red" not in history._past
+
+
+def _large(size: int, window: int) -> History:
+    history = History(lambda key, value: ("app/", key[:6]), Window(window, None))
+    history.load(1, [Record(f"app/{n:05}", b"x", 1, 1, None, ("app/",)) for n in range(size)])
+    return history
+
+
+def test_a_large_commit_is_made_applied_and_forgotten_a_step_at_a_time() -> None:
+    """The whole of it in one turn of the loop kept all others waiting for 174 ms."""
+    size = 20 * STEP
+    history = _large(size, window=1)
+    draft = Draft(history)
+    making = draft.committing(Changes(prefixes={"app/"}), 2)
+    steps = 1
+    try:
+        while True:
+            next(making)
+            steps += 1
+    except StopIteration as end:
+        changes = end.value
+    assert steps > size // STEP
+    assert (draft.count("app/"), draft.scan("app/")) == (0, [])
+    counts = []
+    for _ in history.applying(Commit(2, JOURNAL, tuple(changes))):
+        counts.append((history.rev, history.count("app/", history.rev)))
+    assert counts == [(1, size)] * (size // STEP)
+    assert (history.rev, history.count("app/", 2), history.count("app/", 1)) == (2, 0, size)
+    held = [history.statistics()["keys"]]
+    for _ in range(size // STEP):
+        _set(history, b"1")
+        held.append(history.statistics()["keys"])
+    assert max(before - after for before, after in itertools.pairwise(held)) <= STEP
+    assert held[-1] <= 1 + STEP
+    assert history.count("app/", history.floor) == 1
+
+
+def test_large_commits_leave_no_more_to_trim_the_more_come() -> None:
+    history, size = _large(0, window=1), 4 * STEP
+    for number in range(12):
+        draft = Draft(history)
+        wanted = {f"app/{number % 3}-{n:05}": b"x" for n in range(size)}
+        gone = {f"app/{(number - 1) % 3}-"}
+        made = draft.commit(Changes(puts=wanted, prefixes=gone), history.rev + 1)
+        history.apply(Commit(draft.rev, JOURNAL, tuple(made)))
+    assert history.count("app/", history.rev) == size
+    assert history.statistics()["keys"] <= 4 * size

@@ -1,7 +1,7 @@
 """One group of rules, run one after the other, each seeing the changes of those before it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from app.store.contract import (
     sorted_changes,
 )
 from app.store.history import Draft, latest_time
+from app.store.steps import in_one_go, with_pauses
 
 
 @dataclass(slots=True)
@@ -47,16 +48,17 @@ class Group:
         self._ends: list[tuple[Waiting, Outcome | Exception]] = []
         self.commits: list[Commit] = []
 
-    def run(self, waiting: Waiting) -> None:
-        """Run one rule. Whatever it raises is its caller's; the rest of the group goes on."""
+    async def run(self, waiting: Waiting) -> None:
+        """Run one rule, and make what it wants: with pauses where that is much. Whatever it raises is its
+        caller's; the rest of the group goes on."""
         try:
-            self._ends.append((waiting, self._run(waiting)))
+            self._ends.append((waiting, await self._run(waiting)))
         except Exception as error:
             if isinstance(error, RequestError) and error.rev is None:
                 error.rev = self._draft.rev
             self._ends.append((waiting, error))
 
-    def _run(self, waiting: Waiting) -> Outcome:
+    async def _run(self, waiting: Waiting) -> Outcome:
         last = self._last.at if self._last else None
         now = self._clock()
         self._watch.look(now, last)
@@ -65,7 +67,7 @@ class Group:
         commits = not changes.empty
         if commits:
             journal = Journal(at, waiting.origin.actor, waiting.origin.request)
-            self.commits.append(make_commit(self._draft, changes, journal))
+            self.commits.append(await with_pauses(making_commit(self._draft, changes, journal)))
             self._last = journal
         # At once, so that the end of the lease sees it where it waits for the same group. Should the group
         # fail, the key has been given some time.
@@ -90,6 +92,12 @@ class Group:
 
 def make_commit(draft: Draft, changes: Changes, journal: Journal) -> Commit:
     """The draft's next commit. Raises where a rule wants what no coordinator takes."""
+    return in_one_go(making_commit(draft, changes, journal))
+
+
+def making_commit(draft: Draft, changes: Changes, journal: Journal) -> Generator[None, None, Commit]:
+    """The same in steps."""
     check_changes(changes)
     rev = draft.rev + 1
-    return Commit(rev, journal, sorted_changes(draft.commit(changes, rev)))
+    made = yield from draft.committing(changes, rev)
+    return Commit(rev, journal, sorted_changes(made))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from app.store.contract import Commit, Index, Journal
 from app.store.embedded.log import Identity, Loaded
-from app.store.history import History, Window
+from app.store.history import History, Window, apply_with_pauses
 from app.store.history_size import HistorySize, Mark
 
 FORGET = 500
@@ -56,10 +56,10 @@ class Held:
         self.oldest = max(loaded.oldest_rev, loaded.rev - self._keep, self._size.oldest)
         self.tell()
 
-    def publish(self, commits: Sequence[Commit], oldest: int) -> None:
+    async def publish(self, commits: Sequence[Commit], oldest: int) -> None:
         """Commits are durable: they are history now, and what is before `oldest` is not any more."""
         for commit in commits:
-            self.history.apply(commit)
+            await apply_with_pauses(self.history, commit)
             self._size.add(commit)
             self.last = commit.journal
         if oldest > self.oldest:

@@ -109,9 +109,14 @@ class Writer:
 
     async def _write(self, waiting: Sequence[Waiting]) -> None:
         held = self._held
-        group = Group(Draft(held.history), held.last, self._clock, self._clock_watch, self._leases.renew)
-        for one in waiting:
-            group.run(one)
+        while True:
+            history = held.history
+            group = Group(Draft(history), held.last, self._clock, self._clock_watch, self._leases.renew)
+            for one in waiting:
+                await group.run(one)
+            if held.history is history:
+                break
+            # The log was opened again during a pause: what was made is of a history that is served no more.
         failure = None
         if group.commits:
             oldest, marks = held.with_more(group.commits)
@@ -145,7 +150,7 @@ class Writer:
             if self._log.untidy:
                 # In the log's thread, before what is appended next; whose commits these are need not wait.
                 self._thread.submit(self._log.tidy)
-            self._publish(commits, oldest)
+            await self._publish(commits, oldest)
             return None
 
     async def _append(
@@ -190,8 +195,8 @@ class Writer:
                     logger.error("the log failed: %s", error)
                     await self._recovery.find_out(error, (), _wait_on)
 
-    def _publish(self, commits: Sequence[Commit], oldest: int) -> None:
-        self._held.publish(commits, oldest)
+    async def _publish(self, commits: Sequence[Commit], oldest: int) -> None:
+        await self._held.publish(commits, oldest)
         for commit in commits:
             self._leases.follow(commit)
         if commits:

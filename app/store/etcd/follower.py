@@ -39,7 +39,7 @@ from app.store.etcd.layout import (
     read_total,
     record_of,
 )
-from app.store.history import History, Window
+from app.store.history import History, Window, apply_with_pauses
 from app.store.history_size import HistorySize, Mark
 
 logger = logging.getLogger(__name__)
@@ -186,7 +186,7 @@ class Follower:
             while True:
                 for item in await watch.take():
                     if isinstance(item, Revision):
-                        self._apply(item)
+                        await self._apply(item)
                 self._tell()
 
     def distrust(self, reason: EtcdError) -> None:
@@ -213,7 +213,7 @@ class Follower:
         except EtcdError as error:
             self.trouble = f"the state cannot be loaded ({error})"
 
-    def _apply(self, revision: Revision) -> None:
+    async def _apply(self, revision: Revision) -> None:
         """Raises RevisionsMissing, with nothing changed."""
         if revision.revision <= self._watched:
             return
@@ -230,14 +230,14 @@ class Follower:
                 changes.append(self._change(event))
         for event in revision.events:
             self._continuity.follow(event.kv, event.deleted)
+        commit = Commit(revision.revision, journal, sorted_changes(changes))
+        await apply_with_pauses(self.history, commit)
         self._watched, self._entry, self.journal = revision.revision, entry, journal
         for change in changes:
             if change.after is not None and change.after.lease:
                 self.leased.add(change.key)
             else:
                 self.leased.discard(change.key)
-        commit = Commit(revision.revision, journal, sorted_changes(changes))
-        self.history.apply(commit)
         self.size.add(commit, at_least=total)
         waiting = self._awaited.get(id) if id is not None else None
         if waiting is not None and not waiting.done():

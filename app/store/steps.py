@@ -1,0 +1,28 @@
+"""Work that is made in steps, so that others can have their turn between two of them."""
+
+import asyncio
+from collections.abc import Generator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def in_one_go(steps: Generator[None, None, T]) -> T:
+    """What comes of work in steps, without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+
+async def with_pauses(steps: Generator[None, None, T]) -> T:
+    """The same; between the steps others have their turn."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        await asyncio.sleep(0)

@@ -1,16 +1,14 @@
 """Claims: a host takes an instance, or gives it back. The rev of the claim is its fencing token."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-
-from pydantic_core import to_json
 
 from app.errors import AlreadyClaimed, InvalidState, NotClaimer
 from app.models import codec, keys
 from app.models.hosts import is_ip
 from app.models.instance import ACTIVE, ClaimEntry, Claimer, Instance, Status, Unclaim
 from app.registry import counters
+from app.registry.cut_text import cut, kept_size
 from app.registry.state import update
 from app.registry.tickets import find_live, need_live
 from app.store.contract import Changes, Snapshot
@@ -24,9 +22,6 @@ MAX_CLAIMS = 100
 MAX_ERRORS = 8 * 1024
 """Bytes that the errors of these claims take together, as they are kept: each claim writes them all again."""
 
-_CUT = "\u2026"
-"""Ends an error that was cut."""
-
 
 def _remembered(claims: Sequence[ClaimEntry]) -> list[ClaimEntry]:
     """The newest claims. Of their errors the newest are kept whole, the one that does not fit is cut, and
@@ -34,26 +29,14 @@ def _remembered(claims: Sequence[ClaimEntry]) -> list[ClaimEntry]:
     left = MAX_ERRORS
     kept: list[ClaimEntry] = []
     for entry in reversed(claims[-MAX_CLAIMS:]):
-        error = _cut(entry.error or "", left)
+        error = cut(entry.error or "", left)
         if error == (entry.error or ""):
-            left -= _size(error)
+            left -= kept_size(error)
             kept.append(entry)
         else:
             left = 0  # so that no older error outlives a newer one
             kept.append(entry.model_copy(update={"error": error or None}))
     return kept[::-1]
-
-
-def _size(text: str) -> int:
-    return len(to_json(text)) - 2
-
-
-def _cut(text: str, room: int) -> str:
-    """As much of the text as the room takes."""
-    if _size(text) <= room:
-        return text
-    fitting = bisect_right(range(1, len(text)), room, key=lambda length: _size(text[:length] + _CUT))
-    return text[:fitting] + _CUT if fitting else ""
 
 
 # - instance/{id} (pending)

@@ -7,11 +7,15 @@ from app.models import codec, keys
 from app.models.instance import Ended, Instance, InstanceCreate, Restarts, Status
 from app.models.revision import Revision, RevisionState
 from app.registry import counters
+from app.registry.cut_text import cut
 from app.registry.readable import readable
 from app.registry.state import exists, find, missing, new
 from app.store.contract import Changes, Snapshot
 
 FIRST_ID = 1
+
+MAX_ENDED_REASON = 1024
+"""Bytes of an ended entry's reason, as it is kept: a thousand entries of each proctype stay for a month."""
 
 
 def find_live(snapshot: Snapshot, id: int) -> Instance | None:
@@ -94,7 +98,8 @@ def register(snapshot: Snapshot, at: datetime, body: InstanceCreate) -> Changes:
 
 def ended_entry(instance: Instance, at: datetime, client: str | None, reason: str | None) -> Ended:
     """What is kept of an instance that is done: why it was unregistered, or else why it had failed or was
-    lost."""
+    lost. A long reason is cut."""
+    why = instance.reason if reason is None else reason
     return Ended(
         **{**new(at), "created_at": instance.created_at},
         id=instance.id,
@@ -104,7 +109,7 @@ def ended_entry(instance: Instance, at: datetime, client: str | None, reason: st
         env=instance.env,
         status=instance.status,
         client=client,
-        reason=instance.reason if reason is None else reason,
+        reason=None if why is None else cut(why, MAX_ENDED_REASON),
         at=at,
     )
 

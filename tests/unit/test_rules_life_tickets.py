@@ -1,5 +1,6 @@
 """Tickets: what they need, their ids, and what stays when they are done."""
 
+import json
 from typing import Any
 
 import pytest
@@ -106,3 +107,33 @@ def test_an_instance_without_a_reason_or_with_one_that_looks_like_an_entry_is_no
     assert not keys.is_ended(record.value)
     assert b'"claim_rev":' in codec.wire(record)
     assert registry.instance(id).reason == '{"ended":true,'
+
+
+@pytest.mark.parametrize("character", ["x", "\x01", "\u20ac", "\U0001f40e", '"'])
+@pytest.mark.parametrize("said_by", ["unregister", "fail"])
+def test_a_reason_in_the_ended_list_is_bounded_by_bytes(
+    registry: Registry, character: str, said_by: str
+) -> None:
+    """A thousand entries of 24 KB would be kept for a month, of each proctype."""
+    reason = "why: " + character * 4000
+    id = registry.ticket_in("running")
+    if said_by == "fail":
+        registry.say("fail", id, reason=reason)
+        registry.say("unregister", id)
+    else:
+        registry.say("unregister", id, reason=reason)
+    entry = find(registry, keys.instance(id), Ended)
+    assert entry is not None
+    assert entry.reason is not None
+    assert entry.reason.endswith("\u2026")
+    assert reason.startswith(entry.reason[:-1])
+    assert 1000 < len(json.dumps(entry.reason, ensure_ascii=False).encode()) <= tickets.MAX_ENDED_REASON + 2
+    assert len(registry.records[keys.instance(id)].value) < 2048
+
+
+def test_a_reason_that_fits_is_kept_whole(registry: Registry) -> None:
+    id = registry.ticket()
+    registry.say("unregister", id, reason="x" * tickets.MAX_ENDED_REASON)
+    entry = find(registry, keys.instance(id), Ended)
+    assert entry is not None
+    assert entry.reason == "x" * tickets.MAX_ENDED_REASON

@@ -1,0 +1,20 @@
+"""Words for people that are kept in bounds: by the bytes that they take as JSON, not by their characters."""
+
+from bisect import bisect_right
+
+from pydantic_core import to_json
+
+_CUT = "\u2026"
+"""Ends a text that was cut."""
+
+
+def kept_size(text: str) -> int:
+    return len(to_json(text)) - 2
+
+
+def cut(text: str, room: int) -> str:
+    """As much of the text as the room takes."""
+    if kept_size(text) <= room:
+        return text
+    fitting = bisect_right(range(1, len(text)), room, key=lambda length: kept_size(text[:length] + _CUT))
+    return text[:fitting] + _CUT if fitting else ""

@@ -81,7 +81,9 @@ async def run(site: Site, plan: Plan) -> Run:
         await _bring_in(crew, ports, evidence, plan.settle)
         done.below = await site.findings()
         for service in site.services:
-            if "Traceback" in service.said or (site.quiet and service.said):
+            # It says at each start what it has found there.
+            said = [line for line in service.said.splitlines() if "written by another hand" not in line]
+            if "Traceback" in service.said or (site.quiet and said):
                 evidence.complaints.append(f"a service says: {service.said[-2000:]}")
         return done
     finally:

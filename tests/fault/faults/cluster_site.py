@@ -7,6 +7,7 @@ process is on the switch (see `namespaces.join_switch`): it reaches all, whoever
 import asyncio
 import json
 import signal
+from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.etcd.proxy import Proxy
 from tests.fault.faults.embedded_site import FLAGS
 from tests.fault.faults.site import Fault, kill_and_start
 from tests.fault.traffic.connection import Connection, Cut, NotSent
+from tests.fault.traffic.platform import OTHER_HANDS
 from tests.fault.visor_process import Launcher, Serving
 
 MEMBERS, REPLICAS = 3, 2
@@ -85,13 +87,16 @@ class ClusterSite:
         await asyncio.to_thread(self.cluster.stop)
 
     async def every_second(self) -> None:
-        """Compact, as another hand may: all but the newest revisions."""
+        """Write what cannot be read, and compact all but the newest revisions, as other hands may."""
+        member = self.cluster.members[self._turn % MEMBERS]
+        key, value = list(OTHER_HANDS.items())[self._turn % len(OTHER_HANDS)]
+        self._turn += 1
+        put = {"key": f"visor/{key}", "value": value.decode()}
+        coded = {name: b64encode(said.encode()).decode() for name, said in put.items()}
+        await self._ask(member, "/v3/kv/put", coded)
         revision = self.services_rev - self.history
         if revision > 0:
-            await self._ask(
-                self.cluster.members[self._turn % MEMBERS], "/v3/kv/compaction", {"revision": revision}
-            )
-            self._turn += 1
+            await self._ask(member, "/v3/kv/compaction", {"revision": revision})
 
     async def findings(self) -> list[str]:
         """Whether the members have the same data: versions easy to install here are known to lose it."""

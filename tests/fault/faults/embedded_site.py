@@ -5,7 +5,10 @@ import signal
 from pathlib import Path
 
 from tests.fault.faults.site import Fault, end_and_start, kill_and_start
+from tests.fault.traffic.platform import OTHER_HANDS
 from tests.fault.visor_process import Launcher, Serving
+from tests.http.other_hands import write
+from tests.serving import serving
 
 FLAGS = {"bookmark": 0.25, "keep_alive": 0.3, "stream_max_age": 20, "send_timeout": 3}
 """All that a stream does comes often."""
@@ -38,7 +41,13 @@ class EmbeddedSite:
         ]
 
     async def start(self) -> None:
+        await asyncio.to_thread(self._let_others_write)
         await asyncio.to_thread(self.services[0].start)
+
+    def _let_others_write(self) -> None:
+        """Before it is served: later nobody else gets at the file."""
+        with serving(store=f"sqlite:///{self.services[0].store}") as service:
+            write(service, OTHER_HANDS)
 
     async def every_second(self) -> None:
         """Each commit compacts."""

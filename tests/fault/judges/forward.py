@@ -21,7 +21,7 @@ def judge(evidence: Evidence, world: World) -> Verdict:
     at = ""
     # Replicas that write at the same moment do not know each other's times.
     for event in evidence.told if evidence.replicas == 1 else ():
-        if not event.type.endswith("-unregister"):
+        if not event.type.endswith("-unregister") and event.type != "unknown":
             now = event.said["updated_at"]
             verdict.check(now >= at, lambda e=event, b=at: f"{e} is at {e.said['updated_at']}, after {b}")
             at = max(at, now)

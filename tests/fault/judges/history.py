@@ -3,6 +3,7 @@ not go back."""
 
 from tests.fault.judges.verdict import Verdict
 from tests.fault.judges.world import World
+from tests.fault.traffic.platform import OTHER_HANDS
 from tests.fault.traffic.record import Evidence, Key, Told
 
 
@@ -15,7 +16,9 @@ def judge(evidence: Evidence, world: World) -> Verdict:
         follows = (event.rev > rev and event.index == 0) or (event.rev, event.index) == (rev, index + 1)
         verdict.check(follows, lambda e=event, r=rev, i=index: f"{e} follows {r}-{i}")
         rev, index = event.rev, event.index
-        if not verdict.check(event.type != "unknown", lambda e=event: f"{e}: {_last_of(there, e)}"):
+        if event.type == "unknown":
+            by_others = event.key[1] in OTHER_HANDS
+            verdict.check(by_others, lambda e=event: f"{e}: {_last_of(there, e)}")
             continue
         before, action = there.get(event.key), event.type.partition("-")[2]
         if event.key[0] == "scale":

@@ -19,6 +19,8 @@ class World:
         """The revs of each deed, by its name."""
         for event in told:
             self.chains.setdefault(event.key, []).append(event)
+            if event.type == "unknown":
+                continue  # another hand's deed; `history` says whether there was one
             revs = self.deeds.setdefault(deed_of(event.actor), [])
             if not revs or revs[-1] != event.rev:
                 revs.append(event.rev)
@@ -37,10 +39,12 @@ class World:
         for call in sorted((c for c in calls if c.rev is not None), key=_REV):
             while at < len(self.told) and self.told[at].rev <= call.rev:
                 event = self.told[at]
+                at += 1
+                if event.type == "unknown":
+                    continue  # it cannot be read, and is in no list and no snapshot
                 of_kind = state.setdefault(event.key[0], {})
                 if event.gone:
                     of_kind.pop(event.key, None)
                 else:
                     of_kind[event.key] = event
-                at += 1
             yield call, state

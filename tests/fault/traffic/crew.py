@@ -12,6 +12,7 @@ from tests.fault.traffic.subscribers import HABITS, Archivist, Subscriber
 WRITERS: list[tuple[Script, int]] = [
     (writers.variables, 8),
     (writers.counters, 4),
+    (writers.records, 1),
     (writers.apps, 6),
     (writers.races, 6),
     (writers.directory, 6),

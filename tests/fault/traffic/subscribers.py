@@ -31,6 +31,7 @@ HABITS = {
     "follower": Habit(),
     "visitor": Habit(stays=(0.3, 2.0), away=(0.0, 2.0)),
     "guest": Habit(stays=(0.2, 1.0), away=(0.0, 0.5), snapshot=True, query=(("app", "base"),)),
+    "newcomer": Habit(stays=(1.0, 3.0), away=(2.0, 5.0), snapshot=True),
     "instances": Habit(query=(("type", "instance-*"),), stays=(3.0, 9.0)),
     "base": Habit("/apps/base/events", stays=(3.0, 9.0)),
     "host": Habit(query=(("host", "10.1.0.1"),), stays=(3.0, 9.0)),

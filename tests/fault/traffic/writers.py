@@ -1,7 +1,7 @@
 """Clients that write to the directory of apps, services and members: all calls that it has."""
 
 from tests.fault.traffic.client import Client
-from tests.fault.traffic.platform import COUNTERS, SETS
+from tests.fault.traffic.platform import COUNTERS, PARTS, RECORDS, SETS, large
 from tests.fault.traffic.record import Outcome
 from tests.serving import APP, ARCHIVE
 
@@ -17,6 +17,19 @@ async def variables(c: Client) -> None:
     await c.write("env", "PATCH", path, {f"{c.name}.a": value, f"{c.name}.b": value, "no": None}, about=app)
     if c.random.random() < 0.2:
         await c.write("env-remove", "DELETE", f"{path}/{c.name}", about=app)
+
+
+async def records(c: Client) -> None:
+    """Large values, and an app that is written whole, 0.5 MB, for each of its own."""
+    name, key = "zlarge", f"part{c.random.randrange(PARTS)}"
+    if c.random.random() < 0.8:
+        name, key = f"zrecord{c.random.randrange(RECORDS)}", "n"
+    value = large(c.following())
+    await c.write("env", "PUT", f"/apps/{name}/env/{key}", {"value": value}, about=("app", name))
+    if c.random.random() < 0.2:
+        await c.look("one", f"/apps/{name}", ("app", name))
+    # Whatever is written so is kept by who judges.
+    await c.pace.rest(c.random.uniform(0.3, 0.9))
 
 
 async def counters(c: Client) -> None:

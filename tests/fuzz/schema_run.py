@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.serving import Service, serving
+from app.models.names import MAX_ENV_VALUE
+from tests.http.other_hands import STRANGE, write
+from tests.serving import APP, Service, serving
 
 _ROOT = Path(__file__).parents[2]
 
@@ -24,10 +26,32 @@ FAST_STREAMS = {"keep_alive": 0.05, "bookmark": 0.05}
 """Settings with which a stream soon says something, whoever reads it: three frames are read of each."""
 
 
+OTHER_HANDS = {
+    **dict.fromkeys(STRANGE, b"{not json"),
+    "app/zzz": b'{"name":"zzz"}',
+    "revision/cat,zzz": b"[]",
+    "envset/cat,zzz": b"null",
+    "proctype/cat,zzz": b'{"app":"cat","name":"zzz","port":"8000"}',
+    "instance/0000000000000077777": b'{"id":77777,"status":"odd"}',
+    "instance/0000000000000077778": b'{"ended":true}',
+    "service/zzz": b"\xff",
+    "endpoint/memcached,zzz": b"7",
+    "runner/10.0.0.9:9000": b"{}",
+    "member/pms,10.0.0.9": b'"x"',
+}
+"""What other hands have put there: beside what is asked for in every list."""
+
+
+AT_THE_LIMIT = {f"{'k' * 200}{number}": "\u00e4" * (MAX_ENV_VALUE // 2) for number in range(14)}
+"""Variables of 0.9 MB, each as long as one may be: in every list of apps, and in every snapshot."""
+
+
 @contextmanager
 def fuzzed(store: str, **settings: Any) -> Iterator[Service]:
-    """A service to run against."""
+    """A service to run against, in whose store are large values, and others have been at work too."""
     with serving(store=store, log_level="error", **FAST_STREAMS, **settings) as service:
+        write(service, OTHER_HANDS)
+        service.made("/apps", {**APP, "name": "zlarge", "env": AT_THE_LIMIT})
         yield service
 
 

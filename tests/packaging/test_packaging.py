@@ -376,8 +376,10 @@ def test_compose_gives_the_service_no_power_it_does_not_need(each: dict[str, Any
 def test_compose_waits_for_a_clean_end_and_starts_again_after_a_crash(each: dict[str, Any]) -> None:
     assert each["restart"] == "unless-stopped"
     assert each["stop_signal"] == "SIGTERM"
-    # The service promises to end within 5 s; compose must not cut that short.
-    assert int(each["stop_grace_period"].removesuffix("s")) > 5
+    # Compose must not cut short what the service takes to end.
+    drain = int(each["environment"].get("VISOR_DRAIN", Settings.model_fields["drain"].default))
+    shutdown = int(Settings.model_fields["shutdown_timeout"].default)
+    assert int(each["stop_grace_period"].removesuffix("s")) > drain + shutdown
 
 
 def test_compose_keeps_the_store_on_a_named_volume(service: dict[str, Any]) -> None:
@@ -400,6 +402,36 @@ def test_each_file_is_one_set_up(cluster: dict[str, Any]) -> None:
     assert len({file["name"] for file in files}) == 2
     assert not [service for file in files for service in file["services"].values() if "profiles" in service]
     assert not [file for file in files if "configs" in file]
+
+
+def test_the_proxy_has_no_power_it_does_not_need(cluster: dict[str, Any]) -> None:
+    proxy = cluster["proxy"]
+    assert proxy["user"] == "haproxy"
+    assert proxy["read_only"] is True
+    assert proxy["cap_drop"] == ["ALL"]
+    assert proxy["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "network_mode", "pid"} & proxy.keys()
+
+
+def test_the_proxy_knows_the_replicas_and_their_drain(cluster: dict[str, Any]) -> None:
+    """Several of its checks fit into the drain, and it ends by itself before it is killed."""
+    text = (ROOT / "deploy" / "haproxy.cfg").read_text()
+    replicas = {name for name, each in cluster.items() if "VISOR_STORE" in each.get("environment", {})}
+    assert set(re.findall(r"^\tserver (\S+) \1:8000$", text, re.MULTILINE)) == replicas
+    every = int(found(r" inter (\d+)s ", text))
+    for name in replicas:
+        assert int(cluster[name]["environment"]["VISOR_DRAIN"]) >= 3 * every
+    hard_stop = int(found(r"hard-stop-after (\d+)s", text))
+    assert int(cluster["proxy"]["stop_grace_period"].removesuffix("s")) > hard_stop
+    longest_wait = 60
+    for side in ("client", "server"):
+        assert int(found(rf"timeout {side} (\d+)s", text)) > longest_wait
+
+
+def found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match is not None, pattern
+    return match[1]
 
 
 def test_every_image_of_another_is_named_in_full() -> None:

@@ -14,6 +14,7 @@ from app.cli.flags import add_flags, settings_of
 from app.cli.greeting import Greeting
 from app.errors import StartError
 from app.main import create_app
+from app.server.notifier import Notifier
 from app.server.server import VisorServer, build_config, listen, listening_at
 from app.server.workers import Workers, command_of
 from app.settings import Settings
@@ -56,7 +57,12 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
     )
     greeting = Greeting(settings, listening, app.context.store)
     server = VisorServer(
-        config, app.stop, on_started=greeting.say, drain=settings.drain, on_draining=app.begin_draining
+        config,
+        app.stop,
+        on_started=greeting.say,
+        drain=settings.drain,
+        on_draining=app.begin_draining,
+        notifier=Notifier.of(os.environ),
     )
 
     async def run() -> None:

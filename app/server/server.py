@@ -21,6 +21,7 @@ from app.http.admission import Admission
 from app.http.refusals import Refusals
 from app.server.config import ConnectionConfig
 from app.server.connection import Connection
+from app.server.notifier import Notifier
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +155,8 @@ class VisorServer(uvicorn.Server):
     It runs in the main thread, where it takes SIGINT and SIGTERM, or in another, where `should_exit = True`
     ends it. The first SIGTERM begins a drain of `drain` seconds, in which all is served as before. Its end,
     another signal, or SIGINT begins the shutdown. A signal during that has it wait for no request any more.
-    `on_started` is called when it listens, `on_draining` when the drain begins.
+    `on_started` is called when it listens, `on_draining` when the drain begins. `notifier` tells the
+    supervisor, where there is one.
     """
 
     def __init__(
@@ -165,8 +167,10 @@ class VisorServer(uvicorn.Server):
         *,
         drain: float = 0.0,
         on_draining: Callable[[], None] = lambda: None,
+        notifier: Notifier | None = None,
     ) -> None:
         super().__init__(config)
+        self._notifier = notifier or Notifier()
         self._on_started = on_started
         self._on_draining = on_draining
         self._drain = drain
@@ -181,6 +185,8 @@ class VisorServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_started()
+            self._notifier.ready()
+            self._notifier.stay_alive(asyncio.get_running_loop())
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig == signal.SIGTERM and self._drain and self._drained_at is None and not self.should_exit:
@@ -200,6 +206,7 @@ class VisorServer(uvicorn.Server):
         # Not where the signal is handled: that may be in the middle of another line of the log.
         if not self._drain_is_logged:
             self._drain_is_logged = True
+            self._notifier.stopping()
             logger.warning(
                 "draining: serves on for %g s, and ends then; a second signal ends it now", self._drain
             )
@@ -212,6 +219,7 @@ class VisorServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         seconds = float(self.config.timeout_graceful_shutdown or 0)
         until = time.monotonic() + seconds
+        self._notifier.stopping()
         self.stop.set()
         for server in self.servers:
             server.close()

@@ -13,6 +13,9 @@ from types import FrameType
 
 from prometheus_client.multiprocess import mark_process_dead
 
+from app.server.notifier import BEATS, Notifier, watchdog_of
+from app.server.worker_signs import WorkerSigns
+
 logger = logging.getLogger(__name__)
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -22,7 +25,11 @@ CALM_SECONDS = 10.0
 
 
 class Workers:
-    """Starts `command` + `--fd N` so many times, starts again what dies, and ends with a signal."""
+    """Starts `command` + `--fd N` so many times, starts again what dies, and ends with a signal.
+
+    A supervisor knows this process alone: it is told that the service is ready when all workers are, and
+    where it expects signs of life, a worker that sends none is killed and started again.
+    """
 
     def __init__(self, command: Sequence[str], listening: socket.socket, count: int) -> None:
         self._metrics = tempfile.TemporaryDirectory(prefix="visor-metrics-")
@@ -31,6 +38,11 @@ class Workers:
         self._count = count
         self._running: dict[subprocess.Popen[bytes], float] = {}
         self._ending = False
+        self._notifier = Notifier.of(os.environ)
+        self._watchdog = watchdog_of(os.environ)
+        self._signs: dict[subprocess.Popen[bytes], WorkerSigns] = {}
+        self._is_ready = False
+        self._last_beat = 0.0
 
     def run(self) -> int:
         """The exit status: 0 after a signal, else the status of a worker that could not start."""
@@ -40,12 +52,14 @@ class Workers:
             self._start()
         status = 0
         while self._running:
+            self._tell_supervisor()
             for worker, since in list(self._running.items()):
                 try:
                     status = worker.wait(0.1)
                 except subprocess.TimeoutExpired:
                     continue
                 del self._running[worker]
+                self._signs.pop(worker).close()
                 # What it counted stays; its gauges go.
                 mark_process_dead(worker.pid, self._metrics.name)  # type: ignore[no-untyped-call]
                 if not self._ending:
@@ -56,10 +70,29 @@ class Workers:
 
     def _start(self) -> None:
         # Each worker counts in files of its own there, and answers `/metrics` for all of them.
-        environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": self._metrics.name}
+        signs = WorkerSigns(self._metrics.name, self._watchdog)
+        environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": self._metrics.name} | signs.environment
+        # It names the parent, and this worker would take the variables for not its own.
+        environment.pop("WATCHDOG_PID", None)
         # In a group of its own: Ctrl-C is passed on, and must not come twice, as who is in a hurry has it.
         worker = subprocess.Popen(self._command, pass_fds=[self._fd], env=environment, process_group=0)
         self._running[worker] = time.monotonic()
+        self._signs[worker] = signs
+
+    def _tell_supervisor(self) -> None:
+        for worker, signs in self._signs.items():
+            signs.read()
+            if signs.stuck and not self._ending:
+                logger.error("worker %d has sent no sign of life: it is killed", worker.pid)
+                worker.kill()
+        if self._ending:
+            self._notifier.stopping()
+        elif not self._is_ready and all(signs.ready for signs in self._signs.values()):
+            self._is_ready = True
+            self._notifier.ready()
+        if self._watchdog and time.monotonic() - self._last_beat > self._watchdog / BEATS:
+            self._last_beat = time.monotonic()
+            self._notifier.alive()
 
     def _died(self, worker: "subprocess.Popen[bytes]", since: float, status: int) -> int:
         lived = time.monotonic() - since

@@ -32,3 +32,8 @@ def refused(*arguments: str | Path, **more: Any) -> str:
     assert done.stderr.count(b"\n") == 1, done.stderr
     assert done.stdout == b""
     return done.stderr.decode()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -14,6 +14,7 @@ import pytest
 
 from app.errors import StartError
 from app.store.etcd.layout import SCHEMA
+from tests.cli.running import children
 from tests.etcd.cluster import Cluster, free_port, until
 from tests.etcd.replicas import at_once, events_after, replicas, store_url
 from tests.serving import APP, Service, serving
@@ -30,10 +31,6 @@ def process(*flags: str) -> Iterator[subprocess.Popen[str]]:
         if running.poll() is None:
             running.send_signal(signal.SIGTERM)
         running.communicate(timeout=30)
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.mark.parametrize(("schema", "words"), [("99", "schema 99"), ("x", "no schema")])

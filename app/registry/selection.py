@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from app.models import keys
 from app.models.instance import Status
 from app.store.contract import Record, Snapshot
+from app.store.snapshots import Partial
+
+LOOK = 2000
+"""Instances that are looked at in one turn: some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +38,23 @@ class Selection:
         return [group for group in groups if group] or [frozenset({keys.LIVE})]
 
     def find(self, snapshot: Snapshot, after: str, limit: int) -> list[Record]:
-        """Records of instances that fit, by id, after the key `after`, at most `limit`. What is left of an
+        """Records of instances that fit, by id, after the key `after`, at most `limit`: Partial
+        after a look at so many that others are to have their turn. What is left of an
         earlier app or proctype of the same name is not shown: the one that is there has not run it."""
         began: dict[str, int] = {}
         found: list[Record] = []
+        looked, step = 0, limit
         while True:
-            page = snapshot.select(self._groups(), after=after, limit=limit - len(found))
+            page = snapshot.select(self._groups(), after=after, limit=step)
             found += [record for record in page if record.created_rev > _began(snapshot, record, began)]
-            if len(found) == limit or not page:
-                return found
+            if len(found) >= limit or len(page) < step:
+                return found[:limit]
             after = page[-1].key
+            looked += len(page)
+            if looked >= LOOK:
+                return Partial(found, after)
+            # Many are of an earlier life, it seems: they are not to be passed by one by one.
+            step = min(max(2 * step, limit), LOOK // 4)
 
 
 def _began(snapshot: Snapshot, record: Record, known: dict[str, int]) -> int:

@@ -35,7 +35,8 @@ from app.registry.life import reachable
 from app.registry.readable import readable
 from app.registry.selection import Selection
 from app.registry.state import exists
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import MAX_VALUE, Changes, Record, Snapshot
+from app.store.snapshots import find_page
 
 router = APIRouter(tags=["instances"])
 
@@ -253,7 +254,8 @@ async def unregister_instances(
     while True:
         # Found outside the rule, and looked at again in it: a list that grows meanwhile is no conflict.
         snapshot = await context.store.latest()
-        found = [record.key for record in wanted.find(snapshot, after, BATCH)]
+        page, _ = await find_page(snapshot, wanted.find, after, BATCH, MAX_VALUE * BATCH)
+        found = [record.key for record in page]
 
         def rule(snapshot: Snapshot, at: datetime, found: Sequence[str] = found) -> Changes:
             return finals.unregister_those(snapshot, at, found, wanted.statuses, _said(client), _said(reason))

@@ -8,8 +8,18 @@ from app.store.contract import Record, Snapshot
 
 T = TypeVar("T")
 
+
+class Partial(list[Record]):
+    """What was found up to the key `upto`, where to look at all the rest would take too long at once."""
+
+    def __init__(self, found: Sequence[Record], upto: str) -> None:
+        super().__init__(found)
+        self.upto = upto
+
+
 Find = Callable[[Snapshot, str, int], Sequence[Record]]
-"""Finds records in a snapshot, by key: those after a key, at most so many."""
+"""Finds records in a snapshot, by key: those after a key, at most so many. Less than that, and
+not `Partial`, are all."""
 
 _BESIDE = 128
 """Bytes of a record at most that are said beside its value: its revs, and what parts it from the next."""
@@ -30,20 +40,25 @@ async def find_page(
 ) -> tuple[list[Record], bool]:
     """What `find` finds after a key, and whether there is more: at most `limit` records that are said in at
     most `size` bytes, but at least one."""
-    if not snapshot.blocking:
-        return _cut(find(snapshot, after, limit + 1), limit, size)
     found: list[Record] = []
-    length, step = 0, _FIRST
+    length, step = 0, _FIRST if snapshot.blocking else limit + 1
     while True:
         step = min(step, limit + 1 - len(found))
-        read = await asyncio.to_thread(find, snapshot, after, step)
+        if snapshot.blocking:
+            read = await asyncio.to_thread(find, snapshot, after, step)
+        else:
+            read = find(snapshot, after, step)
         found += read
         length += sum(len(record.value) for record in read)
-        if len(read) < step or len(found) > limit or length > size:
+        if (len(read) < step and not isinstance(read, Partial)) or len(found) > limit or length > size:
             return _cut(found, limit, size)
-        after = found[-1].key
-        # As many as there should be room for: a page of large records must not be read into memory whole.
-        step = max(_FIRST, (size - length) * len(found) // length)
+        after = read.upto if isinstance(read, Partial) else found[-1].key
+        if snapshot.blocking and found:
+            # As many as there should be room for: a page of large records must not be read into memory whole.
+            step = max(_FIRST, (size - length) * len(found) // length)
+        elif not snapshot.blocking:
+            step = limit + 1
+            await asyncio.sleep(0)  # others have their turn
 
 
 def _cut(found: Sequence[Record], limit: int, size: int) -> tuple[list[Record], bool]:

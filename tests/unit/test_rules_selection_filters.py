@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from app.models import codec, keys
 from app.models.instance import Instance, Status
-from app.registry.selection import Selection
-from app.store.contract import Change, Commit, Journal, Record
+from app.registry.selection import LOOK, Selection
+from app.store.contract import Change, Commit, Journal, Record, Snapshot
 from app.store.history import History, Window
+from app.store.snapshots import find_page
 from tests.life.life_table import WAYS
 from tests.unit.life_registry import Registry
 
@@ -117,3 +118,30 @@ def test_no_filter_means_everything_but_what_is_done() -> None:
     found = Selection().find(POPULATED, "", 1000)
     assert [codec.decode(r, Instance).id for r in found] == [instance.id for instance in EVERYTHING]
     assert len(found) < POPULATED.count(keys.INSTANCES) or len(found) < len(APPS) * 24
+
+
+async def test_a_list_gives_way_while_it_passes_by_many_of_an_earlier_life() -> None:
+    """Ten thousand of them were passed by in one turn of the loop, a page at a time."""
+    registry = Registry()
+    registry.runnable()
+    id = registry.ticket()
+    old = registry.records[keys.instance(id)]
+    history = History(keys.index, Window(10))
+    count = 5 * LOOK
+    earlier = [Record(keys.instance(n), old.value, 1, 1, terms=old.terms) for n in range(1, count + 1)]
+    rev = registry.rev
+    web = registry.records[keys.proctype("cat", "web")]
+    new = [Record(keys.instance(n), old.value, rev, rev, terms=old.terms) for n in (count + 1, count + 2)]
+    history.load(rev, [*earlier, *new, web])
+    snapshot = history.snapshot(rev)
+    looks = []
+
+    def find(snapshot: Snapshot, after: str, limit: int) -> list[Record]:
+        looks.append(after)
+        return Selection(apps=["cat"]).find(snapshot, after, limit)
+
+    for limit, expected in ((1, new[:1]), (2, new), (100, new)):
+        looks.clear()
+        page, more = await find_page(snapshot, find, "", limit, 1_000_000)
+        assert (page, more) == (expected, limit == 1)
+        assert len(looks) >= count // LOOK - 1

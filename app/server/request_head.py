@@ -59,8 +59,10 @@ class RequestHead:
 
     def target(self) -> Target:
         """Raises MalformedRequest where the target is no URL of a service."""
+        # `//host/path` is a path here: taken for a host, a rule of a proxy for `/path` would not see it.
+        is_path = self.url.startswith(b"/")
         try:
-            url = httptools.parse_url(self.url)
+            url = httptools.parse_url(b"http://visor" + self.url if is_path else self.url)
             raw_path = url.path or b"/"
             path = raw_path.decode("ascii")
         except (httptools.HttpParserError, UnicodeDecodeError):
@@ -69,7 +71,8 @@ class RequestHead:
             raise MalformedRequest("The target of the request has a user name in it: leave that out.")
         if "%" in path:
             path = urllib.parse.unquote(path)
-        return Target(raw_path, path, url.query or b"", self._authority() if url.host is not None else None)
+        authority = None if is_path or url.host is None else self._authority()
+        return Target(raw_path, path, url.query or b"", authority)
 
     def named(self, authority: bytes | None) -> list[tuple[bytes, bytes]]:
         """The headers, with the host that an absolute target names: it counts, and not the header."""

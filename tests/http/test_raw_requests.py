@@ -375,11 +375,13 @@ def test_a_request_has_one_host_that_the_service_goes_by(full: Service, lines: b
     ("line", "statuses"),
     [
         (b"GET http://visor/apps/cat HTTP/1.1", (200,)),
-        (b"GET http://other.example.com/apps/cat HTTP/1.1", (200,)),
+        (b"GET http://other.example.com/apps/cat HTTP/1.1", (421,)),
         (b"GET http://visor HTTP/1.1", (200, 303, 307, 308, 404)),
         (b"GET http:/// HTTP/1.1", (400, 404)),
         (b"GET http://visor:port/apps HTTP/1.1", (400, 404)),
         (b"GET //apps/cat HTTP/1.1", (400, 404)),
+        # A path that begins with two slashes names no host: a proxy's rule for /apps would not see it.
+        (b"GET //visor/apps/cat HTTP/1.1", (404,)),
         (b"GET /apps//cat HTTP/1.1", (404,)),
         (b"GET /apps/cat/ HTTP/1.1", (404,)),
         (b"GET apps/cat HTTP/1.1", (400, 404)),

@@ -68,6 +68,7 @@ def test_nothing_is_looked_up_where_nothing_is_asked(registry):
         ('"4_2"', set()),
         ('"' + "9" * 400 + '"', set()),
         ('"abc", "7"', {7}),
+        ('"1",', {1}),
     ],
 )
 def test_tags_are_revs_and_others_match_nothing(text, revs):
@@ -75,7 +76,7 @@ def test_tags_are_revs_and_others_match_nothing(text, revs):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "42", '"42', '42"', 'w/"42"', "W/42", '"1" "2"', '"1",', '*,"1"', '"a b"', '"\n"']
+    "text", ["", "42", '"42', '42"', 'w/"42"', "W/42", '"1" "2"', '*,"1"', '"a b"', '"\n"']
 )
 def test_what_is_no_tag_is_malformed(text):
     with pytest.raises(MalformedRequest, match="If-Match"):

@@ -11,13 +11,16 @@ from typing import Any
 
 from app.errors import RequestError
 from app.events import fanout, sse, stream
+from app.events.event import Event
 from app.events.filters import Filter
 from app.events.position import Position
+from app.events.turns import Turns
 from app.http import reads, writes
 from app.models import keys
 from app.registry import apps, claims, life, ports, preconditions, scale, tickets
-from app.store.contract import Changes, Commit, Snapshot
+from app.store.contract import Changes, Commit, Record, Snapshot
 from app.store.embedded import store as embedded
+from app.store.embedded.leases import Leases
 from app.store.etcd import store as etcd
 
 
@@ -34,8 +37,12 @@ class Mutant:
 
 def _dropped_event() -> None:
     """A stream leaves one event out now and then."""
-    made = fanout.events_of
-    fanout.events_of = lambda commit: made(commit) if commit.rev % 41 else []
+    made = fanout.events_in_turns
+
+    async def dropped(commit: Commit, turns: Turns) -> list[Event]:
+        return await made(commit, turns) if commit.rev % 41 else []
+
+    fanout.events_in_turns = dropped
 
 
 def _repeated_event() -> None:
@@ -72,14 +79,18 @@ def _early_answer() -> None:
     """Writes are answered before they are on the disk."""
     append = embedded.Writer.append
 
-    async def early(self: Any, commits: list[Commit], oldest: int, *more: Any) -> RequestError | None:
+    async def early(
+        self: Any, commits: list[Commit], oldest: int, give_up: Any = None, marks: Any = ()
+    ) -> RequestError | None:
         if not commits:
-            return await append(self, commits, oldest, *more)
-        self._publish(commits, oldest)
+            return await append(self, commits, oldest)
+        await self._publish(commits, oldest)
 
         async def late() -> None:
             await asyncio.sleep(0.4)
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._log.append, commits, oldest)
+            await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._log.append, commits, oldest, marks
+            )
 
         self._late = [*getattr(self, "_late", [])[-100:], asyncio.create_task(late())]
         return None
@@ -177,9 +188,16 @@ def _half_commit() -> None:
 
 
 def _scale_off_by_one() -> None:
-    """Down is one too few."""
+    """Down is one too few, and says that it is not: else the next step would make up for it."""
     down = scale._down
-    scale._down = lambda changes, at, counted, by: down(changes, at, counted, max(by - 1, 1))
+
+    def one_less(changes: Changes, at: Any, going: list[Record]) -> list[int]:
+        ids = down(changes, at, going)
+        if len(ids) > 1:
+            del changes.puts[keys.instance(ids[-1])]
+        return ids
+
+    scale._down = one_less
 
 
 def _forgotten_key() -> None:
@@ -208,19 +226,27 @@ def _untrue_answer() -> None:
 
 
 def _early_end_of_lease() -> None:
-    """A renewal is not heard."""
-    embedded.Leases.renew = lambda self, key: None  # type: ignore[method-assign]
+    """A renewal ends the lease. One that was only not heard would show by milliseconds, for here members
+    renew at once, and the event's way to who listens takes as long."""
+
+    def end(self: Leases, key: str) -> None:
+        held = self._held.get(key)
+        if held is not None:
+            self._held[key] = (self._clock(), held[1])
+            self._changed.set()
+
+    Leases.renew = end  # type: ignore[method-assign]
 
 
 def _torn_commit() -> None:
     """A stream gives the second part of a commit first."""
-    made = fanout.events_of
+    made = fanout.events_in_turns
 
-    def torn(commit: Commit) -> Any:
-        events = made(commit)
+    async def torn(commit: Commit, turns: Turns) -> list[Event]:
+        events = await made(commit, turns)
         return [*events[1:], events[0]] if len(events) > 1 else events
 
-    fanout.events_of = torn
+    fanout.events_in_turns = torn
 
 
 MUTANTS = {

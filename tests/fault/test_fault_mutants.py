@@ -7,19 +7,26 @@ import pytest
 
 from tests.fault.faults.embedded_site import EmbeddedSite
 from tests.fault.judges.bench import JUDGES, hear
+from tests.fault.judges.verdict import Verdict
 from tests.fault.mutants import MUTANTS, Mutant
 from tests.fault.run import Plan, run
 from tests.fault.visor_process import Launcher
 
-SECONDS = 3.0
+SECONDS = (3.0, 15.0)
+"""Of traffic. A machine that is busy may not come to what shows a defect in the first."""
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=lambda mutant: mutant.name.replace(" ", "-"))
 def test_a_judge_finds_the_defect_that_it_is_for(mutant: Mutant, launcher: Launcher, tmp_path: Path) -> None:
-    site = EmbeddedSite(tmp_path, launcher, mutant=mutant.name)
-    plan = Plan(SECONDS, rate=250, period=1.5, kills=mutant.kills, others=False)
-    done = asyncio.run(run(site, plan))
-    found = {one.judge.name: one.verdict for one in hear(done.evidence) if not one.verdict.holds}
+    found: dict[str, Verdict] = {}
+    for seconds in SECONDS:
+        if mutant.judge not in found:
+            directory = tmp_path / f"{seconds}"
+            directory.mkdir()
+            site = EmbeddedSite(directory, launcher, mutant=mutant.name)
+            plan = Plan(seconds, rate=250, period=1.5, kills=mutant.kills, others=False)
+            done = asyncio.run(run(site, plan))
+            found = {one.judge.name: one.verdict for one in hear(done.evidence) if not one.verdict.holds}
     assert mutant.judge in found, f"found by {sorted(found)} only"
 
 

@@ -41,7 +41,8 @@ class Both:
 
     def __init__(self, service: Service, history: int) -> None:
         self.steps = 0
-        self._kept: dict[str, tuple[Any, Answer]] = {}
+        self._kept: dict[tuple[str, str], tuple[Any, Answer]] = {}
+        """What was answered, by the actor and his key: a key is its actor's own."""
         self.connect(service)
         self.model = Model(history, service.start, self.ask("GET", "/rev").body["oldest_rev"])
 
@@ -90,7 +91,8 @@ class Both:
         if method != "POST":
             key = None  # said, and of no meaning there
         said = (method, path, body)
-        kept = self._kept.get(key) if key else None
+        of = (actor or ANONYMOUS, key) if key else None
+        kept = self._kept.get(of) if of else None
         got = self.ask(method, path, body, **headers)
         where = f"{method} {path} {body} {headers} -> {got.status} {got.raw!r}"
         if kept is not None:
@@ -107,8 +109,8 @@ class Both:
         if made is None and method == "POST":
             assert (got.status, got.raw) == (204, b""), where
         else:
-            if key:
-                self._kept[key] = (said, got)
+            if of:
+                self._kept[of] = (said, got)
                 if model.rev == before:
                     model.add(model.now.copy(), [], actor or ANONYMOUS)
             expected = {"rev": model.rev} if method == "DELETE" else shape(made)
@@ -123,10 +125,11 @@ class Both:
         """One of the calls that had a key, again."""
         if not self._kept:
             return
-        key = sorted(self._kept)[which % len(self._kept)]
-        (method, path, body), first = self._kept[key]
-        got = self.ask(method, path, body, Idempotency_Key=key)
-        self._compare_replay(((method, path, body), first), (method, path, body), got, f"{key} again")
+        actor, key = sorted(self._kept)[which % len(self._kept)]
+        (method, path, body), first = self._kept[actor, key]
+        got = self.ask(method, path, body, Idempotency_Key=key, Visor_Actor=actor)
+        where = f"{key} of {actor} again"
+        self._compare_replay(((method, path, body), first), (method, path, body), got, where)
 
     def _compare_replay(self, kept: tuple[Any, Answer], said: Any, got: Answer, where: str) -> None:
         if kept[0] != said:

@@ -1,6 +1,7 @@
 """A log that fails: what the embedded store asks of it meanwhile, and what it tells its callers."""
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -165,6 +166,33 @@ async def _becomes_lost(log, store, change) -> None:
 
 async def test_what_is_not_there_any_more_is_not_made_anew(log, store):
     await _becomes_lost(log, store, lambda: setattr(log, "moved", True))
+
+
+async def test_a_write_that_waits_for_a_look_at_the_place_is_told_what_that_finds(log, store, monkeypatch):
+    """Nobody waits until the right file is back."""
+    await write(store, put("a/0", "x"))
+    looking, looked = threading.Event(), threading.Event()
+
+    def check() -> None:
+        looking.set()
+        looked.wait(30)
+        raise LogMoved("it was removed")
+
+    log.moved = True
+    with monkeypatch.context() as slow:
+        slow.setattr(log, "check", check)
+        await until(looking.is_set)
+        writing = asyncio.create_task(store.transact(put("a/1", "x"), ORIGIN))
+        for _ in range(10):
+            await asyncio.sleep(0)  # the writer has seen it
+        looked.set()
+        with pytest.raises(CoordinatorUnavailable, match="nothing was written"):
+            async with asyncio.timeout(30):
+                await writing
+    log.moved = False
+    await until(lambda: store.health().ready)
+    [outcome] = await write(store, put("a/1", "x"))
+    assert outcome.rev == 2
 
 
 async def test_another_store_is_not_served(log, store):

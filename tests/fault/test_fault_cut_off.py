@@ -22,7 +22,7 @@ from tests.etcd.replicas import replicas
 from tests.fault.visor_process import Launcher, Serving, lives
 from tests.fault.watched_disk import STRACE
 from tests.http.held import asked, heard, put
-from tests.serving import Service, serving
+from tests.serving import RAW_HOSTS, Service, serving
 
 
 class _HangingDisk(apsw.VFS):
@@ -55,7 +55,9 @@ class _HangingFile(apsw.VFSFile):
 def _hanging(path: Path, shutdown_timeout: int) -> Iterator[tuple[Service, _HangingDisk]]:
     disk = _HangingDisk(f"hanging-{path}")
     store = EmbeddedStore(SqliteLog(path, vfs=disk.name), keys.index, history=1000, memory_revs=1000)
-    visor = Service(Settings(store="memory:", shutdown_timeout=shutdown_timeout), store)
+    visor = Service(
+        Settings(store="memory:", allowed_hosts=RAW_HOSTS, shutdown_timeout=shutdown_timeout), store
+    )
     try:
         yield visor, disk
     finally:
@@ -124,7 +126,7 @@ def test_they_may_have_happened_indeed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(STRACE is None, reason="needs strace, which makes the kernel's syncs hang")
 def test_the_process_ends_without_its_disk(launcher: Launcher, tmp_path: Path) -> None:
-    visor = Serving(launcher, tmp_path / "visor.db", shutdown_timeout=2)
+    visor = Serving(launcher, tmp_path / "visor.db", shutdown_timeout=2, allowed_hosts=RAW_HOSTS)
     visor.start()
     trace = tmp_path / "trace"
     hang = "inject=fdatasync,fsync:delay_enter=600000000"

@@ -21,7 +21,7 @@ KEYS = {
 }
 """A key of each kind, as the session that fills a registry makes it."""
 
-NUMBERS = ("counter/instance", "counter/port", "counter/return", "schema")
+COUNTERS = ("counter/instance", "counter/port", "counter/return")
 
 STRANGE = (
     *("spaceship/apollo", "nothing", "app/", "app/a b", "app/..", "instance/1", "instance/text"),

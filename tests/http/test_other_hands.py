@@ -20,7 +20,7 @@ from tests.http.every_route import (
     play,
 )
 from tests.http.expect import refused
-from tests.http.other_hands import KEYS, NO_JSON, NO_OBJECT, NUMBERS, STRANGE, misfits, value_of, write
+from tests.http.other_hands import COUNTERS, KEYS, NO_JSON, NO_OBJECT, STRANGE, misfits, value_of, write
 from tests.serving import Service, serving
 
 SINGLE_OF = {
@@ -88,13 +88,20 @@ def test_what_cannot_be_read_is_in_no_list_and_delete_removes_it(visor: Service,
     assert unreadable(visor) == 0
 
 
-def every_call(visor: Service) -> None:
-    """Each route, with a body that would be right: whatever the answer, no fault."""
+def every_call(visor: Service, *, writable: bool = True) -> None:
+    """Each route, with a body that would be right: whatever the answer, no fault. Not `writable`: reads are
+    served, and each write is refused for the schema."""
+
+    def schema_refused(answer: httpx2.Response) -> None:
+        assert "schema" in refused(answer, 503, "coordinator-unavailable")["detail"]
+
     for template in READS:
         answer = visor.get(path_of(template), headers=accepting(template))
         if template == "/schema" and answer.status_code == 503:
             continue
-        if template == "/metrics":
+        if template == "/readyz" and not writable:
+            schema_refused(answer)
+        elif template == "/metrics":
             assert answer.status_code == 200
         else:
             said(answer)
@@ -107,17 +114,37 @@ def every_call(visor: Service) -> None:
         method, template = call
         query = "?status=failed" if call == ("DELETE", "/instances") else ""
         content = {} if BODIES.get(call) is None else {"json": BODIES[call]}
-        said(visor.client.request(method, path_of(template) + query, **content))
+        answer = visor.client.request(method, path_of(template) + query, **content)
+        said(answer) if writable else schema_refused(answer)
 
 
 @pytest.mark.parametrize("value", [b"{not json", b"{}", b"misfit"])
-@pytest.mark.parametrize("key", [*KEYS.values(), *NUMBERS, "scaling/cat,web,128af9,", "journal"])
+@pytest.mark.parametrize("key", [*KEYS.values(), *COUNTERS, "scaling/cat,web,128af9,", "journal"])
 def test_no_call_fails_of_what_another_hand_has_written(visor: Service, key: str, value: bytes) -> None:
     play(visor, FILL)
     if key in KEYS.values() and value == b"misfit":
         value = next(iter(list(misfits(value_of(visor, key)))[-1:]))
     if key != "journal" or visor.coordinator == "etcd":
         write(visor, {key: value})
+    every_call(visor)
+
+
+@pytest.mark.parametrize("value", [b"{not json", b"{}", b"misfit", b"9" * 100_000, None])
+def test_writes_are_refused_while_the_schema_cannot_be_read(visor: Service, value: bytes | None) -> None:
+    """On etcd, where replicas of several versions share a registry; a file is one version's at a time. Reads
+    go on, and writes too once it is put back."""
+    play(visor, FILL)
+    good = visor.context.store.stale().get("schema")
+    if value is None:
+        write(visor, {}, frozenset({"schema"}))
+    else:
+        write(visor, {"schema": value})
+    if visor.coordinator == "etcd":
+        rev = visor.rev
+        every_call(visor, writable=False)
+        assert len(visor.get("/readyz").content) < 1000
+        assert visor.rev == rev, "nothing was changed"
+        write(visor, {"schema": good.value})
     every_call(visor)
 
 

@@ -85,7 +85,10 @@ class Writer:
         while True:
             await self._wake.wait()
             while self._queue:
-                await self._write_group()
+                # Those who wait for the turn stay in the queue: who finds meanwhile that nothing can be
+                # written refuses them there.
+                async with self._turn:
+                    await self._write_group()
             self._wake.clear()
             if self._closing:
                 return
@@ -109,49 +112,44 @@ class Writer:
 
     async def _write(self, waiting: Sequence[Waiting]) -> None:
         held = self._held
-        while True:
-            history = held.history
-            group = Group(Draft(history), held.last, self._clock, self._clock_watch, self._leases.renew)
-            for one in waiting:
-                await group.run(one)
-            if held.history is history:
-                break
-            # The log was opened again during a pause: what was made is of a history that is served no more.
+        group = Group(Draft(held.history), held.last, self._clock, self._clock_watch, self._leases.renew)
+        for one in waiting:
+            await group.run(one)
         failure = None
         if group.commits:
             oldest, marks = held.with_more(group.commits)
-            failure = await self.append(group.commits, oldest, group.answer, marks)
+            failure = await self._keep(group.commits, oldest, group.answer, marks)
         group.answer(failure)
 
-    async def append(
-        self,
-        commits: Sequence[Commit],
-        oldest: int,
-        give_up: GiveUp = _wait_on,
-        marks: Sequence[Mark] = (),
-    ) -> RequestError | None:
-        """Make the commits durable and then history; the error to answer with where that failed. `give_up`
-        is told the error where it is not known yet how long it will take to find out."""
+    async def append(self, commits: Sequence[Commit], oldest: int) -> RequestError | None:
+        """Make the commits durable and then history; the error to answer with where that failed."""
         # One at a time, until its end: a compaction must not see a log that is being opened again.
         async with self._turn:
-            try:
-                await self._append(commits, oldest, marks, give_up)
-            except StorageFull as error:
-                self._recovery.troubles.begin(FULL, error.detail.rstrip("."))
-                if self._until_room is None or self._until_room.done():
-                    self._until_room = asyncio.create_task(self._await_room(), name="visor-room")
-                return error
-            except Exception as error:
-                # LogBroken, LogMoved, or what the log did not foresee: neither says what was kept.
-                expected = isinstance(error, LogBroken | LogMoved)
-                logger.error("the log failed: %s", error, exc_info=not expected)
-                return await self._recovery.find_out(error, commits, give_up)
-            self._recovery.troubles.end(FULL)
-            if self._log.untidy:
-                # In the log's thread, before what is appended next; whose commits these are need not wait.
-                self._thread.submit(self._log.tidy)
-            await self._publish(commits, oldest)
-            return None
+            return await self._keep(commits, oldest, _wait_on)
+
+    async def _keep(
+        self, commits: Sequence[Commit], oldest: int, give_up: GiveUp, marks: Sequence[Mark] = ()
+    ) -> RequestError | None:
+        """The same by who has the turn. `give_up` is told the error where it is not known yet how long it
+        will take to find out."""
+        try:
+            await self._append(commits, oldest, marks, give_up)
+        except StorageFull as error:
+            self._recovery.troubles.begin(FULL, error.detail.rstrip("."))
+            if self._until_room is None or self._until_room.done():
+                self._until_room = asyncio.create_task(self._await_room(), name="visor-room")
+            return error
+        except Exception as error:
+            # LogBroken, LogMoved, or what the log did not foresee: neither says what was kept.
+            expected = isinstance(error, LogBroken | LogMoved)
+            logger.error("the log failed: %s", error, exc_info=not expected)
+            return await self._recovery.find_out(error, commits, give_up)
+        self._recovery.troubles.end(FULL)
+        if self._log.untidy:
+            # In the log's thread, before what is appended next; whose commits these are need not wait.
+            self._thread.submit(self._log.tidy)
+        await self._publish(commits, oldest)
+        return None
 
     async def _append(
         self, commits: Sequence[Commit], oldest: int, marks: Sequence[Mark], give_up: GiveUp

@@ -80,11 +80,17 @@ class Continuity:
         if value == b"%d" % SCHEMA:
             self._troubles.end(SCHEMA_RAISED)
             return
-        said = "no number any more" if value is None else value.decode(errors="replace")
+        if value is not None and value.isdigit() and len(value) < 10:
+            why = f"{value.decode()}, which another has set, and this version knows {SCHEMA}"
+            what = "run the Visor that the others run"
+        else:
+            # Of any length: it is not repeated.
+            why = "no number any more, for another has written or deleted it"
+            what = f"put {SCHEMA} back there, or what the other replicas knew"
         self._troubles.begin(
             SCHEMA_RAISED,
-            f"the registry's schema is {said}, which another has set, and this version knows {SCHEMA}: "
-            "writes are refused; run the Visor that the others run",
+            f"the registry's schema is {why} ({self._key(SCHEMA_KEY).decode()} in etcd): "
+            f"writes are refused; {what}",
         )
 
     @property

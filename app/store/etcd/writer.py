@@ -175,8 +175,8 @@ class Writer:
             raise lost_error()
         if not self._continuity.writable:
             raise CoordinatorUnavailable(
-                "The registry has a schema that this version does not know. Nothing was written: ask a "
-                "replica of the newer version."
+                "The registry's schema is none that this version knows. Nothing was written: `/readyz` says "
+                "what its operator has to do."
             )
 
     async def _renew(self, read: Recording, changes: Changes) -> bool:

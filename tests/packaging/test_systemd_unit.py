@@ -79,3 +79,8 @@ def test_the_store_is_in_the_directory_that_it_may_write() -> None:
 def test_as_many_files_may_be_open_as_connections_are_allowed() -> None:
     """The service would raise its own limit, which the filter of system calls may forbid."""
     assert int(said("LimitNOFILE")) > Settings.model_fields["max_connections"].default + 100
+
+
+def test_the_process_metrics_can_be_read() -> None:
+    """They come from /proc/stat, which `ProcSubset=pid` hides: there would be no `process_*` at all."""
+    assert "ProcSubset" not in directives()

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping, Sequence
 
 from app.errors import UnknownHost
+from app.models.hosts import is_ip
 
 _FORM = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?\Z")
 
@@ -22,8 +23,8 @@ _PROXIED = frozenset(
 )
 """Headers by which a proxy says that it passes on what another machine has sent."""
 
-MAX_KNOWN = 1000
-"""Spellings of Host headers that are remembered."""
+MAX_KNOWN, MAX_REMEMBERED = 1000, 300
+"""Spellings of Host headers that are remembered, and the bytes of each at most."""
 
 
 def host_and_port(authority: str) -> tuple[str, str] | None:
@@ -42,15 +43,7 @@ def host_and_port(authority: str) -> tuple[str, str] | None:
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches what listens there."""
-    return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return host == "localhost" or (is_ip(host) and ipaddress.ip_address(host).is_loopback)
 
 
 class Hosts:
@@ -81,7 +74,7 @@ class Hosts:
                     f"This service does not go by the host {_shown(host)}. Ask it by a name that it has, or "
                     "have VISOR_ALLOWED_HOSTS (--allowed-hosts) name this one."
                 )
-            if len(self._known) < MAX_KNOWN:
+            if len(self._known) < MAX_KNOWN and len(host) <= MAX_REMEMBERED:
                 self._known.add(host)
         if self._no_proxies and not _PROXIED.isdisjoint(fields):
             raise UnknownHost(
@@ -98,7 +91,7 @@ class Hosts:
         if found is None:
             return False
         host = found[0]
-        if is_loopback(host) or (_is_ip(host) and not self._on_loopback):
+        if is_loopback(host) or (is_ip(host) and not self._on_loopback):
             return True
         return found in self._allowed or (host, "") in self._allowed
 

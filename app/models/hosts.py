@@ -17,9 +17,14 @@ _NUMBER = re.compile(r"[0-9]+\Z|0x[0-9a-f]*\Z")
 _PORT = re.compile(r"[1-9][0-9]{0,4}\Z")
 
 
-@lru_cache(4096)
 def canonical_ip(text: str) -> str | None:
     """An IP address as RFC 5952 writes it, one that is IPv4 inside IPv6 as IPv4; None where it is none."""
+    # It is a client's text: only what is short is remembered.
+    return _canonical_ip(text) if len(text) <= MAX_HOST else None
+
+
+@lru_cache(4096)
+def _canonical_ip(text: str) -> str | None:
     try:
         address = ip_address(text)
     except ValueError:
@@ -36,14 +41,18 @@ def is_ip(text: str) -> bool:
     return canonical_ip(text) is not None
 
 
-@lru_cache(4096)
 def canonical_host(text: str) -> str | None:
     """An IP address or a DNS name, lower case, without a trailing dot; None where it is neither."""
-    address = canonical_ip(text)
+    return _canonical_host(text) if len(text) <= MAX_HOST else None
+
+
+@lru_cache(4096)
+def _canonical_host(text: str) -> str | None:
+    address = _canonical_ip(text)
     if address is not None:
         return address
     # Before it is lower case: of some other characters that is an ASCII letter.
-    if len(text) > MAX_HOST or not text.isascii():
+    if not text.isascii():
         return None
     name = text.lower().removesuffix(".")
     labels = name.split(".")

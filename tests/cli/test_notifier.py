@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,8 +39,11 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
 def next_of(supervisor: Supervisor, message: bytes) -> list[bytes]:
     """What came before this message; it has to come."""
     before = []
+    end = time.monotonic() + PATIENCE
     while (came := supervisor.recv(256)) != message:
         before.append(came)
+        # Signs of life keep the socket's own limit from running out.
+        assert time.monotonic() < end, f"{message!r} has not come"
     return before
 
 

@@ -52,7 +52,7 @@ class Filter:
         if self.types and type_ not in self.types:
             return False
         for names, host in subjects:  # noqa: SIM110 - decided for each event and filter: a generator costs more
-            if self._fits_names(names, host):
+            if self.fits_names(names, host):
                 return True
         return False
 
@@ -61,11 +61,8 @@ class Filter:
         stem = STEMS[kind] + "-"
         return not self.types or any(type_.startswith(stem) for type_ in self.types)
 
-    def fits_object(self, kind: str, names: dict[str, str | int], host: str | None) -> bool:
-        """Whether an object is wanted in a snapshot: events of its kind could be."""
-        return self.wants_kind(kind) and self._fits_names(names, host)
-
-    def _fits_names(self, names: dict[str, str | int], host: str | None) -> bool:
+    def fits_names(self, names: dict[str, str | int], host: str | None) -> bool:
+        """Whether an object of these names, on this host, is wanted, where its kind is."""
         return (
             (not self.apps or names.get("app") in self.apps)
             and (not self.proctypes or names.get("proctype") in self.proctypes)

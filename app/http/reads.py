@@ -47,6 +47,9 @@ AtRev = Annotated[
 ]
 
 
+AskedConsistency = Annotated[Consistency, Query(description="`stale` reads what this replica holds.")]
+
+
 class ReadyAnswer(Response):
     """An answer whose body and headers are bytes already: nothing is encoded, looked up or filled in."""
 
@@ -130,9 +133,7 @@ class View:
 def _moment(
     context: Ctx,
     rev: AtRev = MISSING,
-    consistency: Annotated[
-        Consistency, Query(description="`stale` reads what this replica holds.")
-    ] = Consistency.LINEARIZABLE,
+    consistency: AskedConsistency = Consistency.LINEARIZABLE,
 ) -> View:
     return View(context, rev if isinstance(rev, int) else None, consistency, None)
 
@@ -144,9 +145,7 @@ Moment = Annotated[View, Depends(_moment)]
 def _view(
     context: Ctx,
     rev: AtRev = MISSING,
-    consistency: Annotated[
-        Consistency, Query(description="`stale` reads what this replica holds.")
-    ] = Consistency.LINEARIZABLE,
+    consistency: AskedConsistency = Consistency.LINEARIZABLE,
     if_none_match: IfNoneMatch = MISSING,
 ) -> View:
     return View(
@@ -281,9 +280,7 @@ def _listing(
     context: Ctx,
     call: Call,
     rev: AtRev = MISSING,
-    consistency: Annotated[
-        Consistency, Query(description="`stale` reads what this replica holds.")
-    ] = Consistency.LINEARIZABLE,
+    consistency: AskedConsistency = Consistency.LINEARIZABLE,
     limit: Annotated[
         int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS, Query(description="Items of a page at most.")
     ] = DEFAULT_LIMIT,

@@ -25,7 +25,7 @@ _KEY_OF: dict[str, Callable[[dict[str, Any]], str]] = {
     "endpoint": lambda said: keys.endpoint(said["service"], said["id"]),
     "runner": lambda said: keys.runner(said["addr"]),
     "member": lambda said: keys.member(said["kind"], said["addr"]),
-    "scale": lambda said: f"scale/{said['app']},{said['proctype']},{said['revision']},{said['env'] or ''}",
+    "scale": lambda said: keys.scale(said["app"], said["proctype"], said["revision"], said["env"]),
 }
 """The key that a resource belongs under, by what it says itself."""
 

@@ -13,6 +13,7 @@ from types import FrameType
 
 from prometheus_client.multiprocess import mark_process_dead
 
+from app.http.metrics import MULTIPROCESS
 from app.server.notifier import BEATS, Notifier, watchdog_of
 from app.server.worker_signs import WorkerSigns
 
@@ -71,7 +72,7 @@ class Workers:
     def _start(self) -> None:
         # Each worker counts in files of its own there, and answers `/metrics` for all of them.
         signs = WorkerSigns(self._metrics.name, self._watchdog)
-        environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": self._metrics.name} | signs.environment
+        environment = os.environ | {MULTIPROCESS: self._metrics.name} | signs.environment
         # It names the parent, and this worker would take the variables for not its own.
         environment.pop("WATCHDOG_PID", None)
         # In a group of its own: Ctrl-C is passed on, and must not come twice, as who is in a hurry has it.

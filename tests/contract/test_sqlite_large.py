@@ -148,14 +148,17 @@ async def test_backups_of_a_store_that_is_being_written(path, tmp_path, size):
     """Each is of one rev, whatever the write-ahead log is doing meanwhile."""
     store = await a_large_store(path, size)
     done = False
+    turn = 0
 
     async def writer() -> None:
-        turn = 0
+        nonlocal turn
         while not done:
+            await write(store, puts(**{f"a/{n}": f"{turn % 10}" * 9_000 for n in range(6)}))
             turn += 1
-            await write(store, puts(**{f"a/{n}": f"{turn}" * 9_000 for n in range(6)}))
 
     writing = asyncio.create_task(writer())
+    # Until then the keys have the revs of the writes that made the store large.
+    await until(lambda: turn > 0)
     for number in range(2):
         await asyncio.to_thread(backup, path, tmp_path / f"backup-{number}")
     done = True

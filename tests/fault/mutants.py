@@ -56,12 +56,12 @@ def _repeated_event() -> None:
 
 def _unfiltered_event() -> None:
     """A filter that does not look at the host."""
-    fits = Filter._fits_names
+    fits = Filter.fits_names
 
     def blind(self: Filter, names: dict[str, str | int], host: str | None) -> bool:
         return fits(replace(self, hosts=frozenset()), names, host)
 
-    Filter._fits_names = blind  # type: ignore[method-assign]
+    Filter.fits_names = blind  # type: ignore[method-assign]
 
 
 def _early_bookmark() -> None:
@@ -77,13 +77,13 @@ def _partial_snapshot() -> None:
 
 def _early_answer() -> None:
     """Writes are answered before they are on the disk."""
-    append = embedded.Writer.append
+    keep = embedded.Writer._keep
 
     async def early(
-        self: Any, commits: list[Commit], oldest: int, give_up: Any = None, marks: Any = ()
+        self: Any, commits: list[Commit], oldest: int, give_up: Any, marks: Any = ()
     ) -> RequestError | None:
         if not commits:
-            return await append(self, commits, oldest)
+            return await keep(self, commits, oldest, give_up)
         await self._publish(commits, oldest)
 
         async def late() -> None:
@@ -95,7 +95,7 @@ def _early_answer() -> None:
         self._late = [*getattr(self, "_late", [])[-100:], asyncio.create_task(late())]
         return None
 
-    embedded.Writer.append = early  # type: ignore[method-assign]
+    embedded.Writer._keep = early  # type: ignore[method-assign]
 
 
 def _stale_read() -> None:

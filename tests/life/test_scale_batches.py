@@ -80,7 +80,8 @@ def test_two_at_a_time_never_add_up_to_a_third_number(visor: Service) -> None:
             [item] = visor.get(SCALE, params={"revision": "128af9", "rev": rev}).json()["items"]
             seen.append(item["count"])
         changes = [new for old, new in pairwise(seen) if new != old]
-        assert set(changes) <= {a, b} and len(changes) <= 2, seen
+        assert set(changes) <= {a, b}, seen
+        assert len(changes) <= 2, seen
         assert number == len(everything(visor, "/instances", status="pending"))
 
 

@@ -95,11 +95,6 @@ class View:
             return await self._store.at(self._rev)
         return self._store.stale() if self._stale else await self._store.latest()
 
-    async def again(self, snapshot: Snapshot) -> Snapshot:
-        """The same snapshot, asked for anew: it may have left the memory since. Raises RevCompacted,
-        CoordinatorUnavailable."""
-        return await self._store.at(snapshot.rev)
-
     async def ask(self, query: Callable[[Snapshot], T]) -> tuple[int, T]:
         """A query's answer, and the rev of the snapshot that gave it."""
         snapshot = await self.snapshot()
@@ -194,8 +189,14 @@ class Listing:
         filters = sorted((name, value) for name, value in self._call.query if name not in _PAGING)
         return f"{self._call.scope['path']}?{filters}"
 
-    async def page(self, find: Find) -> Response:
-        """The page of what is found, in the order of keys. It ends early where it would be too long."""
+    @property
+    def limit(self) -> int:
+        """Items of the page at most."""
+        return self._limit
+
+    async def begin(self) -> tuple[Snapshot, str]:
+        """The snapshot that the page is of, and the name after which it begins. Raises InvalidRequest,
+        InvalidCursor, RevCompacted, RevInFuture, CoordinatorUnavailable."""
         check_page(self._limit, self._longest)
         after = ""
         rev = self._rev
@@ -205,15 +206,25 @@ class Listing:
                 raise InvalidCursor(f"The cursor is of rev {cursor.rev}: leave `rev` out, or say the same.")
             rev, after = cursor.rev, cursor.after
         if rev is not None:
-            snapshot = await self._pinned(rev)
-        else:
-            snapshot = self._store.stale() if self._stale else await self._store.latest()
+            return await self._pinned(rev), after
+        return self._store.stale() if self._stale else await self._store.latest(), after
+
+    async def again(self, snapshot: Snapshot) -> Snapshot:
+        """The same snapshot, asked for anew: it may have left the memory since. Raises RevCompacted,
+        CoordinatorUnavailable."""
+        return await self._store.at(snapshot.rev)
+
+    async def page(self, find: Find) -> Response:
+        """The page of what is found, in the order of keys. It ends early where it would be too long."""
+        snapshot, after = await self.begin()
         found, more = await find_page(snapshot, find, after, self._limit, self._room)
-        following = None
-        if more:
-            following = cursors.write(cursors.Cursor(snapshot.rev, found[-1].key), self._of)
         items = await _wires(found, self._context.channels.turns)
-        return list_answer(self._context, self._call, snapshot.rev, items, following)
+        return self.answer(snapshot.rev, items, found[-1].key if more else None)
+
+    def answer(self, rev: int, items: Sequence[bytes], last: str | None) -> Response:
+        """The page of these items. `last` names the last of them where there are more."""
+        following = None if last is None else cursors.write(cursors.Cursor(rev, last), self._of)
+        return list_answer(self._context, self._call, rev, items, following)
 
     async def _pinned(self, rev: int) -> Snapshot:
         try:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from app.models.base import Model, Resource, Rev
 from app.models.names import Name, ProctypeName, Ref
+from app.models.page import Page
 
 MAX_SCALE = 10_000
 
@@ -46,11 +47,8 @@ class ScaleCount(Model):
     statuses: Statuses
 
 
-class Scale(Model):
+class Scale(Page[ScaleCount]):
     """Counts by revision and env set."""
-
-    rev: Rev
-    items: list[ScaleCount]
 
 
 class ScaleTarget(Model):

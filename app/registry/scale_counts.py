@@ -1,7 +1,8 @@
 """How many instances there are of each revision and env set of a proctype, and how many there are to be.
 
 Ten thousand instances are counted by their terms, none of which is read; and page by page, so that others
-have their turn in between.
+have their turn in between. There may be as many groups as instances: of those that one answer has no room
+for nothing is kept.
 """
 
 from collections import Counter
@@ -9,29 +10,41 @@ from dataclasses import dataclass, field
 
 from app.models import codec, keys
 from app.models.instance import SCALED, Status
-from app.models.scale import ScaleCount, ScaleRecord, Statuses
+from app.models.scale import MAX_SCALE, ScaleCount, ScaleRecord, Statuses
 from app.registry.state import exists
 from app.store.contract import Record, Snapshot
 
 PAGE = 1000
+"""Instances that are counted in one turn."""
 
 ANY = object()
 """Stands for an env set that was not asked for: null asks for instances without one."""
 
-Group = tuple[str, str | None]
-"""A revision and an env set."""
+
+@dataclass(slots=True)
+class Group:
+    """What is counted of a revision and an env set."""
+
+    revision: str
+    env: str | None
+    statuses: Counter[str] = field(default_factory=Counter)
+    target: ScaleRecord | None = None
 
 
 @dataclass(slots=True)
 class Counts:
-    """Counts of a proctype, taken in page by page. `revision` None: of any, `env` ANY: of any."""
+    """Counts of a proctype, taken in page by page. `revision` None: of any, `env` ANY: of any. Groups are
+    counted in the order of their names: the first `limit` after the name `after`."""
 
     app: str
     proctype: str
     revision: str | None = None
     env: object = ANY
-    _tally: Counter[tuple[str, str | None, str]] = field(default_factory=Counter)
-    _targets: dict[Group, ScaleRecord] = field(default_factory=dict)
+    after: str = ""
+    limit: int = MAX_SCALE
+    more: bool = False
+    """Whether there are groups after those."""
+    _groups: dict[str, Group] = field(default_factory=dict)
 
     def instances(self, snapshot: Snapshot, after: str) -> str | None:
         """Take in the next page of instances; where the one after it begins, None where there is none.
@@ -43,11 +56,16 @@ class Counts:
         term = keys.instances_of_proctype(self.app, self.proctype)
         page = snapshot.scan(term, after=after, limit=PAGE)
         # Those of an earlier proctype of the same name are not its own.
-        self._tally.update(
-            group
+        tally = Counter(
+            counted
             for record in page
-            if record.created_rev > registered.created_rev and (group := keys.group_of(record.terms))
+            if record.created_rev > registered.created_rev and (counted := keys.group_of(record.terms))
         )
+        for (revision, env, status), count in tally.items():
+            group = self._group(revision, env)
+            if group is not None:
+                group.statuses[status] += count
+        self._drop_those_after()
         return _following(page)
 
     def targets(self, snapshot: Snapshot, after: str) -> str | None:
@@ -55,32 +73,47 @@ class Counts:
         page = snapshot.scan(keys.scales_of_proctype(self.app, self.proctype), after=after, limit=PAGE)
         for record in page:
             kept = codec.decode(record, ScaleRecord)
-            self._targets[kept.revision, kept.env] = kept
+            group = self._group(kept.revision, kept.env)
+            if group is not None:
+                group.target = kept
+        self._drop_those_after()
         return _following(page)
 
-    def items(self) -> list[ScaleCount]:
-        """By revision and env set. What was asked for and is not there counts 0."""
-        groups: set[Group] = {(ref, env) for ref, env, _ in self._tally} | set(self._targets)
-        wanted = {
-            (ref, env)
-            for ref, env in groups
-            if self.revision in (None, ref) and (self.env is ANY or self.env == env)
-        }
-        if not wanted and self.revision is not None:
-            wanted = {(self.revision, self.env if isinstance(self.env, str) else None)}
-        return [self._item(group) for group in sorted(wanted, key=lambda group: (group[0], group[1] or ""))]
+    def items(self) -> list[tuple[str, ScaleCount]]:
+        """Each with its name, by which they are sorted. What was asked for and is not there counts 0."""
+        if not self._groups and self.revision is not None and not self.after:
+            env = self.env if isinstance(self.env, str) else None
+            return [("", _item(Group(self.revision, env)))]
+        return [(name, _item(self._groups[name])) for name in sorted(self._groups)]
 
-    def _item(self, group: Group) -> ScaleCount:
-        counted = {status.value: self._tally[(*group, status.value)] for status in Status}
-        target = self._targets.get(group)
-        return ScaleCount(
-            revision=group[0],
-            env=group[1],
-            count=sum(counted[status.value] for status in SCALED),
-            target=None if target is None else target.target,
-            rev=None if target is None else target.rev,
-            statuses=Statuses(**counted),
-        )
+    def _group(self, revision: str, env: str | None) -> Group | None:
+        """Where to count it; None where it is not asked for."""
+        if self.revision not in (None, revision) or (self.env is not ANY and self.env != env):
+            return None
+        name = f"{revision},{env or ''}"
+        if name <= self.after:
+            return None
+        return self._groups.get(name) or self._groups.setdefault(name, Group(revision, env))
+
+    def _drop_those_after(self) -> None:
+        """Keep the first `limit`. What is dropped is not among them later either: they only come to be
+        earlier ones."""
+        if len(self._groups) > self.limit:
+            self.more = True
+            for name in sorted(self._groups)[self.limit :]:
+                del self._groups[name]
+
+
+def _item(group: Group) -> ScaleCount:
+    counted = {status.value: group.statuses[status.value] for status in Status}
+    return ScaleCount(
+        revision=group.revision,
+        env=group.env,
+        count=sum(counted[status.value] for status in SCALED),
+        target=None if group.target is None else group.target.target,
+        rev=None if group.target is None else group.target.rev,
+        statuses=Statuses(**counted),
+    )
 
 
 def _following(page: list[Record]) -> str | None:

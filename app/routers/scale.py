@@ -10,8 +10,8 @@ from fastapi import Query, Response
 from fastapi.routing import APIRouter
 from pydantic import MISSING
 
-from app.http.declared_responses import committed, read
-from app.http.reads import Moment, json_answer
+from app.http.declared_responses import committed, listed
+from app.http.reads import List, json_answer
 from app.http.writes import Put, at_key
 from app.models import keys
 from app.models.names import Name, ProctypeName, Ref
@@ -28,13 +28,13 @@ router = APIRouter(tags=["scale"])
 @router.get(
     "/apps/{app}/proctypes/{proctype}/scale",
     response_model=Scale,
-    responses=read(404),
+    responses=listed(404),
     summary="Read the scale",
 )
 async def get_scale(
     app: Name,
     proctype: ProctypeName,
-    view: Moment,
+    listing: List,
     revision: Annotated[Ref | MISSING, Query(description="Only of this revision.")] = MISSING,
     env: Annotated[
         str | MISSING,
@@ -45,23 +45,26 @@ async def get_scale(
         ),
     ] = MISSING,
 ) -> Response:
-    """Counts by revision and env set, and the target of each. What was asked for and is not there counts
-    0."""
+    """Counts by revision and env set, and the target of each, in the order of the two. What was asked for
+    and is not there counts 0."""
+    snapshot, start = await listing.begin()
     counts = Counts(
         app,
         proctype,
         revision if isinstance(revision, str) else None,
         ANY if not isinstance(env, str) else env or None,
+        after=start,
+        limit=listing.limit,
     )
-    snapshot = await view.snapshot()
     for take_in in (counts.instances, counts.targets):
         after = await ask(snapshot, partial(take_in, after=""))
         while after is not None:
             await asyncio.sleep(0)  # a page at a time: others have their turn
-            snapshot = await view.again(snapshot)
+            snapshot = await listing.again(snapshot)
             after = await ask(snapshot, partial(take_in, after=after))
-    body = Scale(rev=snapshot.rev, items=counts.items())
-    return json_answer(body.model_dump_json().encode(), snapshot.rev)
+    items = counts.items()
+    wires = [item.model_dump_json().encode() for _, item in items]
+    return listing.answer(snapshot.rev, wires, items[-1][0] if counts.more else None)
 
 
 @router.put(

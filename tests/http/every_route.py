@@ -88,6 +88,7 @@ LISTS = [
     "/apps/{app}/proctypes",
     "/apps/{app}/proctypes/{proctype}/ended",
     "/apps/{app}/proctypes/{proctype}/instances",
+    "/apps/{app}/proctypes/{proctype}/scale",
     "/apps/{app}/revisions",
     "/instances",
     "/members/{kind}",
@@ -109,7 +110,7 @@ SINGLE = [
     "/services/{service}",
     "/services/{service}/endpoints/{id}",
 ]
-"""Of the GETs of state: the lists, and the single resources. The rest are /rev, /schema and the scale."""
+"""Of the GETs of state: the lists, and the single resources. The rest are /rev and /schema."""
 
 _NAMES = {
     "app": "cat",

@@ -1,12 +1,16 @@
 """No answer is over `max_answer` bytes: a page ends early and says where to go on (DESIGN section 3)."""
 
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from app.models import keys
+from app.models.scale import MAX_SCALE
 from tests.conftest import EMBEDDED, store_of
+from tests.http.other_hands import value_of, write
 from tests.serving import APP, Service, serving
 
 MOST = 2 * 1024 * 1024
@@ -68,6 +72,42 @@ def test_a_list_of_large_events_ends_early_and_gives_next(visor):
         after = page["next"]
     assert names == NAMES
     assert visor.get("/events/list", params={"rev": after, "type": "app-*"}).json()["items"] == []
+
+
+def test_a_scale_of_many_revisions_is_a_list_of_pages():
+    """Each pair of a revision and an env set is an item, and there may be as many as instances: one answer of
+    thousands had no bound. The longest names that there are, and as many items as a page may have."""
+    with serving(max_answer=MOST) as visor:
+        visor.runnable()
+        visor.scale(1)
+        record = json.loads(value_of(visor, keys.scale("cat", "web", "128af9", None)))
+        names = [(f"{number:04}".rjust(128, "r"), "e" * 128) for number in range(1100)]
+        for begin in range(0, len(names), 100):
+            puts = {
+                keys.scale("cat", "web", ref, env): json.dumps(
+                    {**record, "revision": ref, "env": env, "target": MAX_SCALE}, separators=(",", ":")
+                ).encode()
+                for ref, env in names[begin : begin + 100]
+            }
+            write(visor, puts)
+        scale = "/apps/cat/proctypes/web/scale"
+        shown, following = [], ""
+        while following is not None:
+            answer = visor.get(scale, params={"limit": 1000, **({"cursor": following} if following else {})})
+            page = answer.json()
+            assert len(answer.content) <= MOST
+            assert page["rev"] == visor.rev
+            shown += page["items"]
+            following = page["next"]
+        assert [(item["revision"], item["env"]) for item in shown] == [("128af9", None), *names]
+        assert [item["count"] for item in shown] == [1] + [0] * len(names)
+        first = visor.get(scale).json()
+        assert first["items"] == shown[:100]
+        only = visor.get(scale, params={"revision": names[7][0]}).json()
+        assert (only["items"], only["next"]) == ([shown[8]], None)
+        visor.made("/services", {"name": "later"})
+        second = visor.get(scale, params={"cursor": first["next"]}).json()
+        assert (second["rev"], second["items"]) == (first["rev"], shown[100:200])
 
 
 def test_of_a_disk_no_more_is_read_than_fits(tmp_path):

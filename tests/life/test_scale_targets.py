@@ -114,16 +114,20 @@ def test_counts_by_status_with_filters_now_and_then(visor: Service) -> None:
     ]
     visor_answers = {str(query): visor.get(SCALE, params=query).json() for query, _ in asked}
     for query, items in asked:
-        assert visor_answers[str(query)] == {"rev": then, "items": items}, query
+        assert visor_answers[str(query)] == {"rev": then, "items": items, "next": None}, query
     visor.scale(0)
     for query, items in asked:
-        assert visor.get(SCALE, params={**query, "rev": then}).json() == {"rev": then, "items": items}, query
+        assert visor.get(SCALE, params={**query, "rev": then}).json() == {
+            "rev": then,
+            "items": items,
+            "next": None,
+        }, query
     assert visor.get(SCALE, params={"revision": "128af9", "env": ""}).json()["items"][0]["count"] == 0
 
 
 def test_nothing_there_counts_nothing(visor: Service) -> None:
     visor.runnable()
-    assert visor.get(SCALE).json() == {"rev": visor.rev, "items": []}
+    assert visor.get(SCALE).json() == {"rev": visor.rev, "items": [], "next": None}
 
 
 @pytest.mark.parametrize(

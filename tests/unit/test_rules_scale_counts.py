@@ -31,7 +31,7 @@ def counts(
         after: str | None = ""
         while after is not None:
             after = take_in(registry, after)
-    return taken.items()
+    return [item for _, item in taken.items()]
 
 
 @pytest.fixture
@@ -84,3 +84,29 @@ def test_the_counts_of_what_is_not_registered_are_not_found(
 ) -> None:
     with pytest.raises(NotFound):
         counts(registry, app, proctype)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
+def test_page_after_page_counts_what_one_page_does(registry: Registry, limit: int) -> None:
+    """Groups that a page has no room for are dropped while it is counted: those it keeps are whole."""
+    for number in range(7):
+        registry.runnable(ref=f"r{number}-b")
+        registry.runnable(ref=f"r{number}")
+    for number in (3, 0, 6, 1, 5, 2, 4, 0, 6, 3):
+        registry.ticket(ref=f"r{number}-b")
+        registry.ticket(ref=f"r{number}", env="e1")
+        registry.ticket(ref=f"r{number}")
+    whole = counts(registry, "cat", "web")
+    assert len(whole) == 21
+    paged: list[ScaleCount] = []
+    after, more = "", True
+    while more:
+        taken = Counts("cat", "web", after=after, limit=limit)
+        place: str | None = ""
+        while place is not None:
+            place = taken.instances(registry, place)
+        page = list(taken.items())
+        assert len(page) == min(limit, 21 - len(paged))
+        paged += [item for _, item in page]
+        after, more = page[-1][0], taken.more
+    assert paged == whole

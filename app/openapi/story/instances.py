@@ -142,6 +142,7 @@ INSTANCES = (
                     },
                 }
             ],
+            "next": None,
         },
         operation="get_scale",
     ),

@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Header, Response
+from fastapi import Depends, Header, Query, Response
 from pydantic import MISSING
 from starlette.types import Scope
 
 from app.errors import Conflict, InvalidRequest, RevCompacted
 from app.http.context import Call, Ctx
+from app.http.dry_run import DRY_RUN, DryRun
 from app.http.entity_tags import TAGS, IfNoneMatch, preconditions
 from app.http.reads import json_answer
 from app.models import codec, keys
@@ -46,15 +47,27 @@ def nothing(snapshot: Snapshot) -> None:
 
 
 class Write:
-    """A write request: who asks, under which conditions, and, for a POST, as which idempotent call."""
+    """A write request: who asks, under which conditions, and, for a POST, as which idempotent call. With a
+    `dry_run` it is tried, and not made."""
 
     def __init__(
-        self, store: Store, origin: Origin, conditions: Preconditions, call: IdempotentCall | None
+        self,
+        store: Store,
+        origin: Origin,
+        conditions: Preconditions,
+        call: IdempotentCall | None,
+        dry_run: DryRun | None = None,
     ) -> None:
         self._store = store
         self._origin = origin
         self._conditions = conditions
         self._call = call
+        self._dry_run = dry_run
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether nothing comes of it: then it waits for nothing either."""
+        return self._dry_run is not None
 
     @property
     def record_key(self) -> str | None:
@@ -63,7 +76,12 @@ class Write:
 
     def unconditional(self) -> "Write":
         """The same request, past its preconditions: they were for its first commit."""
-        return Write(self._store, self._origin, UNCONDITIONAL, None)
+        return Write(self._store, self._origin, UNCONDITIONAL, None, self._dry_run)
+
+    def apart(self) -> "Write":
+        """The same, for a commit that does not depend on those before it: in a dry run they are forgotten."""
+        dry_run = self._dry_run.apart() if self._dry_run else None
+        return Write(self._store, self._origin, UNCONDITIONAL, None, dry_run)
 
     async def commit(self, rule: Rule, target: Target) -> Outcome:
         """Run the rule as one transaction. Raises RevMismatch, IdempotencyKeyReused, what the rule
@@ -74,7 +92,7 @@ class Write:
             return rule(snapshot, at)
 
         whole = once(self._call, guarded) if self._call else guarded
-        outcome = await self._store.transact(whole, self._origin)
+        outcome = await (self._dry_run or self._store).transact(whole, self._origin)
         replay = outcome.changes.result
         if isinstance(replay, Replay) and replay.record is None:
             outcome.changes.result = await self._found_again(replay)
@@ -119,7 +137,7 @@ class Write:
             record, rev = replay.record, replay.rev
         assert record is not None, "a rule that is answered from a record names it"
         where = None if location is None else location(record)
-        response = json_answer(body(record), rev, status, etag=record.rev, location=where)
+        response = self.said(body(record), rev, status, etag=record.rev, location=where)
         if isinstance(replay, Replay):
             response.headers["Idempotency-Replayed"] = "true"
         return response
@@ -127,7 +145,31 @@ class Write:
     async def delete(self, rule: Rule, target: Target) -> Response:
         """`{"rev": N}` of the commit that removed it."""
         outcome = await self.commit(rule, target)
-        return json_answer(b'{"rev":%d}' % outcome.rev, outcome.rev)
+        return self.said(b'{"rev":%d}' % outcome.rev, outcome.rev)
+
+    def said(
+        self,
+        body: bytes,
+        rev: int,
+        status: int = 200,
+        *,
+        etag: int | None = None,
+        location: str | None = None,
+    ) -> Response:
+        """JSON as the answer to the write, which made the commit at `rev`."""
+        dry_run = self._dry_run
+        if dry_run is None:
+            return json_answer(body, rev, status, etag=etag, location=location)
+        # What is not there has no place yet.
+        where = None if status == 201 else location
+        response = json_answer(dry_run.body(body), dry_run.rev, location=where)
+        response.headers[DRY_RUN] = "true"
+        return response
+
+    def said_nothing(self, rev: int) -> Response:
+        """204: there was nothing to do."""
+        headers = {"Visor-Rev": str(self._dry_run.rev if self._dry_run else rev)}
+        return Response(status_code=204, headers={**headers, **({DRY_RUN: "true"} if self.is_dry else {})})
 
 
 def origin_of(method: str, path: str, actor: str | None) -> Origin:
@@ -146,7 +188,9 @@ def idempotent_call(key: str, actor: str, scope: Scope, body: bytes) -> Idempote
             ["header", "Idempotency-Key"], "takes 1 to 255 visible ASCII characters, no spaces"
         )
     asked = hashlib.sha256()
-    for part in (scope["method"].encode(), scope["path"].encode(), scope["query_string"]):
+    # A dry run asks for the same as the call: it is told of the first answer, and leaves none.
+    query = b"&".join(part for part in scope["query_string"].split(b"&") if not part.startswith(b"dry_run="))
+    for part in (scope["method"].encode(), scope["path"].encode(), query):
         asked.update(part)
         asked.update(b"\0")
     asked.update(body)
@@ -174,6 +218,16 @@ IfMatch = Annotated[
 ]
 
 
+AskedDryRun = Annotated[
+    bool,
+    Query(
+        description="Try it and change nothing: 200 with `Visor-Dry-Run: true`, the `Visor-Rev` of the "
+        "snapshot that it was tried on, and the body that the call would have given. Revs that are not given "
+        "yet are null. What the call would refuse is refused the same.",
+    ),
+]
+
+
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -184,9 +238,11 @@ def _write(
     actor: Actor = MISSING,
     if_match: IfMatch = MISSING,
     if_none_match: IfNoneMatch = MISSING,
+    dry_run: AskedDryRun = False,
 ) -> Write:
     conditions = preconditions(_text(if_match), _text(if_none_match))
-    return Write(context.store, _origin(call, actor), conditions, None)
+    tried = DryRun(context.store) if dry_run else None
+    return Write(context.store, _origin(call, actor), conditions, None, tried)
 
 
 def _origin(call: Call, actor: object) -> Origin:
@@ -210,13 +266,14 @@ def _post(
             json_schema_extra={"pattern": r"^[!-~]{1,255}$"},
         ),
     ] = MISSING,
+    dry_run: AskedDryRun = False,
 ) -> Write:
     keyed = None
     origin = _origin(call, actor)
     if isinstance(idempotency_key, str):
         keyed = idempotent_call(idempotency_key, origin.actor, call.scope, call.content)
     conditions = preconditions(_text(if_match), _text(if_none_match))
-    return Write(context.store, origin, conditions, keyed)
+    return Write(context.store, origin, conditions, keyed, DryRun(context.store) if dry_run else None)
 
 
 Put = Annotated[Write, Depends(_write)]

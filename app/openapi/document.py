@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from app import __version__
 from app.models.event import StreamMessage
-from app.openapi import answers, examples, meanings, problems, schemas, sharing
+from app.openapi import answers, dry_runs, examples, meanings, problems, schemas, sharing
 
 TAGS = {
     "apps": "Apps and their variables.",
@@ -70,6 +70,7 @@ def build(app: FastAPI) -> dict[str, Any]:
         _amend(method, operation)
     schemas.tidy(made)
     meanings.tell(components["schemas"])
+    dry_runs.tell((operation for _, operation in operations), components["schemas"])
     components["schemas"]["Problem"]["properties"]["code"]["description"] = problems.codes()
     answers.open_answers(made)
     examples.add(operation for _, operation in operations)
@@ -98,6 +99,7 @@ def _amend(method: str, operation: dict[str, Any]) -> None:
     elif method == "patch":
         content = body["content"]
         content["application/merge-patch+json"] = content.pop("application/json")
+    dry_runs.add_answer(operation)
     names = {parameter["name"] for parameter in operation.get("parameters", ())}
     for status, response in responses.items():
         added = ["Visor-Rev"]

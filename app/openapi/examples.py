@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from app.openapi import dry_runs
 from app.openapi.story import STORY
 from app.openapi.story.instances import CLAIM_EVENT, START_EVENT
 
@@ -45,4 +46,5 @@ def add(operations: Iterable[dict[str, Any]]) -> None:
                 if media_type in _TEXTS:
                     media["example"] = _TEXTS[media_type]
                 elif step is not None:
-                    media["example"] = step.answer
+                    tried = status == "200" and step.status == 201
+                    media["example"] = dry_runs.example(step.answer) if tried else step.answer

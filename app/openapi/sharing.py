@@ -22,6 +22,11 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
         "example": '"42"',
     },
+    "ETagUnlessDryRun": {
+        "description": "The resource's rev, as a strong tag. Not of a dry run.",
+        "schema": {"type": "string"},
+        "example": '"42"',
+    },
     "Location": {
         "description": "Where the resource is.",
         "required": True,
@@ -30,6 +35,11 @@ HEADERS: dict[str, Any] = {
     },
     "Idempotency-Replayed": {
         "description": "`true` where this is the first answer to the same Idempotency-Key again.",
+        "schema": {"type": "string"},
+        "example": "true",
+    },
+    "Visor-Dry-Run": {
+        "description": "`true` where the call was tried and nothing was changed.",
         "schema": {"type": "string"},
         "example": "true",
     },

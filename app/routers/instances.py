@@ -14,7 +14,7 @@ from app.errors import InvalidRequest
 from app.http.context import Call, Ctx
 from app.http.declared_responses import committed, created, found, listed, removed
 from app.http.disconnects import Gone, until_gone
-from app.http.reads import List, Listing, Read, json_answer
+from app.http.reads import List, Listing, Read
 from app.http.writes import Post, Put, live_instance, nothing
 from app.models import codec, keys
 from app.models.base import Deleted
@@ -250,7 +250,7 @@ async def unregister_instances(
         revisions=frozenset(revision),
         statuses=frozenset(Status(one.value) for one in status),
     )
-    count, after, conditional = 0, "", write
+    count, rev, after, conditional = 0, 0, "", write
     while True:
         # Found outside the rule, and looked at again in it: a list that grows meanwhile is no conflict.
         snapshot = await context.store.latest()
@@ -263,12 +263,12 @@ async def unregister_instances(
         outcome = await conditional.commit(rule, nothing)
         batch = outcome.changes.result
         assert isinstance(batch, Batch), "the rule says what it did"
-        count += batch.count
+        count, rev = count + batch.count, max(rev, outcome.rev)
         if len(found) < BATCH and (not found or batch.last == found[-1]):
             break
-        conditional, after = write.unconditional(), batch.last
-    said = Unregistered(rev=outcome.rev, count=count)
-    return json_answer(said.model_dump_json().encode(), outcome.rev)
+        conditional, after = write.apart(), batch.last
+    said = Unregistered(rev=rev, count=count)
+    return conditional.said(said.model_dump_json().encode(), rev)
 
 
 def _said(text: object) -> str | None:

@@ -56,7 +56,7 @@ async def claim_next(body: ClaimNext, write: Post, context: Ctx, call: Call) -> 
         return write.respond(outcome, location=location_of)
 
     answered = answer(outcome := await attempt(write))
-    if answered is None and body.wait:
+    if answered is None and body.wait and not write.is_dry:
         until = time.monotonic() + body.wait
         with (
             context.claim_queue.place(app, proctype) as place,
@@ -75,7 +75,7 @@ async def claim_next(body: ClaimNext, write: Post, context: Ctx, call: Call) -> 
                     break
                 answered = answer(outcome := await attempt(write))
             place.claimed = outcome.changes.answer
-    return answered or Response(status_code=204, headers={"Visor-Rev": str(outcome.rev)})
+    return answered or write.said_nothing(outcome.rev)
 
 
 def _answer_to_the_same(context: Context, write: Write, place: Place) -> AbstractContextManager[Any]:

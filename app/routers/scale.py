@@ -100,4 +100,4 @@ async def set_scale(app: Name, proctype: ProctypeName, body: ScaleTarget, write:
         started=[id for step in steps for id in step.started],
         stopped=[id for step in steps for id in step.stopped],
     )
-    return json_answer(scaled.model_dump_json().encode(), outcome.rev)
+    return write.said(scaled.model_dump_json().encode(), outcome.rev)

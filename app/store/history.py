@@ -8,22 +8,19 @@ older one merges both and asks each key's chain.
 
 import asyncio
 from bisect import bisect_right
-from collections import Counter, deque
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
 
 from app.errors import RevCompacted
-from app.store.contract import UNREADABLE, Change, Changes, Commit, Index, Record, carries
+from app.store.contract import UNREADABLE, Commit, Index, Record
+from app.store.overlay import Overlay
 from app.store.sorted_keys import add, blocks, discard
-from app.store.steps import in_one_go
+from app.store.steps import STEP
 
 _REV = attrgetter("rev")
-
-STEP = 250
-"""Changes of a large commit that are made, applied or forgotten at once: a few milliseconds."""
-
 
 COMMIT_BYTES = 1_000
 CHANGE_BYTES = 600
@@ -350,104 +347,14 @@ class HeldSnapshot:
         return self._held().count(term, self.rev)
 
 
-class Draft:
+class Draft(Overlay):
     """The latest snapshot of a history with changes on top that are not durable yet.
 
     The rules of one group of commits run on it one after the other, each seeing those before it.
     """
 
-    blocking = False
-
     def __init__(self, history: History) -> None:
-        self._history = history
-        self._over: dict[str, Record] = {}
-        self._more: Counter[str] = Counter()
-        """By how many more keys a term is carried than below."""
-        self.rev = history.rev
-
-    def get(self, key: str) -> Record | None:
-        record = self._over.get(key)
-        if record is None:
-            return self._history.get(key, self._history.rev)
-        return None if record.deleted else record
-
-    def scan(
-        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
-    ) -> list[Record]:
-        # Of what is below, as many as are hidden may have to be left out.
-        more = None if limit is None else limit + len(self._over)
-        under = self._history.scan(term, self._history.rev, after, more, reverse)
-        return self._merged(under, ((term,),), after, reverse)[:limit]
-
-    def select(
-        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
-    ) -> list[Record]:
-        more = None if limit is None else limit + len(self._over)
-        under = self._history.select(groups, self._history.rev, after, more)
-        return self._merged(under, groups, after, False)[:limit]
-
-    def _merged(
-        self, under: list[Record], groups: Sequence[Collection[str]], after: str, reverse: bool
-    ) -> list[Record]:
-        if not self._over:
-            return under
-        found = [record for record in under if record.key not in self._over]
-        found += (r for r in self._over.values() if (reverse or r.key > after) and carries(r, groups))
-        return sorted(found, key=attrgetter("key"), reverse=reverse)
-
-    def count(self, term: str) -> int:
-        return self._history.count(term, self._history.rev) + self._more[term]
-
-    def commit(self, changes: Changes, rev: int) -> list[Change]:
-        """Put the changes on top as of `rev`; what became of each key."""
-        return in_one_go(self.committing(changes, rev))
-
-    def committing(self, changes: Changes, rev: int) -> Generator[None, None, list[Change]]:
-        """The same in steps: the draft is not to be read before the last."""
-        made: list[Change] = []
-        # Put on top only when all is made: an index that cannot take a value leaves nothing behind.
-        over: dict[str, Record] = {}
-        for number, before in enumerate(self._gone(changes), start=1):
-            if before.key not in over and before.key not in changes.puts:
-                made.append(Change(before.key, before, None))
-                over[before.key] = Record(before.key, b"", 0, rev)
-            if number % STEP == 0:
-                yield
-        for key, value in changes.puts.items():
-            found = self.get(key)
-            ttl, terms = changes.ttls.get(key), self._history.terms(key, value)
-            if found is None:
-                after = Record(key, value, rev, rev, ttl, terms)
-            else:
-                # What is the same in each version of a key is kept once.
-                same = found.terms if found.terms == terms else terms
-                after = Record(found.key, value, found.created_rev, rev, ttl, same)
-            made.append(Change(after.key, found, after))
-            over[key] = after
-        for number, change in enumerate(made, start=1):
-            was = change.before.terms if change.before is not None else ()
-            now = change.after.terms if change.after is not None else ()
-            if was is not now:
-                self._more.update(now)
-                self._more.subtract(was)
-            if number % STEP == 0:
-                yield
-        self._over.update(over)
-        self.rev = rev
-        return made
-
-    def _gone(self, changes: Changes) -> Iterator[Record]:
-        """What is to be deleted; one record may come twice."""
-        yield from (record for record in map(self.get, changes.deletes) if record is not None)
-        for prefix in changes.prefixes:
-            yield from self._below(prefix)
-            yield from (record for record in self.scan(UNREADABLE) if record.key.startswith(prefix))
-
-    def _below(self, prefix: str) -> Iterator[Record]:
-        after = ""
-        while page := self.scan(prefix, after=after, limit=STEP):
-            yield from page
-            after = page[-1].key
+        super().__init__(history.snapshot(history.rev), history.terms)
 
 
 def latest_time(now: datetime, last: datetime | None) -> datetime:

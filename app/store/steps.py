@@ -6,6 +6,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+STEP = 250
+"""Changes of a large commit that are made, applied or forgotten at once: a few milliseconds."""
+
 
 def in_one_go(steps: Generator[None, None, T]) -> T:
     """What comes of work in steps, without a pause."""

@@ -117,6 +117,15 @@ def test_reads_of_one_resource_know_304_and_a_claim_from_the_queue_204(document:
         assert (204 in answers) == (name == "claim_next"), name
 
 
+def test_every_write_can_be_tried(document: Document) -> None:
+    """With `dry_run`, answered 200 and marked, whatever the call itself answers; no read can."""
+    for name, (method, _, operation) in document.operations.items():
+        parameters = {document.resolve(one)["name"] for one in operation.get("parameters", ())}
+        assert ("dry_run" in parameters) == (method != "get"), name
+        tried = dict(document.responses(operation)).get(200, {})
+        assert ("Visor-Dry-Run" in tried.get("headers", {})) == (method != "get"), name
+
+
 def test_a_read_that_looks_at_if_none_match_has_a_tag_and_no_other_says_it_does(document: Document) -> None:
     for name, (method, _, operation) in document.operations.items():
         if method == "get":
@@ -127,7 +136,7 @@ def test_a_read_that_looks_at_if_none_match_has_a_tag_and_no_other_says_it_does(
 def test_headers_that_every_such_answer_carries_are_said_to_be_required(document: Document) -> None:
     headers = document.content["components"]["headers"]
     always = {name for name, header in headers.items() if header.get("required")}
-    assert set(headers) - always == {"Idempotency-Replayed"}
+    assert set(headers) - always == {"ETagUnlessDryRun", "Idempotency-Replayed", "Visor-Dry-Run"}
 
 
 def _bounded(schema: Any) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from app.store.contract import Change, Changes, Commit, Journal, Record
-from app.store.history import STEP, Draft, History, Window
+from app.store.history import Draft, History, Window
+from app.store.steps import STEP
 
 REVS = 2000
 JOURNAL = Journal(datetime(2026, 11, 27, tzinfo=UTC), "me", "PUT /x")

@@ -1,0 +1,109 @@
+"""A snapshot with changes on top that are not made, or not yet."""
+
+from collections import Counter
+from collections.abc import Collection, Generator, Iterator, Sequence
+from operator import attrgetter
+
+from app.store.contract import UNREADABLE, Change, Changes, Index, Record, Snapshot, carries
+from app.store.steps import STEP, in_one_go
+
+
+class Overlay:
+    """A snapshot with changes on top that are not part of it: what a rule sees of those that ran before it.
+    `terms` gives the terms of what is put."""
+
+    def __init__(self, below: Snapshot, terms: Index) -> None:
+        self._below = below
+        self._terms = terms
+        self._over: dict[str, Record] = {}
+        self._more: Counter[str] = Counter()
+        """By how many more keys a term is carried than below."""
+        self.rev = below.rev
+
+    @property
+    def blocking(self) -> bool:
+        return self._below.blocking
+
+    def get(self, key: str) -> Record | None:
+        record = self._over.get(key)
+        if record is None:
+            return self._below.get(key)
+        return None if record.deleted else record
+
+    def scan(
+        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
+    ) -> list[Record]:
+        # Of what is below, as many as are hidden may have to be left out.
+        more = None if limit is None else limit + len(self._over)
+        under = self._below.scan(term, after=after, limit=more, reverse=reverse)
+        return self._merged(under, ((term,),), after, reverse)[:limit]
+
+    def select(
+        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        more = None if limit is None else limit + len(self._over)
+        under = self._below.select(groups, after=after, limit=more)
+        return self._merged(under, groups, after, False)[:limit]
+
+    def _merged(
+        self, under: list[Record], groups: Sequence[Collection[str]], after: str, reverse: bool
+    ) -> list[Record]:
+        if not self._over:
+            return under
+        found = [record for record in under if record.key not in self._over]
+        found += (r for r in self._over.values() if (reverse or r.key > after) and carries(r, groups))
+        return sorted(found, key=attrgetter("key"), reverse=reverse)
+
+    def count(self, term: str) -> int:
+        return self._below.count(term) + self._more[term]
+
+    def commit(self, changes: Changes, rev: int) -> list[Change]:
+        """Put the changes on top as of `rev`; what became of each key."""
+        return in_one_go(self.committing(changes, rev))
+
+    def committing(self, changes: Changes, rev: int) -> Generator[None, None, list[Change]]:
+        """The same in steps: the draft is not to be read before the last."""
+        made: list[Change] = []
+        # Put on top only when all is made: an index that cannot take a value leaves nothing behind.
+        over: dict[str, Record] = {}
+        for number, before in enumerate(self._gone(changes), start=1):
+            if before.key not in over and before.key not in changes.puts:
+                made.append(Change(before.key, before, None))
+                over[before.key] = Record(before.key, b"", 0, rev)
+            if number % STEP == 0:
+                yield
+        for key, value in changes.puts.items():
+            found = self.get(key)
+            ttl, terms = changes.ttls.get(key), self._terms(key, value)
+            if found is None:
+                after = Record(key, value, rev, rev, ttl, terms)
+            else:
+                # What is the same in each version of a key is kept once.
+                same = found.terms if found.terms == terms else terms
+                after = Record(found.key, value, found.created_rev, rev, ttl, same)
+            made.append(Change(after.key, found, after))
+            over[key] = after
+        for number, change in enumerate(made, start=1):
+            was = change.before.terms if change.before is not None else ()
+            now = change.after.terms if change.after is not None else ()
+            if was is not now:
+                self._more.update(now)
+                self._more.subtract(was)
+            if number % STEP == 0:
+                yield
+        self._over.update(over)
+        self.rev = rev
+        return made
+
+    def _gone(self, changes: Changes) -> Iterator[Record]:
+        """What is to be deleted; one record may come twice."""
+        yield from (record for record in map(self.get, changes.deletes) if record is not None)
+        for prefix in changes.prefixes:
+            yield from self._all_below(prefix)
+            yield from (record for record in self.scan(UNREADABLE) if record.key.startswith(prefix))
+
+    def _all_below(self, prefix: str) -> Iterator[Record]:
+        after = ""
+        while page := self.scan(prefix, after=after, limit=STEP):
+            yield from page
+            after = page[-1].key

@@ -36,6 +36,7 @@ from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.registry.readable import index
 from app.routers import (
     apps,
+    discovery,
     envsets,
     events,
     instances,
@@ -76,6 +77,7 @@ ROUTERS = (
     services.router,
     runners.router,
     members.router,
+    discovery.router,
     events.router,
     revs.router,
     operations.router,

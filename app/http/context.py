@@ -1,7 +1,8 @@
 """What every handler works with: the parts of the service, and the call that it answers."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends
@@ -35,6 +36,8 @@ class Context:
     bounds: Bounds
     draining: bool = False
     """Whether the service has been told to end, and serves on for a while."""
+    discovering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """Held while an answer of `/discovery` is made: each may take 20 MB."""
 
 
 def the_context() -> Context:

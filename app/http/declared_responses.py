@@ -57,6 +57,15 @@ def found(*more: int) -> Answers:
     }
 
 
+def told() -> Answers:
+    """What this replica holds, and how old that is."""
+    return {
+        **read(),
+        **_success(200, "As this replica holds it.", "ETag", "Visor-Age"),
+        **_success(304, "The answer would be that of If-None-Match.", "ETag", "Visor-Age"),
+    }
+
+
 def committed(*more: int) -> Answers:
     """Of an operation that commits."""
     return {**_success(200, "What the call has done."), **problems(*_WRITE, *more)}

@@ -22,6 +22,7 @@ TAGS = {
     "runners": "Which process runs which instance.",
     "members": "The platform's own parts.",
     "events": "Everything that happens, in order.",
+    "discovery": "What runs where, in the form that other programs take.",
     "time": "The rev, and the stored layout.",
     "operations": "Health, metrics, and what errors mean.",
 }

@@ -33,6 +33,12 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
         "example": "/instances/17",
     },
+    "Visor-Age": {
+        "description": "Seconds since what this replica holds was known to be the latest; not where a rev or "
+        "`linearizable` was asked for.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 0,
+    },
     "Idempotency-Replayed": {
         "description": "`true` where this is the first answer to the same Idempotency-Key again.",
         "schema": {"type": "string"},

@@ -216,6 +216,10 @@ class Store(Protocol):
     def stale(self) -> Snapshot:
         """The latest snapshot held here, at once."""
 
+    @property
+    def age(self) -> float | None:
+        """Seconds since what is held here was known to be the latest; None before the first load."""
+
     async def at(self, rev: int) -> Snapshot:
         """The snapshot at `rev`. Raises RevCompacted, RevInFuture."""
 

@@ -55,6 +55,10 @@ class Troubles:
         else:
             self.end(kind)
 
+    def seconds(self, kind: str) -> float:
+        """For how long the store has been in this state; 0 where it is not."""
+        return self._clock() - self._since[kind] if kind in self._since else 0.0
+
     def __contains__(self, kind: str) -> bool:
         return kind in self._since
 

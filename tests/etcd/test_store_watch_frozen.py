@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.etcd.cluster import Cluster
+from tests.etcd.cluster import Cluster, until
 from tests.etcd.replicas import BOUNDED, Line, events_after, is_away, line, replicas, timed, until_ok
 from tests.serving import APP, Service
 from tests.sse.sse_reader import SseStream
@@ -154,3 +154,22 @@ def test_a_watch_that_is_cut_again_and_again_brings_every_rev_once(
         assert [frame.rev for frame in stream.events(80)] == revs
         assert [event["rev"] for event in events_after(reader, revs[0] - 1)] == revs
         assert value(reader) == 80
+
+
+def test_what_is_held_gets_older_while_etcd_does_not_answer(
+    writer: Service, cable: Line, tmp_path: Path
+) -> None:
+    """`/discovery/prometheus` goes on with what is held, and its `Visor-Age` says for how long."""
+
+    def age() -> int:
+        answer = reader.get("/discovery/prometheus")
+        assert (answer.status_code, answer.json()) == (200, [])
+        return int(answer.headers["Visor-Age"])
+
+    with replicas([cable.endpoint], tmp_path.name, 1) as (reader,):
+        until(lambda: age() <= 3, "it is confirmed")
+        cable.freeze()
+        until(lambda: age() > 6, "it gets older")
+        is_away(reader.get("/discovery/prometheus?consistency=linearizable"))
+        cable.thaw()
+        until(lambda: age() <= 3, "it is confirmed again")

@@ -97,6 +97,7 @@ LISTS = [
     "/services",
     "/services/{service}/endpoints",
 ]
+DISCOVERY = "/discovery/prometheus"
 SINGLE = [
     "/apps/{app}",
     "/apps/{app}/env",
@@ -110,7 +111,8 @@ SINGLE = [
     "/services/{service}",
     "/services/{service}/endpoints/{id}",
 ]
-"""Of the GETs of state: the lists, and the single resources. The rest are /rev and /schema."""
+"""Of the GETs of state: the lists, and the single resources. The rest are /rev, /schema, and the discovery,
+which answers in the form that Prometheus takes."""
 
 _NAMES = {
     "app": "cat",

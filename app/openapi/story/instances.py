@@ -147,6 +147,26 @@ INSTANCES = (
         operation="get_scale",
     ),
     Step(
+        "GET /discovery/prometheus?app=rocket&port=tele",
+        answer=[
+            {
+                "targets": ["box7.example.com:9001"],
+                "labels": {
+                    "__meta_visor_app": "rocket",
+                    "__meta_visor_proctype": "web",
+                    "__meta_visor_revision": REF,
+                    "__meta_visor_env": "prod-7",
+                    "__meta_visor_host": HOST,
+                    "__meta_visor_ip": HOST,
+                    "__meta_visor_hostname": "box7.example.com",
+                    "__meta_visor_instance": "17",
+                    "__meta_visor_port": "tele",
+                },
+            }
+        ],
+        operation="list_prometheus_targets",
+    ),
+    Step(
         "POST /instances/17/restart",
         {"reason": "oom", "count": 1},
         _instance(17, 20, 16, **_RUNNING | _OOM),

@@ -69,6 +69,11 @@ class Recovery:
         """Whether what is at the log's place does not continue what is held."""
         return LOST in self.troubles
 
+    @property
+    def lost_for(self) -> float:
+        """Seconds for which it has been lost."""
+        return self.troubles.seconds(LOST)
+
     def refusal(self) -> CoordinatorUnavailable | None:
         """What a write is refused with that has not begun; None where it may begin."""
         if LOST in self.troubles:

@@ -135,6 +135,10 @@ class EmbeddedStore:
         history = self._held.history
         return history.snapshot(history.rev)
 
+    @property
+    def age(self) -> float | None:
+        return None if self._writing is None else self._recovery.lost_for
+
     async def at(self, rev: int) -> Snapshot:
         if rev > self.rev:
             if self._recovery.lost:

@@ -1,6 +1,7 @@
 """Asking the cluster whether what is held is the latest. One request serves all who wait."""
 
 import asyncio
+import time
 from collections import deque
 
 from app.errors import CoordinatorUnavailable
@@ -84,6 +85,8 @@ class Confirmer:
         self._next: _Waiting | None = None
         self._asking: asyncio.Task[None] | None = None
         self.rounds = 0
+        # What is loaded at the start, after this, is not older.
+        self.confirmed_at = time.monotonic()
 
     async def confirm(self) -> int:
         """Return when the history has all that was committed before this call: etcd's revision then.
@@ -127,6 +130,7 @@ class Confirmer:
     async def _ask(self) -> int:
         if self._continuity.lost:
             raise NotDone("what etcd has does not continue what was served")
+        began = time.monotonic()
         journal = (self._prefix + JOURNAL).encode()
         highest = self._continuity.highest
         found = await self._client.range(journal, keys_only=True)
@@ -138,6 +142,7 @@ class Confirmer:
         # ..but for keys that go with their lease.
         for prefix in self._follower.leased_prefixes:
             await self._reach_count(prefix, found.revision)
+        self.confirmed_at = began
         return found.revision
 
     async def _reach_count(self, prefix: str, revision: int) -> None:

@@ -333,6 +333,10 @@ class EtcdStore:
         history = self._follower.history
         return history.snapshot(history.rev)
 
+    @property
+    def age(self) -> float | None:
+        return time.monotonic() - self._confirmer.confirmed_at if self._tasks else None
+
     async def at(self, rev: int) -> Snapshot:
         if rev > self.rev:
             self._check_continued()

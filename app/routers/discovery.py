@@ -91,7 +91,7 @@ async def list_prometheus_targets(
     targets = Targets(port, frozenset(app), frozenset(proctype), frozenset(service))
     async with context.discovering:
         snapshot, age = await held.snapshot()
-        pieces = await _pieces(context, held.view, snapshot, targets)
+        pieces = await _pieces(context, snapshot, targets)
         tag = tag_of(pieces) if len(pieces) < _SMALL else await asyncio.to_thread(tag_of, pieces)
     headers = [(b"visor-rev", b"%d" % snapshot.rev), (b"etag", b'"%d"' % tag)]
     if age is not None:
@@ -103,7 +103,7 @@ async def list_prometheus_targets(
     return LargeAnswer(pieces, headers, context.channels.turns, call.permit.release)
 
 
-async def _pieces(context: Context, view: View, snapshot: Snapshot, targets: Targets) -> Sequence[bytes]:
+async def _pieces(context: Context, snapshot: Snapshot, targets: Targets) -> Sequence[bytes]:
     """The JSON of all groups, in pieces. Raises InvalidRequest where there are too many."""
     pieces, count = [b"["], 0
     after = ""
@@ -123,4 +123,5 @@ async def _pieces(context: Context, view: View, snapshot: Snapshot, targets: Tar
         after = following
         if turns.over:
             await turns.give_way()
-        snapshot = await view.again(snapshot)
+        # It may have left the memory since.
+        snapshot = await context.store.at(snapshot.rev)

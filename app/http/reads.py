@@ -16,7 +16,7 @@ from app.http.large_answer import LARGE, LargeAnswer
 from app.models import codec
 from app.models.base import INT64, MAX_INT64
 from app.models.names import IN_DIGITS
-from app.registry.state import exists
+from app.registry.state import Locate, exists
 from app.store.contract import Record, Snapshot
 from app.store.snapshots import Find, ask, find_page
 
@@ -102,7 +102,7 @@ class View:
 
     async def one(
         self,
-        key: str,
+        key: str | Locate,
         what: str,
         body: Callable[[Record], bytes] = codec.wire,
         fits: Callable[[Record], bool] | None = None,
@@ -112,7 +112,7 @@ class View:
         there where that does not fit."""
 
         def find(snapshot: Snapshot) -> Record:
-            record = exists(snapshot, key, what)
+            record = exists(snapshot, key if isinstance(key, str) else key(snapshot), what)
             if fits is not None and not fits(record):
                 raise NotFound(
                     f"There is no {what} at rev {snapshot.rev}.", rev=snapshot.rev, **instead(record)

@@ -19,6 +19,7 @@ from app.http.reads import json_answer
 from app.models import codec, keys
 from app.registry.idempotency import IdempotentCall, Replay, once
 from app.registry.preconditions import UNCONDITIONAL, Preconditions, Target
+from app.registry.state import Locate
 from app.store.contract import Changes, Origin, Outcome, Record, Rule, Snapshot, Store
 from app.store.snapshots import ask
 
@@ -30,6 +31,11 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 def at_key(key: str) -> Target:
     """The resource that a request addresses is the one at the key."""
     return lambda snapshot: snapshot.get(key)
+
+
+def where(locate: Locate) -> Target:
+    """The same, at the key that is found."""
+    return lambda snapshot: snapshot.get(locate(snapshot))
 
 
 def live_instance(id: int) -> Target:

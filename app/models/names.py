@@ -124,24 +124,31 @@ Host = Annotated[
         examples=["10.0.0.7"],
     ),
 ]
+_HOST_PORT: dict[str, Any] = {
+    "description": "host:port, or [address]:port for IPv6.",
+    "json_schema_extra": {"format": "host-port", "minLength": 3},
+    "examples": ["10.0.0.7:9000"],
+}
 HostPort = Annotated[
     str,
     _spelled(hosts.canonical_host_port, "host_port", "host:port, or [address]:port for IPv6"),
-    Field(
-        description="host:port, or [address]:port for IPv6.",
-        json_schema_extra={"format": "host-port", "minLength": 3},
-        examples=["10.0.0.7:9000"],
-    ),
+    Field(**_HOST_PORT),
 ]
+_HOST_MAYBE_PORT: dict[str, Any] = {
+    "description": "An IP address or a DNS name, with an optional port.",
+    "json_schema_extra": {"format": "host-maybe-port", "minLength": 1},
+    "examples": ["10.0.0.7"],
+}
 HostMaybePort = Annotated[
     str,
     _spelled(hosts.canonical_host_maybe_port, "host", "an IP address or a DNS name"),
-    Field(
-        description="An IP address or a DNS name, with an optional port.",
-        json_schema_extra={"format": "host-maybe-port", "minLength": 1},
-        examples=["10.0.0.7"],
-    ),
+    Field(**_HOST_MAYBE_PORT),
 ]
+WrittenHostPort = Annotated[str, Field(**_HOST_PORT)]
+"""As a path has it: an older version may have kept it in this spelling, or taken what is no address today."""
+
+WrittenHostMaybePort = Annotated[str, Field(**_HOST_MAYBE_PORT)]
+
 Ip = Annotated[
     str,
     _spelled(hosts.canonical_ip, "ip", "an IP address"),

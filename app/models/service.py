@@ -50,7 +50,7 @@ class EndpointCreate(Model):
     target: Annotated[Printable, Field(max_length=253)] | None = None
 
 
-EndpointId = Annotated[
+WrittenEndpointId = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9_-]+-[0-9]{1,5}$",
@@ -58,10 +58,10 @@ EndpointId = Annotated[
         description="Of an endpoint: its addr with - for . and :, then - and its port.",
         examples=["10-0-0-7-11211"],
     ),
-    # As the host in it.
-    AfterValidator(str.lower),
 ]
-"""What `endpoint_id` can give."""
+"""What `endpoint_id` can give, in any case: as the host in it."""
+
+EndpointId = Annotated[WrittenEndpointId, AfterValidator(str.lower)]
 
 
 def endpoint_id(addr: str, port: int) -> str:

@@ -1,12 +1,13 @@
 """Members: the platform's own parts, present as long as they say so."""
 
 from datetime import datetime
+from functools import partial
 
 from app.errors import InvalidRequest
 from app.models import codec, keys
-from app.models.hosts import split_host_port
+from app.models.hosts import canonical_host_maybe_port, split_host_port
 from app.models.member import Member, MemberKind, MemberSet
-from app.registry.state import find, new, removable, update
+from app.registry.state import find, new, removable, spelled, update
 from app.store.contract import Changes, Snapshot
 
 
@@ -37,9 +38,20 @@ def put(snapshot: Snapshot, at: datetime, kind: MemberKind, addr: str, body: Mem
     return changes
 
 
+def key_of(snapshot: Snapshot, kind: MemberKind, addr: str) -> str:
+    """Where the member is. Raises InvalidRequest."""
+    kept = canonical_host_maybe_port(addr)
+    key = spelled(snapshot, partial(keys.member, kind), kept, addr)
+    if key is None:
+        raise InvalidRequest.of(["path", "addr"], "should be an IP address or a DNS name")
+    if kept is not None:
+        check_addr(kind, kept)
+    return key
+
+
 # - member/{kind},{addr}
 def remove(snapshot: Snapshot, at: datetime, kind: MemberKind, addr: str) -> Changes:
     """Raises NotFound, InvalidRequest."""
-    check_addr(kind, addr)
-    removable(snapshot, keys.member(kind, addr), f"member {addr} of {kind}")
-    return Changes(deletes={keys.member(kind, addr)})
+    key = key_of(snapshot, kind, addr)
+    removable(snapshot, key, f"member {addr} of {kind}")
+    return Changes(deletes={key})

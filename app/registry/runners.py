@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
+from app.errors import InvalidRequest
 from app.models import keys
-from app.models.hosts import split_host_port
+from app.models.hosts import canonical_host_port, split_host_port
 from app.models.runner import Runner, RunnerCreate
-from app.registry.state import create, new, removable
+from app.registry.state import create, new, removable, spelled
 from app.store.contract import Changes, Snapshot
 
 
@@ -19,8 +20,17 @@ def register(snapshot: Snapshot, at: datetime, body: RunnerCreate) -> Changes:
     return create(snapshot, keys.runner(body.addr), runner, f"a runner {body.addr}")
 
 
+def key_of(snapshot: Snapshot, addr: str) -> str:
+    """Where the runner is. Raises InvalidRequest."""
+    key = spelled(snapshot, keys.runner, canonical_host_port(addr), addr)
+    if key is None:
+        raise InvalidRequest.of(["path", "addr"], "should be host:port, or [address]:port for IPv6")
+    return key
+
+
 # - runner/{addr}
 def unregister(snapshot: Snapshot, at: datetime, addr: str) -> Changes:
-    """Raises NotFound."""
-    removable(snapshot, keys.runner(addr), f"runner {addr}")
-    return Changes(deletes={keys.runner(addr)})
+    """Raises NotFound, InvalidRequest."""
+    key = key_of(snapshot, addr)
+    removable(snapshot, key, f"runner {addr}")
+    return Changes(deletes={key})

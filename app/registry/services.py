@@ -1,11 +1,12 @@
 """Services and endpoints: names, and the addresses at which they answer."""
 
 from datetime import datetime
+from functools import partial
 
 from app.errors import RequestError
 from app.models import keys
 from app.models.service import Endpoint, EndpointCreate, Service, ServiceCreate, endpoint_id
-from app.registry.state import create, exists, new, removable
+from app.registry.state import create, exists, new, removable, spelled
 from app.store.contract import Changes, Snapshot
 
 
@@ -48,8 +49,15 @@ def register_endpoint(
     return create(snapshot, keys.endpoint(service, id), endpoint, f"an endpoint {id} of {service}")
 
 
+def endpoint_key_of(snapshot: Snapshot, service: str, id: str) -> str:
+    """Where the endpoint is: its id is taken in any case."""
+    kept = id.lower()
+    return spelled(snapshot, partial(keys.endpoint, service), kept, id) or keys.endpoint(service, kept)
+
+
 # - endpoint/{service},{id}
 def unregister_endpoint(snapshot: Snapshot, at: datetime, service: str, id: str) -> Changes:
     """Raises NotFound."""
-    removable(snapshot, keys.endpoint(service, id), f"endpoint {id} of service {service}")
-    return Changes(deletes={keys.endpoint(service, id)})
+    key = endpoint_key_of(snapshot, service, id)
+    removable(snapshot, key, f"endpoint {id} of service {service}")
+    return Changes(deletes={key})

@@ -1,5 +1,6 @@
 """Reading and changing typed resources: the only way in which rules touch a snapshot and its changes."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -41,6 +42,20 @@ def exists(snapshot: Snapshot, key: str, what: str) -> Record:
     if record is None or not readable(record):
         raise missing(what, snapshot, record)
     return record
+
+
+Locate = Callable[[Snapshot], str]
+"""Finds the key of a resource that may be kept under more than one: hosts had several spellings once."""
+
+
+def spelled(snapshot: Snapshot, kind: Callable[[str], str], kept: str | None, written: str) -> str | None:
+    """The key of what a request calls `written`: where it is `kept` today, or, where nothing is, where an
+    older version has put it. None where nothing is there, and it is no name today (`kept` is None)."""
+    if kept is None:
+        return None if snapshot.get(kind(written)) is None else kind(written)
+    if kept != written and snapshot.get(kind(kept)) is None and snapshot.get(kind(written)) is not None:
+        return kind(written)
+    return kind(kept)
 
 
 def removable(snapshot: Snapshot, key: str, what: str) -> None:

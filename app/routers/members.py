@@ -5,11 +5,11 @@ from fastapi.routing import APIRouter
 
 from app.http.declared_responses import changed, found, listed, removed
 from app.http.reads import List, Read
-from app.http.writes import Put, at_key
+from app.http.writes import Put, at_key, where
 from app.models import keys
 from app.models.base import Deleted
 from app.models.member import Member, MemberKind, MemberSet
-from app.models.names import HostMaybePort
+from app.models.names import HostMaybePort, WrittenHostMaybePort
 from app.models.page import MemberPage
 from app.registry import members
 
@@ -39,10 +39,9 @@ async def set_member(kind: MemberKind, addr: HostMaybePort, body: MemberSet, wri
 
 
 @router.get("/members/{kind}/{addr}", response_model=Member, responses=found(404), summary="Read a member")
-async def get_member(kind: MemberKind, addr: HostMaybePort, view: Read) -> Response:
+async def get_member(kind: MemberKind, addr: WrittenHostMaybePort, view: Read) -> Response:
     """The member, as long as it is there."""
-    members.check_addr(kind, addr)
-    return await view.one(keys.member(kind, addr), f"member {addr} of {kind}")
+    return await view.one(lambda snapshot: members.key_of(snapshot, kind, addr), f"member {addr} of {kind}")
 
 
 @router.delete(
@@ -51,8 +50,9 @@ async def get_member(kind: MemberKind, addr: HostMaybePort, view: Read) -> Respo
     responses=removed(404),
     summary="Remove a member",
 )
-async def unregister_member(kind: MemberKind, addr: HostMaybePort, write: Put) -> Response:
+async def unregister_member(kind: MemberKind, addr: WrittenHostMaybePort, write: Put) -> Response:
     """It has left."""
     return await write.delete(
-        lambda snapshot, at: members.remove(snapshot, at, kind, addr), at_key(keys.member(kind, addr))
+        lambda snapshot, at: members.remove(snapshot, at, kind, addr),
+        where(lambda snapshot: members.key_of(snapshot, kind, addr)),
     )

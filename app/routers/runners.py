@@ -8,10 +8,10 @@ from pydantic import MISSING
 
 from app.http.declared_responses import created, found, listed, removed
 from app.http.reads import List, Read
-from app.http.writes import Post, Put, at_key
+from app.http.writes import Post, Put, at_key, where
 from app.models import keys
 from app.models.base import Deleted
-from app.models.names import Host, HostPort
+from app.models.names import Host, WrittenHostPort
 from app.models.page import RunnerPage
 from app.models.runner import Runner, RunnerCreate
 from app.registry import runners
@@ -45,16 +45,17 @@ async def register_runner(body: RunnerCreate, write: Post) -> Response:
 
 
 @router.get("/runners/{addr}", response_model=Runner, responses=found(404), summary="Read a runner")
-async def get_runner(addr: HostPort, view: Read) -> Response:
+async def get_runner(addr: WrittenHostPort, view: Read) -> Response:
     """The runner at an address."""
-    return await view.one(keys.runner(addr), f"runner {addr}")
+    return await view.one(lambda snapshot: runners.key_of(snapshot, addr), f"runner {addr}")
 
 
 @router.delete(
     "/runners/{addr}", response_model=Deleted, responses=removed(404), summary="Unregister a runner"
 )
-async def unregister_runner(addr: HostPort, write: Put) -> Response:
+async def unregister_runner(addr: WrittenHostPort, write: Put) -> Response:
     """The runner has ended."""
     return await write.delete(
-        lambda snapshot, at: runners.unregister(snapshot, at, addr), at_key(keys.runner(addr))
+        lambda snapshot, at: runners.unregister(snapshot, at, addr),
+        where(lambda snapshot: runners.key_of(snapshot, addr)),
     )

@@ -6,12 +6,19 @@ from fastapi.routing import APIRouter
 from app.http.context import Ctx
 from app.http.declared_responses import created, found, listed, removed
 from app.http.reads import List, Read
-from app.http.writes import Post, Put, at_key
+from app.http.writes import Post, Put, at_key, where
 from app.models import keys
 from app.models.base import Deleted
 from app.models.names import ServiceName
 from app.models.page import EndpointPage, ServicePage
-from app.models.service import Endpoint, EndpointCreate, EndpointId, Service, ServiceCreate, endpoint_id
+from app.models.service import (
+    Endpoint,
+    EndpointCreate,
+    Service,
+    ServiceCreate,
+    WrittenEndpointId,
+    endpoint_id,
+)
 from app.registry import services
 
 router = APIRouter(tags=["services"])
@@ -99,9 +106,12 @@ async def register_endpoint(
     responses=found(404),
     summary="Read an endpoint",
 )
-async def get_endpoint(service: ServiceName, id: EndpointId, view: Read) -> Response:
+async def get_endpoint(service: ServiceName, id: WrittenEndpointId, view: Read) -> Response:
     """What an SRV record needs."""
-    return await view.one(keys.endpoint(service, id), f"endpoint {id} of service {service}")
+    return await view.one(
+        lambda snapshot: services.endpoint_key_of(snapshot, service, id),
+        f"endpoint {id} of service {service}",
+    )
 
 
 @router.delete(
@@ -110,9 +120,9 @@ async def get_endpoint(service: ServiceName, id: EndpointId, view: Read) -> Resp
     responses=removed(404),
     summary="Unregister an endpoint",
 )
-async def unregister_endpoint(service: ServiceName, id: EndpointId, write: Put) -> Response:
+async def unregister_endpoint(service: ServiceName, id: WrittenEndpointId, write: Put) -> Response:
     """The service stays."""
     return await write.delete(
         lambda snapshot, at: services.unregister_endpoint(snapshot, at, service, id),
-        at_key(keys.endpoint(service, id)),
+        where(lambda snapshot: services.endpoint_key_of(snapshot, service, id)),
     )

@@ -1,11 +1,14 @@
 """A host has one spelling, in bodies, paths and queries alike, and every answer shows that one; `.` and `..`
 are no names; a NUL is in no value (DESIGN section 3, Names)."""
 
+import json
+
 import pytest
 
 from app.models import keys
 from tests.http.every_route import OPERATIONS, path_of
 from tests.http.expect import invalid, raw, refused
+from tests.http.other_hands import value_of, write
 from tests.serving import APP, ARCHIVE
 
 SPELLINGS = [
@@ -178,3 +181,65 @@ def test_what_an_older_version_kept_is_read_as_it_is_and_spoken_for(visor):
     assert visor.get("/apps/cat").json()["env"] == {"..": "a\0b"}
     assert visor.get("/apps/cat/env").json()["vars"] == {"..": "a\0b"}
     assert visor.patch("/apps/cat", {"stack": "buster"}).status_code == 200
+
+
+_PLAIN = {"kind": "pms", "version": None, "ttl": None}
+OLDER = [
+    ("/runners/{}", "runner/{}", "Box7.:9000", {"addr": "Box7.:9000", "host": "Box7.", "instance_id": 1}),
+    ("/runners/{}", "runner/{}", "0x7f01:80", {"addr": "0x7f01:80", "host": "0x7f01", "instance_id": 1}),
+    ("/members/pms/{}", "member/pms,{}", "BOX7", {**_PLAIN, "addr": "BOX7"}),
+    ("/members/pms/{}", "member/pms,{}", "127.1", {**_PLAIN, "addr": "127.1"}),
+    (
+        "/members/loggers/{}",
+        "member/loggers,{}",
+        "Box7:514",
+        {"kind": "loggers", "addr": "Box7:514", "version": "1", "ttl": None},
+    ),
+    (
+        "/services/memcached/endpoints/{}",
+        "endpoint/memcached,{}",
+        "Box7-example-com-11211",
+        {
+            "service": "memcached",
+            "id": "Box7-example-com-11211",
+            "addr": "Box7.example.com",
+            "ip": "10.0.0.9",
+            "port": 11211,
+            "priority": 0,
+            "weight": 0,
+            "target": None,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "key", "name", "value"), OLDER, ids=[name for _, _, name, _ in OLDER])
+def test_what_an_older_version_kept_otherwise_is_read_and_removed(visor, path, key, name, value):
+    """It is in the lists: so there has to be a name that gets at it. The one spelling stands for itself."""
+    visor.made("/services", {"name": "memcached"})
+    times = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+    write(visor, {key.format(name): json.dumps({**times, **value}, separators=(",", ":")).encode()})
+    older = path.format(name)
+    [listed] = visor.get(older.rpartition("/")[0]).json()["items"]
+    answer = visor.get(older)
+    assert answer.json() == listed
+    refused(visor.delete(older, headers={"If-Match": '"1"'}), 412, "rev-mismatch")
+    assert visor.delete(older, headers={"If-Match": answer.headers["ETag"]}).status_code == 200
+    gone = visor.get(older)
+    if name in ("0x7f01:80", "127.1"):
+        invalid(gone, "path", "addr")
+        invalid(visor.delete(older), "path", "addr")
+    else:
+        refused(gone, 404, "not-found")
+        refused(visor.delete(older), 404, "not-found")
+
+
+def test_the_one_spelling_comes_before_an_older_one(visor):
+    visor.made("/runners", {"addr": "box7:9000", "instance_id": 1})
+    value = value_of(visor, "runner/box7:9000").replace(b"box7", b"BOX7").replace(b'_id":1', b'_id":2')
+    write(visor, {"runner/BOX7:9000": value})
+    assert len(visor.get("/runners").json()["items"]) == 2
+    for left in (1, 2):
+        assert visor.get("/runners/BOX7:9000").json()["instance_id"] == left
+        assert visor.delete("/runners/BOX7:9000").status_code == 200
+    assert visor.get("/runners").json()["items"] == []

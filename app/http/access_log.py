@@ -2,11 +2,13 @@
 
 import logging
 import re
+from typing import Any
 from urllib.parse import quote
 
 logger = logging.getLogger("visor.access")
 
 _LINE = "%s %s %s %sms rev %s"
+_TRACED = _LINE + " trace %s"
 _SAFE = "/:@,~"
 _PLAIN = re.compile(rf"[A-Za-z0-9_.{_SAFE}-]*\Z").match
 
@@ -15,9 +17,15 @@ MAX_PATH = 1024
 
 
 def log_request(
-    method: str, path: str, status: int | None, seconds: float, rev: str | None, level: int
+    method: str,
+    path: str,
+    status: int | None,
+    seconds: float,
+    rev: str | None,
+    level: int,
+    trace: str | None = None,
 ) -> None:
-    """The line of one request that is over: method, path, status, duration and rev.
+    """The line of one request that is over: method, path, status, duration, rev, and the trace it is part of.
 
     Never the query string, headers or body: they may hold what nobody should read in a log. The path is
     percent-encoded, so that it can hold neither a blank nor a line break. The status is `-` where the client
@@ -25,20 +33,26 @@ def log_request(
     """
     method, path = _plain(method[:16]), _plain(path[:MAX_PATH])
     duration = round(seconds * 1000, 1)
-    fields = {
+    fields: dict[str, Any] = {
         "method": method,
         "path": path,
         "status": status,
         "duration_ms": duration,
         "rev": int(rev) if rev is not None and rev.isdecimal() else None,
     }
-    said = ("-" if status is None else status, duration, "-" if rev is None else rev)
-    # Made here, for `logger.info` would look through the stack for a place that no line shows.
-    logger.handle(
-        logger.makeRecord(
-            logger.name, level, "", 0, _LINE, (method, path, *said), None, extra={"fields": fields}
-        )
+    said: tuple[object, ...] = (
+        method,
+        path,
+        "-" if status is None else status,
+        duration,
+        "-" if rev is None else rev,
     )
+    line = _LINE
+    if trace is not None:
+        fields["trace"] = trace
+        line, said = _TRACED, (*said, trace)
+    # Made here, for `logger.info` would look through the stack for a place that no line shows.
+    logger.handle(logger.makeRecord(logger.name, level, "", 0, line, said, None, extra={"fields": fields}))
 
 
 def _plain(text: str) -> str:

@@ -20,6 +20,7 @@ from app.http.given import ANSWER, SLOT, Answer
 from app.http.hosts import Hosts
 from app.http.json_body import ACCEPT_PATCH
 from app.http.metrics import METHODS, OTHER, Metrics
+from app.http.origin import trace_of
 from app.http.places import ALWAYS_SERVED, READS, Slot, Slots
 from app.http.reads import ReadyAnswer
 from app.http.responses import fault_response, problem_response, with_standard_headers
@@ -157,4 +158,6 @@ class Front:
         level = logging.DEBUG if quiet else logging.INFO
         if access_log.logger.isEnabledFor(level):
             rev = next((value.decode() for name, value in call.answered if name == b"visor-rev"), None)
-            access_log.log_request(method, call.scope["path"], call.status, seconds, rev, level)
+            given = call.fields.get(b"traceparent")
+            trace = None if given is None else trace_of(given.decode("latin-1"))
+            access_log.log_request(method, call.scope["path"], call.status, seconds, rev, level, trace)

@@ -15,6 +15,7 @@ from app.errors import Conflict, InvalidRequest, RevCompacted
 from app.http.context import Call, Ctx
 from app.http.dry_run import DRY_RUN, DryRun
 from app.http.entity_tags import TAGS, IfNoneMatch, preconditions
+from app.http.origin import Asker
 from app.http.reads import json_answer
 from app.models import codec, keys
 from app.registry.idempotency import IdempotentCall, Replay, once
@@ -23,8 +24,6 @@ from app.registry.state import Locate
 from app.store.contract import Changes, Origin, Outcome, Record, Rule, Snapshot, Store
 from app.store.snapshots import ask
 
-ANONYMOUS = "anonymous"
-_ACTOR = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?\Z")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
 
@@ -178,15 +177,6 @@ class Write:
         return Response(status_code=204, headers={**headers, **({DRY_RUN: "true"} if self.is_dry else {})})
 
 
-def origin_of(method: str, path: str, actor: str | None) -> Origin:
-    """Who asks, and for what. Raises InvalidRequest."""
-    if actor is None:
-        actor = ANONYMOUS
-    elif not _ACTOR.match(actor):
-        raise InvalidRequest.of(["header", "Visor-Actor"], "takes up to 128 printable ASCII characters")
-    return Origin(actor, f"{method} {path}")
-
-
 def idempotent_call(key: str, actor: str, scope: Scope, body: bytes) -> IdempotentCall:
     """The call as its Idempotency-Key names it: each actor has keys of his own. Raises InvalidRequest."""
     if not _KEY.match(key):
@@ -204,15 +194,6 @@ def idempotent_call(key: str, actor: str, scope: Scope, body: bytes) -> Idempote
     return IdempotentCall(hashlib.sha256(f"{actor}\0{key}".encode()).hexdigest(), asked.hexdigest())
 
 
-Actor = Annotated[
-    str | MISSING,
-    Header(
-        alias="Visor-Actor",
-        description="Who makes the change; shown in its events.",
-        examples=["deploy-bot"],
-        json_schema_extra={"pattern": r"^[!-~]([ -~]{0,126}[!-~])?$"},
-    ),
-]
 IfMatch = Annotated[
     str | MISSING,
     Header(
@@ -240,25 +221,20 @@ def _text(value: object) -> str | None:
 
 def _write(
     context: Ctx,
-    call: Call,
-    actor: Actor = MISSING,
+    origin: Asker,
     if_match: IfMatch = MISSING,
     if_none_match: IfNoneMatch = MISSING,
     dry_run: AskedDryRun = False,
 ) -> Write:
     conditions = preconditions(_text(if_match), _text(if_none_match))
     tried = DryRun(context.store) if dry_run else None
-    return Write(context.store, _origin(call, actor), conditions, None, tried)
-
-
-def _origin(call: Call, actor: object) -> Origin:
-    return origin_of(call.method, call.scope["path"], _text(actor))
+    return Write(context.store, origin, conditions, None, tried)
 
 
 def _post(
     context: Ctx,
     call: Call,
-    actor: Actor = MISSING,
+    origin: Asker,
     if_match: IfMatch = MISSING,
     if_none_match: IfNoneMatch = MISSING,
     idempotency_key: Annotated[
@@ -275,7 +251,6 @@ def _post(
     dry_run: AskedDryRun = False,
 ) -> Write:
     keyed = None
-    origin = _origin(call, actor)
     if isinstance(idempotency_key, str):
         keyed = idempotent_call(idempotency_key, origin.actor, call.scope, call.content)
     conditions = preconditions(_text(if_match), _text(if_none_match))

@@ -30,11 +30,14 @@ MAX_VALUE = 1024 * 1024
 
 
 class Journal(NamedTuple):
-    """Who changed the registry, when, and by which request. One for each commit."""
+    """Who changed the registry, when, by which request, why, and as part of which trace. One for each
+    commit."""
 
     at: datetime
     actor: str
     request: str
+    reason: str | None = None
+    trace: str | None = None
 
 
 class Origin(NamedTuple):
@@ -42,6 +45,11 @@ class Origin(NamedTuple):
 
     actor: str
     request: str
+    reason: str | None = None
+    trace: str | None = None
+
+    def journal(self, at: datetime) -> Journal:
+        return Journal(at, *self)
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,7 @@ from contract_stores import DURABLE, EMBEDDED, SHARED, build
 from contract_words import ORIGIN, delete, increment, plain, put, puts, value_of, word_of, write
 
 from app.errors import AlreadyExists, BodyTooLarge, CoordinatorUnavailable
-from app.store.contract import MAX_CHANGES, MAX_VALUE, Changes
+from app.store.contract import MAX_CHANGES, MAX_VALUE, Changes, Origin
 
 
 async def test_every_commit_has_the_next_rev(store):
@@ -28,6 +28,25 @@ async def test_a_key_that_comes_back_is_created_anew(store):
     await write(store, put("a/1", "x"), delete("a/1"), put("a/1", "z"))
     record = (await store.latest()).get("a/1")
     assert (record.created_rev, record.rev) == (3, 3)
+
+
+async def test_a_commit_keeps_who_what_why_and_the_trace(make):
+    """Also when it is read from the archive, and by the next process."""
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    origins = [
+        Origin("anna", "PUT /a", 'größer: 日本 🚀, "%" and \\', trace),
+        Origin("anna", "PUT /a", "why", None),
+        Origin("anna", "PUT /a", None, trace),
+        Origin("anna", "PUT /a"),
+    ]
+    store = await make()
+    for number, origin in enumerate(origins):
+        await store.transact(put("a/1", f"{number}"), origin)
+    if make.durable:
+        await store.close()
+        store = await make()
+    assert [Origin(*commit.journal[1:]) for commit in await store.commits(0, 10)] == origins
+    assert [Origin(*(await store.journal_at(rev))[1:]) for rev in range(1, 5)] == origins
 
 
 async def test_nothing_to_change_makes_no_commit(store):

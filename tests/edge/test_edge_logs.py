@@ -201,3 +201,17 @@ async def test_a_log_that_cannot_be_written_harms_nobody(log, monkeypatch):
     say("a")
     await asyncio.sleep(0)
     logging.getLogger("visor.test").warning("b")
+
+
+def test_the_trace_that_a_request_is_part_of_stands_on_its_line(edge, log):
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    stream = log("json")
+    edge.client.get("/things/a", headers={"traceparent": trace})
+    [line] = lines(edge, stream)
+    assert json.loads(line)["trace"] == trace
+    stream = log()
+    edge.client.get("/things/a", headers={"traceparent": trace})
+    edge.client.get("/things/a", headers={"traceparent": "00-forged%0a"})
+    first, second = lines(edge, stream, 2)
+    assert first.endswith(f" trace {trace}")
+    assert "trace" not in second

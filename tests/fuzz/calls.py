@@ -6,6 +6,7 @@ import json
 import os
 from random import Random
 from typing import Any
+from urllib.parse import quote
 
 import requests
 import schemathesis
@@ -186,7 +187,9 @@ _host_port = st.builds(
     lambda host, port: f"[{host}]:{port}" if ":" in host else f"{host}:{port}", _host, st.integers(1, 65535)
 )
 _tags = st.from_regex(r'\*|((W/)?"[!#-~]{0,9}", ?){0,3}(W/)?"[0-9]{1,4}"', fullmatch=True)
+_reasons = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=40)
 for _name, _strategy in {
+    "visor-reason": _reasons.map(quote),
     "entity-tags": _tags,
     "ip": _ip,
     "host": _host,

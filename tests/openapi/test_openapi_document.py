@@ -80,7 +80,8 @@ def test_every_parameter_says_what_it_is_for_and_headers_are_spelled_as_in_their
             if parameter["in"] == "header":
                 names.add(parameter["name"])
     # Accept is not among them: OpenAPI has it ignored, the media types of the answers say it.
-    assert names == {"Visor-Actor", "If-Match", "If-None-Match", "Idempotency-Key", "Last-Event-ID"}
+    ours, preconditions = {"Visor-Actor", "Visor-Reason"}, {"If-Match", "If-None-Match"}
+    assert names == ours | preconditions | {"Idempotency-Key", "Last-Event-ID", "traceparent"}
 
 
 def test_every_error_is_a_problem(document: Document) -> None:

@@ -66,7 +66,7 @@ class Group:
         changes = waiting.rule(self._draft, at)
         commits = not changes.empty
         if commits:
-            journal = Journal(at, waiting.origin.actor, waiting.origin.request)
+            journal = waiting.origin.journal(at)
             self.commits.append(await with_pauses(making_commit(self._draft, changes, journal)))
             self._last = journal
         # At once, so that the end of the lease sees it where it waits for the same group. Should the group

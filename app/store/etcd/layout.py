@@ -19,7 +19,7 @@ from app.store.etcd.client.client import KeyValue
 SCHEMA = 2
 """The layout that this version reads and writes; 1 had no targets of scales."""
 
-MAX_ACTOR, MAX_REQUEST = 256, 16 * 1024
+MAX_ACTOR, MAX_REQUEST, MAX_REASON, MAX_TRACE = 256, 16 * 1024, 1024, 256
 """Characters of a journal entry that are believed: ours are shorter."""
 
 MAX_TOTAL = 2**53
@@ -61,6 +61,10 @@ def journal_value(journal: Journal, id: str, total: int) -> bytes:
         "id": id,
         "total": total,
     }
+    if journal.reason is not None:
+        said["reason"] = journal.reason
+    if journal.trace is not None:
+        said["trace"] = journal.trace
     return json.dumps(said, separators=(",", ":")).encode()
 
 
@@ -74,9 +78,14 @@ def read_journal(value: bytes) -> tuple[Journal, str]:
         said = json.loads(value)
         at = datetime.fromisoformat(said["at"]).astimezone(UTC)
         actor, request = str(said["actor"])[:MAX_ACTOR], str(said["request"])[:MAX_REQUEST]
-        return Journal(at, actor, request), str(said["id"])
-    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        reason, trace = _text(said.get("reason"), MAX_REASON), _text(said.get("trace"), MAX_TRACE)
+        return Journal(at, actor, request, reason, trace), str(said["id"])
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         return NO_JOURNAL, ""
+
+
+def _text(value: object, longest: int) -> str | None:
+    return value[:longest] if isinstance(value, str) else None
 
 
 def read_total(value: bytes) -> int:

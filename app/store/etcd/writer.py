@@ -168,7 +168,7 @@ class Writer:
             record = read.get(changes.answer) if changes.answer else None
             return Outcome(snapshot.rev, changes, record, False)
         check_changes(changes)
-        return read, changes, Journal(at, origin.actor, origin.request)
+        return read, changes, origin.journal(at)
 
     def _check_writable(self) -> None:
         if self._continuity.lost:

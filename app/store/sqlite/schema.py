@@ -159,8 +159,19 @@ def insert(connection: apsw.Connection, statement: str, rows: list[tuple[Any, ..
 
 def _commit_row(commit: Commit) -> tuple[Any, ...]:
     journal = commit.journal
-    columns = (commit.rev, micros(journal.at), journal.actor, journal.request, len(commit.changes))
+    columns = (commit.rev, micros(journal.at), journal.actor, _request_of(journal), len(commit.changes))
     return (*columns, _sum(*columns))
+
+
+_SET_OFF = "\x1f"
+"""The unit separator, which is in no request. Reason and trace stand behind the request, where there are any:
+a version of Visor that knows neither still reads the row, and its checksum."""
+
+
+def _request_of(journal: Journal) -> str:
+    if journal.reason is None and journal.trace is None:
+        return journal.request
+    return _SET_OFF.join((journal.request, journal.reason or "", journal.trace or ""))
 
 
 def version_rows(commit: Commit) -> Iterator[tuple[Any, ...]]:
@@ -182,7 +193,10 @@ def commit_of(row: tuple[Any, ...]) -> CommitRow:
     rev, at, actor, request, changes, found = row
     if found != _sum(rev, at, actor, request, changes):
         raise Damaged(f"the checksum of commit {rev} is wrong")
-    return CommitRow(rev, Journal(_EPOCH + at * _MICROSECOND, actor, request), changes)
+    request, _, more = request.partition(_SET_OFF)
+    reason, _, trace = more.partition(_SET_OFF)
+    journal = Journal(_EPOCH + at * _MICROSECOND, actor, request, reason or None, trace or None)
+    return CommitRow(rev, journal, changes)
 
 
 def record_of(row: tuple[Any, ...], index: Index) -> Record:

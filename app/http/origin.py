@@ -1,0 +1,107 @@
+"""Who asks for a write, for what, why, and as part of which trace: what the journal keeps of a request."""
+
+import re
+from typing import Annotated
+from urllib.parse import unquote_to_bytes
+
+from fastapi import Depends, Header
+from pydantic import MISSING
+
+from app.errors import InvalidRequest
+from app.http.context import Call
+from app.store.contract import Origin
+
+ANONYMOUS = "anonymous"
+_ACTOR = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?\Z")
+
+MAX_REASON = 256
+_ENCODED = re.compile(r"([\x20-\x24\x26-\x7e]|%[0-9A-Fa-f]{2})+\Z")
+
+_TRACE = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?=\Z|-)", re.ASCII
+)
+"""A W3C traceparent; later versions of it may go on."""
+
+
+def actor_of(text: str | None) -> str:
+    """Raises InvalidRequest."""
+    if text is None:
+        return ANONYMOUS
+    if not _ACTOR.match(text):
+        raise InvalidRequest.of(["header", "Visor-Actor"], "takes up to 128 printable ASCII characters")
+    return text
+
+
+def reason_of(text: str | None) -> str | None:
+    """What the header Visor-Reason says, decoded. Raises InvalidRequest."""
+    if text is None:
+        return None
+    place = ["header", "Visor-Reason"]
+    if not _ENCODED.match(text):
+        raise InvalidRequest.of(
+            place, "takes printable text, percent-encoded (UTF-8) where it is not ASCII; a % is %25"
+        )
+    try:
+        reason = unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest.of(place, "is percent-encoded, but not as UTF-8") from None
+    if not reason.isprintable() or not reason.strip():
+        raise InvalidRequest.of(place, "takes printable characters, not all of them blank")
+    if len(reason) > MAX_REASON:
+        raise InvalidRequest.of(place, f"takes at most {MAX_REASON} characters, and has {len(reason)}")
+    return reason
+
+
+def trace_of(text: str | None) -> str | None:
+    """The traceparent; None where it is none: who reads one that is malformed ignores it, says W3C."""
+    found = None if text is None else _TRACE.match(text)
+    return None if found is None else found[0]
+
+
+Actor = Annotated[
+    str | MISSING,
+    Header(
+        alias="Visor-Actor",
+        description="Who makes the change; shown in its events.",
+        examples=["deploy-bot"],
+        json_schema_extra={"pattern": r"^[!-~]([ -~]{0,126}[!-~])?$"},
+    ),
+]
+Reason = Annotated[
+    str | MISSING,
+    Header(
+        alias="Visor-Reason",
+        description="Why the change is made: 1 to 256 printable characters, kept with the commit. A `%`, and "
+        "what is not ASCII, is percent-encoded UTF-8.",
+        examples=["make cows louder"],
+        json_schema_extra={"format": "visor-reason", "minLength": 1, "maxLength": 12 * MAX_REASON},
+    ),
+]
+Traceparent = Annotated[
+    str | MISSING,
+    Header(
+        alias="traceparent",
+        description="W3C Trace Context: kept with the commit, and in the access log. A malformed one is "
+        "ignored.",
+        examples=["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"],
+    ),
+]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _origin(
+    call: Call, actor: Actor = MISSING, reason: Reason = MISSING, traceparent: Traceparent = MISSING
+) -> Origin:
+    return Origin(
+        actor_of(_text(actor)),
+        f"{call.method} {call.scope['path']}",
+        reason_of(_text(reason)),
+        trace_of(_text(traceparent)),
+    )
+
+
+Asker = Annotated[Origin, Depends(_origin)]
+"""Who asks, and for what. The request may be refused for how it says so."""

@@ -36,6 +36,7 @@ from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.registry.readable import index
 from app.routers import (
     apps,
+    diff,
     discovery,
     envsets,
     events,
@@ -80,6 +81,7 @@ ROUTERS = (
     discovery.router,
     events.router,
     revs.router,
+    diff.router,
     operations.router,
     problems.router,
 )

@@ -15,6 +15,7 @@ from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
 from app.events.stream import Pace
 from app.http.bounds import Bounds
+from app.http.comparing import Comparisons
 from app.http.header_lists import joined
 from app.http.places import Slot, Slots
 from app.http.resolving import Resolver
@@ -34,6 +35,7 @@ class Context:
     pace: Pace
     resolver: Resolver
     bounds: Bounds
+    comparisons: Comparisons = field(default_factory=Comparisons)
     draining: bool = False
     """Whether the service has been told to end, and serves on for a while."""
     discovering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))

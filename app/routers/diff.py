@@ -112,7 +112,7 @@ class _Asked:
             "rev": rev,
             "at": rfc3339(journal.at),
             "actor": journal.actor,
-            "reason": getattr(journal, "reason", None),
+            "reason": journal.reason,
         }
 
 

@@ -82,17 +82,35 @@ class RevInFuture(RequestError):
 
 
 class Unauthenticated(RequestError):
-    """The request carries no valid credentials. No call of this version asks for any: the code is
-    part of the contract so that clients can be written for it."""
+    """The request carries no token that is valid: none, one that is unknown, or one that was revoked. Where
+    the token is right but over its time, `reason` is `expired`. Send `Authorization: Bearer <token>`."""
 
     status, code, title = 401, "unauthenticated", "Credentials are missing or not valid"
 
+    def __init__(self, detail: str, **members: Any) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"}, **members)
+
+    @classmethod
+    def unknown(cls) -> "Unauthenticated":
+        """The one answer wherever there is no valid token."""
+        return cls("This call needs a token that is valid: send it as `Authorization: Bearer <token>`.")
+
+    @classmethod
+    def expired(cls) -> "Unauthenticated":
+        """Only for who has the secret."""
+        return cls("The token is over its time: ask for a new one.", reason="expired")
+
 
 class Forbidden(RequestError):
-    """The credentials do not allow this call. No call of this version raises it: see
-    `unauthenticated`."""
+    """The token is valid, and its grants do not allow this call. `needs` says which roles do. What a token
+    may not see is answered as what is not there."""
 
     status, code, title = 403, "forbidden", "The call is not allowed"
+
+    @classmethod
+    def needing(cls, needs: str) -> "Forbidden":
+        """Where a grant like these would do: `deployer(rocket) or operator`."""
+        return cls(f"The token's grants do not allow this: it needs {needs}.", needs=needs)
 
 
 class NotClaimer(RequestError):

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIRouter
 
 from app import __version__, maintenance, openapi
 from app.events.claim_queue import ClaimQueue
@@ -18,16 +17,15 @@ from app.events.fanout import Channels
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
 from app.events.stream import Pace
+from app.http.access import Access
 from app.http.admission import Admission
 from app.http.body import Bodies
 from app.http.bounds import Bounds
 from app.http.context import Context, the_context
 from app.http.cors import Cors
-from app.http.endpoint import Plan
 from app.http.front import Front
 from app.http.hosts import Hosts
-from app.http.metrics import Metrics, the_metrics
-from app.http.metrics import router as metrics_router
+from app.http.metrics import Metrics, metrics_router
 from app.http.places import Slots
 from app.http.refusals import Refusals
 from app.http.resolving import Resolver
@@ -39,9 +37,7 @@ from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.registry.readable import index
 from app.routers import (
     apps,
-    diff,
     discovery,
-    documents,
     envsets,
     events,
     instances,
@@ -55,8 +51,9 @@ from app.routers import (
     runners,
     scale,
     services,
+    tokens,
 )
-from app.routers.documents import ServedDocument, the_document
+from app.routers.documents import documents_router
 from app.settings import Settings
 from app.store.contract import Store
 from app.store.etcd.access import EtcdAccess
@@ -83,13 +80,11 @@ ROUTERS = (
     runners.router,
     members.router,
     discovery.router,
+    tokens.router,
     events.router,
     revs.router,
-    diff.router,
     operations.router,
     problems.router,
-    metrics_router,
-    documents.router,
 )
 
 
@@ -151,6 +146,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         # A caller that waits for a name holds a place of a write: most of those are for others.
         resolver=Resolver(max(1, settings.max_writes // 4), settings.nameservers),
         bounds=Bounds(settings.max_query, settings.max_filters, settings.max_page, settings.max_answer),
+        access=Access(store, settings.admin_sha256),
     )
 
 
@@ -178,19 +174,15 @@ def create_app(settings: Settings, store: Store | None = None) -> Service:
     stop, metrics, limits = asyncio.Event(), Metrics(), limits_of(settings)
     admission = Admission(context.slots, patience=settings.place_timeout)
     _add_figures(metrics, context, admission)
-    api, plans = declared()
-    provided = {
-        the_context: context,
-        the_metrics: metrics,
-        the_document: ServedDocument(api.openapi, settings.root_path),
-    }
+    api = declare(metrics_router(metrics), root_path=settings.root_path)
     front = Front(
-        Routes(plans, provided, context.bounds),
+        Routes(api.routes, {the_context: context}, context.bounds),
         slots=context.slots,
         bodies=Bodies(context.slots, max_body=settings.max_body, timeout=settings.body_timeout),
         metrics=metrics,
         hosts=hosts,
         cors=cors,
+        access=context.access,
         rev=lambda: context.store.rev,
         lifespan=lambda: running(context, limits, metrics, stop),
         root_path=settings.root_path,
@@ -236,21 +228,17 @@ def _add_figures(metrics: Metrics, context: Context, admission: Admission) -> No
     )
 
 
-@cache
-def declared() -> tuple[FastAPI, list[Plan]]:
-    """All routes, documented, and how each is answered: the same for every service. None is served by the
-    framework: see `app.http.front`."""
+def declare(*more: APIRouter, root_path: str = "") -> FastAPI:
+    """All routes, declared and documented. None is served by the framework: see `app.http.front`."""
     api = FastAPI(title="Visor", version=__version__, openapi_url=None)
     openapi.install(api)
-    plans = []
-    for router in ROUTERS:
+    for router in (*ROUTERS, *more, documents_router(api.openapi, root_path)):
         # As the application's own. `include_router` would keep the router, and wrap its routes later.
         for route in router.routes:
             if isinstance(route, APIRoute):
                 route.operation_id = route.name
-                plans.append(Plan(route, (the_context, the_metrics, the_document)))
             api.router.routes.append(route)
-    return api, plans
+    return api
 
 
 @asynccontextmanager
@@ -273,6 +261,7 @@ async def running(
             asyncio.create_task(maintenance.enforce(context.store, limit), name="visor-limit")
             for limit in limits
         ),
+        asyncio.create_task(maintenance.write_uses(context.access.write_uses), name="visor-tokens"),
         asyncio.create_task(_stop_when(stop, context.hub), name="visor-stop"),
         asyncio.create_task(metrics.keep_fresh(), name="visor-metrics"),
     ]

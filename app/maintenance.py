@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from app.errors import RequestError
@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 
 SURPLUS_SECONDS = 60.0
 """Between looks for proctypes with more than their share of ended entries: a count each."""
+
+USES_SECONDS = 60.0
+"""Between commits that say which tokens were used, at most."""
 
 OLD_PASSES = 60
 """Looks for a surplus to one look at everything that may be old."""
@@ -47,6 +50,16 @@ async def run(store: Store) -> None:
                 gc.collect()
         except RequestError as error:
             logger.warning("upkeep goes on later: %s", error.detail)
+
+
+async def write_uses(write: Callable[[], Awaitable[None]]) -> None:
+    """Have it written down for ever which tokens are used. Ends by being cancelled."""
+    while True:
+        await asyncio.sleep(USES_SECONDS)
+        try:
+            await write()
+        except RequestError as error:
+            logger.warning("when tokens were used is written down later: %s", error.detail)
 
 
 def tell_unreadable(snapshot: Snapshot, told: int) -> int:

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, ValidationError, field_validator
@@ -150,6 +152,16 @@ class Settings(BaseSettings):
         ),
     ] = []
 
+    admin_token_sha256: Annotated[
+        str,
+        Field(
+            pattern=r"^([0-9a-f]{64})?$",
+            repr=False,
+            description="SHA-256 of a token that is always an admin's, in hexadecimal digits",
+        ),
+    ] = ""
+    admin_token_sha256_file: Annotated[str | None, Field(description="file with that SHA-256")] = None
+
     root_path: Annotated[
         str,
         Field(
@@ -166,6 +178,23 @@ class Settings(BaseSettings):
             " without, comma-separated; *: any"
         ),
     ] = []
+
+    @property
+    def admin_sha256(self) -> str:
+        """The hash of the admin token; "" where there is none. Raises StartError."""
+        if self.admin_token_sha256_file is None:
+            return self.admin_token_sha256
+        try:
+            # As `sha256sum` writes it: a name may follow.
+            found = Path(self.admin_token_sha256_file).read_text("ascii").split()
+        except (OSError, ValueError) as error:
+            raise StartError(f"VISOR_ADMIN_TOKEN_SHA256_FILE cannot be read: {error}") from None
+        if not found or re.fullmatch("[0-9a-f]{64}", found[0]) is None:
+            raise StartError(
+                f"VISOR_ADMIN_TOKEN_SHA256_FILE ({self.admin_token_sha256_file}) holds no SHA-256: 64 "
+                "hexadecimal digits in lower case"
+            )
+        return found[0]
 
     @field_validator("cors_origins", "nameservers", "allowed_hosts", mode="before")
     @classmethod

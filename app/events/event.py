@@ -19,7 +19,7 @@ from app.models.base import rfc3339
 from app.models.event import KINDS, STEMS
 from app.store.contract import UNREADABLE, Change, Commit, Record
 
-_QUIET = frozenset({"counter", "fence", "idempotency", "scaling"})
+_QUIET = frozenset({"access", "counter", "fence", "idempotency", "scaling", "token", "token-use"})
 """Kinds of keys that are the registry's own business: their changes are no events."""
 
 _BECAME = {
@@ -229,6 +229,7 @@ def describe(kind: str, record: Record) -> Subject:
                 "instance": said["id"],
             },
             said["host"],
+            said["status"] == "pending",
         )
     if kind == "scale":
         of = {"app": said["app"], "proctype": said["proctype"], "revision": said["revision"]}

@@ -5,13 +5,16 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from app.models.event import STEMS, TYPES
+from app.models.grants import EVERYTHING, Scope
 
 
 class Subject(NamedTuple):
-    """An object as filters see it: the fields that name it, and the host that it is on."""
+    """An object as filters see it: the fields that name it, the host that it is on, and whether it is a
+    ticket that waits for one."""
 
     names: dict[str, str | int]
     host: str | None = None
+    pending: bool = False
 
 
 def types_that_fit(pattern: str) -> frozenset[str]:
@@ -23,14 +26,15 @@ def types_that_fit(pattern: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a subscriber wants; an empty field means any. Hashable: subscribers that want the same share what
-    was decided."""
+    """What a subscriber wants, and with `sight` what they may see; an empty field means any. Hashable:
+    subscribers that want and see the same share what was decided."""
 
     types: frozenset[str] = frozenset()
     apps: frozenset[str] = frozenset()
     proctypes: frozenset[str] = frozenset()
     instances: frozenset[int] = frozenset()
     hosts: frozenset[str] = frozenset()
+    sight: Scope = EVERYTHING
 
     @staticmethod
     def types_of(patterns: Iterable[str]) -> frozenset[str]:
@@ -51,8 +55,8 @@ class Filter:
         """Whether an event is wanted: one of a wanted type whose object fits, before it or after it."""
         if self.types and type_ not in self.types:
             return False
-        for names, host in subjects:  # noqa: SIM110 - decided for each event and filter: a generator costs more
-            if self.fits_names(names, host):
+        for subject in subjects:  # noqa: SIM110 - decided for each event and filter: a generator costs more
+            if self.fits_subject(subject):
                 return True
         return False
 
@@ -61,11 +65,13 @@ class Filter:
         stem = STEMS[kind] + "-"
         return not self.types or any(type_.startswith(stem) for type_ in self.types)
 
-    def fits_names(self, names: dict[str, str | int], host: str | None) -> bool:
-        """Whether an object of these names, on this host, is wanted, where its kind is."""
+    def fits_subject(self, subject: Subject) -> bool:
+        """Whether an object is wanted and may be seen, where its kind is wanted."""
+        names, host, pending = subject
         return (
             (not self.apps or names.get("app") in self.apps)
             and (not self.proctypes or names.get("proctype") in self.proctypes)
             and (not self.instances or names.get("instance") in self.instances)
             and (not self.hosts or host in self.hosts)
+            and (self.sight.all or self.sight.sees(names, host, pending))
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from app.events import sse
 from app.events.event import describe, said_of, to_json
+from app.events.filters import Subject
 from app.store.contract import Record
 
 KEPT_BYTES = 32 * 1024 * 1024
@@ -20,10 +21,9 @@ _OVERHEAD = 600
 
 @dataclass(frozen=True, slots=True)
 class SnapshotFrame:
-    """An object as a snapshot shows it; `names` and `host` are what filters look at."""
+    """An object as a snapshot shows it; `subject` is what filters look at."""
 
-    names: dict[str, str | int]
-    host: str | None
+    subject: Subject
     frame: bytes
 
 
@@ -59,9 +59,9 @@ def _size(frame: SnapshotFrame | None) -> int:
 
 def _frame(kind: str, record: Record) -> SnapshotFrame | None:
     try:
-        names, host = describe(kind, record)
+        subject = describe(kind, record)
         said = said_of(kind, record)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    head = to_json({"rev": record.rev, "type": "snapshot", "kind": kind, **names})
-    return SnapshotFrame(names, host, sse.frame(head[:-1] + b',"object":' + said + b"}", "snapshot"))
+    head = to_json({"rev": record.rev, "type": "snapshot", "kind": kind, **subject.names})
+    return SnapshotFrame(subject, sse.frame(head[:-1] + b',"object":' + said + b"}", "snapshot"))

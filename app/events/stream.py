@@ -174,7 +174,7 @@ class Stream:
             if self._ending:
                 return
             shown = frames.of(kind, record)
-            if shown is None or not self._wanted.fits_names(shown.names, shown.host):
+            if shown is None or not self._wanted.fits_subject(shown.subject):
                 continue
             chunk.append(shown.frame)
             size += len(shown.frame)

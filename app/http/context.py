@@ -14,11 +14,12 @@ from app.events.fanout import Channels
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
 from app.events.stream import Pace
+from app.http.access import Access, Principal
 from app.http.bounds import Bounds
-from app.http.comparing import Comparisons
 from app.http.header_lists import joined
 from app.http.places import Slot, Slots
 from app.http.resolving import Resolver
+from app.registry.permissions import Row
 from app.store.contract import Store
 
 
@@ -35,7 +36,7 @@ class Context:
     pace: Pace
     resolver: Resolver
     bounds: Bounds
-    comparisons: Comparisons = field(default_factory=Comparisons)
+    access: Access
     draining: bool = False
     """Whether the service has been told to end, and serves on for a while."""
     discovering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
@@ -61,6 +62,10 @@ class Call(HTTPConnection):
     query: Sequence[tuple[str, str]] = ()
     content = b""
     sends_body = False
+
+    # Who asks, and what may be done by whom: known once the front has found out.
+    principal: Principal
+    row: Row
 
     # What becomes of it, for the record.
     template: str | None = None

@@ -8,7 +8,8 @@ Answers = dict[int | str, dict[str, Any]]
 
 DESCRIPTIONS = {
     400: "The request, its cursor or its rev cannot be used.",
-    403: "The caller does not hold the claim.",
+    401: "There is no token, or none that is valid.",
+    403: "The token's grants do not allow it, or the caller does not hold the claim.",
     404: "There is no such resource at the rev that was read.",
     409: "The state of the registry does not allow it.",
     410: "The history before that rev is dropped.",

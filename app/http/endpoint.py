@@ -8,7 +8,7 @@ tests/unit/test_endpoint.py.
 """
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_origin
 from urllib.parse import parse_qsl
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from app.errors import InvalidRequest
 from app.http import json_body
+from app.http.access_table import row_of
 from app.http.bounds import Bounds
 from app.http.context import Call
 from app.http.responses import invalid_request
@@ -29,14 +30,13 @@ from app.http.responses import invalid_request
 class Step:
     """One function to call: a dependency, or, last, the route's own.
 
-    `constant` arguments are the same for every call, `provided` ones for every call of a service; `inner`
-    ones are the results of earlier steps; `takes_call` names the one that is the call itself.
+    `constant` arguments are the same for every call; `inner` ones are the results of earlier steps;
+    `takes_call` names the one that is the call itself.
     """
 
     function: Callable[..., Any]
     is_async: bool
     constant: dict[str, Any] = field(default_factory=dict)
-    provided: list[tuple[str, Callable[..., Any]]] = field(default_factory=list)
     inner: list[tuple[str, int]] = field(default_factory=list)
     takes_call: str | None = None
 
@@ -66,22 +66,26 @@ class Parameter:
         return {"loc": self.loc, "msg": "Field required", "type": "missing"}
 
 
-class Plan:
-    """A route's declaration, compiled: the same for every service. `provided` are the dependencies whose
-    results a service knows from the start. Raises TypeError where the route declares what is not done
-    here."""
+class Endpoint:
+    """Calls a route's function with what a request gives it. `provided` are the dependencies whose results
+    are known from the start. Raises TypeError where the route declares what is not done here."""
 
-    def __init__(self, route: APIRoute, provided: Collection[Callable[..., Any]] = ()) -> None:
+    def __init__(
+        self, route: APIRoute, provided: Mapping[Callable[..., Any], Any], bounds: Bounds | None = None
+    ) -> None:
         self.template: str = route.path_format
+        self.row = row_of(route.name)
         self.methods: frozenset[str] = frozenset(route.methods or ())
-        self.steps: list[Step] = []
-        self.path: list[tuple[int, Parameter]] = []
-        self.query: dict[str, Parameter] = {}
-        self.headers: list[tuple[bytes, Parameter]] = []
-        self.body: Parameter | None = None
-        self.required: list[Parameter] = []
-        self.lists: list[tuple[Parameter, list[Any]]] = []
-        self.parameters: list[Parameter] = []
+        self.reads_body = "GET" not in self.methods
+        self._bounds = bounds or Bounds()
+        self._steps: list[Step] = []
+        self._path: list[tuple[int, Parameter]] = []
+        self._query: dict[str, Parameter] = {}
+        self._headers: list[tuple[bytes, Parameter]] = []
+        self._body: Parameter | None = None
+        self._required: list[Parameter] = []
+        self._lists: list[tuple[Parameter, list[Any]]] = []
+        self._parameters: list[Parameter] = []
         self._places = {
             part[1:-1]: at for at, part in enumerate(self.template.split("/")) if part.startswith("{")
         }
@@ -90,7 +94,7 @@ class Plan:
             raise TypeError(f"{self.template}: a part of a path is a name as a whole")
         self._compile(route.dependant, provided)
 
-    def _compile(self, dependant: Dependant, provided: Collection[Callable[..., Any]]) -> int:
+    def _compile(self, dependant: Dependant, provided: Mapping[Callable[..., Any], Any]) -> int:
         """The number of the step that calls the function of the dependant, after those that it needs."""
         function = dependant.call
         assert function is not None
@@ -104,14 +108,14 @@ class Plan:
         for inner in dependant.dependencies:
             assert inner.call is not None
             if inner.call in provided:
-                step.provided.append((inner.name or "", inner.call))
+                step.constant[inner.name or ""] = provided[inner.call]
                 continue
             if inner.call not in self._known:
                 self._known[inner.call] = self._compile(inner, provided)
             step.inner.append((inner.name or "", self._known[inner.call]))
         step.takes_call = dependant.http_connection_param_name
-        at = len(self.steps)
-        self.steps.append(step)
+        at = len(self._steps)
+        self._steps.append(step)
         self._declare(dependant, step, at)
         return at
 
@@ -119,46 +123,27 @@ class Plan:
         signature = inspect.signature(step.function).parameters
         for where, declared in _declared(dependant):
             parameter = Parameter(declared, at, where)
-            self.parameters.append(parameter)
+            self._parameters.append(parameter)
             default = signature[parameter.argument].default
             if parameter.required:
                 # What is in the path is always given.
-                self.required += [parameter] if where != "path" else []
+                self._required += [parameter] if where != "path" else []
             elif parameter.is_list:
-                self.lists.append((parameter, declared.get_default()))
+                self._lists.append((parameter, declared.get_default()))
             elif isinstance(default, params.Param):
                 # Of all others the function's own default is what FastAPI takes.
                 step.constant[parameter.argument] = declared.get_default()
             match where:
                 case "path":
-                    self.path.append((self._places[parameter.alias], parameter))
+                    self._path.append((self._places[parameter.alias], parameter))
                 case "query":
-                    self.query[parameter.alias] = parameter
+                    self._query[parameter.alias] = parameter
                 case "header":
-                    self.headers.append((parameter.alias.lower().encode("latin-1"), parameter))
+                    self._headers.append((parameter.alias.lower().encode("latin-1"), parameter))
                 case _:
-                    if self.body is not None or getattr(declared.field_info, "embed", False):
+                    if self._body is not None or getattr(declared.field_info, "embed", False):
                         raise TypeError(f"{self.template}: the body is one parameter")
-                    self.body = parameter
-
-
-class Endpoint:
-    """Calls a route's function with what a request gives it, and with what the service has `provided`."""
-
-    def __init__(
-        self, plan: Plan, provided: Mapping[Callable[..., Any], Any], bounds: Bounds | None = None
-    ) -> None:
-        self.template = plan.template
-        self.methods = plan.methods
-        self.reads_body = "GET" not in plan.methods
-        self._bounds = bounds or Bounds()
-        self._steps = plan.steps
-        self._path, self._query, self._headers, self._body = plan.path, plan.query, plan.headers, plan.body
-        self._required, self._lists, self._parameters = plan.required, plan.lists, plan.parameters
-        self._constants: list[dict[str, Any]] = [
-            {**step.constant, **{name: provided[function] for name, function in step.provided}}
-            for step in plan.steps
-        ]
+                    self._body = parameter
 
     async def __call__(self, call: Call, parts: Sequence[str]) -> Response:
         """The function's answer; `parts` are those of the path. Raises InvalidRequest, UnsupportedMediaType,
@@ -197,7 +182,7 @@ class Endpoint:
 
     def _arguments(self, given: list[tuple[Parameter, Any]]) -> list[dict[str, Any]]:
         """What each step is called with, but for the results of others. Raises InvalidRequest."""
-        arguments = [constant.copy() for constant in self._constants]
+        arguments = [step.constant.copy() for step in self._steps]
         try:
             for parameter, value in given:
                 arguments[parameter.step][parameter.argument] = parameter.validate(value)

@@ -159,6 +159,7 @@ class EventQuery:
     def _stream(self, start: Position, snapshot: bool, gone: bool = False) -> Response:
         context = self.context
         headers = {"Visor-Rev": str(start.rev), "Cache-Control": "no-store"}
+        headers |= {name.decode(): value.decode() for name, value in self.call.principal.filtered}
         if self.call.is_head:
             return Response(None, 200, headers, EVENT_STREAM)
         self.call.permit.subscribe()
@@ -181,7 +182,12 @@ def _event_query(
     if received:
         start = Position.parse(received)
     wanted = Filter(
-        Filter.types_of(types), frozenset(), frozenset(proctypes), frozenset(instances), frozenset(hosts)
+        Filter.types_of(types),
+        frozenset(),
+        frozenset(proctypes),
+        frozenset(instances),
+        frozenset(hosts),
+        call.principal.sight,
     )
     return EventQuery(context, call, start, bool(received), wanted)
 

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import MethodNotAllowed, NotFound, RequestError
 from app.http import access_log
+from app.http.access import Access, check
 from app.http.body import Bodies, refusal
 from app.http.context import Call
 from app.http.cors import Cors
@@ -25,6 +26,7 @@ from app.http.places import ALWAYS_SERVED, READS, Slot, Slots
 from app.http.reads import ReadyAnswer
 from app.http.responses import fault_response, problem_response, with_standard_headers
 from app.http.routes import Routes, methods_of
+from app.registry.permissions import Row
 
 
 class Front:
@@ -41,6 +43,7 @@ class Front:
         metrics: Metrics,
         hosts: Hosts,
         cors: Cors,
+        access: Access,
         rev: Callable[[], int],
         lifespan: Callable[[], AbstractAsyncContextManager[None]],
         root_path: str = "",
@@ -51,6 +54,7 @@ class Front:
         self._metrics = metrics
         self._hosts = hosts
         self._cors = cors
+        self._access = access
         self._rev = rev
         self._root_path = root_path
         self._lifespan = Router(lifespan=lambda _: lifespan())
@@ -88,15 +92,29 @@ class Front:
                 call.permit.take()
             self._bodies.check_length(call)
             endpoint = self._endpoint(call, parts)
+            await self._admit(call, endpoint.row)
             if endpoint.reads_body:
                 call.content = await self._bodies.read(call)
-            return await endpoint(call, parts)
+            answer = await endpoint(call, parts)
+            if call.permit.waited and not self._access.still(call.principal):
+                # It may have waited for long: what it was told to do then may be no longer allowed.
+                await self._admit(call, endpoint.row)
+            return answer
         except RequestError as error:
             if call.sends_body:
                 return refusal(call, error, self._root_path)
             return problem_response(error, self._root_path)
         except Exception:
             return fault_response(call.method, self._root_path)
+
+    async def _admit(self, call: Call, row: Row) -> None:
+        """Find out who asks. Raises Unauthenticated, Forbidden, CoordinatorUnavailable."""
+        call.row = row
+        if row.open:
+            call.principal = self._access.nobody
+            return
+        call.principal = self._access.known(call.fields) or await self._access.find(call.fields)
+        check(call.principal, row)
 
     def _endpoint(self, call: Call, parts: list[str]) -> Endpoint:
         endpoint = self._routes.find(call.scope["method"], parts)

@@ -7,11 +7,13 @@ from urllib.parse import unquote_to_bytes
 from fastapi import Depends, Header
 from pydantic import MISSING
 
-from app.errors import InvalidRequest
+from app.errors import Forbidden, InvalidRequest
+from app.http.access import ANONYMOUS, Principal
 from app.http.context import Call
+from app.models.token import RESERVED
+from app.registry.permissions import is_operator
 from app.store.contract import Origin
 
-ANONYMOUS = "anonymous"
 _ACTOR = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?\Z")
 
 MAX_REASON = 256
@@ -62,7 +64,8 @@ Actor = Annotated[
     str | MISSING,
     Header(
         alias="Visor-Actor",
-        description="Who makes the change; shown in its events.",
+        description="Who makes the change; shown in its events. With a token that is the token's name, and "
+        "this says for whom: operators and admins only.",
         examples=["deploy-bot"],
         json_schema_extra={"pattern": r"^[!-~]([ -~]{0,126}[!-~])?$"},
     ),
@@ -95,12 +98,22 @@ def _text(value: object) -> str | None:
 def _origin(
     call: Call, actor: Actor = MISSING, reason: Reason = MISSING, traceparent: Traceparent = MISSING
 ) -> Origin:
-    return Origin(
-        actor_of(_text(actor)),
-        f"{call.method} {call.scope['path']}",
-        reason_of(_text(reason)),
-        trace_of(_text(traceparent)),
-    )
+    named, principal = actor_of(_text(actor)), call.principal
+    request = f"{call.method} {call.scope['path']}"
+    why, trace = reason_of(_text(reason)), trace_of(_text(traceparent))
+    if principal.anonymous:
+        return Origin(named, request, why, trace)
+    on_behalf_of = None if actor is MISSING else _other(named, principal)
+    return Origin(principal.name, request, why, trace, on_behalf_of)
+
+
+def _other(named: str, principal: Principal) -> str:
+    """For whom a token's holder says to ask. Raises Forbidden, InvalidRequest."""
+    if not is_operator(principal.grants):
+        raise Forbidden.needing("operator or admin, to speak for another with Visor-Actor")
+    if named in RESERVED:
+        raise InvalidRequest.of(["header", "Visor-Actor"], "is a reserved name")
+    return named
 
 
 Asker = Annotated[Origin, Depends(_origin)]

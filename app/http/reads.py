@@ -78,9 +78,15 @@ class View:
     """A read of one snapshot: the latest, or the one that the request names."""
 
     def __init__(
-        self, context: Context, rev: int | None, consistency: Consistency, if_none_match: str | None
+        self,
+        context: Context,
+        call: Call,
+        rev: int | None,
+        consistency: Consistency,
+        if_none_match: str | None,
     ) -> None:
         self._store = context.store
+        self._principal = call.principal
         self._rev = rev
         self._stale = consistency is Consistency.STALE
         self._if_none_match = if_none_match
@@ -92,8 +98,8 @@ class View:
     async def snapshot(self) -> Snapshot:
         """Raises RevCompacted, RevInFuture, CoordinatorUnavailable."""
         if self._rev is not None:
-            return await self._store.at(self._rev)
-        return self._store.stale() if self._stale else await self._store.latest()
+            return self._principal.see(await self._store.at(self._rev))
+        return self._principal.see(self._store.stale() if self._stale else await self._store.latest())
 
     async def ask(self, query: Callable[[Snapshot], T]) -> tuple[int, T]:
         """A query's answer, and the rev of the snapshot that gave it."""
@@ -127,10 +133,11 @@ class View:
 
 def _moment(
     context: Ctx,
+    call: Call,
     rev: AtRev = MISSING,
     consistency: AskedConsistency = Consistency.LINEARIZABLE,
 ) -> View:
-    return View(context, rev if isinstance(rev, int) else None, consistency, None)
+    return View(context, call, rev if isinstance(rev, int) else None, consistency, None)
 
 
 Moment = Annotated[View, Depends(_moment)]
@@ -139,12 +146,14 @@ Moment = Annotated[View, Depends(_moment)]
 
 def _view(
     context: Ctx,
+    call: Call,
     rev: AtRev = MISSING,
     consistency: AskedConsistency = Consistency.LINEARIZABLE,
     if_none_match: IfNoneMatch = MISSING,
 ) -> View:
     return View(
         context,
+        call,
         rev if isinstance(rev, int) else None,
         consistency,
         if_none_match if isinstance(if_none_match, str) else None,
@@ -185,9 +194,9 @@ class Listing:
 
     @property
     def _of(self) -> str:
-        """What names the list: two lists do not take each other's cursors."""
+        """What names the list, and what is seen of it: two lists do not take each other's cursors."""
         filters = sorted((name, value) for name, value in self._call.query if name not in _PAGING)
-        return f"{self._call.scope['path']}?{filters}"
+        return f"{self._call.scope['path']}?{filters}{self._call.principal.digest}"
 
     @property
     def limit(self) -> int:
@@ -205,20 +214,21 @@ class Listing:
             if rev not in (None, cursor.rev):
                 raise InvalidCursor(f"The cursor is of rev {cursor.rev}: leave `rev` out, or say the same.")
             rev, after = cursor.rev, cursor.after
+        see = self._call.principal.see
         if rev is not None:
-            return await self._pinned(rev), after
-        return self._store.stale() if self._stale else await self._store.latest(), after
+            return see(await self._pinned(rev)), after
+        return see(self._store.stale() if self._stale else await self._store.latest()), after
 
     async def again(self, snapshot: Snapshot) -> Snapshot:
         """The same snapshot, asked for anew: it may have left the memory since. Raises RevCompacted,
         CoordinatorUnavailable."""
-        return await self._store.at(snapshot.rev)
+        return self._call.principal.see(await self._store.at(snapshot.rev))
 
-    async def page(self, find: Find) -> Response:
+    async def page(self, find: Find, body: Callable[[Record], bytes] | None = None) -> Response:
         """The page of what is found, in the order of keys. It ends early where it would be too long."""
         snapshot, after = await self.begin()
         found, more = await find_page(snapshot, find, after, self._limit, self._room)
-        items = await _wires(found, self._context.channels.turns)
+        items = [body(one) for one in found] if body else await _wires(found, self._context.channels.turns)
         return self.answer(snapshot.rev, items, found[-1].key if more else None)
 
     def answer(self, rev: int, items: Sequence[bytes], last: str | None) -> Response:
@@ -234,9 +244,11 @@ class Listing:
                 raise
             raise cursors.not_given() from None  # a rev that never was: somebody made the cursor up
 
-    async def of(self, term: str) -> Response:
-        """The page of the records with a term."""
-        return await self.page(lambda snapshot, after, limit: snapshot.scan(term, after=after, limit=limit))
+    async def of(self, term: str, body: Callable[[Record], bytes] | None = None) -> Response:
+        """The page of the records with a term. `body` says each, where it is not said as it is kept."""
+        return await self.page(
+            lambda snapshot, after, limit: snapshot.scan(term, after=after, limit=limit), body
+        )
 
     async def under(self, parent: str, what: str, term: str) -> Response:
         """The same below a resource that has to be there. Raises NotFound."""
@@ -274,7 +286,9 @@ def list_answer(
     end = b'],"next":"%b"}' % following.encode() if following is not None else b'],"next":null}'
     size = sum(map(len, items)) + max(len(items) - 1, 0)
     if size < LARGE:
-        return json_answer(front + b",".join(items) + end, rev)
+        answer = json_answer(front + b",".join(items) + end, rev)
+        answer.raw_headers += call.principal.filtered
+        return answer
     pieces = [front]
     for item in items:
         pieces += (item, b",")
@@ -283,6 +297,7 @@ def list_answer(
         (b"visor-rev", b"%d" % rev),
         (b"content-length", b"%d" % (size + len(front) + len(end))),
         _JSON,
+        *call.principal.filtered,
     ]
     return LargeAnswer(pieces, headers, context.channels.turns, call.permit.release)
 

@@ -19,6 +19,7 @@ from app.http.origin import Asker
 from app.http.reads import json_answer
 from app.models import codec, keys
 from app.registry.idempotency import IdempotentCall, Replay, once
+from app.registry.permissions import Permission
 from app.registry.preconditions import UNCONDITIONAL, Preconditions, Target
 from app.registry.state import Locate
 from app.store.contract import Changes, Origin, Outcome, Record, Rule, Snapshot, Store
@@ -61,10 +62,12 @@ class Write:
         origin: Origin,
         conditions: Preconditions,
         call: IdempotentCall | None,
+        permission: Permission,
         dry_run: DryRun | None = None,
     ) -> None:
         self._store = store
         self._origin = origin
+        self._permission = permission
         self._conditions = conditions
         self._call = call
         self._dry_run = dry_run
@@ -81,23 +84,33 @@ class Write:
 
     def unconditional(self) -> "Write":
         """The same request, past its preconditions: they were for its first commit."""
-        return Write(self._store, self._origin, UNCONDITIONAL, None, self._dry_run)
+        return Write(self._store, self._origin, UNCONDITIONAL, None, self._permission, self._dry_run)
 
     def apart(self) -> "Write":
         """The same, for a commit that does not depend on those before it: in a dry run they are forgotten."""
         dry_run = self._dry_run.apart() if self._dry_run else None
-        return Write(self._store, self._origin, UNCONDITIONAL, None, dry_run)
+        return Write(self._store, self._origin, UNCONDITIONAL, None, self._permission, dry_run)
+
+    def speak_for(self, host: str) -> None:
+        """Raises Forbidden where the caller is a host, and not this one."""
+        self._permission.speak_for(host)
+
+    def speak_by(self, claim_rev: object) -> None:
+        """Raises InvalidRequest where the caller is a host and does not say by which claim it speaks."""
+        self._permission.speak_by(claim_rev)
 
     async def commit(self, rule: Rule, target: Target) -> Outcome:
-        """Run the rule as one transaction. Raises RevMismatch, IdempotencyKeyReused, what the rule
-        raises, CoordinatorUnavailable, StorageFull."""
+        """Run the rule as one transaction, in which the caller's token is looked at again. Raises
+        Unauthenticated, Forbidden, RevMismatch, IdempotencyKeyReused, what the rule raises,
+        CoordinatorUnavailable, StorageFull."""
 
         def guarded(snapshot: Snapshot, at: datetime) -> Changes:
             self._conditions.check(snapshot, target)
             return rule(snapshot, at)
 
         whole = once(self._call, guarded) if self._call else guarded
-        outcome = await (self._dry_run or self._store).transact(whole, self._origin)
+        allowed = self._permission.guard(whole)
+        outcome = await (self._dry_run or self._store).transact(allowed, self._origin)
         replay = outcome.changes.result
         if isinstance(replay, Replay) and replay.record is None:
             outcome.changes.result = await self._found_again(replay)
@@ -177,8 +190,9 @@ class Write:
         return Response(status_code=204, headers={**headers, **({DRY_RUN: "true"} if self.is_dry else {})})
 
 
-def idempotent_call(key: str, actor: str, scope: Scope, body: bytes) -> IdempotentCall:
-    """The call as its Idempotency-Key names it: each actor has keys of his own. Raises InvalidRequest."""
+def idempotent_call(key: str, whose: str, scope: Scope, body: bytes) -> IdempotentCall:
+    """The call as its Idempotency-Key names it: each actor or token has keys of its own. Raises
+    InvalidRequest."""
     if not _KEY.match(key):
         raise InvalidRequest.of(
             ["header", "Idempotency-Key"], "takes 1 to 255 visible ASCII characters, no spaces"
@@ -191,7 +205,7 @@ def idempotent_call(key: str, actor: str, scope: Scope, body: bytes) -> Idempote
         asked.update(b"\0")
     asked.update(body)
     # Neither has a NUL in it.
-    return IdempotentCall(hashlib.sha256(f"{actor}\0{key}".encode()).hexdigest(), asked.hexdigest())
+    return IdempotentCall(hashlib.sha256(f"{whose}\0{key}".encode()).hexdigest(), asked.hexdigest())
 
 
 IfMatch = Annotated[
@@ -221,6 +235,7 @@ def _text(value: object) -> str | None:
 
 def _write(
     context: Ctx,
+    call: Call,
     origin: Asker,
     if_match: IfMatch = MISSING,
     if_none_match: IfNoneMatch = MISSING,
@@ -228,7 +243,8 @@ def _write(
 ) -> Write:
     conditions = preconditions(_text(if_match), _text(if_none_match))
     tried = DryRun(context.store) if dry_run else None
-    return Write(context.store, origin, conditions, None, tried)
+    permission = call.principal.permission(call.row)
+    return Write(context.store, origin, conditions, None, permission, tried)
 
 
 def _post(
@@ -252,9 +268,12 @@ def _post(
 ) -> Write:
     keyed = None
     if isinstance(idempotency_key, str):
-        keyed = idempotent_call(idempotency_key, origin.actor, call.scope, call.content)
+        whose = origin.actor if call.principal.anonymous else call.principal.called
+        keyed = idempotent_call(idempotency_key, whose, call.scope, call.content)
     conditions = preconditions(_text(if_match), _text(if_none_match))
-    return Write(context.store, origin, conditions, keyed, DryRun(context.store) if dry_run else None)
+    tried = DryRun(context.store) if dry_run else None
+    permission = call.principal.permission(call.row)
+    return Write(context.store, origin, conditions, keyed, permission, tried)
 
 
 Put = Annotated[Write, Depends(_write)]

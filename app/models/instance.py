@@ -219,6 +219,7 @@ class Restart(Model):
     # Not strict: a JSON string has to become the enum.
     reason: Annotated[RestartReason, Field(strict=False)]
     count: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    claim_rev: Fence | MISSING = MISSING
 
 
 class LockRequest(Model):

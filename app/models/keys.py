@@ -9,6 +9,8 @@ the order of keys is the order of names, part by part (`cat,a` before `cat-2,a`)
     counter/{instance|port|return} idempotency/{digest}      scale/{app},{proctype},{revision},{env}
     scaling/{app},{proctype},{revision},{env} (whose turn it is, while a scale takes several commits)
     schema                         fence/{term} (the store's own, where it needs them)
+    token/{id}                     token-use/{id} (when it was used last)
+    access (there once there was a token: who has none is refused)
 
 An instance that was unregistered stays under its key as its ended entry.
 """
@@ -36,6 +38,8 @@ IDEMPOTENCY = "idempotency/"
 IDEMPOTENCY_SIZES = tuple(2**power for power in range(9, 22))
 """Bytes of idempotency records, in steps: each can be found by the step that it fits into."""
 SCHEMA = "schema"
+TOKENS = "token/"
+ACCESS = "access"
 INSTANCE_COUNTER = "counter/instance"
 PORT_COUNTER = "counter/port"
 RETURN_COUNTER = "counter/return"
@@ -85,6 +89,14 @@ def runner(addr: str) -> str:
 
 def member(kind: str, addr: str) -> str:
     return f"member/{kind},{addr}"
+
+
+def token(id: str) -> str:
+    return f"token/{id}"
+
+
+def token_use(id: str) -> str:
+    return f"token-use/{id}"
 
 
 def idempotency(digest: str) -> str:
@@ -228,7 +240,7 @@ def index(key: str, value: bytes) -> tuple[str, ...]:
 
 def _index(key: str, value: bytes) -> tuple[str, ...]:
     kind, slash, rest = key.partition("/")
-    if kind in ("app", "service"):
+    if kind in ("app", "service", "token"):
         return (kind + slash,)
     if kind == "idempotency":
         fitting = next((size for size in IDEMPOTENCY_SIZES if len(value) <= size), IDEMPOTENCY_SIZES[-1])

@@ -13,6 +13,7 @@ from app.models.proctype import Proctype
 from app.models.revision import Revision
 from app.models.runner import Runner
 from app.models.service import Endpoint, Service
+from app.models.token import Token
 
 T = TypeVar("T")
 
@@ -25,6 +26,10 @@ class Page(Model, Generic[T]):
     rev: Rev
     items: list[T]
     next: Next
+
+
+class TokenPage(Page[Token]):
+    """A page of tokens."""
 
 
 class AppPage(Page[App]):

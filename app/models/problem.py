@@ -66,6 +66,14 @@ class Problem(Model):
     host: Annotated[
         str | MISSING | None, Field(description="`already-claimed`: who holds it.", examples=["10.0.0.7"])
     ] = MISSING
+    needs: Annotated[
+        str | MISSING,
+        Field(description="`forbidden`: the grants that would do.", examples=["operator or admin"]),
+    ] = MISSING
+    reason: Annotated[
+        str | MISSING,
+        Field(description="`unauthenticated`: `expired`, where the token is right.", examples=["expired"]),
+    ] = MISSING
     ended: Annotated[
         Ended | MISSING, Field(description="`not-found`: what is kept of an instance that is done.")
     ] = MISSING

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from app import __version__
 from app.models.event import StreamMessage
-from app.openapi import answers, dry_runs, examples, meanings, problems, schemas, sharing
+from app.openapi import access, answers, dry_runs, examples, meanings, problems, schemas, sharing
 
 TAGS = {
     "apps": "Apps and their variables.",
@@ -24,6 +24,7 @@ TAGS = {
     "events": "Everything that happens, in order.",
     "discovery": "What runs where, in the form that other programs take.",
     "time": "The rev, and the stored layout.",
+    "tokens": "Who may do what.",
     "operations": "Health, metrics, and what errors mean.",
 }
 
@@ -35,7 +36,9 @@ The one idea is time. Every commit has a **rev**; every read is of one snapshot 
 every write is one commit; `GET /events` streams everything after a rev, gap-free and exactly
 resumable.
 
-No call of this version asks for credentials: put the service where only those who may write reach it.
+On loopback, and where it was told so, a service asks for no credentials until it has its first token; from
+then on each call but `/livez`, `/readyz` and `/problems` needs one that is valid (401), whose grants allow
+the call (403). What a token may not see is answered as what is not there.
 A request for a host that the service does not go by is 421 `unknown-host`, and one of another site's page is
 403 `foreign-origin`; `OPTIONS` on any path is 204 with `Allow`.
 """
@@ -68,6 +71,7 @@ def build(app: FastAPI) -> dict[str, Any]:
         (method, operation) for path in made["paths"].values() for method, operation in path.items()
     ]
     for method, operation in operations:
+        access.declare(operation)
         _amend(method, operation)
     schemas.tidy(made)
     meanings.tell(components["schemas"])
@@ -78,8 +82,8 @@ def build(app: FastAPI) -> dict[str, Any]:
     components["headers"] = sharing.HEADERS
     components["responses"] = sharing.share_problems(operation for _, operation in operations)
     components["parameters"] = sharing.share_parameters([operation for _, operation in operations])
-    # Said outright, so that no generator asks for credentials either.
-    made["security"] = []
+    components["securitySchemes"] = access.SCHEMES
+    made["security"] = access.NEEDED
     order = ("openapi", "info", "servers", "security", "tags", "paths", "components")
     made["components"] = {name: dict(sorted(components[name].items())) for name in sorted(components)}
     return {name: made[name] for name in order}

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.openapi import dry_runs
-from app.openapi.story import STORY
+from app.openapi.story import STORY, TOKENS
 from app.openapi.story.instances import CLAIM_EVENT, START_EVENT
 
 
@@ -33,7 +33,7 @@ _TEXTS = {
 
 def add(operations: Iterable[dict[str, Any]]) -> None:
     """To every operation."""
-    told = {step.operation: step for step in STORY if step.operation is not None}
+    told = {step.operation: step for step in (*STORY, *TOKENS) if step.operation is not None}
     for operation in operations:
         step = told.get(operation["operationId"])
         if step is not None and step.body is not None:

@@ -10,6 +10,8 @@ EXAMPLES: tuple[errors.RequestError, ...] = (
     errors.MalformedRequest("The body is not JSON: Expecting ',' delimiter (line 1, column 18)."),
     errors.InvalidCursor("The cursor was not given out by this list: begin again without one."),
     errors.RevInFuture("Rev 99 has not been reached: the latest is 42.", current_rev=42),
+    errors.Unauthenticated.unknown(),
+    errors.Forbidden.needing("deployer(apps) or operator or admin"),
     errors.NotClaimer("Instance 17 is claimed by another host than 10.0.0.8.", rev=42),
     errors.ForeignOrigin(
         "A page of another site may not ask this service. To let it, name its origin in "

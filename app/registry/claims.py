@@ -82,12 +82,18 @@ def held(snapshot: Snapshot, id: int, claimer: Claimer) -> Instance:
         raise InvalidState(f"Instance {id} is {instance.status}: no host holds it.", state=instance.status)
     if instance.host is not None and instance.host != claimer.host:
         raise NotClaimer(f"Instance {id} is claimed by another host than {claimer.host}.")
-    if fenced:
+    check_fence(instance, claimer.claim_rev)
+    return instance
+
+
+def check_fence(instance: Instance, claim_rev: object) -> None:
+    """Raises NotClaimer where a claim is named that is not the present one."""
+    # Absent is pydantic's MISSING, which is no int.
+    if isinstance(claim_rev, int) and claim_rev != instance.claim_rev:
         raise NotClaimer(
-            f"Instance {id} is no longer held by the claim of rev {claimer.claim_rev}: claim it anew.",
+            f"Instance {instance.id} is no longer held by the claim of rev {claim_rev}: claim it anew.",
             claim_rev=instance.claim_rev,
         )
-    return instance
 
 
 # - instance/{id} (claimed)

@@ -12,7 +12,7 @@ from datetime import datetime
 from app.errors import InvalidState
 from app.models import keys
 from app.models.instance import Claimer, Failure, Instance, Loss, Restart, RestartReason, Start, Status
-from app.registry.claims import held
+from app.registry.claims import check_fence, held
 from app.registry.state import update
 from app.registry.tickets import need_live
 from app.store.contract import Changes, Snapshot
@@ -110,8 +110,10 @@ def lose(snapshot: Snapshot, at: datetime, id: int, body: Loss) -> Changes:
 # - instance/{id} (running, n restarts)
 # + instance/{id} (running, n + count restarts)
 def restart(snapshot: Snapshot, at: datetime, id: int, body: Restart) -> Changes:
-    """Raises NotFound, InvalidState where it does not run."""
+    """Raises NotFound, InvalidState where it does not run, NotClaimer where `claim_rev` is given and not
+    that of the present claim."""
     instance = need_live(snapshot, id)
+    check_fence(instance, body.claim_rev)
     _allow(instance, {Status.RUNNING}, "restart")
     restarts = instance.restarts
     if body.reason is RestartReason.FAIL:

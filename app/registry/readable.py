@@ -13,6 +13,7 @@ from app.models import codec, keys
 from app.models.event import KINDS
 from app.models.idempotency import IdempotencyRecord
 from app.models.instance import Ended
+from app.models.token import KeptToken, TokenUse
 from app.store.contract import UNREADABLE, Record
 
 _KEY_OF: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -26,14 +27,18 @@ _KEY_OF: dict[str, Callable[[dict[str, Any]], str]] = {
     "runner": lambda said: keys.runner(said["addr"]),
     "member": lambda said: keys.member(said["kind"], said["addr"]),
     "scale": lambda said: keys.scale(said["app"], said["proctype"], said["revision"], said["env"]),
+    "token": lambda said: keys.token(said["id"]),
 }
 """The key that a resource belongs under, by what it says itself."""
 
 # Not `model_validate_json`: a start does it for everything there is, and this takes half the time.
 _VALIDATE = {kind: model.__pydantic_validator__.validate_json for kind, model in KINDS.items()}
+_VALIDATE["token"] = KeptToken.__pydantic_validator__.validate_json
 _VALIDATE_ENDED = Ended.__pydantic_validator__.validate_json
 
-_NUMBERS = frozenset({keys.INSTANCE_COUNTER, keys.PORT_COUNTER, keys.RETURN_COUNTER, keys.SCHEMA})
+_NUMBERS = frozenset(
+    {keys.INSTANCE_COUNTER, keys.PORT_COUNTER, keys.RETURN_COUNTER, keys.SCHEMA, keys.ACCESS}
+)
 
 
 def readable(record: Record) -> bool:
@@ -55,6 +60,9 @@ def _fits(key: str, value: bytes) -> bool:
             return value.isdigit() and int(value) < 2**63
         if kind == "idempotency":
             IdempotencyRecord.model_validate_json(value)
+            return True
+        if kind == "token-use":
+            TokenUse.model_validate_json(value)
             return True
         return kind == "scaling" or _is_resource(kind, key, value)
     except (ValueError, LookupError, TypeError, RecursionError):

@@ -47,6 +47,8 @@ class Selection:
         while True:
             page = snapshot.select(self._groups(), after=after, limit=step)
             found += [record for record in page if record.created_rev > _began(snapshot, record, began)]
+            if isinstance(page, Partial):
+                return found[:limit] if len(found) >= limit else Partial(found, page.upto)
             if len(found) >= limit or len(page) < step:
                 return found[:limit]
             after = page[-1].key

@@ -52,6 +52,7 @@ class Held:
 
 def _held(
     context: Ctx,
+    call: Call,
     rev: AtRev = MISSING,
     consistency: AskedConsistency = Consistency.STALE,
     if_none_match: IfNoneMatch = MISSING,
@@ -59,7 +60,7 @@ def _held(
     at = rev if isinstance(rev, int) else None
     tag = if_none_match if isinstance(if_none_match, str) else None
     stale = at is None and consistency is Consistency.STALE
-    return Held(context, View(context, at, consistency, tag), stale, tag)
+    return Held(context, View(context, call, at, consistency, tag), stale, tag)
 
 
 @router.get(
@@ -91,7 +92,7 @@ async def list_prometheus_targets(
     targets = Targets(port, frozenset(app), frozenset(proctype), frozenset(service))
     async with context.discovering:
         snapshot, age = await held.snapshot()
-        pieces = await _pieces(context, snapshot, targets)
+        pieces = await _pieces(context, call, snapshot, targets)
         tag = tag_of(pieces) if len(pieces) < _SMALL else await asyncio.to_thread(tag_of, pieces)
     headers = [(b"visor-rev", b"%d" % snapshot.rev), (b"etag", b'"%d"' % tag)]
     if age is not None:
@@ -103,7 +104,7 @@ async def list_prometheus_targets(
     return LargeAnswer(pieces, headers, context.channels.turns, call.permit.release)
 
 
-async def _pieces(context: Context, snapshot: Snapshot, targets: Targets) -> Sequence[bytes]:
+async def _pieces(context: Context, call: Call, snapshot: Snapshot, targets: Targets) -> Sequence[bytes]:
     """The JSON of all groups, in pieces. Raises InvalidRequest where there are too many."""
     pieces, count = [b"["], 0
     after = ""
@@ -124,4 +125,4 @@ async def _pieces(context: Context, snapshot: Snapshot, targets: Targets) -> Seq
         if turns.over:
             await turns.give_way()
         # It may have left the memory since.
-        snapshot = await context.store.at(snapshot.rev)
+        snapshot = call.principal.see(await context.store.at(snapshot.rev))

@@ -212,7 +212,7 @@ async def _wait_for(context: Ctx, call: Call, key: str, wanted: frozenset[Status
     until = time.monotonic() + seconds
     with context.key_watch.watch(key) as watch, call.permit.waiting():
         while not context.hub.closing:
-            record = (await context.store.latest()).get(key)
+            record = call.principal.see(await context.store.latest()).get(key)
             if record is None or not readable(record) or not _is_live(record):
                 return
             instance = codec.decode(record, Instance)
@@ -235,6 +235,7 @@ async def _wait_for(context: Ctx, call: Call, key: str, wanted: frozenset[Status
 async def unregister_instances(
     write: Put,
     context: Ctx,
+    call: Call,
     status: Annotated[list[FinalStatus], Query(min_length=1, description="Final ones only; repeatable.")],
     app: Annotated[list[Name], Query(description="Repeatable.")] = [],  # noqa: B006
     proctype: Annotated[list[ProctypeName], Query(description="Repeatable.")] = [],  # noqa: B006
@@ -253,7 +254,7 @@ async def unregister_instances(
     count, rev, after, conditional = 0, 0, "", write
     while True:
         # Found outside the rule, and looked at again in it: a list that grows meanwhile is no conflict.
-        snapshot = await context.store.latest()
+        snapshot = call.principal.reach(call.row, await context.store.latest())
         page, _ = await find_page(snapshot, wanted.find, after, BATCH, MAX_VALUE * BATCH)
         found = [record.key for record in page]
 

@@ -42,6 +42,7 @@ router = APIRouter(tags=["life of an instance"])
 async def claim_next(body: ClaimNext, write: Post, context: Ctx, call: Call) -> Response:
     """Claims the oldest pending ticket, of any app and proctype or of those named. Waits up to `wait`
     seconds for one; hosts that wait are called one for each ticket, in the order in which they came."""
+    write.speak_for(body.host)
     app = body.app if isinstance(body.app, str) else None
     proctype = body.proctype if isinstance(body.proctype, str) else None
 
@@ -93,6 +94,7 @@ def _answer_to_the_same(context: Context, write: Write, place: Place) -> Abstrac
 )
 async def claim_instance(id: InstanceId, body: Claim, write: Post) -> Response:
     """Of many hosts that race, one wins. `claim_rev` of the answer is the claim's fencing token."""
+    write.speak_for(body.host)
     return await write.answer(
         lambda snapshot, at: claims.claim(snapshot, at, id, body.host), live_instance(id)
     )
@@ -106,6 +108,8 @@ async def claim_instance(id: InstanceId, body: Claim, write: Post) -> Response:
 )
 async def unclaim_instance(id: InstanceId, body: Unclaim, write: Post) -> Response:
     """The claimer only. Back to pending; `error` is kept in `claims`."""
+    write.speak_for(body.host)
+    write.speak_by(body.claim_rev)
     return await write.answer(lambda snapshot, at: claims.unclaim(snapshot, at, id, body), live_instance(id))
 
 
@@ -117,6 +121,8 @@ async def unclaim_instance(id: InstanceId, body: Unclaim, write: Post) -> Respon
 )
 async def start_instance(id: InstanceId, body: Start, write: Post) -> Response:
     """The claimer only. Said again with the same values it changes nothing."""
+    write.speak_for(body.host)
+    write.speak_by(body.claim_rev)
     return await write.answer(lambda snapshot, at: life.start(snapshot, at, id, body), live_instance(id))
 
 
@@ -139,6 +145,8 @@ async def stop_instance(id: InstanceId, write: Post) -> Response:
 )
 async def exit_instance(id: InstanceId, body: Claimer, write: Post) -> Response:
     """The claimer only. One that was lost or failed may still become exited; exited is final."""
+    write.speak_for(body.host)
+    write.speak_by(body.claim_rev)
     return await write.answer(lambda snapshot, at: life.exit(snapshot, at, id, body), live_instance(id))
 
 
@@ -150,6 +158,8 @@ async def exit_instance(id: InstanceId, body: Claimer, write: Post) -> Response:
 )
 async def fail_instance(id: InstanceId, body: Failure, write: Post) -> Response:
     """The claimer only."""
+    write.speak_for(body.host)
+    write.speak_by(body.claim_rev)
     return await write.answer(lambda snapshot, at: life.fail(snapshot, at, id, body), live_instance(id))
 
 
@@ -172,6 +182,7 @@ async def lose_instance(id: InstanceId, body: Loss, write: Post) -> Response:
 )
 async def restart_instance(id: InstanceId, body: Restart, write: Post) -> Response:
     """Of a running one: adds to its counter of failures or of out-of-memory kills."""
+    write.speak_by(body.claim_rev)
     return await write.answer(lambda snapshot, at: life.restart(snapshot, at, id, body), live_instance(id))
 
 

@@ -30,14 +30,15 @@ MAX_VALUE = 1024 * 1024
 
 
 class Journal(NamedTuple):
-    """Who changed the registry, when, by which request, why, and as part of which trace. One for each
-    commit."""
+    """Who changed the registry, when, by which request, why, as part of which trace, and for whom. One for
+    each commit."""
 
     at: datetime
     actor: str
     request: str
     reason: str | None = None
     trace: str | None = None
+    on_behalf_of: str | None = None
 
 
 class Origin(NamedTuple):
@@ -47,6 +48,7 @@ class Origin(NamedTuple):
     request: str
     reason: str | None = None
     trace: str | None = None
+    on_behalf_of: str | None = None
 
     def journal(self, at: datetime) -> Journal:
         return Journal(at, *self)

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi.routing import APIRoute
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from app.http.access_table import TABLE
 from app.main import create_app
 from app.settings import Settings
 from tests.openapi.documented import Document
@@ -97,9 +98,15 @@ def test_every_error_is_a_problem(document: Document) -> None:
             assert ("Retry-After" in response["headers"]) == (status in (429, 503)), (name, status)
 
 
-def test_no_call_asks_for_credentials_and_the_document_says_so(document: Document) -> None:
-    assert document.content["security"] == []
-    assert "securitySchemes" not in document.content["components"]
+def test_the_calls_that_need_a_token_say_so(document: Document) -> None:
+    """By the table: all but those that are open, with the answers where there is none that will do."""
+    assert document.content["security"] == [{"token": []}]
+    assert document.content["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    for name, (_, _, operation) in document.operations.items():
+        row = TABLE[name]
+        assert ("security" in operation) == row.open, name
+        if not row.open:
+            assert {"401", "403"} <= set(operation["responses"]), name
 
 
 def test_merge_patches_are_declared_as_such(document: Document) -> None:
@@ -137,7 +144,7 @@ def test_a_read_that_looks_at_if_none_match_has_a_tag_and_no_other_says_it_does(
 def test_headers_that_every_such_answer_carries_are_said_to_be_required(document: Document) -> None:
     headers = document.content["components"]["headers"]
     always = {name for name, header in headers.items() if header.get("required")}
-    optional = {"Idempotency-Replayed", "OptionalETag", "Visor-Age", "Visor-Dry-Run"}
+    optional = {"ETagUnlessDryRun", "Idempotency-Replayed", "Visor-Age", "Visor-Dry-Run"}
     assert set(headers) - always == optional
 
 

@@ -1,12 +1,14 @@
 """The examples are true: each fits its schema, and the story they tell happens when it is played."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from app.errors import Forbidden, MethodNotAllowed, Unauthenticated, UnsupportedTransferCoding, request_errors
+from app.errors import MethodNotAllowed, UnsupportedTransferCoding, request_errors
+from app.models.token import new_id, new_token, sha256_of
 from app.openapi.problems import EXAMPLES
-from app.openapi.story import STORY, Step, at
+from app.openapi.story import STORY, TOKENS, Step, at
 from tests.openapi.documented import Document
-from tests.serving import Service
+from tests.serving import Service, serving
 
 ACCEPT = {"Accept": "application/json"}
 
@@ -40,9 +42,8 @@ def test_the_examples_of_fields_and_parameters_fit_too(document: Document) -> No
 
 
 def test_every_error_code_has_an_example_where_its_status_is_documented(document: Document) -> None:
-    # No call of this version raises the first two; the third is for paths and methods that are not there,
-    # the fourth for requests that come to no call.
-    silent = {Unauthenticated, Forbidden, MethodNotAllowed, UnsupportedTransferCoding}
+    # The first is for paths and methods that are not there, the second for requests that come to no call.
+    silent = {MethodNotAllowed, UnsupportedTransferCoding}
     assert {type(one) for one in EXAMPLES} == set(request_errors()) - silent
     for status, response in (
         (int(name.removeprefix("Problem")), one)
@@ -62,7 +63,7 @@ def test_every_operation_that_answers_json_has_its_step_in_the_story(document: D
         for status, response in document.responses(operation)
         if status < 300 and "application/json" in response.get("content", {})
     }
-    told = [step.operation for step in STORY if step.operation is not None]
+    told = [step.operation for step in (*STORY, *TOKENS) if step.operation is not None]
     assert sorted(told) == sorted(json_ones)
 
 
@@ -87,9 +88,20 @@ def test_the_story_happens_as_it_is_told(embedded_visor: Service, document: Docu
     """Played against a fresh service each call answers what its example says, but for the time of day;
     and each answer is one that its operation documents. (The examples tell of revs from 1 on: on etcd
     others have those.)"""
-    answers = [(step, _play(embedded_visor, document, step)) for step in STORY]
-    revs = range(1, embedded_visor.rev + 1)
-    times = {embedded_visor.get("/rev", params={"rev": rev}).json()["at"]: at(rev) for rev in revs}
+    _happens(STORY, embedded_visor, document)
+
+
+def test_so_does_the_story_of_tokens_on_a_service_that_needs_one(document: Document) -> None:
+    token = new_token(new_id())
+    with serving(admin_token_sha256=sha256_of(token)) as service:
+        service.client.headers["Authorization"] = f"Bearer {token}"
+        _happens(TOKENS, service, document)
+
+
+def _happens(story: Sequence[Step], visor: Service, document: Document) -> None:
+    answers = [(step, _play(visor, document, step)) for step in story]
+    revs = range(1, visor.rev + 1)
+    times = {visor.get("/rev", params={"rev": rev}).json()["at"]: at(rev) for rev in revs}
     for step, answer in answers:
         if step.answer is not None:
             assert _at_their_revs(answer, times) == step.answer, step.call

@@ -65,6 +65,8 @@ def journal_value(journal: Journal, id: str, total: int) -> bytes:
         said["reason"] = journal.reason
     if journal.trace is not None:
         said["trace"] = journal.trace
+    if journal.on_behalf_of is not None:
+        said["on_behalf_of"] = journal.on_behalf_of
     return json.dumps(said, separators=(",", ":")).encode()
 
 
@@ -79,7 +81,8 @@ def read_journal(value: bytes) -> tuple[Journal, str]:
         at = datetime.fromisoformat(said["at"]).astimezone(UTC)
         actor, request = str(said["actor"])[:MAX_ACTOR], str(said["request"])[:MAX_REQUEST]
         reason, trace = _text(said.get("reason"), MAX_REASON), _text(said.get("trace"), MAX_TRACE)
-        return Journal(at, actor, request, reason, trace), str(said["id"])
+        on_behalf_of = _text(said.get("on_behalf_of"), MAX_ACTOR)
+        return Journal(at, actor, request, reason, trace, on_behalf_of), str(said["id"])
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         return NO_JOURNAL, ""
 

@@ -164,14 +164,15 @@ def _commit_row(commit: Commit) -> tuple[Any, ...]:
 
 
 _SET_OFF = "\x1f"
-"""The unit separator, which is in no request. Reason and trace stand behind the request, where there are any:
-a version of Visor that knows neither still reads the row, and its checksum."""
+"""The unit separator, which is in no request. Reason, trace and for whom stand behind the request, where
+there are any: a version of Visor that does not know them still reads the row, and its checksum."""
 
 
 def _request_of(journal: Journal) -> str:
-    if journal.reason is None and journal.trace is None:
-        return journal.request
-    return _SET_OFF.join((journal.request, journal.reason or "", journal.trace or ""))
+    _, _, request, *more = journal
+    if more == [None, None, None]:
+        return request
+    return _SET_OFF.join((request, *(text or "" for text in more)))
 
 
 def version_rows(commit: Commit) -> Iterator[tuple[Any, ...]]:
@@ -193,9 +194,9 @@ def commit_of(row: tuple[Any, ...]) -> CommitRow:
     rev, at, actor, request, changes, found = row
     if found != _sum(rev, at, actor, request, changes):
         raise Damaged(f"the checksum of commit {rev} is wrong")
-    request, _, more = request.partition(_SET_OFF)
-    reason, _, trace = more.partition(_SET_OFF)
-    journal = Journal(_EPOCH + at * _MICROSECOND, actor, request, reason or None, trace or None)
+    request, *more = request.split(_SET_OFF)
+    # An older row has fewer of them.
+    journal = Journal(_EPOCH + at * _MICROSECOND, actor, request, *(text or None for text in more[:3]))
     return CommitRow(rev, journal, changes)
 
 

@@ -1,0 +1,160 @@
+"""Who may do what: the row of an operation, and a rule that is held to a token's grants.
+
+A write reads its token's key in its own transaction, so none commits after the token was revoked or narrowed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.errors import Forbidden, InvalidRequest, Unauthenticated
+from app.models import codec
+from app.models.grants import EVERYTHING, NOTHING, SCOPE_OF, Grant, Role, Scope, host_of, own_scope, sight_of
+from app.registry import tokens
+from app.registry.idempotency import Replay
+from app.registry.readable import readable
+from app.registry.sighted import Sighted
+from app.store.contract import Changes, Record, Rule, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Which roles may do an operation: `all` for everything, `own` for what their grant names. `open`:
+    everybody, without a token. `fenced`: a host has to say by which claim it speaks, once it has one."""
+
+    all: frozenset[Role] = frozenset()
+    own: frozenset[Role] = frozenset()
+    open: bool = False
+    fenced: bool = False
+
+    def scope(self, grants: Iterable[Grant]) -> Scope | None:
+        """What grants allow the operation for; None where they do not allow it at all."""
+        found: Scope | None = None
+        for grant in grants:
+            if grant.role in self.all:
+                return EVERYTHING
+            if grant.role in self.own:
+                found = (found or NOTHING) | own_scope(grant)
+        return found
+
+    @property
+    def needs(self) -> str:
+        """Which grants would do, in words."""
+        own = [f"{role}({SCOPE_OF.get(role, 'own')})" for role in Role if role in self.own]
+        return " or ".join([*own, *(role.value for role in Role if role in self.all)]) or "no grant there is"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a request may do, as its token said when it came. `key` is where that token is kept; None where
+    it is none of the store's. `anonymous`: there was no token, and none was needed."""
+
+    row: Row
+    key: str | None
+    sha256: bytes
+    grants: Sequence[Grant]
+    anonymous: bool = False
+
+    def guard(self, rule: Rule) -> Rule:
+        """The rule, held to what the token allows when it commits. Raises Unauthenticated, Forbidden, and
+        what the rule raises: of what the token may not see, that it is not there."""
+
+        def run(snapshot: Snapshot, at: datetime) -> Changes:
+            if self.anonymous:
+                if tokens.needs_a_token(snapshot):
+                    raise Unauthenticated.unknown()
+                return rule(snapshot, at)
+            grants = self._grants(snapshot, at)
+            scope = self.row.scope(grants)
+            if scope is None:
+                raise Forbidden.needing(self.row.needs)
+            if scope.all:
+                return rule(snapshot, at)
+            seen = Sighted(snapshot, sight_of(grants), of_rule=True)
+            changes = rule(seen, at)
+            _check(snapshot, changes, scope, self.row)
+            return changes
+
+        return run
+
+    def speak_for(self, host: str) -> None:
+        """Raises Forbidden where only hosts may do this, and the token is not this one's."""
+        scope = self._scope
+        if scope is not None and not scope.all and not scope.hosts.has(host):
+            raise Forbidden.needing(f"host({host})")
+
+    def speak_by(self, claim_rev: object) -> None:
+        """Raises InvalidRequest where a claim has to be named and is not."""
+        scope = self._scope
+        # Absent is pydantic's MISSING, which is no int.
+        if self.row.fenced and scope is not None and not scope.all and not isinstance(claim_rev, int):
+            raise InvalidRequest.of(["body", "claim_rev"], "is required of a host", "missing")
+
+    @property
+    def _scope(self) -> Scope | None:
+        return EVERYTHING if self.anonymous else self.row.scope(self.grants)
+
+    def _grants(self, snapshot: Snapshot, at: datetime) -> Sequence[Grant]:
+        if self.key is None:
+            return self.grants
+        kept = tokens.read(snapshot.get(self.key))
+        if kept is None:
+            raise Unauthenticated.unknown()
+        tokens.check(kept, self.sha256, at)
+        return kept.grants
+
+
+def _check(snapshot: Snapshot, changes: Changes, scope: Scope, row: Row) -> None:
+    """Raises Forbidden where something is changed, or was by the first call of a replay, that is outside the
+    scope."""
+    if isinstance(changes.result, Replay):
+        replay = changes.result
+        value = None if replay.record is None else replay.record.value
+        if not _within(snapshot, replay.key, value, scope):
+            raise Forbidden.needing(row.needs)
+        return
+    for key, value in changes.puts.items():
+        if not _within(snapshot, key, value, scope):
+            raise Forbidden.needing(row.needs)
+    for key in (*changes.deletes, *changes.prefixes, *changes.renews):
+        if not _within(snapshot, key, None, scope):
+            raise Forbidden.needing(row.needs)
+
+
+_OF_APPS = frozenset({"app", "revision", "envset", "proctype", "scale", "scaling", "secret"})
+_OF_SERVICES = frozenset({"service", "endpoint"})
+_OWN_BUSINESS = frozenset({"counter", "fence", "idempotency"})
+
+
+def _within(snapshot: Snapshot, key: str, value: bytes | None, scope: Scope) -> bool:
+    """Whether a change of the key is inside the scope. Of what changes hands, one of both sides has to be."""
+    kind, _, rest = key.partition("/")
+    name = rest.partition(",")[0]
+    if kind in _OWN_BUSINESS:
+        return True
+    if kind in _OF_APPS:
+        return scope.apps.has(name)
+    if kind in _OF_SERVICES:
+        return scope.services.has(name)
+    if kind == "runner":
+        return scope.hosts.has(host_of(rest))
+    if kind == "member":
+        return scope.hosts.has(host_of(rest.partition(",")[2]))
+    if kind == "instance":
+        before = snapshot.get(key)
+        sides = [side for side in (before, None if value is None else Record(key, value, 1, 1)) if side]
+        return any(_is_of(side, scope) for side in sides)
+    return False
+
+
+def _is_of(record: Record, scope: Scope) -> bool:
+    if not readable(record):
+        return False
+    said = codec.kept(record)
+    host = said.get("host")
+    return scope.apps.has(said["app"]) or (host is not None and scope.hosts.has(host))
+
+
+def is_operator(grants: Iterable[Grant]) -> bool:
+    """Whether they let somebody speak for another."""
+    return any(grant.role in (Role.OPERATOR, Role.ADMIN) for grant in grants)

@@ -1,0 +1,80 @@
+"""/tokens: who may do what."""
+
+from fastapi import Response
+from fastapi.routing import APIRouter
+
+from app.errors import Forbidden
+from app.http.context import Call, Ctx
+from app.http.declared_responses import changed, found, listed, read, removed
+from app.http.reads import List, Read, json_answer
+from app.http.writes import Post, Put, at_key
+from app.models import keys
+from app.models.base import Deleted
+from app.models.page import TokenPage
+from app.models.token import Rotation, Self, Token, TokenId, TokenSet
+from app.registry import tokens
+
+router = APIRouter(tags=["tokens"])
+
+
+@router.get("/tokens", response_model=TokenPage, responses=listed(), summary="List tokens")
+async def list_tokens(listing: List, context: Ctx) -> Response:
+    """By id, without their secrets. `last_used_at` is as it is known now, to the hour."""
+    return await listing.of(keys.TOKENS, lambda record: tokens.said(record, context.store.stale()))
+
+
+@router.get("/tokens/self", response_model=Self, responses=read(), summary="Read who asks")
+async def get_self(call: Call, context: Ctx) -> Response:
+    """Who the caller is, and what they may do."""
+    principal = call.principal
+    kept = tokens.read(principal.record)
+    said = Self(
+        id=principal.id,
+        name=principal.name,
+        grants=list(principal.grants),
+        expires_at=None if kept is None else kept.expires_at,
+    )
+    return json_answer(said.model_dump_json().encode(), context.store.rev)
+
+
+@router.get("/tokens/{id}", response_model=Token, responses=found(404), summary="Read a token")
+async def get_token(id: TokenId, view: Read, context: Ctx) -> Response:
+    """Without its secret."""
+    return await view.one(
+        keys.token(id), f"token {id}", lambda record: tokens.said(record, context.store.stale())
+    )
+
+
+@router.put("/tokens/{id}", response_model=Token, responses=changed(), summary="Make or change a token")
+async def set_token(id: TokenId, body: TokenSet, write: Put, call: Call, context: Ctx) -> Response:
+    """The caller makes the id and the secret, and sends the secret's hash: so it is in no body and no log,
+    and a retry is safe. A change takes effect with its commit, on open streams too."""
+    if call.principal.anonymous:
+        raise Forbidden(
+            "The first token is not made over HTTP: `visor token create --role admin --name NAME --store "
+            "URL` makes it on the store, while no service runs on it; or set VISOR_ADMIN_TOKEN_SHA256.",
+            needs="admin",
+        )
+    return await write.answer(
+        lambda snapshot, at: tokens.put(snapshot, at, id, body, call.principal.name),
+        at_key(keys.token(id)),
+        body=lambda record: tokens.said(record, context.store.stale()),
+    )
+
+
+@router.post(
+    "/tokens/{id}/rotate", response_model=Token, responses=changed(404), summary="Change a token's secret"
+)
+async def rotate_token(id: TokenId, body: Rotation, write: Post, context: Ctx) -> Response:
+    """The old secret is valid for `overlap` seconds more."""
+    return await write.answer(
+        lambda snapshot, at: tokens.rotate(snapshot, at, id, body),
+        at_key(keys.token(id)),
+        body=lambda record: tokens.said(record, context.store.stale()),
+    )
+
+
+@router.delete("/tokens/{id}", response_model=Deleted, responses=removed(404), summary="Revoke a token")
+async def revoke_token(id: TokenId, write: Put) -> Response:
+    """Nothing is done by it after this commit: its streams end, and a write that it had begun fails."""
+    return await write.delete(lambda snapshot, at: tokens.revoke(snapshot, at, id), at_key(keys.token(id)))

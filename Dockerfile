@@ -17,6 +17,7 @@ RUN pip --python /opt/visor/bin/python install --no-cache-dir --only-binary :all
 
 COPY pyproject.toml README.md LICENSE ./
 COPY app ./app
+COPY visor_client ./visor_client
 RUN pip --python /opt/visor/bin/python install --no-cache-dir --no-deps .
 
 

@@ -17,6 +17,8 @@ FORBIDDEN = {
     "rules-are-pure": ("app/registry/ports.py", "import asyncio"),
     "models-are-plain": ("app/models/revs.py", "import fastapi"),
     "drivers-are-apart": ("app/store/etcd/layout.py", "from app.store.sqlite import schema"),
+    "client-stands-alone": ("visor_client/options.py", "from app.models import names"),
+    "service-needs-no-client": ("app/models/revs.py", "import visor_client.options"),
     "embedded-knows-no-etcd": ("app/store/sqlite/schema.py", "from app.store.etcd import layout"),
 }
 """For each contract a file and an import that it must not have."""
@@ -34,7 +36,8 @@ def test_every_contract_is_tried() -> None:
 
 @pytest.mark.parametrize("contract", FORBIDDEN)
 def test_a_forbidden_import_is_refused(contract: str, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "app", tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("app", "visor_client"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / ".importlinter", tmp_path)
     name, line = FORBIDDEN[contract]
     file = tmp_path / name

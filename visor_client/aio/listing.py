@@ -1,0 +1,40 @@
+"""A list, page by page."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, Self, TypeVar
+
+from visor_client.decoding import read
+from visor_client.records import Record
+
+R = TypeVar("R", bound=Record)
+
+
+class AsyncListing(Generic[R]):
+    """Iterate over it, once: pages are asked for as they are needed, and all are of one snapshot, `rev`. It
+    is None until the first page has come."""
+
+    def __init__(self, page: Callable[[str | None], Awaitable[dict[str, Any]]], kind: type[R]) -> None:
+        self.rev: int | None = None
+        self._page = page
+        self._kind = kind
+        self._items: list[dict[str, Any]] = []
+        self._cursor: str | None = None
+        self._last = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> R:
+        while not self._items:
+            if self._last:
+                raise StopAsyncIteration
+            page = await self._page(self._cursor)
+            self.rev = page["rev"]
+            self._items = page["items"][::-1]
+            self._cursor = page["next"]
+            self._last = self._cursor is None
+        return read(self._kind, self._items.pop(), snapshot_rev=self.rev)
+
+    async def all(self) -> list[R]:
+        """All that is left of it."""
+        return [item async for item in self]

@@ -1,0 +1,14 @@
+"""The whole client."""
+
+from visor_client.aio.apps import AsyncApps
+from visor_client.aio.claims import AsyncClaims
+from visor_client.aio.events import AsyncEvents
+from visor_client.aio.platform import AsyncPlatform
+
+
+class AsyncVisor(AsyncApps, AsyncClaims, AsyncPlatform, AsyncEvents):
+    """A client of a Visor service, and its connections: `async with AsyncVisor(url) as visor`.
+
+    A call is named as its operation in openapi.yaml. It returns a dataclass, or raises a `Problem` (an
+    answer that is no success) or `Unreachable` (no answer). What is safe to repeat is repeated for
+    `retry_for` seconds."""

@@ -1,0 +1,14 @@
+"""The whole client."""
+
+from visor_client.sync.apps import Apps
+from visor_client.sync.claims import Claims
+from visor_client.sync.events import Events
+from visor_client.sync.platform import Platform
+
+
+class Visor(Apps, Claims, Platform, Events):
+    """A client of a Visor service, and its connections: `with Visor(url) as visor`.
+
+    A call is named as its operation in openapi.yaml. It returns a dataclass, or raises a `Problem` (an
+    answer that is no success) or `Unreachable` (no answer). What is safe to repeat is repeated for
+    `retry_for` seconds."""

@@ -105,12 +105,6 @@ class ScaleCount(Record):
 
 
 @dataclass(frozen=True)
-class Scale(Record):
-    rev: int
-    items: list[ScaleCount]
-
-
-@dataclass(frozen=True)
 class Scaled(Record):
     """What a scale did: ids of new tickets, and ids that were taken back or told to stop."""
 

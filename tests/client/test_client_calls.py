@@ -91,7 +91,7 @@ def test_an_app_with_all_that_it_has(visor: Visor) -> None:
     assert [each.name for each in visor.list_proctypes("rocket")] == ["web"]
     scaled = visor.set_scale("rocket", "web", "r1", 2, env="prod-7")
     assert (scaled.previous, scaled.count, len(scaled.started)) == (0, 2, 2)
-    [count] = visor.get_scale("rocket", "web", revision="r1").items
+    [count] = visor.get_scale("rocket", "web", revision="r1")
     assert (count.target, count.env, count.statuses.pending) == (2, "prod-7", 2)
     assert [each.id for each in visor.list_app_instances("rocket", status="active")] == scaled.started
     assert [
@@ -166,6 +166,7 @@ def test_the_platform_itself(visor: Visor) -> None:
     assert visor.get_member("pms", "10.0.0.7").version == "1.4.2"
     assert [each.addr for each in visor.list_members("pms")] == ["10.0.0.7"]
     visor.unregister_member("pms", "10.0.0.7")
+    assert visor.list_prometheus_targets(app=["nothere"]) == []
     assert visor.get_schema().version >= 2
     visor.livez()
     visor.readyz()

@@ -16,7 +16,7 @@ from visor_client.records import (
     EnvVar,
     Proctype,
     Revision,
-    Scale,
+    ScaleCount,
     Scaled,
 )
 
@@ -202,18 +202,19 @@ class AsyncApps(AsyncTransport):
         """What was unregistered, by id."""
         return self.list(Ended, path("apps", app, "proctypes", proctype, "ended"), moment, limit)
 
-    async def get_scale(
+    def get_scale(
         self,
         app: str,
         proctype: str,
         *,
         revision: str | None = None,
         env: str | None = None,
+        limit: int | None = None,
         **moment: Unpack[Moment],
-    ) -> Scale:
-        """Counts by revision and env set, and the target of each."""
+    ) -> AsyncListing[ScaleCount]:
+        """Counts by revision and env set, and the target of each. An empty `env`: those without an env set."""
         where = path("apps", app, "proctypes", proctype, "scale")
-        return await self.get(Scale, where, moment, revision=revision, env=env)
+        return self.list(ScaleCount, where, moment, limit, revision=revision, env=env)
 
     async def set_scale(
         self,

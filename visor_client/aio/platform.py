@@ -1,6 +1,7 @@
 """Services, endpoints, runners, members; the registry's time; how the service is."""
 
-from typing import Unpack
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 from visor_client.aio.listing import AsyncListing
 from visor_client.aio.transport import AsyncTransport
@@ -111,6 +112,22 @@ class AsyncPlatform(AsyncTransport):
     async def get_schema(self, **moment: Unpack[Moment]) -> SchemaInfo:
         """The version of the stored layout."""
         return await self.get(SchemaInfo, "/schema", moment)
+
+    async def list_prometheus_targets(
+        self,
+        *,
+        port: str | None = None,
+        app: Sequence[str] = (),
+        proctype: Sequence[str] = (),
+        service: Sequence[str] = (),
+        **moment: Unpack[Moment],
+    ) -> list[dict[str, Any]]:
+        """What `http_sd_configs` reads: running instances, or the endpoints of services."""
+        asked = query({**moment, "port": port, "app": app, "proctype": proctype, "service": service})
+        groups: list[dict[str, Any]] = (
+            await self.request("GET", "/discovery/prometheus", params=asked)
+        ).json()
+        return groups
 
     async def livez(self) -> None:
         """Raises where the process does not answer."""

@@ -14,7 +14,7 @@ from visor_client.records import (
     EnvVar,
     Proctype,
     Revision,
-    Scale,
+    ScaleCount,
     Scaled,
 )
 from visor_client.sync.listing import Listing
@@ -203,11 +203,12 @@ class Apps(Transport):
         *,
         revision: str | None = None,
         env: str | None = None,
+        limit: int | None = None,
         **moment: Unpack[Moment],
-    ) -> Scale:
-        """Counts by revision and env set, and the target of each."""
+    ) -> Listing[ScaleCount]:
+        """Counts by revision and env set, and the target of each. An empty `env`: those without an env set."""
         where = path("apps", app, "proctypes", proctype, "scale")
-        return self.get(Scale, where, moment, revision=revision, env=env)
+        return self.list(ScaleCount, where, moment, limit, revision=revision, env=env)
 
     def set_scale(
         self,

@@ -1,6 +1,7 @@
 """Services, endpoints, runners, members; the registry's time; how the service is."""
 
-from typing import Unpack
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 from visor_client.options import Moment, Post, Write, given, path, query
 from visor_client.records import Deleted, Endpoint, Member, RevInfo, Runner, SchemaInfo, Service
@@ -111,6 +112,20 @@ class Platform(Transport):
     def get_schema(self, **moment: Unpack[Moment]) -> SchemaInfo:
         """The version of the stored layout."""
         return self.get(SchemaInfo, "/schema", moment)
+
+    def list_prometheus_targets(
+        self,
+        *,
+        port: str | None = None,
+        app: Sequence[str] = (),
+        proctype: Sequence[str] = (),
+        service: Sequence[str] = (),
+        **moment: Unpack[Moment],
+    ) -> list[dict[str, Any]]:
+        """What `http_sd_configs` reads: running instances, or the endpoints of services."""
+        asked = query({**moment, "port": port, "app": app, "proctype": proctype, "service": service})
+        groups: list[dict[str, Any]] = (self.request("GET", "/discovery/prometheus", params=asked)).json()
+        return groups
 
     def livez(self) -> None:
         """Raises where the process does not answer."""

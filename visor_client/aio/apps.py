@@ -212,7 +212,7 @@ class AsyncApps(AsyncTransport):
         limit: int | None = None,
         **moment: Unpack[Moment],
     ) -> AsyncListing[ScaleCount]:
-        """Counts by revision and env set, and the target of each. An empty `env`: those without an env set."""
+        """Counts by revision and env set, and the target of each. An empty `env`: those without one."""
         where = path("apps", app, "proctypes", proctype, "scale")
         return self.list(ScaleCount, where, moment, limit, revision=revision, env=env)
 

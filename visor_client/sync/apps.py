@@ -206,7 +206,7 @@ class Apps(Transport):
         limit: int | None = None,
         **moment: Unpack[Moment],
     ) -> Listing[ScaleCount]:
-        """Counts by revision and env set, and the target of each. An empty `env`: those without an env set."""
+        """Counts by revision and env set, and the target of each. An empty `env`: those without one."""
         where = path("apps", app, "proctypes", proctype, "scale")
         return self.list(ScaleCount, where, moment, limit, revision=revision, env=env)
 

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute, APIRouter
+from fastapi.routing import APIRoute
 
 from app import __version__, maintenance, openapi
 from app.events.claim_queue import ClaimQueue
@@ -23,9 +24,11 @@ from app.http.body import Bodies
 from app.http.bounds import Bounds
 from app.http.context import Context, the_context
 from app.http.cors import Cors
+from app.http.endpoint import Plan
 from app.http.front import Front
 from app.http.hosts import Hosts
-from app.http.metrics import Metrics, metrics_router
+from app.http.metrics import Metrics, the_metrics
+from app.http.metrics import router as metrics_router
 from app.http.places import Slots
 from app.http.refusals import Refusals
 from app.http.resolving import Resolver
@@ -37,7 +40,9 @@ from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.registry.readable import index
 from app.routers import (
     apps,
+    diff,
     discovery,
+    documents,
     envsets,
     events,
     instances,
@@ -53,7 +58,7 @@ from app.routers import (
     services,
     tokens,
 )
-from app.routers.documents import documents_router
+from app.routers.documents import ServedDocument, the_document
 from app.settings import Settings
 from app.store.contract import Store
 from app.store.etcd.access import EtcdAccess
@@ -83,8 +88,11 @@ ROUTERS = (
     tokens.router,
     events.router,
     revs.router,
+    diff.router,
     operations.router,
     problems.router,
+    metrics_router,
+    documents.router,
 )
 
 
@@ -174,9 +182,14 @@ def create_app(settings: Settings, store: Store | None = None) -> Service:
     stop, metrics, limits = asyncio.Event(), Metrics(), limits_of(settings)
     admission = Admission(context.slots, patience=settings.place_timeout)
     _add_figures(metrics, context, admission)
-    api = declare(metrics_router(metrics), root_path=settings.root_path)
+    api, plans = declared()
+    provided = {
+        the_context: context,
+        the_metrics: metrics,
+        the_document: ServedDocument(api.openapi, settings.root_path),
+    }
     front = Front(
-        Routes(api.routes, {the_context: context}, context.bounds),
+        Routes(plans, provided, context.bounds),
         slots=context.slots,
         bodies=Bodies(context.slots, max_body=settings.max_body, timeout=settings.body_timeout),
         metrics=metrics,
@@ -228,17 +241,21 @@ def _add_figures(metrics: Metrics, context: Context, admission: Admission) -> No
     )
 
 
-def declare(*more: APIRouter, root_path: str = "") -> FastAPI:
-    """All routes, declared and documented. None is served by the framework: see `app.http.front`."""
+@cache
+def declared() -> tuple[FastAPI, list[Plan]]:
+    """All routes, documented, and how each is answered: the same for every service. None is served by the
+    framework: see `app.http.front`."""
     api = FastAPI(title="Visor", version=__version__, openapi_url=None)
     openapi.install(api)
-    for router in (*ROUTERS, *more, documents_router(api.openapi, root_path)):
+    plans = []
+    for router in ROUTERS:
         # As the application's own. `include_router` would keep the router, and wrap its routes later.
         for route in router.routes:
             if isinstance(route, APIRoute):
                 route.operation_id = route.name
+                plans.append(Plan(route, (the_context, the_metrics, the_document)))
             api.router.routes.append(route)
-    return api
+    return api, plans
 
 
 @asynccontextmanager

@@ -82,6 +82,7 @@ TABLE: dict[str, Row] = {
     "list_app_instances": READ_INSTANCES,
     "list_proctype_instances": READ_INSTANCES,
     "get_instance": READ_INSTANCES,
+    "get_diff": READ_INSTANCES,
     "list_prometheus_targets": READ_INSTANCES,
     "get_events": READ_INSTANCES,
     "list_events": READ_INSTANCES,

@@ -16,6 +16,7 @@ from app.events.key_watch import KeyWatch
 from app.events.stream import Pace
 from app.http.access import Access, Principal
 from app.http.bounds import Bounds
+from app.http.comparing import Comparisons
 from app.http.header_lists import joined
 from app.http.places import Slot, Slots
 from app.http.resolving import Resolver
@@ -37,6 +38,7 @@ class Context:
     resolver: Resolver
     bounds: Bounds
     access: Access
+    comparisons: Comparisons = field(default_factory=Comparisons)
     draining: bool = False
     """Whether the service has been told to end, and serves on for a while."""
     discovering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))

@@ -8,7 +8,7 @@ tests/unit/test_endpoint.py.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_origin
 from urllib.parse import parse_qsl
@@ -30,13 +30,14 @@ from app.http.responses import invalid_request
 class Step:
     """One function to call: a dependency, or, last, the route's own.
 
-    `constant` arguments are the same for every call; `inner` ones are the results of earlier steps;
-    `takes_call` names the one that is the call itself.
+    `constant` arguments are the same for every call, `provided` ones for every call of a service; `inner`
+    ones are the results of earlier steps; `takes_call` names the one that is the call itself.
     """
 
     function: Callable[..., Any]
     is_async: bool
     constant: dict[str, Any] = field(default_factory=dict)
+    provided: list[tuple[str, Callable[..., Any]]] = field(default_factory=list)
     inner: list[tuple[str, int]] = field(default_factory=list)
     takes_call: str | None = None
 
@@ -66,26 +67,23 @@ class Parameter:
         return {"loc": self.loc, "msg": "Field required", "type": "missing"}
 
 
-class Endpoint:
-    """Calls a route's function with what a request gives it. `provided` are the dependencies whose results
-    are known from the start. Raises TypeError where the route declares what is not done here."""
+class Plan:
+    """A route's declaration, compiled: the same for every service. `provided` are the dependencies whose
+    results a service knows from the start. Raises TypeError where the route declares what is not done
+    here."""
 
-    def __init__(
-        self, route: APIRoute, provided: Mapping[Callable[..., Any], Any], bounds: Bounds | None = None
-    ) -> None:
+    def __init__(self, route: APIRoute, provided: Collection[Callable[..., Any]] = ()) -> None:
         self.template: str = route.path_format
-        self.row = row_of(route.name)
         self.methods: frozenset[str] = frozenset(route.methods or ())
-        self.reads_body = "GET" not in self.methods
-        self._bounds = bounds or Bounds()
-        self._steps: list[Step] = []
-        self._path: list[tuple[int, Parameter]] = []
-        self._query: dict[str, Parameter] = {}
-        self._headers: list[tuple[bytes, Parameter]] = []
-        self._body: Parameter | None = None
-        self._required: list[Parameter] = []
-        self._lists: list[tuple[Parameter, list[Any]]] = []
-        self._parameters: list[Parameter] = []
+        self.row = row_of(route.name)
+        self.steps: list[Step] = []
+        self.path: list[tuple[int, Parameter]] = []
+        self.query: dict[str, Parameter] = {}
+        self.headers: list[tuple[bytes, Parameter]] = []
+        self.body: Parameter | None = None
+        self.required: list[Parameter] = []
+        self.lists: list[tuple[Parameter, list[Any]]] = []
+        self.parameters: list[Parameter] = []
         self._places = {
             part[1:-1]: at for at, part in enumerate(self.template.split("/")) if part.startswith("{")
         }
@@ -94,7 +92,7 @@ class Endpoint:
             raise TypeError(f"{self.template}: a part of a path is a name as a whole")
         self._compile(route.dependant, provided)
 
-    def _compile(self, dependant: Dependant, provided: Mapping[Callable[..., Any], Any]) -> int:
+    def _compile(self, dependant: Dependant, provided: Collection[Callable[..., Any]]) -> int:
         """The number of the step that calls the function of the dependant, after those that it needs."""
         function = dependant.call
         assert function is not None
@@ -108,14 +106,14 @@ class Endpoint:
         for inner in dependant.dependencies:
             assert inner.call is not None
             if inner.call in provided:
-                step.constant[inner.name or ""] = provided[inner.call]
+                step.provided.append((inner.name or "", inner.call))
                 continue
             if inner.call not in self._known:
                 self._known[inner.call] = self._compile(inner, provided)
             step.inner.append((inner.name or "", self._known[inner.call]))
         step.takes_call = dependant.http_connection_param_name
-        at = len(self._steps)
-        self._steps.append(step)
+        at = len(self.steps)
+        self.steps.append(step)
         self._declare(dependant, step, at)
         return at
 
@@ -123,27 +121,47 @@ class Endpoint:
         signature = inspect.signature(step.function).parameters
         for where, declared in _declared(dependant):
             parameter = Parameter(declared, at, where)
-            self._parameters.append(parameter)
+            self.parameters.append(parameter)
             default = signature[parameter.argument].default
             if parameter.required:
                 # What is in the path is always given.
-                self._required += [parameter] if where != "path" else []
+                self.required += [parameter] if where != "path" else []
             elif parameter.is_list:
-                self._lists.append((parameter, declared.get_default()))
+                self.lists.append((parameter, declared.get_default()))
             elif isinstance(default, params.Param):
                 # Of all others the function's own default is what FastAPI takes.
                 step.constant[parameter.argument] = declared.get_default()
             match where:
                 case "path":
-                    self._path.append((self._places[parameter.alias], parameter))
+                    self.path.append((self._places[parameter.alias], parameter))
                 case "query":
-                    self._query[parameter.alias] = parameter
+                    self.query[parameter.alias] = parameter
                 case "header":
-                    self._headers.append((parameter.alias.lower().encode("latin-1"), parameter))
+                    self.headers.append((parameter.alias.lower().encode("latin-1"), parameter))
                 case _:
-                    if self._body is not None or getattr(declared.field_info, "embed", False):
+                    if self.body is not None or getattr(declared.field_info, "embed", False):
                         raise TypeError(f"{self.template}: the body is one parameter")
-                    self._body = parameter
+                    self.body = parameter
+
+
+class Endpoint:
+    """Calls a route's function with what a request gives it, and with what the service has `provided`."""
+
+    def __init__(
+        self, plan: Plan, provided: Mapping[Callable[..., Any], Any], bounds: Bounds | None = None
+    ) -> None:
+        self.template = plan.template
+        self.methods = plan.methods
+        self.row = plan.row
+        self.reads_body = "GET" not in plan.methods
+        self._bounds = bounds or Bounds()
+        self._steps = plan.steps
+        self._path, self._query, self._headers, self._body = plan.path, plan.query, plan.headers, plan.body
+        self._required, self._lists, self._parameters = plan.required, plan.lists, plan.parameters
+        self._constants: list[dict[str, Any]] = [
+            {**step.constant, **{name: provided[function] for name, function in step.provided}}
+            for step in plan.steps
+        ]
 
     async def __call__(self, call: Call, parts: Sequence[str]) -> Response:
         """The function's answer; `parts` are those of the path. Raises InvalidRequest, UnsupportedMediaType,
@@ -182,7 +200,7 @@ class Endpoint:
 
     def _arguments(self, given: list[tuple[Parameter, Any]]) -> list[dict[str, Any]]:
         """What each step is called with, but for the results of others. Raises InvalidRequest."""
-        arguments = [step.constant.copy() for step in self._steps]
+        arguments = [constant.copy() for constant in self._constants]
         try:
             for parameter, value in given:
                 arguments[parameter.step][parameter.argument] = parameter.validate(value)

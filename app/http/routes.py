@@ -4,10 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi.routing import APIRoute
-
 from app.http.bounds import Bounds
-from app.http.endpoint import Endpoint
+from app.http.endpoint import Endpoint, Plan
 
 
 @dataclass(slots=True)
@@ -35,18 +33,17 @@ class Routes:
 
     def __init__(
         self,
-        routes: Iterable[Any],
+        plans: Iterable[Plan],
         provided: Mapping[Callable[..., Any], Any],
         bounds: Bounds | None = None,
     ) -> None:
         # By the number of parts and the first of them, which is a word.
         self._found: dict[tuple[int, str], list[Resource]] = {}
-        for route in routes:
-            if isinstance(route, APIRoute):
-                resource = self._resource(route.path_format)
-                endpoint = Endpoint(route, provided, bounds)
-                for method in endpoint.methods:
-                    resource.endpoints.setdefault(method, endpoint)
+        for plan in plans:
+            resource = self._resource(plan.template)
+            endpoint = Endpoint(plan, provided, bounds)
+            for method in endpoint.methods:
+                resource.endpoints.setdefault(method, endpoint)
 
     def _resource(self, template: str) -> Resource:
         parts = template.split("/")

@@ -41,7 +41,7 @@ def _amend(response: dict[str, Any], schemas: dict[str, Any]) -> None:
     headers = response.setdefault("headers", {})
     headers.update(sharing.headers("Visor-Dry-Run"))
     if "ETag" in headers:
-        headers["ETag"] = {"$ref": "#/components/headers/ETagUnlessDryRun"}
+        headers["ETag"] = {"$ref": "#/components/headers/OptionalETag"}
     for media in response.get("content", {}).values():
         properties = schemas[media["schema"]["$ref"].removeprefix(SCHEMAS)]["properties"]
         for name in _REVS:

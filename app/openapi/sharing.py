@@ -22,8 +22,8 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
         "example": '"42"',
     },
-    "ETagUnlessDryRun": {
-        "description": "The resource's rev, as a strong tag. Not of a dry run.",
+    "OptionalETag": {
+        "description": "The rev, as a strong tag. Not of a dry run, or of an answer that may change.",
         "schema": {"type": "string"},
         "example": '"42"',
     },

@@ -139,34 +139,10 @@ class Sighted:
         return None
 
     def _shows(self, record: Record) -> bool:
-        sight = self.sight
-        if sight.all:
+        if shows(self.sight, record):
             return True
         kind, _, rest = record.key.partition("/")
-        name = rest.partition(",")[0]
-        if kind in _OF_APPS:
-            return self._sees_app(name)
-        if kind in _OF_SERVICES:
-            return sight.services.has(name)
-        if kind == "runner":
-            return sight.hosts.has(host_of(rest))
-        if kind == "member":
-            return sight.hosts.has(host_of(rest.partition(",")[2]))
-        if kind == "instance":
-            return self._shows_instance(record)
-        return kind not in HIDDEN
-
-    def _shows_instance(self, record: Record) -> bool:
-        """Its app and its host stand in its terms; those of an ended entry name its app alone."""
-        sight = self.sight
-        for term in record.terms:
-            name, _, value = term.partition("=")
-            if name == "instance/?app" or name == "instance/?ended":
-                if sight.apps.has(value.partition(",")[0]):
-                    return True
-            elif name == "instance/?host" and sight.hosts.has(value):
-                return True
-        return not sight.hosts.none and keys.pending() in record.terms
+        return kind in _OF_APPS and self._sees_app(rest.partition(",")[0])
 
     def _sees_app(self, name: str) -> bool:
         if self.sight.apps.has(name):
@@ -194,6 +170,37 @@ class Sighted:
             term.startswith("instance/?host=") and self.sight.hosts.has(term.partition("=")[2])
             for term in record.terms
         )
+
+
+def shows(sight: Scope, record: Record) -> bool:
+    """Whether a sight shows a record, by itself: the apps of a host's instances take a look at those."""
+    if sight.all:
+        return True
+    kind, _, rest = record.key.partition("/")
+    name = rest.partition(",")[0]
+    if kind in _OF_APPS:
+        return sight.apps.has(name)
+    if kind in _OF_SERVICES:
+        return sight.services.has(name)
+    if kind == "runner":
+        return sight.hosts.has(host_of(rest))
+    if kind == "member":
+        return sight.hosts.has(host_of(rest.partition(",")[2]))
+    if kind == "instance":
+        return _shows_instance(sight, record)
+    return kind not in HIDDEN
+
+
+def _shows_instance(sight: Scope, record: Record) -> bool:
+    """Its app and its host stand in its terms; those of an ended entry name its app alone."""
+    for term in record.terms:
+        name, _, value = term.partition("=")
+        if name in ("instance/?app", "instance/?ended"):
+            if sight.apps.has(value.partition(",")[0]):
+                return True
+        elif name == "instance/?host" and sight.hosts.has(value):
+            return True
+    return not sight.hosts.none and keys.pending() in record.terms
 
 
 def _named(term: str) -> str:

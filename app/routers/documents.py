@@ -4,9 +4,9 @@ import asyncio
 import json
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Response
+from fastapi import Depends, Response
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRouter
 
@@ -43,46 +43,65 @@ LINKS = (
 """Where to go from `/`, for what is no browser."""
 
 
-def documents_router(document: Callable[[], dict[str, Any]], root_path: str = "") -> APIRouter:
-    """The router of `/`, of the document, which `document` gives, and of its page. It has none of them."""
-    router = APIRouter()
-    made: list[bytes] = []
+class ServedDocument:
+    """The document of the API, which `make` gives, as a service below `root_path` serves it."""
 
-    def encoded() -> bytes:
-        if not made:
-            shown = document()
-            if root_path:
-                here = {"url": root_path, "description": "The service that this document was read from."}
-                shown = {**shown, "servers": [here]}
-            made.append(json.dumps(shown).encode())
-        return made[0]
+    def __init__(self, make: Callable[[], dict[str, Any]], root_path: str = "") -> None:
+        self.root_path = root_path
+        self._make = make
+        self._encoded: bytes | None = None
 
-    @router.get("/", include_in_schema=False)
-    async def read_index(call: Call) -> Response:
-        accept = call.fields.get(b"accept", b"").decode("latin-1")
-        if quality(accept, "text/html") > quality(accept, JSON):
-            return RedirectResponse(f"{root_path}/docs", 307)
-        links = {name.partition(".")[0]: f"{root_path}/{name}" for name in LINKS}
-        index = {"name": "Visor", "version": __version__, "links": links}
-        return Response(json.dumps(index), media_type=JSON)
+    async def encoded(self) -> bytes:
+        if self._encoded is None:
+            # Made in a thread where it is asked for first: that takes half a second.
+            self._encoded = await asyncio.to_thread(self._encode)
+        return self._encoded
 
-    @router.get("/openapi.json", include_in_schema=False)
-    async def read_openapi() -> Response:
-        # Made in a thread where it is asked for first: that takes half a second.
-        return Response(await asyncio.to_thread(encoded), media_type="application/json")
+    def _encode(self) -> bytes:
+        shown = self._make()
+        if self.root_path:
+            here = {"url": self.root_path, "description": "The service that this document was read from."}
+            shown = {**shown, "servers": [here]}
+        return json.dumps(shown).encode()
 
-    @router.get("/docs", include_in_schema=False)
-    async def read_docs() -> Response:
-        page = await _file("index.html")
-        return Response(page, headers={"Content-Security-Policy": POLICY}, media_type="text/html")
 
-    @router.get("/docs/{name}", include_in_schema=False)
-    async def read_asset(name: str) -> Response:
-        if name not in ASSETS:
-            raise NotFound("There is no such file. GET /docs shows the API.")
-        return Response(await _file(name), headers={"Cache-Control": "max-age=3600"}, media_type=ASSETS[name])
+def the_document() -> ServedDocument:
+    """Declares that a handler takes the document. Never called: the front hands over the one it was given."""
+    raise NotImplementedError
 
-    return router
+
+TheDocument = Annotated[ServedDocument, Depends(the_document)]
+
+router = APIRouter()
+
+
+@router.get("/", include_in_schema=False)
+async def read_index(call: Call, document: TheDocument) -> Response:
+    accept = call.fields.get(b"accept", b"").decode("latin-1")
+    root_path = document.root_path
+    if quality(accept, "text/html") > quality(accept, JSON):
+        return RedirectResponse(f"{root_path}/docs", 307)
+    links = {name.partition(".")[0]: f"{root_path}/{name}" for name in LINKS}
+    index = {"name": "Visor", "version": __version__, "links": links}
+    return Response(json.dumps(index), media_type=JSON)
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def read_openapi(document: TheDocument) -> Response:
+    return Response(await document.encoded(), media_type="application/json")
+
+
+@router.get("/docs", include_in_schema=False)
+async def read_docs() -> Response:
+    page = await _file("index.html")
+    return Response(page, headers={"Content-Security-Policy": POLICY}, media_type="text/html")
+
+
+@router.get("/docs/{name}", include_in_schema=False)
+async def read_asset(name: str) -> Response:
+    if name not in ASSETS:
+        raise NotFound("There is no such file. GET /docs shows the API.")
+    return Response(await _file(name), headers={"Cache-Control": "max-age=3600"}, media_type=ASSETS[name])
 
 
 async def _file(name: str) -> bytes:

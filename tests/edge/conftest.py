@@ -20,9 +20,11 @@ from app.errors import NotFound
 from app.http.body import Bodies
 from app.http.context import Call
 from app.http.cors import Cors
+from app.http.endpoint import Plan
 from app.http.front import Front
 from app.http.hosts import Hosts
-from app.http.metrics import Metrics, metrics_router
+from app.http.metrics import Metrics, the_metrics
+from app.http.metrics import router as metrics_router
 from app.http.places import Slots
 from app.http.routes import Routes
 from app.routers import problems
@@ -240,10 +242,10 @@ def build_front(slots: Slots, state: State, limits: dict[str, Any]) -> Front:
     metrics = Metrics()
     metrics.figures.store(lambda: {"rev": 42.0, "file_bytes": 7.0})
     metrics.figures.gauge("visor_subscribers", "Subscribers.", lambda: slots.subscribers)
-    routers = (_router(), _endless(state), problems.router, metrics_router(metrics))
-    routes = [route for router in routers for route in router.routes]
+    routers = (_router(), _endless(state), problems.router, metrics_router)
+    plans = [Plan(route, [the_metrics]) for router in routers for route in router.routes]
     return Front(
-        Routes(routes, {}),
+        Routes(plans, {the_metrics: metrics}),
         slots=slots,
         bodies=Bodies(slots, **limits),
         metrics=metrics,

@@ -15,6 +15,7 @@ from app.errors import TooManyRequests, TooManySubscribers
 from app.http.body import Bodies
 from app.http.context import Call
 from app.http.cors import Cors
+from app.http.endpoint import Plan
 from app.http.front import Front
 from app.http.hosts import Hosts
 from app.http.metrics import Metrics
@@ -234,7 +235,7 @@ def test_every_place_comes_back_when_requests_are_cancelled_or_fail(plans):
         return Response()
 
     front = Front(
-        Routes([APIRoute("/x", answer)], {}),
+        Routes([Plan(APIRoute("/x", answer))], {}),
         slots=slots,
         bodies=Bodies(slots),
         metrics=Metrics(),

@@ -78,7 +78,7 @@ WRITES = [(method, template) for method, template in OPERATIONS if method != "GE
 
 STREAMS = ["/apps/{app}/events", "/events"]
 HISTORY = ["/apps/{app}/events/list", "/events/list"]
-NOT_STATE = ["/livez", "/readyz", "/metrics", "/problems", "/problems/{code}", *STREAMS, *HISTORY]
+NOT_STATE = ["/diff", "/livez", "/readyz", "/metrics", "/problems", "/problems/{code}", *STREAMS, *HISTORY]
 STATE = [template for template in READS if template not in NOT_STATE]
 """The GETs of state: those that read a snapshot."""
 
@@ -126,7 +126,7 @@ _NAMES = {
 }
 
 
-_QUERIES = {("DELETE", "/instances"): "?status=lost"}
+_QUERIES = {("DELETE", "/instances"): "?status=lost", ("GET", "/diff"): "?from=0"}
 
 
 def url_of(method: str, template: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.http.every_route import EMPTY, FILL, OPERATIONS, READS, WRITES, accepting, path_of, play
+from tests.http.every_route import EMPTY, FILL, OPERATIONS, READS, WRITES, accepting, path_of, play, url_of
 from tests.http.expect import refused
 from tests.serving import serving
 
@@ -29,7 +29,7 @@ def session() -> Iterator[dict[tuple[str, str], tuple[int, httpx2.Response]]]:
     with serving() as visor:
         note(FILL)
         for template in READS:
-            seen["GET", template] = visor.rev, visor.get(path_of(template), headers=accepting(template))
+            seen["GET", template] = visor.rev, visor.get(url_of("GET", template), headers=accepting(template))
         note(EMPTY)
         yield seen
 
@@ -74,8 +74,8 @@ def test_a_success_is_json_in_snake_case_with_times_in_utc(session, method, temp
 @pytest.mark.parametrize("template", READS)
 def test_head_is_get_without_a_body(full, template):
     headers = accepting(template)
-    got = full.get(path_of(template), headers=headers)
-    head = full.client.head(path_of(template), headers=headers)
+    got = full.get(url_of("GET", template), headers=headers)
+    head = full.client.head(url_of("GET", template), headers=headers)
     assert head.status_code == 200
     assert head.content == b""
     # The length of the metrics page changes with what it counts.

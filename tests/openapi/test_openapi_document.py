@@ -144,7 +144,7 @@ def test_a_read_that_looks_at_if_none_match_has_a_tag_and_no_other_says_it_does(
 def test_headers_that_every_such_answer_carries_are_said_to_be_required(document: Document) -> None:
     headers = document.content["components"]["headers"]
     always = {name for name, header in headers.items() if header.get("required")}
-    optional = {"ETagUnlessDryRun", "Idempotency-Replayed", "Visor-Age", "Visor-Dry-Run"}
+    optional = {"Idempotency-Replayed", "OptionalETag", "Visor-Age", "Visor-Dry-Run"}
     assert set(headers) - always == optional
 
 

@@ -15,7 +15,7 @@ from pydantic import MISSING, BaseModel, ConfigDict, Field
 from app.errors import InvalidRequest, MalformedRequest, UnsupportedMediaType
 from app.http.bounds import Bounds
 from app.http.context import Call
-from app.http.endpoint import Endpoint, pairs_of
+from app.http.endpoint import Endpoint, Plan, pairs_of
 from app.http.places import Slot, Slots
 
 Parts = Annotated[list[str], Query(alias="state")]
@@ -66,7 +66,7 @@ async def write(body: Thing, key: Annotated[str, Header()] = "none") -> Response
 
 def compiled(function: Any, path: str = "/x", method: str = "GET", bounds: Bounds | None = None) -> Endpoint:
     declared = APIRoute(path, function, methods=[method], response_model=None)
-    return Endpoint(declared, {provided: "the context"}, bounds)
+    return Endpoint(Plan(declared, [provided]), {provided: "the context"}, bounds)
 
 
 READ = compiled(route, "/things/{name}")

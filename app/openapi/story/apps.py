@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.openapi.story.telling import ARCHIVE, REF, Step, page, resource
+from app.openapi.story.telling import ARCHIVE, REF, Step, at, page, resource
 
 _ABOUT: dict[str, Any] = {
     "name": "rocket",
@@ -11,6 +11,7 @@ _ABOUT: dict[str, Any] = {
 }
 _DB = "postgres://db.example.com/rocket"
 _VARS = {"DB": _DB, "cat": "meow"}
+_NEW = {**_ABOUT, "deploy_type": "lxc", "head": None}
 _APP = resource(13, 7, **_ABOUT, deploy_type="lxc", head=REF, env=_VARS)
 
 _ENVSET = resource(10, 10, app="rocket", ref="prod-7", vars={"DB": _DB, "WORKERS": "4"})
@@ -48,6 +49,30 @@ APPS = (
         operation="patch_env",
     ),
     Step("GET /apps/rocket/env", answer={"rev": 9, "vars": _VARS}, operation="get_env"),
+    Step(
+        "GET /diff?from=8&to=9&path=/apps/rocket",
+        answer={
+            "rev": 9,
+            "from": 8,
+            "to": 9,
+            "items": [
+                {
+                    "path": "/apps/rocket",
+                    "kind": "app",
+                    "action": "update",
+                    "rev_before": 8,
+                    "rev_after": 9,
+                    "by": {"rev": 9, "at": at(9), "actor": "anonymous", "reason": None},
+                    "before": resource(8, 7, **_NEW, env={"cow": "moo", "cat": "meow"}),
+                    "after": resource(9, 7, **_NEW, env=_VARS),
+                    "fields": [{"path": "/env/DB", "after": _DB}, {"path": "/env/cow", "before": "moo"}],
+                }
+            ],
+            "next": None,
+            "counts": None,
+        },
+        operation="get_diff",
+    ),
     Step(
         "POST /apps/rocket/envs",
         {"ref": "prod-7", "vars": _ENVSET["vars"]},

@@ -1,0 +1,221 @@
+"""/diff: what differs between two revs."""
+
+import re
+from collections import Counter, defaultdict
+from typing import Annotated, Any, NamedTuple
+
+from fastapi import Header, Query, Response
+from fastapi.routing import APIRouter
+from pydantic import MISSING, Field
+from pydantic_core import to_json
+
+from app.http import cursors
+from app.http.comparing import Pair, Span
+from app.http.context import Call, Context, Ctx
+from app.http.declared_responses import read
+from app.http.diff_text import lines
+from app.http.entity_tags import IfNoneMatch, unchanged
+from app.http.header_lists import quality
+from app.http.reads import (
+    DEFAULT_LIMIT,
+    JSON,
+    LIST_FRAME,
+    MAX_LIMIT,
+    ReadyAnswer,
+    check_page,
+    json_answer,
+)
+from app.models.base import INT64, MAX_INT64, rfc3339
+from app.models.diff import Diff
+from app.models.names import IN_DIGITS
+from app.models.paths import MAX_PATH, Include, Subtree, subtree
+from app.registry.difference import Difference, backwards, difference
+from app.registry.sighted import shows
+
+router = APIRouter(tags=["time"])
+
+TEXT = "text/plain"
+
+FROM, TO = "from", "to"
+_PAGING = frozenset({"cursor", "limit"})
+_REV = re.compile(r"[0-9]{1,19}\Z")
+
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    **read(),
+    200: {
+        "description": "A page of what differs. With both `from` and `to` it never changes, and has a tag.",
+        "headers": {"ETag": {"$ref": "#/components/headers/OptionalETag"}},
+    },
+    304: {
+        "description": "Both revs are those of the tag.",
+        "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
+    },
+}
+
+DiffRev = Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS]
+
+
+class _Page(NamedTuple):
+    """Items, the same as JSON, and the key of the last where there are more."""
+
+    items: list[dict[str, Any]]
+    encoded: list[bytes]
+    last: str | None
+
+
+class _Asked:
+    """What is compared: `from_` and `to` are the revs, `subtree` the objects; the page begins after the key
+    `after`."""
+
+    def __init__(
+        self, context: Context, call: Call, from_: int, to: int, within: Subtree, after: str
+    ) -> None:
+        self._sight = call.principal.sight
+        self.from_, self.to, self.subtree, self.after = from_, to, within, after
+        low, high = sorted((from_, to))
+        self.high = high
+        self.span = Span(context.store, context.channels.turns, low, high, within)
+
+    async def page(self, limit: int, room: int) -> "_Page":
+        """At most `limit` items that take at most `room` bytes together, but at least one."""
+        page = _Page([], [], None)
+        key = ""
+        async for pair in self.span.pairs(self.after):
+            one = self._difference(pair)
+            if one is None:
+                continue
+            item = one.said(by=await self._by(pair))
+            made = to_json(item)
+            room -= len(made) + 1
+            if page.items and (len(page.items) == limit or room < 0):
+                return page._replace(last=key)
+            page.items.append(item)
+            page.encoded.append(made)
+            key = one.key
+        return page
+
+    async def counts(self) -> dict[str, dict[str, int]]:
+        """How many there are of each kind and action."""
+        counted: dict[str, Counter[str]] = defaultdict(Counter)
+        async for pair in self.span.pairs():
+            one = self._difference(pair)
+            if one is not None:
+                counted[one.kind][one.action.value] += 1
+        return {kind: dict(sorted(counted[kind].items())) for kind in sorted(counted)}
+
+    def _difference(self, pair: Pair) -> Difference | None:
+        if not any(side is not None and shows(self._sight, side) for side in (pair.before, pair.after)):
+            return None
+        one = difference(pair.before, pair.after, self.subtree.field)
+        return backwards(one) if one is not None and self.from_ > self.to else one
+
+    async def _by(self, pair: Pair) -> dict[str, Any] | None:
+        by = await self.span.changed_by(pair)
+        if by is None:
+            return None
+        rev, journal = by
+        return {
+            "rev": rev,
+            "at": rfc3339(journal.at),
+            "actor": journal.actor,
+            "reason": journal.reason,
+        }
+
+
+@router.get("/diff", response_model=Diff, responses=ANSWERS, summary="Compare two revs")
+async def get_diff(
+    context: Ctx,
+    call: Call,
+    from_: Annotated[DiffRev, Query(alias=FROM, description="The rev before.", examples=[41])],
+    to: Annotated[
+        DiffRev | MISSING, Query(description="The rev after; without it, the latest.", examples=[42])
+    ] = MISSING,
+    path: Annotated[
+        str,
+        Query(
+            description="Only what is at this path or below it: `/`, `/apps/rocket`, `/apps/rocket/env`.",
+            max_length=MAX_PATH,
+            examples=["/apps/rocket"],
+        ),
+    ] = "/",
+    include: Annotated[
+        Include | MISSING,
+        Query(
+            description="Which kinds: `declared` (apps, revisions, env sets, proctypes, services, "
+            "endpoints), `instances` (with the targets of scales), or `all`. Without it, those that were "
+            "declared, or what there is at the path."
+        ),
+    ] = MISSING,
+    summary: Annotated[bool, Query(description="Only how many objects, by kind and action.")] = False,
+    limit: Annotated[
+        int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS, Query(description="Items of a page at most.")
+    ] = DEFAULT_LIMIT,
+    cursor: Annotated[
+        str | MISSING,
+        Query(
+            description="`next` of the page before: goes on between its two revs.",
+            max_length=4096,
+            json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
+        ),
+    ] = MISSING,
+    if_none_match: IfNoneMatch = MISSING,
+    accept: Annotated[str | MISSING, Header(include_in_schema=False)] = MISSING,
+) -> Response:
+    """Object by object, field by field, with the commit that changed each last. With `from` above `to` it is
+    the difference backwards. With an `Accept` that prefers `text/plain`: a line for each field."""
+    check_page(limit, context.bounds.page)
+    within = subtree(path, include if isinstance(include, Include) else None)
+    of = _name(call)
+    asked = await _asked(context, call, within, from_, to, cursor if isinstance(cursor, str) else None, of)
+    await asked.span.check()
+    as_text = isinstance(accept, str) and quality(accept, TEXT) > quality(accept, JSON)
+    tag = asked.high if isinstance(to, int) and not as_text else None
+    if tag is not None and isinstance(if_none_match, str) and unchanged(if_none_match, tag):
+        return ReadyAnswer(b"", 304, [(b"visor-rev", b"%d" % tag), (b"etag", b'"%d"' % tag)])
+    with context.comparisons.one():
+        counts = await asked.counts() if summary else None
+        page = _Page([], [], None)
+        if not summary:
+            page = await asked.page(limit, context.bounds.answer - LIST_FRAME)
+    following = None
+    if page.last is not None:
+        place = cursors.Cursor(asked.high, f"{asked.from_} {asked.to} {page.last}")
+        following = cursors.write(place, of)
+    if as_text:
+        return _text(asked.high, page.items, counts, following)
+    head = {"rev": asked.high, "from": asked.from_, "to": asked.to}
+    more = {"next": following, "counts": counts}
+    body = to_json(head)[:-1] + b',"items":[' + b",".join(page.encoded) + b"]," + to_json(more)[1:]
+    return json_answer(body, asked.high, etag=tag)
+
+
+def _name(call: Call) -> str:
+    """What names the list: two lists do not take each other's cursors."""
+    filters = sorted((name, value) for name, value in call.query if name not in _PAGING)
+    return f"{call.scope['path']}?{filters}{call.principal.digest}"
+
+
+async def _asked(
+    context: Context, call: Call, within: Subtree, from_: int, to: object, cursor: str | None, of: str
+) -> _Asked:
+    if cursor is not None:
+        place = cursors.read(cursor, of)
+        before, _, rest = place.after.partition(" ")
+        end, _, after = rest.partition(" ")
+        if not (_REV.match(before) and _REV.match(end)):
+            raise cursors.not_given()
+        return _Asked(context, call, int(before), int(end), within, after)
+    latest = to if isinstance(to, int) else (await context.store.latest()).rev
+    return _Asked(context, call, from_, latest, within, "")
+
+
+def _text(
+    rev: int, items: list[dict[str, Any]], counts: dict[str, dict[str, int]] | None, following: str | None
+) -> Response:
+    said = [line for item in items for line in lines(item)]
+    for kind, actions in (counts or {}).items():
+        said += [f"{count} {kind} {action}" for action, count in actions.items()]
+    if following is not None:
+        said.append(f"# more: add cursor={following}")
+    text = "".join(f"{line}\n" for line in said)
+    return Response(text, media_type=TEXT, headers={"Visor-Rev": str(rev), "Vary": "Accept"})

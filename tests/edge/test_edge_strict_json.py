@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import MalformedRequest
@@ -92,6 +92,7 @@ def test_whole_surrogate_pairs_are_characters_and_escaped_backslashes_no_escapes
     ),
     st.booleans(),
 )
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_json_value_is_read_as_it_was_written(value, escaped):
     assert parse(json.dumps(value, ensure_ascii=escaped).encode()) == value
 

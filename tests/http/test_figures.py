@@ -139,7 +139,7 @@ def test_with_workers_a_page_is_of_all_of_them(etcd, tmp_path):
             return False
 
     try:
-        until(answers, "the workers answer", 60)
+        until(answers, "the workers answer", 180)
         # Each connection is accepted by whichever worker is quicker: 200 of them are of both, or the page
         # of one alone would be all the same.
         for _ in range(200):

@@ -123,10 +123,6 @@ def test_the_oldest_rev_is_said(short):
     assert short.get("/rev").json()["oldest_rev"] == short.rev - 3
 
 
-def all_revs(visor: Service, last: int) -> dict[int, dict[str, tuple[int, bytes]]]:
-    return {rev: read_all(visor, STATE, rev) for rev in range(1, last + 1)}
-
-
 @pytest.mark.parametrize("memory_revs", [1000, 2], ids=["from-memory", "from-disk"])
 def test_snapshots_never_change(tmp_path: Path, memory_revs: int):
     """Every GET of state at every rev has the same bytes: when it is the latest, when all is over, and
@@ -139,21 +135,14 @@ def test_snapshots_never_change(tmp_path: Path, memory_revs: int):
             fresh[visor.rev] = read_all(visor, STATE, visor.rev)
         last = visor.rev
         assert sorted(fresh) == list(range(1, last + 1))
-        assert all_revs(visor, last) == fresh
+        # All of them are compared after the restart.
+        for rev in range(1, last + 1, 5):
+            assert read_all(visor, STATE, rev) == fresh[rev]
     with serving(**settings) as visor:
         assert visor.rev == last
-        assert all_revs(visor, last) == fresh
+        assert {rev: read_all(visor, STATE, rev) for rev in fresh} == fresh
         visor.made("/apps", APP)
         assert read_all(visor, STATE, last // 2) == fresh[last // 2]
-
-
-def test_snapshots_never_change_in_memory():
-    with serving() as visor:
-        play(visor, FILL)
-        before = all_revs(visor, visor.rev)
-        last = visor.rev
-        play(visor, EMPTY)
-        assert all_revs(visor, last) == before
 
 
 def test_a_name_that_is_used_again_does_not_change_the_past(visor):

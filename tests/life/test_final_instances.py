@@ -175,13 +175,13 @@ def test_what_is_final_leaves_when_its_time_is_over(clocked: tuple[Service, Cloc
 def test_more_than_a_page_of_final_ones_leaves_in_bounded_steps(clocked: tuple[Service, Clock]) -> None:
     visor, clock = clocked
     visor.runnable()
-    visor.scale(250)
-    for id in range(1, 251):
+    visor.scale(130)
+    for id in range(1, 131):
         done(visor, "lost", id)
     clock.behind = timedelta()
     until(lambda: visor.get("/instances").json()["items"] == [], 60)
     gone = [e["rev"] for e in events_after(visor, 0) if e["type"] == "instance-unregister"]
-    assert len(gone) == 250
+    assert len(gone) == 130
     assert max(gone.count(rev) for rev in gone) <= 100
 
 

@@ -69,7 +69,7 @@ def test_lists_with_any_filters_are_what_a_filter_of_everything_gives_at_any_rev
     at: dict[int, list[Any]] = {}
 
     @settings(
-        max_examples=60,
+        max_examples=40,
         deadline=None,
         derandomize=True,
         suppress_health_check=[HealthCheck.too_slow],

@@ -67,7 +67,7 @@ def test_ten_thousand_up_and_down(tmp_path: Path) -> None:
 def test_two_at_a_time_never_add_up_to_a_third_number(visor: Service) -> None:
     visor.runnable()
     chosen = random.Random(3)
-    for _ in range(25):
+    for _ in range(12):
         a, b = chosen.randrange(12), chosen.randrange(12)
         before, start = visor.rev, count(visor)
         together(lambda a=a: put(visor, a), lambda b=b: put(visor, b))

@@ -114,14 +114,14 @@ def test_a_kept_answer_is_dropped_after_a_day(aged: tuple[Service, Clock]) -> No
 def test_of_too_many_idempotency_keys_the_oldest_go_and_none_is_done_twice_before(
     aged: tuple[Service, Clock], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(idempotency, "MAX_RECORDS", 120)
+    monkeypatch.setattr(idempotency, "MAX_RECORDS", 40)
     visor, _ = aged
-    names = [f"s{n}" for n in range(300)]
+    names = [f"s{n}" for n in range(100)]
     for name in names:
         assert visor.post("/services", {"name": name}, headers={"Idempotency-Key": name}).status_code == 201
-    until(lambda: visor.context.store.stale().count(keys.IDEMPOTENCY) == 120)
+    until(lambda: visor.context.store.stale().count(keys.IDEMPOTENCY) == 40)
     again = {
         name: visor.post("/services", {"name": name}, headers={"Idempotency-Key": name}).status_code
         for name in names
     }
-    assert again == dict.fromkeys(names[:180], 409) | dict.fromkeys(names[180:], 201)
+    assert again == dict.fromkeys(names[:60], 409) | dict.fromkeys(names[60:], 201)

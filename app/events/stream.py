@@ -15,6 +15,7 @@ from app.events import sse
 from app.events.fanout import CHUNK, Channels
 from app.events.filters import Filter
 from app.events.position import Position
+from app.events.standing import AskStanding, Standing, always
 from app.events.waiter import Waiter
 from app.models import keys
 from app.models.event import KINDS
@@ -29,6 +30,11 @@ _PAGE, _PAGE_BYTES = 500, 4 * 1024 * 1024
 
 _STEPS = 256
 """Moments within `keep_alive` seconds at which idle streams speak."""
+
+
+class Ended(Exception):
+    """The stream must not go on."""
+
 
 SNAPSHOT_TERMS = {kind: f"{kind}/" for kind in KINDS} | {
     "instance": keys.LIVE,
@@ -65,6 +71,7 @@ class Stream:
         pace: Pace,
         snapshot: bool = False,
         gone: bool = False,
+        standing: AskStanding = always,
     ) -> None:
         self._store = store
         self._channels = channels
@@ -74,6 +81,7 @@ class Stream:
         self._pace = pace
         self._snapshot = snapshot
         self._gone = gone
+        self._standing = standing
         self._waiter = Waiter()
         self._left = False
 
@@ -82,9 +90,22 @@ class Stream:
         self._left = True
         self._waiter.wake()
 
+    def look(self) -> None:
+        """Whether it may go on has changed, perhaps: it looks at once."""
+        self._waiter.wake()
+
     @property
     def _ending(self) -> bool:
         return self._left or self._channels.closing
+
+    def _check_standing(self) -> None:
+        """Raises Ended where it must not be written to any more, RevCompacted where its reader is to begin
+        anew."""
+        standing = self._standing()
+        if standing is Standing.OVER:
+            raise Ended
+        if standing is Standing.WIDER:
+            raise RevCompacted("The caller may see more than before: begin with a snapshot.")
 
     async def run(self, write: Write) -> None:
         """Write whole frames, many at once where many are pending, until the service stops, the place is
@@ -93,6 +114,7 @@ class Stream:
 
         async def write_first(chunk: bytes) -> None:
             nonlocal opening
+            self._check_standing()
             await write(opening + chunk)
             opening = b""
 
@@ -110,8 +132,8 @@ class Stream:
             await self._write_on(write)
         except RevCompacted:
             measures.gone.inc()
-            await write_first(sse.gone(self._store.oldest_rev))
-        except CoordinatorUnavailable:
+            await write(opening + sse.gone(self._store.oldest_rev))
+        except (CoordinatorUnavailable, Ended):
             return  # a clean end: its reader comes again with the place it has
         finally:
             measures.streams -= 1
@@ -126,6 +148,7 @@ class Stream:
         end = said + pace.max_age * random.uniform(0.5, 1.0) if pace.max_age else float("inf")
         while True:
             chunk, self._at = await channel.read(self._at)
+            self._check_standing()
             now = clock()
             if now >= mark_at:
                 chunk += sse.mark("bookmark", self._at) if self._at.index is None else b""

@@ -5,88 +5,35 @@ valid by what is held is asked for once by a confirmed read: it may have been ma
 moment ago.
 """
 
+import asyncio
 import hashlib
 import hmac
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from app.errors import Forbidden, Unauthenticated
+from app.http.attendance import Attendance, Attendances
+from app.http.principal import NEVER, Principal
 from app.models import keys
-from app.models.grants import EVERYTHING, NOTHING, Grant, Role, Scope, sight_of
+from app.models.grants import EVERYTHING, Grant, Role, sight_of
 from app.models.token import KeptToken, id_of
 from app.registry import tokens
-from app.registry.permissions import Permission, Row
-from app.registry.sighted import Sighted
-from app.store.contract import Origin, Record, Snapshot, Store
+from app.registry.permissions import Row
+from app.store.contract import Commit, Origin, Record, Snapshot, Store
 
 HOUR = 3600
 
 ADMIN_NAME, ANONYMOUS = "admin", "anonymous"
 
 _BEARER = b"bearer "
-_NEVER = float("inf")
+LOOK_SECONDS = 0.5
+UNPROVEN_SECONDS = 8.0
+"""Without a proof for so long that what is held here is the latest, no token is believed, whatever is held:
+what was revoked elsewhere since is not known."""
+
 MAX_TOKEN = 512
 """Bytes of credentials that are looked at."""
-
-
-@dataclass(slots=True, eq=False)
-class Principal:
-    """Who asks, by a token that was valid when it was looked at. `record` is where that token is kept; None
-    for the admin token of the settings, and where nobody needs a token."""
-
-    id: str | None
-    name: str
-    grants: Sequence[Grant]
-    sight: Scope
-    sha256: bytes = b""
-    record: Record | None = None
-    until: float = _NEVER
-    """When this has to be decided anew: the token expires, or its old secret does."""
-    used_hour: int = 0
-    scopes: dict[Row, Scope | None] = field(default_factory=dict)
-
-    @property
-    def anonymous(self) -> bool:
-        return self.id is None and not self.sha256
-
-    def scope(self, row: Row) -> Scope | None:
-        """What it may do an operation for; None where it may not at all."""
-        if self.anonymous:
-            return EVERYTHING
-        if row not in self.scopes:
-            self.scopes[row] = EVERYTHING if row.open else row.scope(self.grants)
-        return self.scopes[row]
-
-    def permission(self, row: Row) -> Permission:
-        """What a write has to read again in its transaction."""
-        key = None if self.record is None else self.record.key
-        return Permission(row, key, self.sha256, self.grants, self.anonymous)
-
-    def see(self, snapshot: Snapshot) -> Snapshot:
-        """A snapshot as the principal sees it."""
-        return snapshot if self.sight.all else Sighted(snapshot, self.sight)
-
-    def reach(self, row: Row, snapshot: Snapshot) -> Snapshot:
-        """The part of a snapshot for which it may do an operation."""
-        scope = self.scope(row) or NOTHING
-        return snapshot if scope.all else Sighted(snapshot, scope)
-
-    @property
-    def digest(self) -> str:
-        """Stands for what is seen, in cursors; empty where that is everything."""
-        return "" if self.sight.all else hashlib.sha256(repr(self.sight.spelled()).encode()).hexdigest()
-
-    @property
-    def filtered(self) -> list[tuple[bytes, bytes]]:
-        """The header that says that there may be more than is shown."""
-        return [] if self.sight.all else [(b"visor-filtered", b"true")]
-
-    @property
-    def called(self) -> str:
-        """Whose its idempotency keys are: a token's stay its own when it is renamed."""
-        return f"token:{self.id}" if self.id is not None else self.name
 
 
 _ADMINS = (Grant(role=Role.ADMIN),)
@@ -101,6 +48,7 @@ class Access:
         self._nobody = Principal(None, ANONYMOUS, _ADMINS, EVERYTHING)
         self._made: dict[str, Principal] = {}
         self._used: dict[str, datetime] = {}
+        self._attendances = Attendances()
 
     @property
     def nobody(self) -> Principal:
@@ -120,6 +68,9 @@ class Access:
         sha256 = hashlib.sha256(token).digest()
         if hmac.compare_digest(sha256, self._admin.sha256):
             return self._admin
+        age = self._store.age
+        if age is None or age > UNPROVEN_SECONDS:
+            return None
         try:
             return self._of_token(snapshot, token, sha256, time.time())
         except Unauthenticated:
@@ -175,12 +126,46 @@ class Access:
 
     def still(self, principal: Principal) -> bool:
         """Whether the principal may go on: its token is as it was when it was looked at."""
+        return self._renew(principal) is principal
+
+    def _renew(self, principal: Principal) -> Principal | None:
+        record, store = principal.record, self._store
         if principal.anonymous:
-            return not self.closed(self._store.stale())
-        if principal.record is None:
-            return True
-        held = self._store.stale().get(principal.record.key)
-        return held is principal.record and time.time() < principal.until
+            return None if self.closed(store.stale()) else principal
+        age = store.age
+        if age is None or age > UNPROVEN_SECONDS:
+            return None
+        if record is None:
+            return principal
+        held, now = store.stale().get(record.key), time.time()
+        if held is record and now < principal.until:
+            return principal
+        try:
+            return None if held is None else self._make(held, principal.sha256, now)
+        except Unauthenticated:
+            return None
+
+    def attend(self, principal: Principal, row: Row) -> Attendance:
+        """Watch over a stream of this principal."""
+        attendance = Attendance(principal, row, self._renew)
+        self._attendances.add(attendance)
+        return attendance
+
+    def listen(self, commit: Commit | None) -> None:
+        """The hub's listener."""
+        self._attendances.listen(commit)
+
+    async def watch(self) -> None:
+        """Notice for ever what no commit says: tokens that are over their time, a store that cannot be asked.
+        Ends by being cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._attendances.sweep()
+            age = self._store.age
+            if age is not None and age > UNPROVEN_SECONDS:
+                self._attendances.tell_all()
+            else:
+                self._attendances.tell_expired(time.time())
 
     async def write_uses(self) -> None:
         """Write down which tokens were used since the last time."""
@@ -201,7 +186,7 @@ MAX_KNOWN = 10_000
 
 def _until(kept: KeptToken, now: float) -> float:
     times = [at.timestamp() for at in (kept.expires_at, kept.old_until) if at is not None]
-    return min((at for at in times if at > now), default=_NEVER)
+    return min((at for at in times if at > now), default=NEVER)
 
 
 def _token(fields: Mapping[bytes, bytes]) -> bytes | None:

@@ -14,11 +14,12 @@ from app.events.fanout import Channels
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
 from app.events.stream import Pace
-from app.http.access import Access, Principal
+from app.http.access import Access
 from app.http.bounds import Bounds
 from app.http.comparing import Comparisons
 from app.http.header_lists import joined
 from app.http.places import Slot, Slots
+from app.http.principal import Principal
 from app.http.resolving import Resolver
 from app.registry.permissions import Row
 from app.store.contract import Store

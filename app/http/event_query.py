@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated
+from weakref import WeakMethod
 
 from fastapi import Depends, Header, Query, Response
 from pydantic import MISSING, AfterValidator, Field
@@ -163,7 +164,18 @@ class EventQuery:
         if self.call.is_head:
             return Response(None, 200, headers, EVENT_STREAM)
         self.call.permit.subscribe()
-        stream = Stream(context.store, context.channels, start, self.wanted, context.pace, snapshot, gone)
+        attendance = context.access.attend(self.call.principal, self.call.row)
+        stream = Stream(
+            context.store,
+            context.channels,
+            start,
+            self.wanted,
+            context.pace,
+            snapshot,
+            gone,
+            attendance.standing,
+        )
+        attendance.look = WeakMethod(stream.look)
         return EventStream(stream, headers)
 
 

@@ -8,8 +8,9 @@ from fastapi import Depends, Header
 from pydantic import MISSING
 
 from app.errors import Forbidden, InvalidRequest
-from app.http.access import ANONYMOUS, Principal
+from app.http.access import ANONYMOUS
 from app.http.context import Call
+from app.http.principal import Principal
 from app.models.token import RESERVED
 from app.registry.permissions import is_operator
 from app.store.contract import Origin

@@ -1,0 +1,86 @@
+"""Open streams and their tokens: a stream ends when its token no longer shows what the stream shows."""
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from app.events.standing import Standing
+from app.http.principal import Principal
+from app.models import keys
+from app.registry.permissions import Row
+from app.store.contract import Commit
+
+Renew = Callable[[Principal], Principal | None]
+"""The principal by the newest state: the same one where nothing has changed, None where its token is not
+valid any more."""
+
+
+@dataclass(eq=False, slots=True)
+class Attendance:
+    """One stream's. `look` has the stream look whether it may go on."""
+
+    principal: Principal
+    row: Row
+    renew: Renew
+    look: "weakref.WeakMethod[Callable[[], None]] | None" = None
+    __weakref__: object = field(init=False, repr=False)
+
+    def tell(self) -> None:
+        """Have the stream look, if it is still there."""
+        look = self.look and self.look()
+        if look:
+            look()
+
+    def standing(self) -> Standing:
+        """Whether the stream may go on."""
+        before = self.principal
+        now = self.renew(before)
+        if now is before:
+            return Standing.GOES_ON
+        if now is None or now.scope(self.row) is None:
+            return Standing.OVER
+        if now.sight == before.sight:
+            self.principal = now
+            return Standing.GOES_ON
+        return Standing.WIDER if now.sight.covers(before.sight) else Standing.OVER
+
+
+class Attendances:
+    """All of a process, by the keys of their tokens. An attendance is forgotten with its stream."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, weakref.WeakSet[Attendance]] = {}
+
+    def add(self, attendance: Attendance) -> None:
+        record = attendance.principal.record
+        key = keys.ACCESS if record is None else record.key
+        self._of.setdefault(key, weakref.WeakSet()).add(attendance)
+
+    def listen(self, commit: Commit | None) -> None:
+        """Have the streams look of whose tokens a commit says something; None: all."""
+        if commit is None:
+            self.tell_all()
+            return
+        for change in commit.changes:
+            if change.key.startswith(keys.TOKENS) or change.key == keys.ACCESS:
+                for attendance in self._of.pop(change.key, weakref.WeakSet()):
+                    attendance.tell()
+                    if attendance.standing() is Standing.GOES_ON:
+                        self.add(attendance)
+
+    def tell_all(self) -> None:
+        """Have all look."""
+        for attendances in list(self._of.values()):
+            for attendance in list(attendances):
+                attendance.tell()
+
+    def tell_expired(self, now: float) -> None:
+        """Have those look whose tokens are over their time."""
+        for attendances in list(self._of.values()):
+            for attendance in list(attendances):
+                if now >= attendance.principal.until:
+                    attendance.tell()
+
+    def sweep(self) -> None:
+        """Forget the tokens that have no stream any more."""
+        self._of = {key: found for key, found in self._of.items() if found}

@@ -1,0 +1,70 @@
+"""A principal: who asks, and what they may see and do."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from app.models.grants import EVERYTHING, NOTHING, Grant, Scope
+from app.registry.permissions import Permission, Row
+from app.registry.sighted import Sighted
+from app.store.contract import Record, Snapshot
+
+NEVER = float("inf")
+
+
+@dataclass(slots=True, eq=False)
+class Principal:
+    """Who asks, by a token that was valid when it was looked at. `record` is where that token is kept; None
+    for the admin token of the settings, and where nobody needs a token."""
+
+    id: str | None
+    name: str
+    grants: Sequence[Grant]
+    sight: Scope
+    sha256: bytes = b""
+    record: Record | None = None
+    until: float = NEVER
+    """When this has to be decided anew: the token expires, or its old secret does."""
+    used_hour: int = 0
+    scopes: dict[Row, Scope | None] = field(default_factory=dict)
+
+    @property
+    def anonymous(self) -> bool:
+        return self.id is None and not self.sha256
+
+    def scope(self, row: Row) -> Scope | None:
+        """What it may do an operation for; None where it may not at all."""
+        if self.anonymous:
+            return EVERYTHING
+        if row not in self.scopes:
+            self.scopes[row] = EVERYTHING if row.open else row.scope(self.grants)
+        return self.scopes[row]
+
+    def permission(self, row: Row) -> Permission:
+        """What a write has to read again in its transaction."""
+        key = None if self.record is None else self.record.key
+        return Permission(row, key, self.sha256, self.grants, self.anonymous)
+
+    def see(self, snapshot: Snapshot) -> Snapshot:
+        """A snapshot as the principal sees it."""
+        return snapshot if self.sight.all else Sighted(snapshot, self.sight)
+
+    def reach(self, row: Row, snapshot: Snapshot) -> Snapshot:
+        """The part of a snapshot for which it may do an operation."""
+        scope = self.scope(row) or NOTHING
+        return snapshot if scope.all else Sighted(snapshot, scope)
+
+    @property
+    def digest(self) -> str:
+        """Stands for what is seen, in cursors; empty where that is everything."""
+        return "" if self.sight.all else hashlib.sha256(repr(self.sight.spelled()).encode()).hexdigest()
+
+    @property
+    def filtered(self) -> list[tuple[bytes, bytes]]:
+        """The header that says that there may be more than is shown."""
+        return [] if self.sight.all else [(b"visor-filtered", b"true")]
+
+    @property
+    def called(self) -> str:
+        """Whose its idempotency keys are: a token's stay its own when it is renamed."""
+        return f"token:{self.id}" if self.id is not None else self.name

@@ -1,0 +1,161 @@
+"""Streams show what their token may see, and end when that changes: after a whole frame, and at once."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.models.token import TokenSet
+from app.registry import tokens
+from app.store.contract import Origin
+from tests.access.holders import Holder, closed_service, give, grant, regrant
+from tests.access.test_tokens import in_seconds
+from tests.conftest import STORES, store_of
+from tests.http.expect import refused
+from tests.serving import APP, Service, serving
+from tests.sse.sse_reader import SseStream
+
+
+@pytest.fixture(scope="module")
+def closed() -> Iterator[Service]:
+    with closed_service(keep_alive=0.2, bookmark=0.4) as service:
+        yield service
+
+
+@pytest.fixture
+def tenants(closed: Service) -> Iterator[Service]:
+    """Two apps, mine and theirs."""
+    for name in ("mine", "theirs"):
+        closed.made("/apps", {**APP, "name": name})
+    yield closed
+    for name in ("mine", "theirs"):
+        closed.delete(f"/apps/{name}")
+
+
+def stream(holder: Holder, **query: object) -> SseStream:
+    return SseStream(holder.service.port, "/events", headers=holder.headers, **query)
+
+
+def write(service: Service, app: str, value: str) -> int:
+    answer = service.put(f"/apps/{app}/env/k", {"value": value})
+    assert answer.status_code == 200, answer.text
+    return int(answer.headers["Visor-Rev"])
+
+
+def test_a_stream_shows_what_its_token_may_see(tenants: Service) -> None:
+    holder = give(tenants, grant("viewer", apps=["min*"]))
+    with stream(holder, snapshot=True) as events:
+        assert events.headers["visor-filtered"] == "true"
+        write(tenants, "theirs", "1")
+        last = write(tenants, "mine", "2")
+        frames = events.up_to(last)
+    assert {frame.said["app"] for frame in frames if frame.data and "app" in frame.said} == {"mine"}
+    assert b"theirs" not in b"".join(frame.raw for frame in frames)
+
+
+def test_it_ends_with_its_token(tenants: Service) -> None:
+    """Nothing that was committed after the revocation goes out; the end is clean, and the resume is 401."""
+    for _ in range(10):
+        holder = give(tenants, grant("viewer", apps=["mine"]))
+        with stream(holder) as events:
+            before = write(tenants, "mine", "before")
+            assert [frame.rev for frame in events.events(1)] == [before]
+            tenants.delete(f"/tokens/{holder.id}")
+            write(tenants, "mine", "after")
+            assert [frame.rev for frame in events.rest() if frame.is_event] == []
+            assert events.whole
+        refused(holder.get(f"/events?rev={before}"), 401, "unauthenticated")
+
+
+def test_it_ends_with_its_tokens_time(closed: Service) -> None:
+    holder = give(closed, grant("auditor"), expires_at=in_seconds(1))
+    with stream(holder) as events:
+        events.rest()
+        assert events.whole
+
+
+def test_narrower_grants_end_it_and_wider_ones_end_it_with_gone(tenants: Service) -> None:
+    holder = give(tenants, grant("viewer", apps=["mine", "theirs"]))
+    with stream(holder) as events:
+        regrant(holder, grant("viewer", apps=["mine"]))
+        write(tenants, "theirs", "1")
+        assert [frame.event for frame in events.rest() if frame.event != "bookmark"] == []
+    with stream(holder) as events:
+        regrant(holder, grant("viewer", apps=["m*", "theirs"]))
+        assert [frame.event for frame in events.rest() if frame.event != "bookmark"] == ["gone"]
+
+
+def test_what_changes_nothing_that_is_seen_lets_it_go_on(tenants: Service) -> None:
+    """Another name, another role for the same, a rotation with an overlap."""
+    holder = give(tenants, grant("viewer", apps=["mine"]))
+    with stream(holder) as events:
+        regrant(holder, grant("deployer", apps=["mine"]))
+        tenants.post(f"/tokens/{holder.id}/rotate", {"sha256": "0" * 64, "overlap": 600})
+        last = write(tenants, "mine", "1")
+        assert events.events(1)[0].rev == last
+
+
+def test_a_stream_that_nobody_needed_a_token_for_ends_with_the_first_token(tmp_path: Path) -> None:
+    with serving(store="memory:") as service:
+        with SseStream(service.port, "/events") as events:
+            assert events.next() is not None
+            service.inside(_first_token(service))
+            events.rest()
+            assert events.whole
+        refused(service.get("/apps"), 401, "unauthenticated")
+
+
+async def _first_token(service: Service) -> None:
+    body = TokenSet.model_validate({"name": "root", "grants": [grant("admin")], "sha256": "0" * 64})
+    await service.context.store.transact(
+        lambda snapshot, at: tokens.put(snapshot, at, "a" * 12, body, "tests"), Origin("a", "b")
+    )
+
+
+def test_a_call_that_waits_is_refused_when_its_token_is_revoked_meanwhile(tenants: Service) -> None:
+    holder = give(tenants, grant("viewer", apps=["mine"]))
+    answers = []
+    waiting = threading.Thread(
+        target=lambda: answers.append(holder.get(f"/events/list?rev={tenants.rev}&wait=20"))
+    )
+    waiting.start()
+    while tenants.context.slots.subscribers == 0:
+        waiting.join(0.01)
+    tenants.delete(f"/tokens/{holder.id}")
+    write(tenants, "mine", "1")
+    waiting.join(30)
+    refused(answers[0], 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_no_write_commits_after_the_revocation_of_its_token(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Writers race the revocation: each commits before it, or is refused."""
+    with closed_service(store=store_of(kind, tmp_path, request)) as service:
+        service.made("/apps", APP)
+        for _ in range(12):
+            holder = give(service, grant("deployer", apps=["cat"]))
+            revs: list[int] = []
+            go = threading.Barrier(5)
+            writers = [threading.Thread(target=_write_on, args=(holder, n, go, revs)) for n in range(4)]
+            for one in writers:
+                one.start()
+            go.wait()
+            while not revs:
+                writers[0].join(0.001)
+            revoked = service.delete(f"/tokens/{holder.id}").json()["rev"]
+            for one in writers:
+                one.join(60)
+            assert max(revs) < revoked
+
+
+def _write_on(holder: Holder, number: int, go: threading.Barrier, revs: list[int]) -> None:
+    go.wait()
+    for n in range(50):
+        answer = holder.ask("PUT", "/apps/cat/env/k", {"value": f"{holder.id} {number} {n}"})
+        if answer.status_code != 200:
+            assert answer.status_code == 401, answer.text
+            return
+        revs.append(int(answer.headers["Visor-Rev"]))

@@ -15,12 +15,13 @@ from app.errors import StartError
 from app.http.hosts import host_and_port
 from app.models.hosts import is_ip, split_host_port
 from app.slips import nearest
+from app.variables import CLIENT_VARIABLES
 
 logger = logging.getLogger("visor.settings")
 
 PREFIX = "VISOR_"
 
-OTHERS = ("VISOR_URL", "VISOR_TOKEN", "VISOR_TEST_", "VISOR_FUZZ_", "VISOR_MODEL_")
+OTHERS = (*CLIENT_VARIABLES, "VISOR_TEST_", "VISOR_FUZZ_", "VISOR_MODEL_")
 """Variables (and beginnings of variables) that the clients and the test suites read, not the service."""
 
 

@@ -13,6 +13,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+        # `--at -10m`: what is before now is no flag.
+        self._negative_number_matcher = re.compile(r"^-\d+(\.\d+)?[smhd]?$")
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         """As argparse's, but what is unknown is refused here, where the flags of the command are known."""

@@ -6,13 +6,25 @@ import sys
 import pytest
 
 from app import __version__
-from app.cli.main import COMMANDS
+from app.cli.tree import LISTED
 from tests.cli.running import ENVIRONMENT, ROOT
 
 HEAVY = {
     *("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "sse_starlette"),
     *("pydantic", "pydantic_settings", "apsw", "grpc", "google", "yaml", "prometheus_client", "aiodns"),
-    *("asyncio", "ssl", "http", "email", "importlib.metadata", "logging", "subprocess", "sqlite3"),
+    *(
+        "asyncio",
+        "ssl",
+        "httpx2",
+        "tenacity",
+        "visor_client",
+        "http",
+        "email",
+        "importlib.metadata",
+        "logging",
+        "subprocess",
+        "sqlite3",
+    ),
     *("app.main", "app.settings", "app.server", "app.http", "app.routers", "app.store", "app.models"),
 }
 
@@ -53,6 +65,6 @@ def test_the_version_is_the_packages() -> None:
 
 def test_every_command_is_in_the_help() -> None:
     shown, _ = imported("--help")
-    for name, command in COMMANDS.items():
+    for name, command in LISTED.items():
         assert name in shown
         assert command.help in shown

@@ -1,0 +1,119 @@
+"""`visor apps`, `visor app ..`: apps."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from app.cli.calling import Calling, reads, writes
+from app.cli.output import Column
+
+if TYPE_CHECKING:
+    from visor_client import Moment
+
+_COLUMNS = [
+    Column("NAME", lambda app: app.name),
+    Column("HEAD", lambda app: app.head),
+    Column("VARIABLES", lambda app: len(app.env)),
+    Column("CHANGED", lambda app: app.updated_at),
+    Column("REV", lambda app: app.rev),
+    Column("TYPE", lambda app: app.deploy_type, wide=True),
+    Column("STACK", lambda app: app.stack, wide=True),
+    Column("REPOSITORY", lambda app: app.repo_url, wide=True),
+]
+
+
+def show_all(parser: argparse.ArgumentParser) -> None:
+    """`visor apps`."""
+
+    def run(calling: Calling) -> None:
+        listing = calling.visor.list_apps(limit=1000, **calling.moment)
+        calling.out.items(listing.all(), _COLUMNS, listing.rev, "no apps: `visor app create` registers one")
+
+    reads(parser, run)
+
+
+def show(parser: argparse.ArgumentParser) -> None:
+    """`visor app APP`."""
+    parser.add_argument("app")
+
+    def run(calling: Calling) -> None:
+        visor, out = calling.visor, calling.out
+        app = visor.get_app(calling.flags.app, **calling.moment)
+        out.details(
+            app,
+            [
+                ("name", app.name),
+                ("type", app.deploy_type),
+                ("repo", app.repo_url),
+                ("stack", app.stack),
+                ("head", app.head),
+                ("changed", app.updated_at),
+                ("rev", app.rev),
+            ],
+            app.name,
+        )
+        if not out.for_people:
+            return
+        # All of one page is of one snapshot.
+        moment: Moment = {} if app.snapshot_rev is None else {"rev": app.snapshot_rev}
+        for key, value in app.env.items():
+            out.line(f"env:     {key}={out.cell(value)}")
+        for proctype in visor.list_proctypes(app.name, **moment):
+            for count in visor.get_scale(app.name, proctype.name, **moment):
+                target = "" if count.target is None else f" of {count.target}"
+                env = f" env {count.env}" if count.env else ""
+                states = ", ".join(f"{name} {n}" for name, n in count.statuses.raw.items() if n)
+                out.line(f"proc:    {proctype.name} {count.revision}{env}: {count.count}{target} ({states})")
+
+    reads(parser, run)
+
+
+def create(parser: argparse.ArgumentParser) -> None:
+    """`visor app create`."""
+    parser.add_argument("name")
+    parser.add_argument("--repo", required=True, metavar="URL", help="where its source is")
+    parser.add_argument("--stack", required=True, help="what it runs on")
+    parser.add_argument("--type", help="how it is deployed (lxc)")
+
+    def run(calling: Calling) -> None:
+        flags = calling.flags
+        given = calling.given
+        app = calling.visor.register_app(flags.name, flags.repo, flags.stack, deploy_type=flags.type, **given)
+        calling.changed(app, f"app {app.name} created")
+
+    writes(parser, run)
+
+
+def change(parser: argparse.ArgumentParser) -> None:
+    """`visor app set`."""
+    parser.add_argument("app")
+    parser.add_argument("--repo", metavar="URL", help="where its source is")
+    parser.add_argument("--stack", help="what it runs on")
+    parser.add_argument("--type", help="how it is deployed")
+    head = parser.add_mutually_exclusive_group()
+    head.add_argument("--head", metavar="REF", help="the current revision")
+    head.add_argument("--no-head", action="store_true", help="no revision is the current one")
+
+    def run(calling: Calling) -> None:
+        flags = calling.flags
+        wanted = {"repo_url": flags.repo, "stack": flags.stack, "deploy_type": flags.type, "head": flags.head}
+        patch = {name: value for name, value in wanted.items() if value is not None}
+        if flags.no_head:
+            patch["head"] = None
+        if not patch:
+            raise ValueError("say what to change: --repo, --stack, --type, --head or --no-head")
+        app = calling.visor.patch_app(flags.app, patch, **calling.given)
+        said = ", ".join(f"{name} {value}" for name, value in patch.items())
+        calling.changed(app, f"app {app.name}: {said}")
+
+    writes(parser, run)
+
+
+def delete(parser: argparse.ArgumentParser) -> None:
+    """`visor app delete`."""
+    parser.add_argument("app")
+
+    def run(calling: Calling) -> None:
+        done = calling.visor.unregister_app(calling.flags.app, **calling.given)
+        calling.changed(done, f"app {calling.flags.app} deleted")
+
+    writes(parser, run)

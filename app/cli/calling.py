@@ -1,0 +1,183 @@
+"""What all commands that call a service share: flags, the client, errors and exit codes."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from app.cli import contexts
+from app.cli.output import FORMATS, Output
+
+if TYPE_CHECKING:
+    from visor_client import ClientError, Moment, Visor, Write
+
+REFUSED, UNREACHABLE, RAN_OUT, PRECONDITION = 1, 3, 4, 5
+"""Exit codes beside 0, and 2 where the command line is wrong."""
+
+
+@dataclass
+class Calling:
+    """One run of a command: the client, the flags, and where to write."""
+
+    visor: "Visor"
+    flags: argparse.Namespace
+    out: Output
+
+    @property
+    def moment(self) -> "Moment":
+        """Of which snapshot a read is to be."""
+        rev, at = self.flags.rev, self.flags.at
+        if rev is not None:
+            return {"rev": rev}
+        return {} if at is None else {"at": at}
+
+    @property
+    def given(self) -> "Write":
+        """What a write is told."""
+        found: Write = {}
+        if self.flags.if_rev is not None:
+            found["if_rev"] = self.flags.if_rev
+        if self.flags.reason is not None:
+            found["reason"] = self.flags.reason
+        if self.flags.dry_run:
+            found["dry_run"] = True
+        return found
+
+    def changed(self, record: Any, text: str) -> None:
+        """Say what a write did; `record` is its answer."""
+        would = "would be " if self.flags.dry_run else ""
+        rev = record.snapshot_rev if self.flags.dry_run else record.rev
+        self.out.changed(record.raw, f"{would}rev {rev}  {text}")
+
+
+Run = Callable[[Calling], int | None]
+
+
+def reads(parser: argparse.ArgumentParser, run: Run, *, watch: bool = True) -> None:
+    """Flags of a command that reads."""
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--rev", type=rev, metavar="N", help="as it was at this rev")
+    when.add_argument("--at", metavar="WHEN", help="as it was then: -10m, 18:05, 'yesterday 18:00', RFC 3339")
+    if watch:
+        parser.add_argument("-w", "--watch", action="store_true", help="draw it anew when something happens")
+    shared(parser, run)
+
+
+def writes(parser: argparse.ArgumentParser, run: Run) -> None:
+    """Flags of a command that changes something."""
+    parser.add_argument("--if-rev", type=rev, metavar="N", help="only where it is still at this rev")
+    parser.add_argument("-m", dest="reason", metavar="WHY", help="the reason, for the journal")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be, and change nothing")
+    shared(parser, run)
+
+
+def rev(text: str) -> int:
+    """A rev, as an argument."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("a rev is not negative")
+    return number
+
+
+def shared(parser: argparse.ArgumentParser, run: Run) -> None:
+    formats = ", ".join(FORMATS)
+    parser.add_argument("-o", dest="format", choices=FORMATS, default="table", metavar="FORMAT", help=formats)
+    parser.add_argument(
+        "--curl", action="store_true", help="print the calls as curl lines, and change nothing"
+    )
+    parser.add_argument("--url", help="the service (VISOR_URL)")
+    parser.add_argument("--context", metavar="NAME", help="a context of `visor login` (VISOR_CONTEXT)")
+    parser.set_defaults(run=partial(_call, run))
+
+
+def _call(run: Run, flags: argparse.Namespace) -> int:
+    service = contexts.choose(flags.url, flags.context)
+    # Imported where something is called, and not for --help.
+    from app.cli.curl import Printed, printing
+    from visor_client import ClientError, Visor
+
+    http = printing(service.url) if flags.curl else None
+    actor = os.environ.get("VISOR_ACTOR")
+    try:
+        if getattr(flags, "at", None) is not None:
+            flags.at = when(flags.at)
+        with Visor(service.url, token=service.token, actor=actor, retry_for=5, http=http) as visor:
+            calling = Calling(visor, flags, Output(flags.format))
+            if getattr(flags, "watch", False) and not flags.curl:
+                from app.cli.watching import watch
+
+                return watch(calling, run)
+            return run(calling) or 0
+    except Printed:
+        return 0
+    except ClientError as error:
+        return explain(error)
+    except ValueError as error:
+        sys.stderr.write(f"visor: {error}\n")
+        return 2
+
+
+def explain(error: "ClientError") -> int:
+    """Say what the service says, and what to type next; the exit code."""
+    from visor_client import NotFound, Problem, RevMismatch, Unauthenticated, Unreachable
+
+    hint, status = "", REFUSED
+    if isinstance(error, Unreachable):
+        hint, status = "Does it run? `visor serve` starts one; --url or VISOR_URL names another.", UNREACHABLE
+    elif isinstance(error, RevMismatch):
+        hint, status = "It has changed since: look at it, and say the new --if-rev.", PRECONDITION
+    elif isinstance(error, Unauthenticated):
+        hint = "`visor login URL` keeps a token; VISOR_TOKEN is taken too."
+    elif isinstance(error, NotFound):
+        hint = _where_to_look(error.detail)
+    sys.stderr.write(f"visor: {error}\n")
+    if isinstance(error, Problem):
+        for each in error.errors[1:]:
+            sys.stderr.write(f"  {'.'.join(map(str, each['loc']))}: {each['msg']}\n")
+    if hint:
+        sys.stderr.write(f"  {hint}\n")
+    return status
+
+
+def _where_to_look(detail: str) -> str:
+    places = {
+        " revision ": "`visor revision list APP` lists them.",
+        " proctype ": "`visor proc list APP` lists them.",
+        " instance ": "`visor ps -a` lists them.",
+        " variable ": "`visor env get APP` lists them.",
+        " app ": "`visor apps` lists them.",
+    }
+    return next((hint for word, hint in places.items() if word in detail), "")
+
+
+def when(text: str, now: datetime | None = None) -> str:
+    """A time as people write it -> as the service takes it: `-10m` stays, `18:05` is today's or yesterday's,
+    of this machine's zone. Raises ValueError."""
+    if text[:1] == "-":
+        return text
+    now = now or datetime.now().astimezone()
+    day, _, clock = text.rpartition(" ")
+    if day in ("", "today", "yesterday") and ":" in clock and "T" not in clock:
+        hour, minute, *second = map(int, clock.split(":"))
+        found = now.replace(hour=hour, minute=minute, second=second[0] if second else 0, microsecond=0)
+        if day == "yesterday" or (day == "" and found > now):
+            found -= timedelta(days=1)
+        return found.isoformat()
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no time: -10m, 18:05, 'yesterday 18:00', 2026-11-30T18:05:00Z"
+        ) from None
+    return (found if found.tzinfo else found.replace(tzinfo=now.tzinfo)).isoformat()
+
+
+def seconds(text: str) -> int:
+    """`90`, `15m`, `1d` -> seconds, as an argument."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+    factor = units.get(text[-1:])
+    return int(text[:-1]) * factor if factor else int(text)

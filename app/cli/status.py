@@ -1,0 +1,64 @@
+"""`visor status`: what needs you, and what there is."""
+
+import argparse
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from app.cli.calling import Calling, reads
+from app.cli.hosts import loads
+from app.cli.instances_shown import STATUSES
+
+_PATIENCE = timedelta(seconds=60)
+_RECENT = timedelta(hours=1)
+_SHOWN = 10
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `visor status`."""
+    reads(parser, _run)
+
+
+def _run(calling: Calling) -> None:
+    visor, out = calling.visor, calling.out
+    listing = visor.list_apps(limit=1000, **calling.moment)
+    apps = listing.all()
+    rev = listing.rev or 0
+    info = visor.get_rev(rev=rev)
+    instances = visor.list_instances(limit=1000, rev=rev).all()
+    counts = Counter(each.status for each in instances)
+    hosts = loads(each for each in instances if each.status in ("claimed", "running", "stopping"))
+    now = datetime.now(UTC) if not calling.moment else info.at or datetime.now(UTC)
+    needs = []
+    for each in instances:
+        if each.status == "pending" and now - each.updated_at > _PATIENCE:
+            needs.append(
+                f"{each.app} {each.proctype} #{each.id} is pending since {out.cell(each.updated_at)}"
+            )
+        if each.status in ("failed", "lost") and each.ended_at and now - each.ended_at < _RECENT:
+            needs.append(
+                f"{each.app} {each.proctype} #{each.id} {each.status} {out.cell(each.ended_at)}"
+                f"{': ' + out.cell(each.reason) if each.reason else ''}"
+            )
+    if not out.for_people:
+        body = {
+            "rev": rev,
+            "oldest_rev": info.oldest_rev,
+            "apps": len(apps),
+            "hosts": len(hosts),
+            "instances": {status: counts[status] for status in STATUSES},
+            "needs_you": needs,
+        }
+        out.json(body)
+        return
+    at = "" if info.at is None else f", {out.cell(info.at)}"
+    out.line(f"service    {visor.url}")
+    out.line(f"rev        {rev}{at}; history from {info.oldest_rev}")
+    out.line(f"apps       {len(apps)}")
+    out.line(f"hosts      {len(hosts)}")
+    said = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    out.line(f"instances  {said or 'none'}")
+    out.line("needs you  nothing" if not needs else f"needs you  {needs[0]}")
+    for need in needs[1:_SHOWN]:
+        out.line(f"           {need}")
+    if len(needs) > _SHOWN:
+        out.line(f"           and {len(needs) - _SHOWN} more: `visor ps -a`")

@@ -1,0 +1,143 @@
+"""Which commands there are. What one needs is imported when it is run."""
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """`where` names the function that tells a parser its arguments, and the function that runs it. `usage`
+    stands for the arguments in the overview; without it a command is not listed."""
+
+    where: str
+    usage: str
+    help: str
+
+
+SECTIONS: dict[str, dict[str, Command]] = {
+    "look": {
+        "status": Command("status:declare", "", "what needs you, and what there is"),
+        "ps": Command("instances_shown:ps", "[APP[/PROC]]", "instances"),
+        "apps": Command("apps:show_all", "", "apps"),
+        "app": Command("apps:show", "APP", "one app with all that it has"),
+        "hosts": Command("hosts:show_all", "", "hosts, and what runs on them"),
+        "host": Command("hosts:show", "HOST", "what runs on a host"),
+        "instance": Command("instances_shown:show", "ID", "one instance and its life"),
+        "find": Command("env:find", "KEY[=VALUE]", "apps that have a variable"),
+    },
+    "time": {
+        "events": Command("events:declare", "[APP] [-f]", "what happened, and what happens"),
+    },
+    "change": {
+        "app create": Command("apps:create", "NAME --repo URL --stack S", "register an app"),
+        "app set": Command("apps:change", "APP", "change its repository, stack, type, head"),
+        "app delete": Command("apps:delete", "APP", "unregister it with all that it has"),
+        "env get": Command("env:get", "APP [KEY]", "variables as KEY=VALUE lines"),
+        "env set": Command("env:put", "APP KEY=VALUE..", "set variables, in one commit"),
+        "env unset": Command("env:unset", "APP KEY..", "remove variables, in one commit"),
+        "env import": Command("env:load", "APP FILE", "set variables of a file of KEY=VALUE lines"),
+        "env-set list": Command("envsets:show_all", "APP", "env sets"),
+        "env-set show": Command("envsets:show", "APP REF", "the variables of an env set"),
+        "env-set create": Command("envsets:create", "APP REF KEY=VALUE..", "register an env set"),
+        "env-set delete": Command("envsets:delete", "APP REF", "unregister it"),
+        "revision list": Command("revisions:show_all", "[APP]", "revisions"),
+        "revision show": Command("revisions:show", "APP REF", "one revision"),
+        "revision propose": Command("revisions:propose", "APP REF", "a revision whose archive is not built"),
+        "revision ratify": Command("revisions:ratify", "APP REF URL", "its archive is built"),
+        "revision delete": Command("revisions:delete", "APP REF", "purge it"),
+        "proc list": Command("proctypes:show_all", "APP", "proctypes"),
+        "proc create": Command("proctypes:create", "APP NAME", "register a proctype"),
+        "proc set": Command("proctypes:change", "APP NAME --memory MB", "change its limits"),
+        "proc delete": Command("proctypes:delete", "APP NAME", "unregister it"),
+        "scale": Command("scale:declare", "APP PROC=N..", "how many there are to be"),
+        "instance stop": Command("instances:stop", "ID..", "tell instances to stop"),
+        "instance lost": Command("instances:lost", "ID..", "they are gone"),
+        "instance restart": Command("instances:restart", "ID..", "count a restart in place"),
+        "instance lock": Command("instances:lock", "ID..", "hold them still"),
+        "instance unlock": Command("instances:unlock", "ID..", "let them go"),
+        "instance wait": Command("instances:wait", "ID.. --for STATUS", "wait for a status"),
+        "purge": Command("instances:purge", "APP [--older 1d]", "unregister final instances"),
+        "service list": Command("services:show_all", "", "services"),
+        "service create": Command("services:create", "NAME", "register a service"),
+        "service delete": Command("services:delete", "NAME", "unregister it with its endpoints"),
+        "endpoint list": Command("services:endpoints", "SERVICE", "endpoints of a service"),
+        "endpoint create": Command("services:create_endpoint", "SERVICE ADDR PORT", "register an endpoint"),
+        "endpoint delete": Command("services:delete_endpoint", "SERVICE ID", "unregister it"),
+        "member list": Command("members:show_all", "KIND", "the platform's parts: pms, proxies, loggers"),
+        "member set": Command("members:put", "KIND ADDR", "announce or renew one"),
+        "member delete": Command("members:delete", "KIND ADDR", "it is gone"),
+        "runner list": Command("members:runners", "[--host H]", "runners"),
+        "runner create": Command("members:create_runner", "ADDR ID", "register a runner"),
+        "runner delete": Command("members:delete_runner", "ADDR", "it has ended"),
+    },
+    "access": {
+        "login": Command("login:declare", "URL", "keep a service's address and token as a context"),
+        "context": Command("login:contexts", "[NAME]", "list the contexts, or use one"),
+    },
+    "store": {
+        "serve": Command("serve:declare", "", "run the service"),
+        "backup": Command("backup:declare", "FILE", "copy the store to a file"),
+        "restore": Command("restore:declare", "FILE", "put a backup in the store's place"),
+        "openapi": Command("openapi:declare", "[FILE]", "print openapi.yaml"),
+    },
+    "shell": {
+        "completion": Command("completion:declare", "bash|zsh|fish", "the completion of a shell"),
+        "version": Command("completion:version", "", "print the version"),
+    },
+}
+
+OLD_NAMES = (
+    "app-list",
+    "app-describe",
+    "app-register",
+    "app-unregister",
+    "app-env-get",
+    "app-env-set",
+    "app-env-del",
+    "app-head-set",
+    "app-revisions",
+    "app-services",
+    "app-instances",
+    "app-instances-purge",
+    "proc-register",
+    "proc-unregister",
+    "rev-register",
+    "rev-describe",
+    "rev-exists",
+    "rev-unregister",
+    "service-register",
+    "service-unregister",
+    "endpoint-register",
+    "endpoint-unregister",
+    "init",
+)
+"""Of the original's 24 commands those that are called otherwise now; `scale` is the other one."""
+
+HIDDEN = {
+    "__complete": Command("completion:complete", "", ""),
+    **{name: Command(f"old_names:{name.replace('-', '_')}", "", "") for name in OLD_NAMES},
+}
+
+LISTED: dict[str, Command] = {name: each for section in SECTIONS.values() for name, each in section.items()}
+
+COMMANDS: dict[str, Command] = LISTED | HIDDEN
+
+
+def groups() -> dict[str, list[str]]:
+    """`app` -> `create`, `set`, `delete`."""
+    found: dict[str, list[str]] = {}
+    for name in LISTED:
+        group, space, rest = name.partition(" ")
+        if space:
+            found.setdefault(group, []).append(rest)
+    return found
+
+
+def overview(only: str | None = None) -> str:
+    """The commands, one a line, by section; or those of one group."""
+    lines: list[str] = []
+    for title, section in SECTIONS.items():
+        shown = {name: each for name, each in section.items() if only in (None, name.split(" ")[0])}
+        if not shown:
+            continue
+        lines.append(f"\n{title}:" if only is None else "")
+        lines += [f"  {f'{name} {each.usage}':<40} {each.help}".rstrip() for name, each in shown.items()]
+    return "\n".join(lines)

@@ -36,6 +36,8 @@ from visor_client.problems import (
 )
 from visor_client.records import (
     App,
+    Caller,
+    ChangedBy,
     ClaimEntry,
     Deleted,
     Ended,
@@ -49,6 +51,7 @@ from visor_client.records import (
     Lock,
     Member,
     Message,
+    ObjectChange,
     Proctype,
     Record,
     Resource,
@@ -65,6 +68,7 @@ from visor_client.records import (
     SnapshotItem,
     Statuses,
     Subject,
+    Token,
     Unregistered,
 )
 from visor_client.sync.claims import Claim
@@ -81,6 +85,8 @@ __all__ = [
     "AsyncListing",
     "AsyncVisor",
     "BodyTooLarge",
+    "Caller",
+    "ChangedBy",
     "Claim",
     "ClaimEntry",
     "ClientError",
@@ -112,6 +118,7 @@ __all__ = [
     "Moment",
     "NotClaimer",
     "NotFound",
+    "ObjectChange",
     "Post",
     "Problem",
     "Proctype",
@@ -134,6 +141,7 @@ __all__ = [
     "Statuses",
     "StorageFull",
     "Subject",
+    "Token",
     "TooManyRequests",
     "TooManySubscribers",
     "Unauthenticated",

@@ -236,6 +236,54 @@ class SchemaInfo(Record):
 
 
 @dataclass(frozen=True)
+class ChangedBy(Record):
+    """The commit that changed an object last."""
+
+    rev: int
+    at: datetime
+    actor: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class ObjectChange(Record):
+    """What became of one object between two revs. `fields` are what differs: `path` is a JSON pointer; a
+    side that lacks the field lacks the member."""
+
+    path: str
+    kind: str
+    action: str
+    rev_before: int | None
+    rev_after: int | None
+    by: ChangedBy | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    fields: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Token(Resource):
+    """A token, without its secret."""
+
+    id: str
+    name: str
+    grants: list[dict[str, Any]]
+    created_by: str
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Caller(Record):
+    """Who asks, and what they may do."""
+
+    id: str | None
+    name: str
+    grants: list[dict[str, Any]]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Subject(Record):
     """What an event or an object is of: of these names those of its kind are there, the others are None."""
 

@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, Command]] = {
     },
     "time": {
         "events": Command("events:declare", "[APP] [-f]", "what happened, and what happens"),
+        "diff": Command("diff:declare", "A [B [PATH]]", "what has changed between two moments"),
     },
     "change": {
         "app create": Command("apps:create", "NAME --repo URL --stack S", "register an app"),

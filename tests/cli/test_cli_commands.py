@@ -24,6 +24,8 @@ DAY = [
     ("app set rocket --stack squeeze", r"rev \d+  app rocket: stack squeeze"),
     ("env set rocket cow=moo 'cat=m e=ow'", r"rev \d+  rocket: set cow=moo cat=m e=ow"),
     ("env unset rocket cat", r"rev \d+  rocket: unset cat"),
+    ("diff 3 4 /apps/rocket", rf'~ /apps/rocket env.cat - -> "m e=ow"   \(rev 4, {TIME}, anna\)\n.*cow.*'),
+    ("diff 0 1 -o name", r"/apps/rocket"),
     ("env get rocket", r"cow=moo"),
     ("env get rocket cow", r"moo"),
     ("find cow=moo", r"APP     cow\nrocket  moo"),

@@ -175,6 +175,34 @@ def test_the_platform_itself(visor: Visor) -> None:
     assert "rev-mismatch" in visor.get_problem("rev-mismatch")
 
 
+def test_what_differs_between_two_revs_page_by_page(visor: Visor) -> None:
+    start = visor.get_rev().rev
+    for name in ("d1", "d2", "d3"):
+        visor.register_app(name, "r", "s")
+    visor.set_env_var("d1", "k", "v")
+    changes = visor.get_diff(start, limit=1)
+    first = next(changes)
+    visor.set_env_var("d3", "late", "v")
+    assert [first.path, *(each.path for each in changes)] == ["/apps/d1", "/apps/d2", "/apps/d3"]
+    [change] = visor.get_diff(visor.get_rev().rev - 1, path="/apps/d3")
+    assert change.by is not None
+    assert (change.action, change.by.actor) == ("update", "anna")
+    assert change.fields == [{"path": "/env/late", "after": "v"}]
+
+
+def test_tokens_are_asked_for(visor: Visor) -> None:
+    assert visor.get_self().name == "anonymous"
+    assert list(visor.list_tokens()) == []
+    with pytest.raises(visor_client.NotFound):
+        visor.get_token("k3v7q2mzx4ab")
+    with pytest.raises(visor_client.Forbidden):
+        visor.set_token("k3v7q2mzx4ab", "bot", [{"role": "operator"}], sha256="0" * 64)
+    with pytest.raises(visor_client.NotFound):
+        visor.rotate_token("k3v7q2mzx4ab", "0" * 64)
+    with pytest.raises(visor_client.NotFound):
+        visor.revoke_token("k3v7q2mzx4ab")
+
+
 def test_each_problem_has_its_class_and_its_members(visor: Visor) -> None:
     visor.register_service("db")
     with pytest.raises(visor_client.AlreadyExists):

@@ -3,10 +3,12 @@
 from visor_client.aio.apps import AsyncApps
 from visor_client.aio.claims import AsyncClaims
 from visor_client.aio.events import AsyncEvents
+from visor_client.aio.history import AsyncHistory
 from visor_client.aio.platform import AsyncPlatform
+from visor_client.aio.tokens import AsyncTokens
 
 
-class AsyncVisor(AsyncApps, AsyncClaims, AsyncPlatform, AsyncEvents):
+class AsyncVisor(AsyncApps, AsyncClaims, AsyncPlatform, AsyncEvents, AsyncHistory, AsyncTokens):
     """A client of a Visor service, and its connections: `async with AsyncVisor(url) as visor`.
 
     A call is named as its operation in openapi.yaml. It returns a dataclass, or raises a `Problem` (an

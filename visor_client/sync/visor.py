@@ -3,10 +3,12 @@
 from visor_client.sync.apps import Apps
 from visor_client.sync.claims import Claims
 from visor_client.sync.events import Events
+from visor_client.sync.history import History
 from visor_client.sync.platform import Platform
+from visor_client.sync.tokens import Tokens
 
 
-class Visor(Apps, Claims, Platform, Events):
+class Visor(Apps, Claims, Platform, Events, History, Tokens):
     """A client of a Visor service, and its connections: `with Visor(url) as visor`.
 
     A call is named as its operation in openapi.yaml. It returns a dataclass, or raises a `Problem` (an

@@ -41,7 +41,8 @@ class QuickServer(VisorServer):
     def end(self) -> None:
         """As `should_exit = True`, from another thread."""
         self.should_exit = True
-        self._loop.call_soon_threadsafe(self._ended.set)
+        with suppress(RuntimeError):  # it has ended already, and its loop is closed
+            self._loop.call_soon_threadsafe(self._ended.set)
 
 
 class Service:

@@ -1,5 +1,6 @@
 """The one way of a request: its permit, its route, its body, its function, its answer, its record."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -67,6 +68,10 @@ class Front:
         call = Call(scope, receive, send, self._permit(scope))
         try:
             await self._send(call, await self._respond(call))
+        except asyncio.CancelledError:
+            # The time to end requests is over, and the server answers so.
+            call.status = call.status or 503
+            raise
         except Exception:
             call.status = call.status or 500
             raise

@@ -1,11 +1,10 @@
 """The bytes of answers: status lines, and whole answers in which the application has no part."""
 
-import json
 from collections.abc import Callable
 from http import HTTPStatus
 
 from app.errors import RequestError
-from app.http.responses import RawHeaders
+from app.http.responses import RawHeaders, problem_response, with_standard_headers
 
 STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
@@ -24,24 +23,16 @@ def head_of(status: int, headers: RawHeaders) -> bytes:
 def refusal(
     error: RequestError,
     default_headers: RawHeaders,
-    rev: Callable[[], int] | None,
+    rev: Callable[[], int],
     *,
     head_only: bool,
     close: bool,
     root_path: str = "",
 ) -> bytes:
-    """An error as a whole answer."""
-    body = json.dumps(error.problem(root_path), separators=(",", ":")).encode()
-    headers = [
-        *default_headers,
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        *((name.lower().encode(), value.encode()) for name, value in error.headers.items()),
-    ]
+    """An error as a whole answer, in the form that the application gives it."""
+    response = problem_response(error, root_path)
+    headers = default_headers + with_standard_headers(response.raw_headers, rev)
     if close:
         headers.append((b"connection", b"close"))
-    if rev is not None:
-        headers.append((b"visor-rev", b"%d" % rev()))
-    return head_of(error.status, headers) + b"\r\n\r\n" + (b"" if head_only else body)
+    body = b"" if head_only else bytes(response.body)
+    return head_of(error.status, headers) + b"\r\n\r\n" + body

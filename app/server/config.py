@@ -13,11 +13,11 @@ class ConnectionConfig(uvicorn.Config):
     counts the connections that are refused and still read from. `prefix` is not uvicorn's `root_path`, which
     it puts before each path: a proxy has taken it away."""
 
-    header_timeout: float = 10.0
-    max_header: int = 64 * 1024
-    send_timeout: float = 30.0
-    max_connections: int = 10_000
-    rev: Callable[[], int] | None = None
+    header_timeout: float
+    max_header: int
+    send_timeout: float
+    max_connections: int
+    rev: Callable[[], int]
     admission: Admission | None = None
     refusals: Refusals | None = None
     prefix: str = ""

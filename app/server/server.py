@@ -47,7 +47,7 @@ def build_config(
     max_connections: int = 10_000,
     keep_alive: int = 65,
     shutdown_timeout: int = 10,
-    rev: Callable[[], int] | None = None,
+    rev: Callable[[], int] = lambda: 0,
     admission: Admission | None = None,
     refusals: Refusals | None = None,
     root_path: str = "",

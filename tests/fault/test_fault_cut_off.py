@@ -104,6 +104,9 @@ def test_writes_in_flight_on_a_disk_that_hangs_are_told_that_nobody_knows(
         while part := stream.recv(65536):
             came += part
         assert came.endswith(b"0\r\n\r\n")
+        page = visor.app.front._metrics.render()[0].decode()
+        counted = [line for line in page.splitlines() if 'status="503"' in line and "_total" in line]
+        assert sum(float(line.rpartition(" ")[2]) for line in counted) == len(calls), "as any other answer"
         until(lambda: visor.server.abandoned, "it does not wait for its disk")
     # In a process of its own the loop is not closed after that, and uvicorn does not complain of it.
     logged = [record for record in caplog.records if record.name != "uvicorn.error"]

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.errors import NotFound
+from app.http.access import Access
 from app.http.body import Bodies
 from app.http.context import Call
 from app.http.cors import Cors
@@ -29,6 +30,7 @@ from app.http.places import Slots
 from app.http.routes import Routes
 from app.routers import problems
 from app.server.server import VisorServer, build_config, listen
+from app.store.open import open_store
 
 
 class Thing(BaseModel):
@@ -238,6 +240,11 @@ async def _nothing() -> AsyncIterator[None]:
     yield
 
 
+def open_access() -> Access:
+    """Everybody may do everything."""
+    return Access(open_store("memory:", lambda key, value: (), history=1, memory_revs=1))
+
+
 def build_front(slots: Slots, state: State, limits: dict[str, Any]) -> Front:
     metrics = Metrics()
     metrics.figures.store(lambda: {"rev": 42.0, "file_bytes": 7.0})
@@ -251,6 +258,7 @@ def build_front(slots: Slots, state: State, limits: dict[str, Any]) -> Front:
         metrics=metrics,
         hosts=Hosts("127.0.0.1", ["*"]),
         cors=Cors([]),
+        access=open_access(),
         rev=lambda: 42,
         lifespan=_nothing,
     )

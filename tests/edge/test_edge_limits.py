@@ -21,6 +21,7 @@ from app.http.hosts import Hosts
 from app.http.metrics import Metrics
 from app.http.places import Slot, Slots
 from app.http.routes import Routes
+from tests.edge.conftest import open_access
 
 MIB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
@@ -241,6 +242,7 @@ def test_every_place_comes_back_when_requests_are_cancelled_or_fail(plans):
         metrics=Metrics(),
         hosts=Hosts("127.0.0.1", ["*"]),
         cors=Cors([]),
+        access=open_access(),
         rev=lambda: 1,
         lifespan=lambda: None,
     )

@@ -75,6 +75,7 @@ SECTIONS: dict[str, dict[str, Command]] = {
     },
     "store": {
         "serve": Command("serve:declare", "", "run the service"),
+        "demo": Command("demo.command:declare", "", "a platform to look at, with a day behind it"),
         "backup": Command("backup:declare", "FILE", "copy the store to a file"),
         "restore": Command("restore:declare", "FILE", "put a backup in the store's place"),
         "openapi": Command("openapi:declare", "[FILE]", "print openapi.yaml"),

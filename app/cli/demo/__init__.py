@@ -1,0 +1,1 @@
+"""`visor demo`: a platform that has had a day, and lives on."""

@@ -1,0 +1,202 @@
+"""The command `visor demo`."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+from typing import TYPE_CHECKING
+
+from app.errors import StartError
+
+if TYPE_CHECKING:
+    from app.cli.demo.platform import DemoPlatform
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `visor demo`."""
+    parser.add_argument("--apps", type=int, default=12, metavar="N", help="apps (12)")
+    parser.add_argument("--hosts", type=int, default=6, metavar="N", help="hosts (6)")
+    parser.add_argument("--seed", type=int, default=7, metavar="N", help="the same seed, the same day (7)")
+    parser.add_argument("--speed", type=float, default=20, metavar="N", help="how much faster life is (20)")
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="where it is served (8000)")
+    parser.add_argument("--url", help="on an existing service instead, under names demo-*")
+    parser.add_argument("--clean", action="store_true", help="with --url: remove what demos have left there")
+    parser.set_defaults(run=_run)
+
+
+def _run(flags: argparse.Namespace) -> int:
+    for name, least in (("apps", 1), ("hosts", 1), ("speed", 0.1)):
+        if getattr(flags, name) < least:
+            raise StartError(f"--{name} is at least {least}")
+    if flags.url is None and flags.clean:
+        raise StartError("--clean is for a service that exists: say its --url")
+    return _serve(flags) if flags.url is None else _visit(flags)
+
+
+def _visit(flags: argparse.Namespace) -> int:
+    """A service that exists is driven, or cleaned."""
+    from app.cli.calling import explain
+    from app.cli.contexts import choose
+    from app.cli.demo.cleaning import PREFIX, clean
+    from visor_client import ClientError, Visor
+
+    service = choose(flags.url, None)
+    try:
+        with Visor(service.url, token=service.token, actor="visor-demo", retry_for=5) as visor:
+            removed = clean(visor)
+        if flags.clean:
+            sys.stdout.write(f"removed {removed} apps of demos\n")
+            return 0
+        platform = _platform(flags, service.url, PREFIX, lambda moment: None, service.token)
+        asyncio.run(_drive(flags, platform, lambda: None))
+    except ClientError as error:
+        return explain(error)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\nwhat it made is still there: visor demo --url {flags.url} --clean\n")
+        raise
+    return 0
+
+
+def _serve(flags: argparse.Namespace) -> int:
+    """A service of its own, in memory."""
+    import logging
+    import signal
+    from types import FrameType
+
+    from app import logs
+    from app.cli.demo.clock import DemoClock
+    from app.main import create_app
+    from app.registry.readable import index
+    from app.server.server import VisorServer, build_config, listen
+    from app.settings import LogFormat, LogLevel, Settings
+    from app.store.embedded.memory_log import NoLog
+    from app.store.embedded.store import EmbeddedStore
+
+    logs.configure(LogFormat.TEXT, LogLevel.WARNING)
+    # The day's deeds overlap, and its clock goes back a little at times.
+    logging.getLogger("app.store.clock_watch").setLevel(logging.ERROR)
+    # Of its own, whatever VISOR_* says of another service.
+    settings = Settings(store="memory:", port=flags.port, final_kept=7 * 86_400, shutdown_timeout=1)
+    clock = DemoClock()
+    store = EmbeddedStore(
+        NoLog(),
+        index,
+        history=settings.history,
+        history_bytes=settings.history_bytes,
+        memory_revs=settings.history,
+        clock=clock,
+    )
+    app = create_app(settings, store)
+    listening = listen("127.0.0.1", flags.port)
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    platform = _platform(
+        flags, url, "", lambda moment: clock.let_go() if moment is None else clock.set(moment)
+    )
+    started = asyncio.Event()
+    config = build_config(
+        app.front,
+        host="127.0.0.1",
+        port=flags.port,
+        shutdown_timeout=1,
+        rev=lambda: store.rev,
+        admission=app.admission,
+        refusals=app.refusals,
+    )
+    server = VisorServer(config, app.stop, on_started=started.set)
+
+    async def drive() -> None:
+        await started.wait()
+        try:
+            await _drive(flags, platform, clock.let_go)
+        finally:
+            server.should_exit = True
+
+    async def run() -> None:
+        await store.open()
+        driving = asyncio.create_task(drive())
+        await server.serve(sockets=[listening])
+        driving.cancel()
+        await asyncio.gather(driving, return_exceptions=True)
+        if driving.done() and not driving.cancelled() and (error := driving.exception()) is not None:
+            raise error
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        # While the server runs it has handlers of its own, and passes on at its end what it got.
+        if not server.started:
+            raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    with listening, asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(run())
+    return 0
+
+
+def _platform(
+    flags: argparse.Namespace,
+    url: str,
+    prefix: str,
+    tick: Callable[[datetime | None], None],
+    token: str | None = None,
+) -> "DemoPlatform":
+    from app.cli.demo.cast import apps_of, hosts_of
+    from app.cli.demo.platform import DemoPlatform
+
+    random = Random(flags.seed)
+    return DemoPlatform(url, random, apps_of(random, flags.apps, prefix), hosts_of(flags.hosts), tick, token)
+
+
+async def _drive(flags: argparse.Namespace, platform: "DemoPlatform", let_go: Callable[[], None]) -> None:
+    from app.cli.demo.day import live_through
+    from app.cli.demo.live import live_on
+
+    now = datetime.now().astimezone()
+    try:
+        await live_through(platform, now, _progress)
+        let_go()
+        _say(_welcome(flags, platform))
+        await live_on(platform, flags.speed, _tell)
+    finally:
+        await platform.close()
+
+
+def _progress(part: float) -> None:
+    if sys.stderr.isatty():
+        end = "\r\x1b[K" if part >= 1 else ""
+        sys.stderr.write(f"\ra day passes {'#' * int(part * 40):<40}{end}")
+        sys.stderr.flush()
+
+
+def _tell(news: str) -> None:
+    _say(f"{datetime.now().astimezone():%H:%M:%S}  {news}\n")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def things_to_try(platform: "DemoPlatform") -> list[tuple[str, str]]:
+    """Five commands, and what each answers."""
+    app = platform.apps[0].name
+    before = platform.incident or 0
+    return [
+        ("visor status", "what needs me?"),
+        (f"visor ps {app}", f"where does {app} run, and since when?"),
+        (f"visor diff {before} {before + 1} /apps/{app}", "who made it worse at 18:04, and how?"),
+        (f"visor app {app} --rev {before}", "how was it before?"),
+        (f"visor events {app} --since {before} -n 20", "what has happened since?"),
+    ]
+
+
+def _welcome(flags: argparse.Namespace, platform: "DemoPlatform") -> str:
+    size = f"{len(platform.apps)} apps on {len(platform.hosts)} hosts"
+    lines = [f"{platform.url}/docs has {size}, and a day behind it.\n"]
+    if platform.url != "http://127.0.0.1:8000":
+        lines.append(f"In another terminal:  export VISOR_URL={platform.url}\n")
+    lines.append("Try:\n")
+    lines += [f"  {command:<44} {question}" for command, question in things_to_try(platform)]
+    clean = f"; afterwards: visor demo --url {platform.url} --clean" if flags.url else ""
+    return "\n".join([*lines, f"\nIt goes on until Ctrl-C{clean}.\n", ""])

@@ -236,6 +236,31 @@ class InvalidRequest(RequestError):
         )
 
 
+class TooManyChanges(RequestError):
+    """The request would change more at once than one commit takes: `changes` objects, or their bytes, are
+    over `limit`. Nothing was changed, and nothing was split. Ask for less at a time."""
+
+    status, code, title = 422, "too-many-changes", "The request changes too much at once"
+
+    @classmethod
+    def of(cls, changes: int, limit: int) -> "TooManyChanges":
+        """`changes` is how many keys would change."""
+        return cls(
+            f"This would change {changes} objects in one commit, which takes {limit}: ask for less.",
+            changes=changes,
+            limit=limit,
+        )
+
+    @classmethod
+    def of_bytes(cls, changes: int, size: int, limit: int) -> "TooManyChanges":
+        """`size` is how many bytes what would be kept takes, of `limit`."""
+        return cls(
+            f"This would keep {size} bytes in one commit, which takes {limit}: ask for less at a time.",
+            changes=changes,
+            limit=limit,
+        )
+
+
 class IdempotencyKeyReused(RequestError):
     """The `Idempotency-Key` was used within the last 24 hours for another request. Use a new key
     for a new request; repeat a key only with the same method, path and body."""

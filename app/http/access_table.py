@@ -30,6 +30,7 @@ READ_PLATFORM = _row(_O, _U, _A, own=(_H,))
 WRITE_PLATFORM = _row(_O, _A, own=(_H,))
 OBSERVE = _row(_O, _U, _A)
 READ_TOKENS = _row(_U, _A)
+PLAN = _row(_O, _A, own=(_D, _R))
 ADMIN = _row(_A)
 
 TABLE: dict[str, Row] = {
@@ -88,6 +89,7 @@ TABLE: dict[str, Row] = {
     "list_events": READ_INSTANCES,
     "get_app_events": READ_INSTANCES,
     "list_app_events": READ_INSTANCES,
+    "apply_document": PLAN,
     "register_instance": WRITE_APP,
     "claim_next": CLAIM,
     "claim_instance": CLAIM,

@@ -38,6 +38,7 @@ EXAMPLES: tuple[errors.RequestError, ...] = (
         "VISOR_ALLOWED_HOSTS (--allowed-hosts) name this one."
     ),
     errors.InvalidRequest.of(["body", "name"], "Field required", "missing"),
+    errors.TooManyChanges.of(2412, 2000),
     errors.IdempotencyKeyReused("This Idempotency-Key was used for another request before."),
     errors.TooManyRequests("The server works on 1000 requests already: try again in a second."),
     errors.TooManySubscribers("The server has 5000 subscribers already: try again in 5 seconds."),

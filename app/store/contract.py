@@ -10,7 +10,8 @@ instances: keys are text, values are JSON bytes. A driver has to give:
 - leases: a key put with a `ttl` goes, in a commit of its own, when it is not renewed in time.
 
 Limits, so that etcd can honour it too: a rule changes at most `MAX_CHANGES` keys (a deleted prefix
-counts as one, as etcd's DeleteRange does), a value has at most `MAX_VALUE` bytes.
+counts as one, as etcd's DeleteRange does), a value has at most `MAX_VALUE` bytes, all values of a commit
+together at most `MAX_BYTES`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -19,7 +20,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
-from app.errors import BodyTooLarge
+from app.errors import BodyTooLarge, TooManyChanges
 from app.store.timings import CommitTimings
 
 MAX_CHANGES = 120
@@ -27,6 +28,9 @@ MAX_CHANGES = 120
 
 MAX_VALUE = 1024 * 1024
 """Bytes of one value: etcd takes requests of 1.5 MiB."""
+
+MAX_BYTES = 1024 * 1024
+"""Bytes of all values of one commit, where it has more than one."""
 
 
 class Journal(NamedTuple):
@@ -264,16 +268,20 @@ class Store(Protocol):
 
 
 def check_changes(changes: Changes) -> None:
-    """Raises ValueError where a rule wants what no coordinator takes, BodyTooLarge where a value is over
-    `MAX_VALUE`."""
-    size = len(changes.puts) + len(changes.deletes) + len(changes.prefixes)
-    if size > MAX_CHANGES:
-        raise ValueError(f"a rule changed {size} keys: a coordinator takes {MAX_CHANGES}")
+    """Raises ValueError where a rule puts nothing, TooManyChanges or BodyTooLarge where it wants more than a
+    coordinator takes at once."""
+    count = len(changes.puts) + len(changes.deletes) + len(changes.prefixes)
+    if count > MAX_CHANGES:
+        raise TooManyChanges.of(count, MAX_CHANGES)
+    size = 0
     for key, value in changes.puts.items():
         if not value:
             raise ValueError(f"a rule put nothing at {key!r}: an empty value means a deletion")
         if len(value) > MAX_VALUE:
             raise BodyTooLarge(f"This would take {len(value)} bytes: make it smaller.", limit=MAX_VALUE)
+        size += len(value)
+    if size > MAX_BYTES and len(changes.puts) > 1:
+        raise TooManyChanges.of_bytes(count, size, MAX_BYTES)
 
 
 def sorted_changes(changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -7,8 +7,8 @@ import pytest
 from contract_stores import DURABLE, EMBEDDED, SHARED, build
 from contract_words import ORIGIN, delete, increment, plain, put, puts, value_of, word_of, write
 
-from app.errors import AlreadyExists, BodyTooLarge, CoordinatorUnavailable
-from app.store.contract import MAX_CHANGES, MAX_VALUE, Changes, Origin
+from app.errors import AlreadyExists, BodyTooLarge, CoordinatorUnavailable, TooManyChanges
+from app.store.contract import MAX_BYTES, MAX_CHANGES, MAX_VALUE, Changes, Origin
 
 
 async def test_every_commit_has_the_next_rev(store):
@@ -176,7 +176,8 @@ async def test_deleting_what_is_not_there_is_a_commit_without_changes(store):
 
 async def test_limits_that_every_coordinator_can_keep(store):
     for rule, error in (
-        (puts(**{f"a/{n}": "x" for n in range(MAX_CHANGES + 1)}), ValueError),
+        (puts(**{f"a/{n}": "x" for n in range(MAX_CHANGES + 1)}), TooManyChanges),
+        (puts(**{f"a/{n}": "x" * (MAX_BYTES // 2) for n in range(2)}), TooManyChanges),
         (lambda s, at: Changes(puts={"a/1": b""}), ValueError),
         (put("a/1", "x" * MAX_VALUE), BodyTooLarge),
     ):

@@ -46,6 +46,7 @@ FILL: list[tuple[str, str, Any]] = [
     ("POST", "/services/{service}/endpoints", {"addr": HOST, "port": 11211}),
     ("POST", "/runners", {"addr": "10.0.0.7:9000", "instance_id": 1}),
     ("PUT", "/members/{kind}/{addr}", {"version": "1.4.2"}),
+    ("POST", "/apply", {"apps": [{"name": "cat", "env": {"cow": "moo, moo"}}]}),
 ]
 """One of everything: app cat with variables, env set and revision 128af9, proctype web, instance 1 (and an
 ended 2), service memcached with an endpoint, a runner and a member."""

@@ -68,8 +68,8 @@ def plan(
     stopped: Sequence[int] = (),
     undoes: Sequence[int] = (),
 ) -> Changes:
-    """The changes, whose `result` is the CommitPlan. Raises what the planner has noted, and RevMismatch where the
-    plan is not the one that is `wanted`."""
+    """The changes, whose `result` is the CommitPlan. Raises what the planner has noted, and RevMismatch
+    where the plan is not the one that is `wanted`."""
     planner.check()
     changes = planner.changes()
     found = planner.differences(changes, SHOWN)

@@ -31,7 +31,7 @@ TABLE = {
     413: {"body-too-large"},
     415: {"unsupported-media-type"},
     421: {"unknown-host"},
-    422: {"invalid-request", "idempotency-key-reused"},
+    422: {"invalid-request", "idempotency-key-reused", "too-many-changes"},
     429: {"too-many-requests", "too-many-subscribers"},
     503: {"coordinator-unavailable"},
     507: {"storage-full"},

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app import __version__, maintenance, openapi
+from app.events.chronicle import Chronicle
 from app.events.claim_queue import ClaimQueue
 from app.events.fanout import Channels
 from app.events.hub import Hub
@@ -40,6 +41,7 @@ from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.registry.readable import index
 from app.routers import (
     apps,
+    commits,
     diff,
     discovery,
     documents,
@@ -91,6 +93,7 @@ ROUTERS = (
     events.router,
     revs.router,
     diff.router,
+    commits.router,
     operations.router,
     problems.router,
     metrics_router,
@@ -146,6 +149,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         channels=Channels(store, hub),
         claim_queue=claim_queue,
         key_watch=key_watch,
+        chronicle=Chronicle(store),
         slots=Slots(
             max_requests=settings.max_requests,
             max_writes=settings.max_writes,
@@ -276,6 +280,7 @@ async def running(
         gc.enable()
     context.hub.start()
     context.channels.start()
+    context.chronicle.start()
     tasks = [
         asyncio.create_task(maintenance.run(context.store), name="visor-upkeep"),
         *(
@@ -301,6 +306,7 @@ async def running(
         await asyncio.gather(*tasks, return_exceptions=True)
         await context.hub.close()
         await context.channels.close()
+        await context.chronicle.close()
         await context.resolver.close()
         await context.store.close()
 

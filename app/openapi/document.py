@@ -24,7 +24,7 @@ TAGS = {
     "plans": "Many changes as one: planned, then made.",
     "events": "Everything that happens, in order.",
     "discovery": "What runs where, in the form that other programs take.",
-    "time": "The rev, and the stored layout.",
+    "time": "The rev, the commits, and the stored layout.",
     "tokens": "Who may do what.",
     "operations": "Health, metrics, and what errors mean.",
 }

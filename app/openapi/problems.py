@@ -10,6 +10,12 @@ EXAMPLES: tuple[errors.RequestError, ...] = (
     errors.MalformedRequest("The body is not JSON: Expecting ',' delimiter (line 1, column 18)."),
     errors.InvalidCursor("The cursor was not given out by this list: begin again without one."),
     errors.RevInFuture("Rev 99 has not been reached: the latest is 42.", current_rev=42),
+    errors.TimeInFuture(
+        "2026-11-02T10:00:00.000000Z has not come: it is 2026-11-02T09:21:00.000000Z here.", now=_AT
+    ),
+    errors.TimeUnsettled(
+        f"Another replica may still commit at that time: ask for {_AT} or before.", settled_at=_AT
+    ),
     errors.Unauthenticated.unknown(),
     errors.Forbidden.needing("deployer(apps) or operator or admin"),
     errors.NotClaimer("Instance 17 is claimed by another host than 10.0.0.8.", rev=42),

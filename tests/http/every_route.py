@@ -79,7 +79,11 @@ WRITES = [(method, template) for method, template in OPERATIONS if method != "GE
 
 STREAMS = ["/apps/{app}/events", "/events"]
 HISTORY = ["/apps/{app}/events/list", "/events/list"]
-NOT_STATE = ["/diff", "/livez", "/readyz", "/metrics", "/problems", "/problems/{code}", *STREAMS, *HISTORY]
+COMMITS = ["/commits", "/commits/{rev}", "/timeline"]
+NOT_STATE = [
+    *(*COMMITS, "/diff", "/livez", "/readyz", "/metrics", "/problems", "/problems/{code}"),
+    *(*STREAMS, *HISTORY),
+]
 STATE = [template for template in READS if template not in NOT_STATE]
 """The GETs of state: those that read a snapshot."""
 
@@ -124,6 +128,7 @@ _NAMES = {
     "service": "memcached",
     "kind": "pms",
     "code": "not-found",
+    "rev": "1",
 }
 
 

@@ -25,6 +25,9 @@ MAX_ACTOR, MAX_REQUEST, MAX_REASON, MAX_TRACE = 256, 16 * 1024, 1024, 256
 MAX_TOTAL = 2**53
 """Bytes of all commits: a larger sum was not made by us."""
 
+LEASE_ENDED = "ttl"
+"""The request of a commit that nobody asked for."""
+
 SCHEMA_KEY = "schema"
 JOURNAL = "journal"
 FENCE = "fence/"
@@ -109,4 +112,4 @@ def follows(version: int, before: int) -> bool:
 
 def lease_ended(before: Journal) -> Journal:
     """The journal of a commit that has none."""
-    return Journal(before.at, "visor", "ttl")
+    return Journal(before.at, "visor", LEASE_ENDED)

@@ -9,7 +9,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture, StartError
@@ -17,6 +17,7 @@ from app.store.clock_watch import seconds_ahead
 from app.store.contract import (
     Changes,
     Commit,
+    Entry,
     Fence,
     Health,
     Index,
@@ -24,6 +25,7 @@ from app.store.contract import (
     Origin,
     Outcome,
     Rule,
+    Settled,
     Snapshot,
 )
 from app.store.etcd.archive import EtcdArchive
@@ -43,7 +45,7 @@ from app.store.etcd.client.errors import cannot_ask
 from app.store.etcd.confirmer import Confirmer
 from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
-from app.store.etcd.layout import FENCE, SCHEMA, SCHEMA_KEY, STORE_KEY
+from app.store.etcd.layout import FENCE, LEASE_ENDED, SCHEMA, SCHEMA_KEY, STORE_KEY
 from app.store.etcd.read_set import Recording
 from app.store.etcd.transaction import transaction
 from app.store.etcd.writer import FULL, QUOTA, SLOW, WRITE_SECONDS, Writer
@@ -52,6 +54,10 @@ from app.store.timings import EtcdTimings
 from app.store.troubles import Troubles, lost_error
 
 logger = logging.getLogger(__name__)
+
+UNSETTLED = timedelta(seconds=10)
+"""How far behind this clock the time of a commit may be that is not made yet: a writer sends it within
+seconds, and its clock may be somewhat behind."""
 
 START_SECONDS = 5.0
 HEARTBEAT = 2.0
@@ -379,8 +385,26 @@ class EtcdStore:
             return None
         try:
             return await self._archive.journal_at(rev)
-        except EtcdError:
-            return None
+        except Compacted:
+            await self._learn_oldest_now()
+            raise self._compacted(rev) from None
+        except EtcdError as error:
+            raise cannot_ask(error) from error
+
+    async def journals(self, after: int, limit: int) -> Sequence[Entry]:
+        # A lease's end has the entry of the commit before it, which is not its own.
+        found, ours = after, list[Entry]()
+        while not ours:
+            commits = await self.commits(found, limit)
+            if not commits:
+                break
+            ours = [Entry(one.rev, one.journal) for one in commits if one.journal.request != LEASE_ENDED]
+            found = commits[-1].rev
+        return ours
+
+    async def settle(self, at: datetime) -> Settled:
+        now = self._clock()
+        return Settled(now, min(at, now - UNSETTLED))
 
     async def commits(self, after: int, limit: int) -> Sequence[Commit]:
         self._check_continued()

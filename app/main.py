@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app import __version__, maintenance, openapi
-from app.events.chronicle import Chronicle
 from app.events.claim_queue import ClaimQueue
 from app.events.fanout import Channels
 from app.events.hub import Hub
@@ -41,7 +40,6 @@ from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.registry.readable import index
 from app.routers import (
     apps,
-    commits,
     diff,
     discovery,
     documents,
@@ -51,7 +49,6 @@ from app.routers import (
     life,
     members,
     operations,
-    plans,
     problems,
     proctypes,
     revisions,
@@ -63,7 +60,7 @@ from app.routers import (
 )
 from app.routers.documents import ServedDocument, the_document
 from app.settings import Settings
-from app.store.contract import Store
+from app.store.contract import Fences, Store
 from app.store.etcd.access import EtcdAccess
 from app.store.open import open_store
 
@@ -89,11 +86,9 @@ ROUTERS = (
     members.router,
     discovery.router,
     tokens.router,
-    plans.router,
     events.router,
     revs.router,
     diff.router,
-    commits.router,
     operations.router,
     problems.router,
     metrics_router,
@@ -128,7 +123,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
             memory_revs=settings.memory_revs,
             memory_bytes=settings.memory_bytes,
             commit_timeout=settings.commit_timeout,
-            fence=keys.fence,
+            fences=Fences(keys.fence, keys.fence_of),
             access=EtcdAccess(
                 settings.etcd_user,
                 settings.etcd_password,
@@ -149,7 +144,6 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         channels=Channels(store, hub),
         claim_queue=claim_queue,
         key_watch=key_watch,
-        chronicle=Chronicle(store),
         slots=Slots(
             max_requests=settings.max_requests,
             max_writes=settings.max_writes,
@@ -280,7 +274,6 @@ async def running(
         gc.enable()
     context.hub.start()
     context.channels.start()
-    context.chronicle.start()
     tasks = [
         asyncio.create_task(maintenance.run(context.store), name="visor-upkeep"),
         *(
@@ -306,7 +299,6 @@ async def running(
         await asyncio.gather(*tasks, return_exceptions=True)
         await context.hub.close()
         await context.channels.close()
-        await context.chronicle.close()
         await context.resolver.close()
         await context.store.close()
 

@@ -115,9 +115,19 @@ class Service:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     def nth(self, commit: int) -> int:
-        """The rev of the so-manieth commit since the service was started: etcd, which others use too, does
-        not begin at 0."""
-        return self.start + commit
+        """The rev of the so-manieth commit since the service was started, made one after the other: etcd,
+        which others use too, does not begin at 0, and leaves room for a thousand in each of its
+        revisions."""
+        return self.start + commit * self.step
+
+    def after(self, rev: int, commits: int = 1) -> int:
+        """The rev so many commits later, made one after the other."""
+        return rev + commits * self.step
+
+    @property
+    def step(self) -> int:
+        """Between the revs of two commits that are made one after the other."""
+        return 1000 if self.coordinator == "etcd" else 1
 
     def tag(self, commit: int) -> str:
         """The ETag of what that commit has changed last."""

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple, Protocol
 from app.errors import BodyTooLarge, TooManyChanges
 from app.store.timings import CommitTimings
 
-MAX_CHANGES = 120
-"""Keys that one rule may change: etcd allows 128 operations, the journal and others need a few."""
+MAX_CHANGES = 2000
+"""Keys that one rule may change: on etcd, what is over 128 operations takes nested transactions."""
 
 MAX_VALUE = 1024 * 1024
 """Bytes of one value: etcd takes requests of 1.5 MiB."""
@@ -85,21 +85,6 @@ class Record:
     @property
     def deleted(self) -> bool:
         return not self.value
-
-
-class Entry(NamedTuple):
-    """The journal entry of the commit at a rev."""
-
-    rev: int
-    journal: Journal
-
-
-class Settled(NamedTuple):
-    """`now` is the coordinator's time as far as it is known here; no commit that is made from now on has a
-    time at or before `until`."""
-
-    now: datetime
-    until: datetime
 
 
 class Change(NamedTuple):
@@ -182,11 +167,30 @@ UNREADABLE = "?unreadable"
 """The one term of a key whose value the index cannot read: it is in no list. Its prefix is that of all keys;
 who deletes a prefix deletes what cannot be read below it too."""
 
-Fence = Callable[[str], str | None]
-"""The key that changes whenever a key comes to carry the term (or ceases to): what to guard where keys
-can be guarded but sets cannot. None where a rule's outcome does not depend on it. A fence below `fence/`
-is put by the store itself, with each commit that changes who carries the term; any other is a key that
-the registry changes then anyway."""
+FenceOf = Callable[[str], str | None]
+
+
+class Fences(NamedTuple):
+    """What to guard where keys can be guarded but sets cannot.
+
+    `of_term`: the key that changes whenever a key comes to carry the term, or ceases to; None where no rule's
+    outcome depends on that. A fence below `fence/` is put by the store itself, with each commit that changes
+    who carries the term; any other is a key that the registry changes then anyway. One that ends in a slash
+    stands for itself and all fences below it.
+
+    `of_key`: the fence that the store puts with each commit that changes the key, in whatever way: who guards
+    it need not guard the key. Where the key is the fence's own name (`app/cat` of `fence/app/cat`) and is
+    deleted, so is the fence: nothing that it stands for is left then."""
+
+    of_term: FenceOf
+    of_key: FenceOf
+
+
+def _no_fence(name: str) -> str | None:
+    return None
+
+
+NO_FENCES = Fences(_no_fence, _no_fence)
 
 
 def prefix_of(term: str) -> str:
@@ -253,18 +257,7 @@ class Store(Protocol):
         """The snapshot at `rev`. Raises RevCompacted, RevInFuture."""
 
     async def journal_at(self, rev: int) -> Journal | None:
-        """The journal of the latest commit at or before `rev`; None where none is kept. Raises
-        RevCompacted, CoordinatorUnavailable: what cannot be read is not taken for none."""
-
-    async def journals(self, after: int, limit: int) -> Sequence[Entry]:
-        """Up to `limit` journal entries after `rev`, in order; nothing of commits that have none of their own
-        (a lease's end, where nobody writes it). None only where there is none up to the rev held here when it
-        was asked. Raises RevCompacted where one may be gone."""
-
-    async def settle(self, at: datetime) -> Settled:
-        """Have all commits from now on carry later times than `at`, as far as that can be had: where others
-        write too, they may be a while behind. What the latest snapshot has not got once it returns will have
-        a time after `until`, which may be before `at`. Raises CoordinatorUnavailable."""
+        """The journal of the latest commit at or before `rev`; None where none is kept."""
 
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
         """Run the rule and commit what it wants; answered when it is durable. What the rule raises

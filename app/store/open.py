@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import StartError
-from app.store.contract import Fence, Index, Store
+from app.store.contract import NO_FENCES, Fences, Index, Store
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
 from app.store.etcd.access import EtcdAccess, place_of
@@ -23,14 +23,14 @@ def open_store(
     memory_revs: int,
     memory_bytes: int | None = None,
     commit_timeout: float = 2.5,
-    fence: Fence = lambda term: None,
+    fences: Fences = NO_FENCES,
     access: EtcdAccess | None = None,
 ) -> Store:
     """The store that the URL names, not opened yet. Raises StartError.
 
     `history` revs are kept, fewer where they take more than `history_bytes`; the newest `memory_revs` of them
     in memory, fewer where they take more than `memory_bytes`. A write that is not durable after
-    `commit_timeout` seconds is answered that its outcome is unknown. `fence` and `access` are for etcd.
+    `commit_timeout` seconds is answered that its outcome is unknown. `fences` and `access` are for etcd.
     """
     if url == "memory:":
         return EmbeddedStore(
@@ -44,11 +44,11 @@ def open_store(
         "commit_timeout": commit_timeout,
     }
     if url.startswith("etcd:"):
-        return _etcd(url, index, fence, access or EtcdAccess(), bounds)
+        return _etcd(url, index, fences, access or EtcdAccess(), bounds)
     return EmbeddedStore(SqliteLog(sqlite_path(url)), index, **bounds)
 
 
-def _etcd(url: str, index: Index, fence: Fence, access: EtcdAccess, bounds: dict[str, Any]) -> Store:
+def _etcd(url: str, index: Index, fences: Fences, access: EtcdAccess, bounds: dict[str, Any]) -> Store:
     # Here, and not above: who keeps the store in a file need not wait for gRPC to load.
     from app.store.etcd.client.client import EtcdClient
     from app.store.etcd.layout import prefix_of_path
@@ -67,7 +67,7 @@ def _etcd(url: str, index: Index, fence: Fence, access: EtcdAccess, bounds: dict
             key=access.key,
         )
 
-    return EtcdStore(connect, prefix_of_path(place.path), index, fence, user=access.user, **bounds)
+    return EtcdStore(connect, prefix_of_path(place.path), index, fences, user=access.user, **bounds)
 
 
 def sqlite_path(url: str) -> Path:

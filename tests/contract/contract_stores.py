@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from contract_words import index
-from shifted_store import ShiftedStore
+from shifted_store import Numbering, ShiftedStore
 
-from app.store.contract import Store
+from app.store.contract import Fences, Store
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
 from app.store.etcd.client.client import EtcdClient
@@ -33,12 +33,11 @@ KINDS = (*EMBEDDED, *SHARED)
 
 @dataclass
 class Place:
-    """Where a store is kept: a file, or keys below a prefix of an etcd. `base` is the rev at which the
-    keys came to be, once they have."""
+    """Where a store is kept: a file, or keys below a prefix of an etcd, whose revs have numbers."""
 
     path: Path
     etcd: str | None = None
-    base: int | None = None
+    numbering: Numbering = field(default_factory=Numbering)
 
 
 def place_of(kind: str, path: Path, request: pytest.FixtureRequest) -> Place:
@@ -60,12 +59,12 @@ def build(kind: str, place: Place, *, history: int = 1000, **more: Any) -> Embed
             lambda: EtcdClient([endpoint]),
             prefix,
             index,
-            "fence/{}".format,
+            Fences("fence/{}".format, lambda key: None),
             history=history,
             memory_revs=window,
             **more,
         )
-        return ShiftedStore(store, place.base)
+        return ShiftedStore(store, place.numbering)
     recent = 7 if small else RECENT_COMMITS
     log = NoLog() if kind == "memory" else SqliteLog(place.path, recent=recent)
     return EmbeddedStore(log, index, history=history, memory_revs=window, **more)
@@ -90,7 +89,7 @@ class Maker:
         history_bytes: int | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> EmbeddedStore | ShiftedStore:
-        if self.kind in SHARED and self.place.base is None:
+        if self.kind in SHARED and self.place.numbering.base is None:
             await begin(self.kind, self.place)
         store = build(
             self.kind,
@@ -112,5 +111,4 @@ async def begin(kind: str, place: Place) -> None:
     """Let a new registry on etcd come to be: what its making writes is before rev 0."""
     store = build(kind, place)
     await store.open()
-    place.base = store.base
     await store.close()

@@ -1,10 +1,11 @@
 """The contract with data at its limits: the largest values, the fullest commits, lists over many pages."""
 
 import asyncio
+from datetime import datetime
 
-from contract_words import ORIGIN, delete, plain, plain_commit, put, puts, word_of, write
+from contract_words import ORIGIN, delete, plain, plain_commit, put, puts, value_of, word_of, write
 
-from app.store.contract import MAX_CHANGES, MAX_VALUE, Record, Snapshot, Store
+from app.store.contract import MAX_VALUE, Changes, Record, Rule, Snapshot, Store
 
 AROUND = 20
 """Bytes of a value besides its word."""
@@ -42,7 +43,7 @@ async def test_the_largest_values_are_the_same_in_every_answer(store):
 
 async def test_a_commit_with_as_many_changes_as_may_be_each_large(store):
     # Together as much as one request to a coordinator takes.
-    words = {f"a/{n:03}": "w" + f"{n % 10}" * 8_000 for n in range(MAX_CHANGES)}
+    words = {f"a/{n:03}": "w" + f"{n % 10}" * 8_000 for n in range(120)}
     [made] = await write(store, puts(**words))
     [ended] = await write(store, delete(*words))
     assert (await store.latest()).count("a/") == 0
@@ -52,6 +53,70 @@ async def test_a_commit_with_as_many_changes_as_may_be_each_large(store):
     assert [plain(change.before) for change in gone] == [plain(record) for record in found]
     assert {change.after for change in gone} == {None}
     assert ended.rev == made.rev + 1
+
+
+async def test_1900_keys_are_made_changed_and_deleted_in_one_commit_each(make):
+    """All of it at one rev, for who reads, for who follows, and after a restart."""
+    store = await make()
+    keys = [f"a/{n:04}" for n in range(1900)]
+    word = "w" * 500
+    await write(store, put("b/1", "beside"))
+    made, changed, ended = await write(
+        store,
+        puts(**dict.fromkeys(keys, word)),
+        puts(**dict.fromkeys(keys, word[1:])),
+        delete(*keys),
+    )
+    assert (made.rev, changed.rev, ended.rev) == (2, 3, 4)
+
+    async def look() -> None:
+        for rev, words in ((1, {}), (2, dict.fromkeys(keys, word)), (3, dict.fromkeys(keys, word[1:]))):
+            found = await listed(store, rev)
+            assert {record.key: word_of(record) for record in found} == words
+            assert {(record.created_rev, record.rev) for record in found} <= {(2, rev)}
+        assert await listed(store, 4) == []
+        commits = await store.commits(1, 10)
+        assert [(each.rev, len(each.changes)) for each in commits] == [(2, 1900), (3, 1900), (4, 1900)]
+
+    await look()
+    if make.durable:
+        await store.close()
+        store = await make()
+        await look()
+
+
+async def test_a_large_commit_is_guarded_by_all_that_it_has_read_and_writes(make):
+    """Others write its keys, new ones beside, and take some away, while it is made again and again."""
+    store = await make()
+    keys = [f"a/{n:04}" for n in range(1000)]
+    await write(store, puts(**dict.fromkeys(keys, "w0")))
+
+    def add(snapshot: Snapshot, at: datetime) -> Changes:
+        found = snapshot.scan("a/")
+        return Changes(puts={r.key: value_of(f"w{int(word_of(r)[1:]) + 1}") for r in found})
+
+    async def disturb(number: int) -> None:
+        for key in keys[number::400]:
+            await write(store, increment_word(key), delete(key), put(key, "w0"), put(f"{key}x", "w0"))
+
+    await asyncio.gather(*(store.transact(add, ORIGIN) for _ in range(4)), *(disturb(n) for n in range(3)))
+    model: dict[str, int] = {}
+    for commit in await store.commits(0, 1000):
+        for key, before, after in commit.changes:
+            assert (word_of(before) if before else None) == (f"w{model[key]}" if key in model else None)
+            if after is None:
+                del model[key]
+            else:
+                model[key] = int(word_of(after)[1:])
+        if len(commit.changes) > 900 and commit.rev > 1:
+            assert len(commit.changes) == len(model), "it has left out what it should have seen"
+    assert {r.key: word_of(r) for r in await listed(store, store.rev)} == {
+        key: f"w{number}" for key, number in model.items()
+    }
+
+
+def increment_word(key: str) -> Rule:
+    return lambda snapshot, at: Changes(puts={key: value_of(f"w{int(word_of(snapshot.get(key))[1:]) + 1}")})
 
 
 async def test_a_list_longer_than_every_page_at_every_rev(make):

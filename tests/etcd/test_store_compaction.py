@@ -9,6 +9,7 @@ import pytest
 from app.models import keys
 from app.store.etcd.archive import EtcdArchive
 from app.store.etcd.client.client import Compacted, Event, KeyValue, Revision
+from app.store.etcd.revs import revision_of
 from tests.etcd.cluster import Cluster, until
 from tests.etcd.replicas import events_after, replicas
 from tests.serving import APP, Service
@@ -38,7 +39,7 @@ def test_rev_0_is_the_empty_registry_while_nothing_is_compacted(own: Cluster) ->
         assert visor.get("/apps?rev=0").json() == {"rev": 0, "items": [], "next": None}
         assert visor.get("/apps/cat?rev=0").status_code == 404
         assert visor.get("/schema?rev=0").status_code == 200
-        own.compact(visor.rev)
+        own.compact(revision_of(visor.rev))
         until(lambda: visor.get("/apps?rev=0").status_code == 410, "it is compacted")
 
 
@@ -87,7 +88,7 @@ def test_a_rev_that_another_hand_has_compacted_is_410_with_the_oldest_that_is_le
     with replicas(own.endpoints, "other", memory_revs=3) as (visor, second):
         visor.made("/apps", APP)
         revs = [put(visor, number) for number in range(20)]
-        own.compact(revs[10])
+        own.compact(revision_of(revs[10]))
         for service in (visor, second):
             for path in ("/apps/cat", "/events"):
                 assert is_compacted(service, f"{path}?rev={revs[5]}") == revs[10]
@@ -213,4 +214,4 @@ async def test_a_change_whose_before_is_compacted_is_gone_and_not_told_as_a_regi
     member = _Compacting()
     archive = EtcdArchive(member, "/visor/", keys.index, member)  # type: ignore[arg-type]
     with pytest.raises(Compacted):
-        await archive.commits(0, 5, 10)
+        await archive.commits(0, 5000, 10)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from app.models.revs import SCHEMA_VERSION
 from tests.http.expect import refused
 from tests.serving import APP, serving
 
@@ -35,9 +36,9 @@ def test_times_never_go_back(visor):
 
 
 def test_the_schema(visor):
-    assert visor.get("/schema").json() == {"version": 2}
+    assert visor.get("/schema").json() == {"version": SCHEMA_VERSION}
     visor.made("/apps", APP)
-    assert visor.get("/schema?rev=1").json() == {"version": 2}
+    assert visor.get("/schema?rev=1").json() == {"version": SCHEMA_VERSION}
 
 
 def test_health(visor):

@@ -12,6 +12,11 @@ from tests.http.expect import refused
 from tests.serving import APP, Service
 
 
+def commits_since(visor: Service, rev: int) -> int:
+    page = visor.get(f"/events?rev={rev}&limit=1000", headers={"Accept": "application/json"}).json()
+    return len({event["rev"] for event in page["items"]})
+
+
 def at_once(visor: Service, count: int, call: Callable[[httpx2.Client, int], httpx2.Response]) -> list:
     """What `count` clients, each on a connection of its own, get for a call that they make together."""
     barrier = Barrier(count)
@@ -44,7 +49,9 @@ def test_racing_proctypes_get_ports_of_their_own(visor):
 
     answers = at_once(visor, 16, register)
     assert sorted(answer.json()["port"] for answer in answers) == list(range(8000, 8016))
-    assert sorted(answer.json()["rev"] for answer in answers) == list(range(visor.nth(3), visor.nth(19)))
+    revs = {answer.json()["rev"] for answer in answers}
+    assert len(revs) == 16
+    assert visor.nth(2) < min(revs) <= max(revs) == visor.rev <= visor.nth(18)
 
 
 def test_8_clients_that_count_through_if_match_lose_nothing(visor):
@@ -68,7 +75,7 @@ def test_8_clients_that_count_through_if_match_lose_nothing(visor):
 
     at_once(visor, 8, count)
     assert visor.get("/apps/cat/env/count").json()["value"] == "80"
-    assert visor.rev == visor.nth(81), "a write that was refused made no commit"
+    assert commits_since(visor, visor.nth(1)) == 80, "a write that was refused made no commit"
 
 
 def test_racing_changes_of_different_variables_all_stay(visor):
@@ -83,7 +90,7 @@ def test_racing_changes_of_different_variables_all_stay(visor):
 
     at_once(visor, 8, change)
     assert len(visor.get("/apps/cat/env").json()["vars"]) == 40
-    assert visor.rev == visor.nth(41)
+    assert commits_since(visor, visor.nth(1)) == 40
 
 
 @pytest.mark.parametrize("order", [0, 1])

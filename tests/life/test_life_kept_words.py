@@ -57,7 +57,7 @@ def test_one_that_is_done_is_not_found_with_its_entry_and_one_that_never_was_wit
     refused(visor.get(f"/instances/{id}?status=running&wait=1"), 404, "not-found", ended=entry)
     never = refused(visor.get(f"/instances/{id + 1}"), 404, "not-found")
     assert "ended" not in never
-    early = refused(visor.get(f"/instances/{id}?rev={then - 5}"), 404, "not-found")
+    early = refused(visor.get(f"/instances/{id}?rev={visor.after(then, -5)}"), 404, "not-found")
     assert "ended" not in early, "at that rev it never was"
     assert visor.get(f"/instances/{id}?rev={then}").json()["status"] == "failed"
 

@@ -44,7 +44,7 @@ def test_one_that_is_not_put_again_vanishes_in_time_with_an_event_by_visor(visor
     [event] = events_after(visor, before)
     assert (event["type"], event["actor"], event["member"]) == ("member-unregister", "visor", "10.0.0.7")
     assert event["object"] == announced
-    assert event["rev"] == visor.rev == before + 1
+    assert event["rev"] == visor.rev > before
     if visor.coordinator == "etcd":
         assert event["at"] == other["updated_at"], (
             "a lease's end has no time but that of the commit before it"
@@ -66,7 +66,7 @@ def test_renewals_keep_it_and_make_no_commit(visor: Service) -> None:
     assert visor.rev == visor.nth(1)
     assert [event["type"] for event in events_after(visor, 0)] == ["member-register"]
     until(lambda: gone(visor))
-    assert visor.rev == visor.nth(2)
+    assert visor.nth(1) < visor.rev <= visor.nth(2)
 
 
 def test_a_new_ttl_or_version_is_a_change_and_counts_from_then(visor: Service) -> None:

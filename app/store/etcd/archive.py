@@ -1,16 +1,20 @@
-"""What is older than the history in memory: asked of etcd at its revision."""
+"""What is older than the history in memory: asked of etcd at its revision.
+
+At a rev between the commits of one revision, the state is that of the revision before, with what the
+commits up to there have made of it: the journal's entry tells that.
+"""
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from operator import attrgetter
 from typing import Any
 
 from app.errors import RevCompacted
-from app.store.contract import Change, Commit, Index, Journal, Record, carries, prefix_of, sorted_changes
+from app.store.contract import Commit, Index, Journal, Record, carries, prefix_of
 from app.store.etcd.client.client import (
     Compacted,
     EtcdClient,
     EtcdError,
-    Event,
     KeyValue,
     NotDone,
     RangeResult,
@@ -19,17 +23,19 @@ from app.store.etcd.client.client import (
     prefix_end,
 )
 from app.store.etcd.client.errors import cannot_ask
+from app.store.etcd.commits import RevisionReader
 from app.store.etcd.follower import Follower
 from app.store.etcd.layout import (
     JOURNAL,
+    NO_ENTRY,
     NO_JOURNAL,
+    Entry,
     follows,
-    key_of,
-    lease_ended,
-    read_journal,
-    read_total,
+    read_entry,
     record_of,
 )
+from app.store.etcd.revs import index_of, rev_of, revision_of
+from app.store.steps import with_pauses
 
 _SECONDS = 5.0
 
@@ -41,8 +47,10 @@ class EtcdArchive:
         self._client = client
         self._follower = follower
         self._prefix = prefix
+        self._journal_key = (prefix + JOURNAL).encode()
         self._below = (prefix.encode(), prefix_end(prefix.encode()))
         self._index = index
+        self._reader = RevisionReader(prefix, index)
 
     async def oldest(self, known: int) -> int:
         """The oldest revision that can be read, at least `known`: a watch from before it is refused."""
@@ -72,54 +80,89 @@ class EtcdArchive:
         return found
 
     async def snapshot(self, rev: int, compacted: Callable[[], RevCompacted]) -> "ArchivedSnapshot":
-        """The registry at the revision. `compacted` makes the error for when it goes while it is read."""
-        await self._range((self._prefix + JOURNAL).encode(), revision=rev, keys_only=True)
-        return ArchivedSnapshot(self, rev, asyncio.get_running_loop(), compacted)
+        """The registry at the rev. `compacted` makes the error for when it goes while it is read."""
+        revision, index = revision_of(rev), index_of(rev)
+        kv, entry = await self._entry(revision)
+        changed: dict[str, Record | None] = {}
+        if kv is not None and kv.mod_revision == revision and index < len(entry.writes):
+            if index:
+                changed = await self._changed_up_to(rev)
+            revision -= 1
+            await self._entry(revision)
+        return ArchivedSnapshot(self, rev, revision, changed, asyncio.get_running_loop(), compacted)
 
-    async def get(self, key: str, rev: int) -> Record | None:
-        found = await self._range((self._prefix + key).encode(), revision=rev)
+    async def _changed_up_to(self, rev: int) -> dict[str, Record | None]:
+        """What the commits of the rev's revision up to it have made of the keys that they changed."""
+        after = rev_of(revision_of(rev))
+        return {
+            change.key: change.after
+            for commit in await self.commits(after, rev, index_of(rev))
+            for change in commit.changes
+        }
+
+    async def get(self, key: str, revision: int) -> Record | None:
+        found = await self._range((self._prefix + key).encode(), revision=revision)
         return record_of(found.kvs[0], self._prefix, self._index) if found.kvs else None
 
-    async def below(self, prefix: str, after: str, limit: int, rev: int) -> tuple[list[Record], bool]:
+    async def below(self, prefix: str, after: str, limit: int, revision: int) -> tuple[list[Record], bool]:
         """Records below a key prefix, after a key, and whether there are more."""
         start = (
             (self._prefix + after).encode() + b"\0" if after > prefix else (self._prefix + prefix).encode()
         )
         end = prefix_end((self._prefix + prefix).encode())
-        found = await self._range(start, end, revision=rev, limit=limit)
+        found = await self._range(start, end, revision=revision, limit=limit)
         return [record_of(kv, self._prefix, self._index) for kv in found.kvs], found.more
 
     async def journal_at(self, rev: int) -> Journal | None:
-        entry = await self._entry(rev)
-        return None if entry is None else read_journal(entry.value)[0]
+        kv, entry = await self._entry(revision_of(rev))
+        if kv is not None and kv.mod_revision == revision_of(rev):
+            if index_of(rev):
+                return entry.writes[: index_of(rev)][-1].journal if entry.writes else NO_JOURNAL
+            kv, entry = await self._entry(revision_of(rev) - 1)
+        return None if kv is None else entry.last
 
-    async def total_at(self, rev: int) -> int:
-        """How many bytes all commits before the last one at the revision have taken."""
-        entry = await self._entry(rev)
-        return 0 if entry is None else read_total(entry.value)
+    async def sums_at(self, revision: int) -> tuple[int, int]:
+        """How many bytes all commits before the last revision up to this one have taken, and how many there
+        were."""
+        _, entry = await self._entry(revision)
+        return entry.total, entry.commits
 
-    async def _entry(self, rev: int) -> KeyValue | None:
+    async def last_rev_at(self, revision: int) -> int:
+        """The rev of the last commit of the revision, or the one that stands for it where it has none."""
+        # Of whichever etcd is there: it is asked for before any is followed.
+        found = await self._client.range((self._prefix + JOURNAL).encode(), revision=revision)
+        made_here = bool(found.kvs) and found.kvs[0].mod_revision == revision
+        return rev_of(revision, len(read_entry(found.kvs[0].value).writes) if made_here else 0)
+
+    async def _entry(self, revision: int) -> tuple[KeyValue | None, Entry]:
         """The journal's last entry at the revision."""
-        found = await self._range((self._prefix + JOURNAL).encode(), revision=rev)
-        return found.kvs[0] if found.kvs else None
+        if revision <= 0:
+            return None, NO_ENTRY  # etcd would take it for the latest
+        found = await self._range((self._prefix + JOURNAL).encode(), revision=revision)
+        return (found.kvs[0], read_entry(found.kvs[0].value)) if found.kvs else (None, NO_ENTRY)
 
     async def commits(self, after: int, last: int, limit: int) -> list[Commit]:
-        """The commits after `after`, up to the one at the revision `last`, which has to be one of ours.
-        Raises RevisionsMissing where etcd leaves one out."""
+        """The commits after `after`, up to the one at `last`, which has to be one of ours. Raises
+        RevisionsMissing where etcd leaves one out."""
         found: list[Commit] = []
-        entry = await self._entry(after) if after else None
-        journal = NO_JOURNAL if entry is None else read_journal(entry.value)[0]
-        version = 0 if entry is None else entry.version
+        before = revision_of(after)
+        kv, entry = await self._entry(before)
+        if kv is not None and kv.mod_revision == before and index_of(after) < len(entry.writes):
+            # The rest of its revision has to be read too.
+            before -= 1
+            kv, entry = await self._entry(before)
+        journal, version = entry.last if kv is not None else NO_JOURNAL, kv.version if kv is not None else 0
         followed = await self._follower.settled()
-        async with await self._client.watch(*self._below, start_revision=after + 1, prev_kv=True) as watch:
+        async with await self._client.watch(*self._below, start_revision=before + 1, prev_kv=True) as watch:
             try:
                 async with asyncio.timeout(_SECONDS):
                     while len(found) < limit and (found[-1].rev if found else after) < last:
                         for item in await watch.take():
-                            if isinstance(item, Revision) and item.revision <= last:
+                            if isinstance(item, Revision) and rev_of(item.revision) <= last:
                                 version = self._version(item, version)
-                                found.append(self._commit(item, journal))
-                                journal = found[-1].journal
+                                commits = await self._commits(item, journal)
+                                journal = commits[-1].journal
+                                found += (commit for commit in commits if after < commit.rev <= last)
             except TimeoutError:
                 raise NotDone(f"the commits up to {last} did not come") from None
         if followed.over:
@@ -128,35 +171,33 @@ class EtcdArchive:
 
     def _version(self, revision: Revision, before: int) -> int:
         """The version of the journal's entry after the revision, given the one before it."""
-        for event in revision.events:
-            if event.kv.key == (self._prefix + JOURNAL).encode():
-                if not event.deleted and not follows(event.kv.version, before):
-                    raise RevisionsMissing(f"commits are missing before revision {revision.revision}")
-                return event.kv.version
-        return before
+        entry = self._reader.entry_of(revision)
+        if entry is None:
+            return before
+        event = entry[0]
+        if not event.deleted and not follows(event.kv.version, before):
+            raise RevisionsMissing(f"commits are missing before revision {revision.revision}")
+        return event.kv.version
 
-    def _commit(self, revision: Revision, before: Journal) -> Commit:
-        journal = lease_ended(before)
-        changes: list[Change] = []
+    async def _commits(self, revision: Revision, last: Journal) -> list[Commit]:
+        before: dict[str, Record | None] = {}
         for event in revision.events:
-            if event.kv.key == (self._prefix + JOURNAL).encode():
-                journal, _ = read_journal(event.kv.value)
-            else:
-                changes.append(self._change(event))
-        return Commit(revision.revision, journal, sorted_changes(changes))
-
-    def _change(self, event: Event) -> Change:
-        if event.before is None and (event.deleted or event.kv.version > 1):
-            # Compacted while it was read: without what was before, it would pass as a registration.
-            revision = event.kv.mod_revision
-            raise Compacted(f"what was before revision {revision} is compacted", revision)
-        key = key_of(event.kv.key, self._prefix)
-        before = record_of(event.before, self._prefix, self._index) if event.before else None
-        return Change(key, before, None if event.deleted else record_of(event.kv, self._prefix, self._index))
+            if event.before is not None:
+                record = record_of(event.before, self._prefix, self._index)
+                before[record.key] = record
+            elif (event.deleted or event.kv.version > 1) and event.kv.key != self._journal_key:
+                # Compacted while it was read: without what was before, it would pass as a registration.
+                raise Compacted(
+                    f"what was before revision {revision.revision} is compacted", revision.revision
+                )
+        entry = self._reader.entry_of(revision)
+        steps = self._reader.reading(revision, entry[1] if entry else None, last, before.get)
+        return await with_pauses(steps)
 
 
 class ArchivedSnapshot:
-    """The registry at one old revision. Read in a thread: each call waits for etcd."""
+    """The registry at one old rev: that at a revision of etcd's, with some keys changed. Read in a thread:
+    each call waits for etcd."""
 
     blocking = True
 
@@ -164,12 +205,16 @@ class ArchivedSnapshot:
         self,
         archive: EtcdArchive,
         rev: int,
+        revision: int,
+        changed: dict[str, Record | None],
         loop: asyncio.AbstractEventLoop,
         compacted: Callable[[], RevCompacted],
     ) -> None:
         self._compacted = compacted
         self._archive = archive
         self._loop = loop
+        self._revision = revision
+        self._changed = changed
         self.rev = rev
 
     def _wait(self, call: Any) -> Any:
@@ -181,7 +226,9 @@ class ArchivedSnapshot:
             raise cannot_ask(error) from error
 
     def get(self, key: str) -> Record | None:
-        record: Record | None = self._wait(self._archive.get(key, self.rev))
+        if key in self._changed:
+            return self._changed[key]
+        record: Record | None = self._wait(self._archive.get(key, self._revision))
         return record
 
     def scan(
@@ -199,11 +246,16 @@ class ArchivedSnapshot:
     ) -> list[Record]:
         prefix = prefix_of(next(iter(groups[0])))
         found: list[Record] = []
-        more = True
+        more, at = True, after
         while more and (reverse or limit is None or len(found) < limit):
-            page, more = self._wait(self._archive.below(prefix, after, 1000, self.rev))
-            found += (record for record in page if carries(record, groups))
-            after = page[-1].key if page else after
+            page, more = self._wait(self._archive.below(prefix, at, 1000, self._revision))
+            found += (r for r in page if r.key not in self._changed and carries(r, groups))
+            at = page[-1].key if page else at
+        if self._changed:
+            found += (
+                r for r in self._changed.values() if r and (reverse or r.key > after) and carries(r, groups)
+            )
+            found.sort(key=attrgetter("key"))
         if reverse:
             found.reverse()
         return found if limit is None else found[:limit]

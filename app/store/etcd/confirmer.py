@@ -151,7 +151,7 @@ class Confirmer:
         total = await self._count(prefix, revision)
         while not self._follower.closing:
             history = self._follower.history
-            if history.rev > revision or history.count_below(prefix, history.rev) == total:
+            if self._follower.watched > revision or history.count_below(prefix, history.rev) == total:
                 return
             await self._follower.news()
 
@@ -167,10 +167,10 @@ class Confirmer:
         has left it out shows by itself as soon as something comes that does not fit. Until then nothing
         could be read here."""
         history = self._follower.history
-        rev = history.rev
+        rev, revision = history.rev, self._follower.watched
         held = {prefix: history.count_below(prefix, rev) for prefix in self._follower.leased_prefixes}
         try:
-            there = {prefix: await self._count(prefix, rev, LOOK_SECONDS) for prefix in held}
+            there = {prefix: await self._count(prefix, revision, LOOK_SECONDS) for prefix in held}
         except Compacted as error:
             self._follower.distrust(error)
         except EtcdError:

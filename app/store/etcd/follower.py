@@ -6,11 +6,10 @@ it was, the state is loaded afresh, and with it a new history begins.
 """
 
 import asyncio
-import heapq
-import itertools
 import logging
+import math
 
-from app.store.contract import Change, Commit, Index, Record, sorted_changes
+from app.store.contract import Commit, Index, Record
 from app.store.etcd.client.client import (
     Away,
     Compacted,
@@ -26,21 +25,27 @@ from app.store.etcd.client.client import (
     WrongCluster,
     prefix_end,
 )
+from app.store.etcd.commits import RevisionReader
 from app.store.etcd.continuity import Continuity, NotContinued
 from app.store.etcd.layout import (
+    BEGAN_KEY,
     JOURNAL,
+    NO_ENTRY,
     NO_JOURNAL,
     SCHEMA_KEY,
     STORE_KEY,
+    Entry,
     follows,
     key_of,
     lease_ended,
-    read_journal,
-    read_total,
+    read_entry,
     record_of,
 )
+from app.store.etcd.revs import rev_of, revision_of
+from app.store.etcd.waiters import Waiters
 from app.store.history import History, Window, apply_with_pauses
 from app.store.history_size import HistorySize, Mark
+from app.store.steps import with_pauses
 
 logger = logging.getLogger(__name__)
 
@@ -75,15 +80,20 @@ class Follower:
         self._range = (prefix.encode(), prefix_end(prefix.encode()))
         self._index = index
         self._window = window
+        self._reader = RevisionReader(prefix, index)
         self._history_bytes = history_bytes
         self._watch: Watch | None = None
-        self._watched = 0
+        self.watched = 0
+        """etcd's revision up to which all is in the history."""
+        self.count = 0
+        """How many commits there ever were."""
+        self.began = 0
+        """The revision at which the registry's history begins, whatever etcd keeps."""
         self._entry = 0
         """Version of the journal's last entry: each commit's is one more than the one's before it."""
         self._news = asyncio.Event()
         self._awaited: dict[str, asyncio.Future[int]] = {}
-        self._reaching: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._count = itertools.count()
+        self._for_revs, self._for_revisions = Waiters(), Waiters()
         self.history = History(index, window)
         self.size = HistorySize(history_bytes)
         self.journal = NO_JOURNAL
@@ -94,32 +104,46 @@ class Follower:
     async def load(self) -> None:
         """Read the latest state as the new beginning of the history. Raises EtcdError."""
         records: list[Record] = []
-        last_entry: KeyValue | None = None
-        known: dict[bytes, bytes] = {}
-        journal, entry, revision, last, total = NO_JOURNAL, 0, 0, 0, 0
+        journal: KeyValue | None = None
+        known: dict[str, KeyValue] = {}
+        revision = last = 0
         async for page in self._client.pages(*self._range):
             revision = page.revision
             for kv in page.kvs:
                 last = max(last, kv.mod_revision)
                 if kv.key == self._key(JOURNAL):
-                    journal, _ = read_journal(kv.value)
-                    entry, total = kv.version, read_total(kv.value)
-                    last_entry = kv
-                else:
-                    if kv.key in (self._key(STORE_KEY), self._key(SCHEMA_KEY)):
-                        known[kv.key] = kv.value
-                    records.append(record_of(kv, self._prefix, self._index))
+                    journal = kv
+                    continue
+                record = record_of(kv, self._prefix, self._index)
+                records.append(record)
+                if record.key in (STORE_KEY, SCHEMA_KEY, BEGAN_KEY):
+                    known[record.key] = kv
         floor, ended = await self._last_commit(last, revision)
-        history = History(self._index, self._window)
-        history.load(floor, records)
-        self.history = history
-        self.size = HistorySize(self._history_bytes, [Mark(floor, total)])
-        self.journal = lease_ended(journal) if ended else journal
-        self.leased = {record.key for record in records if record.lease}
-        self._watched, self._entry = revision, entry
-        id, schema = known.get(self._key(STORE_KEY)), known.get(self._key(SCHEMA_KEY))
-        self._continuity.begin(id, schema, last_entry, revision)
+        entry = read_entry(journal.value) if journal else NO_ENTRY
+        self._install(records, floor, journal, entry, ended=ended)
+        self.watched = revision
+        self.began = known[BEGAN_KEY].mod_revision if BEGAN_KEY in known else 0
+        id, schema = (known[key].value if key in known else None for key in (STORE_KEY, SCHEMA_KEY))
+        self._continuity.begin(id, schema, journal, revision)
         self._tell()
+
+    def _install(
+        self, records: list[Record], revision: int, journal: KeyValue | None, entry: Entry, *, ended: bool
+    ) -> None:
+        """Begin the history at the revision; `ended`: keys went with their leases after the journal's
+        entry."""
+        made_here = journal is not None and journal.mod_revision == revision
+        floor = rev_of(revision, len(entry.writes) if made_here else 0)
+        for record in records:
+            if record.rev > floor:  # only what another hand has put
+                record.rev, record.created_rev = floor, min(record.created_rev, floor)
+        self.history = History(self._index, self._window)
+        self.history.load(floor, records)
+        self.size = HistorySize(self._history_bytes, [Mark(floor, entry.total)])
+        self.count = entry.commits + len(entry.writes)
+        self.journal = lease_ended(entry.last) if ended else entry.last
+        self.leased = {record.key for record in records if record.lease}
+        self._entry = journal.version if journal else 0
 
     async def _last_commit(self, last: int, revision: int) -> tuple[int, bool]:
         """The last revision up to `revision` at which something of ours has changed, given that what is
@@ -163,11 +187,11 @@ class Follower:
                 self.trouble = f"etcd is away ({error})"
             except RevisionsMissing as error:
                 logger.warning("etcd has left out commits: %s", error)
-                if missed == self._watched:
+                if missed == self.watched:
                     await self._load_again(error)
-                missed = self._watched
+                missed = self.watched
             except WatchLost as error:
-                logger.info("the watch is resumed after revision %d: %s", self._watched, error)
+                logger.info("the watch is resumed after revision %d: %s", self.watched, error)
             except EtcdError as error:
                 await self._load_again(error)
             except Exception as error:
@@ -178,7 +202,7 @@ class Follower:
             await asyncio.sleep(PAUSE)
 
     async def _follow(self) -> None:
-        async with await self._client.watch(*self._range, start_revision=self._watched + 1) as watch:
+        async with await self._client.watch(*self._range, start_revision=self.watched + 1) as watch:
             await self._continuity.verify()
             self._continuity.go_on()
             self._watch = watch
@@ -215,63 +239,77 @@ class Follower:
 
     async def _apply(self, revision: Revision) -> None:
         """Raises RevisionsMissing, with nothing changed."""
-        if revision.revision <= self._watched:
+        if revision.revision <= self.watched:
             return
-        journal, id, entry, total = lease_ended(self.journal), None, self._entry, 0
-        changes: list[Change] = []
         for event in revision.events:
             self._continuity.check(event.kv, event.deleted)
-        for event in revision.events:
-            if event.kv.key == self._key(JOURNAL):
-                self._check_entry(event)
-                journal, id = read_journal(event.kv.value)
-                entry, total = event.kv.version, read_total(event.kv.value)
-            else:
-                changes.append(self._change(event))
+        found = self._reader.entry_of(revision)
+        if found is not None:
+            self._check_entry(found[0])
+        entry = None if found is None else found[1]
+        commits = await self.commits_of(revision, entry)
         for event in revision.events:
             self._continuity.follow(event.kv, event.deleted)
-        commit = Commit(revision.revision, journal, sorted_changes(changes))
-        await apply_with_pauses(self.history, commit)
-        self._watched, self._entry, self.journal = revision.revision, entry, journal
-        for change in changes:
+        total = 0 if entry is None else entry.total
+        for commit in commits:
+            await apply_with_pauses(self.history, commit)
+            self.size.add(commit, at_least=total)
+            self._note_leases(commit)
+        self.watched, self.journal = revision.revision, commits[-1].journal
+        self._entry = self._entry if found is None else found[0].kv.version
+        if entry is not None:
+            self.count = max(self.count, entry.commits) + len(entry.writes)
+            waiting = self._awaited.get(entry.id)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(revision.revision)
+
+    async def commits_of(self, revision: Revision, entry: Entry | None) -> list[Commit]:
+        """The commits of the revision that comes next. Raises RevisionsMissing."""
+        history = self.history
+
+        def before(key: str) -> Record | None:
+            return history.get(key, history.rev)
+
+        for event in revision.events:
+            if event.kv.key != self._key(JOURNAL):
+                self._check_fits(event, before(key_of(event.kv.key, self._prefix)))
+        return await with_pauses(self._reader.reading(revision, entry, self.journal, before))
+
+    def _note_leases(self, commit: Commit) -> None:
+        for change in commit.changes:
             if change.after is not None and change.after.lease:
                 self.leased.add(change.key)
             else:
                 self.leased.discard(change.key)
-        self.size.add(commit, at_least=total)
-        waiting = self._awaited.get(id) if id is not None else None
-        if waiting is not None and not waiting.done():
-            waiting.set_result(revision.revision)
 
     def _check_entry(self, event: Event) -> None:
         """Raises RevisionsMissing. A hole would pass from here to every read and subscriber."""
         if not event.deleted and not follows(event.kv.version, self._entry):
             raise RevisionsMissing(
-                f"{event.kv.version - self._entry - 1} between revisions {self._watched} and "
+                f"{event.kv.version - self._entry - 1} between revisions {self.watched} and "
                 f"{event.kv.mod_revision}"
             )
 
-    def _change(self, event: Event) -> Change:
+    def _check_fits(self, event: Event, before: Record | None) -> None:
         """Raises RevisionsMissing where the key was made or went away unseen: what goes with a lease has no
         entry in the journal by which it would be missed."""
-        key = key_of(event.kv.key, self._prefix)
-        before = self.history.get(key, self.history.rev)
+        kv = event.kv
         if event.deleted:
-            after, seen = None, before is not None
+            seen = before is not None
         else:
-            after = record_of(event.kv, self._prefix, self._index)
-            seen = after.created_rev == (after.rev if before is None else before.created_rev)
+            created = kv.mod_revision if before is None else revision_of(before.created_rev)
+            seen = kv.create_revision == created
         if not seen:
+            key = key_of(kv.key, self._prefix)
             raise RevisionsMissing(
-                f"what became of {key} between revisions {self._watched} and {event.kv.mod_revision}"
+                f"what became of {key} between revisions {self.watched} and {kv.mod_revision}"
             )
-        return Change(key, before, after)
 
     def _key(self, name: str) -> bytes:
         return (self._prefix + name).encode()
 
     def awaited(self, id: str) -> "asyncio.Future[int]":
-        """The rev of the commit with this journal id, once it has been seen. To be taken before the
+        """The revision of the commits with this journal id, once it has been seen. To be taken before the
         commit is sent, and given back with `forget`."""
         return self._awaited.setdefault(id, asyncio.get_running_loop().create_future())
 
@@ -281,11 +319,14 @@ class Follower:
             future.cancel()
 
     async def reach(self, revision: int) -> None:
-        """Return when the history has the revision, or at once when the store closes."""
-        while self.history.rev < revision and not self.closing:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            heapq.heappush(self._reaching, (revision, next(self._count), future))
-            await future
+        """Return when the history has all of the revision, or at once when the store closes."""
+        if self.watched < revision and not self.closing:
+            await self._for_revisions.wait(revision)
+
+    async def reach_rev(self, rev: int) -> None:
+        """Return when there is a commit of this rev or a later one, or at once when the store closes."""
+        if self.history.rev < rev and not self.closing:
+            await self._for_revs.wait(rev)
 
     async def news(self) -> None:
         """Return when the history has changed."""
@@ -294,11 +335,8 @@ class Follower:
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
-        # Only those that have reached theirs: many writers wait, each for its own commit.
-        while self._reaching and (self._reaching[0][0] <= self.history.rev or self.closing):
-            _, _, future = heapq.heappop(self._reaching)
-            if not future.done():
-                future.set_result(None)
+        self._for_revs.wake(math.inf if self.closing else self.history.rev)
+        self._for_revisions.wake(math.inf if self.closing else self.watched)
 
     def stop(self) -> None:
         """Nobody waits from here on."""

@@ -1,38 +1,49 @@
 """How a registry lies in etcd: below a prefix, one etcd key for each key, and the journal.
 
     {prefix}/app/cat            a key of the registry, as in models/keys.py
-    {prefix}/journal            who, when, which request: put again by every commit, so that its versions
-                                are the map from revs to times
+    {prefix}/journal            the commits of a revision: put again by each, so that its versions are the map
+                                from revs to times
     {prefix}/fence/store        the registry's id, put when it is made: by it the registry is known again
+    {prefix}/fence/began        put when the registry was made or taken over from an older schema: its history
+                                begins there
     {prefix}/fence/{term}       put by every commit that changes which keys carry the term
+    {prefix}/fence/app/cat      put by every commit that changes a declared key of the app; service/x alike
+
+A value begins with the index of its commit in its revision and that of its key's creation (`@2.1 {...}`):
+so that its revs are the same wherever it is read. A value without was put by another hand, or by an older
+schema.
 
 A key that goes with its lease goes without a journal entry: nobody asked for it. Its commit has the time
 of the one before it, and is Visor's own doing.
 """
 
-import json
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json, to_json
 
 from app.store.contract import Index, Journal, Record
 from app.store.etcd.client.client import KeyValue
+from app.store.etcd.revs import COMMITS, rev_of
 
-SCHEMA = 2
-"""The layout that this version reads and writes; 1 had no targets of scales."""
+SCHEMA = 3
+"""The layout that this version reads and writes; 1 had no targets of scales, 2 one commit for each
+revision."""
 
 MAX_ACTOR, MAX_REQUEST, MAX_REASON, MAX_TRACE = 256, 16 * 1024, 1024, 256
 """Characters of a journal entry that are believed: ours are shorter."""
 
 MAX_TOTAL = 2**53
-"""Bytes of all commits: a larger sum was not made by us."""
-
-LEASE_ENDED = "ttl"
-"""The request of a commit that nobody asked for."""
+"""Bytes, or the number, of all commits: a larger sum was not made by us."""
 
 SCHEMA_KEY = "schema"
 JOURNAL = "journal"
 FENCE = "fence/"
 STORE_KEY = FENCE + "store"
 """The registry's id: each commit is guarded by it. Below `fence/`, so that it is nobody's event."""
+BEGAN_KEY = FENCE + "began"
 
 
 def prefix_of_path(path: str) -> str:
@@ -45,62 +56,125 @@ def key_of(key: bytes, prefix: str) -> str:
     return key.decode(errors="backslashreplace").removeprefix(prefix)
 
 
-def record_of(kv: KeyValue, prefix: str, index: Index) -> Record:
-    """A version of a key. `lease` is etcd's id of the lease it lives by."""
+# Values
+
+_STAMP = re.compile(rb"@(\d{1,3})\.(\d{1,3}) ")
+
+
+def is_bare(key: str) -> bool:
+    """Whether the key's value is kept without a stamp: older versions and guards have to read it."""
+    return key == SCHEMA_KEY or key.startswith(FENCE)
+
+
+def stamped(value: bytes, index: int, created: int) -> bytes:
+    """What is put for a value, of a commit with this index, of a key that was created at that index."""
+    return b"@%d.%d %b" % (index, created, value)
+
+
+def record_of(kv: KeyValue, prefix: str, index: Index, place: int | None = None) -> Record:
+    """A version of a key. `lease` is etcd's id of the lease it lives by; `place` the commit's index in its
+    revision, where it is known otherwise than by the value."""
     key = key_of(kv.key, prefix)
+    value, stamp, created = kv.value, 0, 0
+    if is_bare(key):
+        stamp = created = 1
+    elif found := _STAMP.match(value):
+        stamp, created = int(found[1]), int(found[2])
+        value = value[found.end() :]
     # No value at all would pass for a deletion; only another hand puts that.
-    value = kv.value or b"null"
+    value = value or b"null"
     terms = () if key.startswith(FENCE) else index(key, value)
-    return Record(key, value, kv.create_revision, kv.mod_revision, None, terms, lease=kv.lease)
+    rev = rev_of(kv.mod_revision, stamp if place is None else place)
+    # Only another hand can have put a creation after the change.
+    created_rev = min(rev_of(kv.create_revision, created), rev)
+    return Record(key, value, created_rev, rev, None, terms, lease=kv.lease)
 
 
-def journal_value(journal: Journal, id: str, total: int) -> bytes:
-    """`id` tells this commit from every other: by it an answer that was lost is found out. `total` is how
-    many bytes all commits before it have taken: what has been kept since is found out by it."""
-    said = {
-        "at": journal.at.isoformat(),
-        "actor": journal.actor,
-        "request": journal.request,
-        "id": id,
-        "total": total,
-    }
-    if journal.reason is not None:
-        said["reason"] = journal.reason
-    if journal.trace is not None:
-        said["trace"] = journal.trace
-    if journal.on_behalf_of is not None:
-        said["on_behalf_of"] = journal.on_behalf_of
-    return json.dumps(said, separators=(",", ":")).encode()
+# The journal
+
+
+class Write(NamedTuple):
+    """One commit of a revision: the keys that it changed, and the values of those that a later commit of the
+    revision changed again (None: it deleted the key). Of a commit that is alone, nothing but its journal."""
+
+    journal: Journal
+    keys: Sequence[str] = ()
+    replaced: Mapping[str, str | None] = {}
+
+
+class Entry(NamedTuple):
+    """The journal's entry of one revision. `id` tells it from every other: by it an answer that was lost is
+    found out. `total` is how many bytes all commits before it have taken, `commits` how many there were."""
+
+    id: str
+    total: int
+    commits: int
+    writes: tuple[Write, ...]
+
+    @property
+    def last(self) -> Journal:
+        return self.writes[-1].journal if self.writes else NO_JOURNAL
+
+
+def entry_value(entry: Entry) -> bytes:
+    head = {"id": entry.id, "total": entry.total, "commits": entry.commits}
+    if len(entry.writes) == 1:
+        return to_json({**_said(entry.writes[0].journal), **head})
+    writes = [
+        {**_said(write.journal), "keys": write.keys, "replaced": write.replaced} for write in entry.writes
+    ]
+    return to_json({**head, "writes": writes})
+
+
+def _said(journal: Journal) -> dict[str, Any]:
+    """What is kept of a journal: a field that has no value is left out."""
+    said = {**journal._asdict(), "at": journal.at.isoformat()}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 NO_JOURNAL = Journal(datetime.fromtimestamp(0, UTC), "visor", "none")
 """Before the first entry."""
 
+NO_ENTRY = Entry("", 0, 0, ())
 
-def read_journal(value: bytes) -> tuple[Journal, str]:
-    """A journal entry and its id. One that another hand has written says nothing."""
+
+def read_entry(value: bytes) -> Entry:
+    """One that another hand has written says nothing."""
     try:
-        said = json.loads(value)
-        at = datetime.fromisoformat(said["at"]).astimezone(UTC)
-        actor, request = str(said["actor"])[:MAX_ACTOR], str(said["request"])[:MAX_REQUEST]
-        reason, trace = _text(said.get("reason"), MAX_REASON), _text(said.get("trace"), MAX_TRACE)
-        on_behalf_of = _text(said.get("on_behalf_of"), MAX_ACTOR)
-        return Journal(at, actor, request, reason, trace, on_behalf_of), str(said["id"])
+        said = from_json(value)
+        group = said.get("writes")
+        writes = [Write(_journal(said))] if group is None else [_write(one) for one in group]
+        if not 0 < len(writes) <= COMMITS:
+            return NO_ENTRY
+        return Entry(str(said["id"]), _number(said, "total"), _number(said, "commits"), tuple(writes))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
-        return NO_JOURNAL, ""
+        return NO_ENTRY
+
+
+def _journal(said: dict[str, Any]) -> Journal:
+    at = datetime.fromisoformat(said["at"]).astimezone(UTC)
+    actor, request = str(said["actor"])[:MAX_ACTOR], str(said["request"])[:MAX_REQUEST]
+    reason, trace = _text(said.get("reason"), MAX_REASON), _text(said.get("trace"), MAX_TRACE)
+    return Journal(at, actor, request, reason, trace, _text(said.get("on_behalf_of"), MAX_ACTOR))
 
 
 def _text(value: object, longest: int) -> str | None:
     return value[:longest] if isinstance(value, str) else None
 
 
-def read_total(value: bytes) -> int:
-    """The `total` of a journal entry; 0 in one of an older version, or of another hand."""
-    try:
-        total = json.loads(value)["total"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return 0
-    return total if isinstance(total, int) and 0 <= total < MAX_TOTAL else 0
+def _write(said: dict[str, Any]) -> Write:
+    keys, replaced = said["keys"], said["replaced"]
+    if not all(isinstance(key, str) for key in keys):
+        raise TypeError("a key is no text")
+    if not all(value is None or isinstance(value, str) for value in replaced.values()):
+        raise TypeError("a value is no text")
+    return Write(_journal(said), tuple(keys), replaced)
+
+
+def _number(said: dict[str, Any], name: str) -> int:
+    """A sum of a journal entry; 0 in one of an older version, or of another hand."""
+    number = said.get(name)
+    return number if isinstance(number, int) and 0 <= number < MAX_TOTAL else 0
 
 
 def follows(version: int, before: int) -> bool:
@@ -112,4 +186,4 @@ def follows(version: int, before: int) -> bool:
 
 def lease_ended(before: Journal) -> Journal:
     """The journal of a commit that has none."""
-    return Journal(before.at, "visor", LEASE_ENDED)
+    return Journal(before.at, "visor", "ttl")

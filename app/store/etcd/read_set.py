@@ -1,50 +1,93 @@
 """A snapshot that remembers what was read of it: what a commit has to guard."""
 
 from collections.abc import Collection, Sequence
+from typing import Self
 
-from app.store.contract import Fence, Record, Snapshot
+from app.store.contract import Fences, Record
+from app.store.etcd.revs import UnnumberedRecord, is_draft
+from app.store.history import Draft, HeldSnapshot
+
+
+class Guards:
+    """What the commits of a group have read of the state below them: keys, with what was there, and ranges of
+    fences, which must not have changed."""
+
+    def __init__(self, below: HeldSnapshot) -> None:
+        self._below = below
+        self.keys: dict[str, Record | None] = {}
+        self.ranges: set[str] = set()
+
+    def add(self, key: str) -> None:
+        if key not in self.keys:
+            self.keys[key] = self._below.get(key)
+
+    def add_fence(self, fence: str) -> None:
+        """One that ends in a slash stands for all below it too."""
+        if fence.endswith("/"):
+            self.ranges.add(fence)
+        else:
+            self.add(fence)
+
+    def take(self, other: "Guards") -> None:
+        """Guard all that the other one does too."""
+        self.keys |= other.keys
+        self.ranges |= other.ranges
+
+    def copy(self) -> Self:
+        copy = type(self)(self._below)
+        copy.take(self)
+        return copy
+
+    def __len__(self) -> int:
+        return len(self.keys) + len(self.ranges)
 
 
 class Recording:
-    """Reads of another snapshot. `keys` are those that were asked for, with what was there; of a term
-    that was scanned or counted, its fence is asked for."""
+    """Reads of a group's draft by one rule. What is guarded is what lies below the draft; of a term that was
+    scanned or counted, its fence. `drafted`: what was read is, or may be, of the group itself."""
 
-    def __init__(self, snapshot: Snapshot, fence: Fence) -> None:
-        self._snapshot = snapshot
-        self._fence = fence
-        self.keys: dict[str, Record | None] = {}
+    blocking = False
 
-    @property
-    def rev(self) -> int:
-        return self._snapshot.rev
-
-    @property
-    def blocking(self) -> bool:
-        return self._snapshot.blocking
+    def __init__(self, below: HeldSnapshot, draft: Draft, fences: Fences) -> None:
+        self._draft = draft
+        self._fences = fences
+        self.guards = Guards(below)
+        self.rev = below.rev
+        self.drafted = False
 
     def get(self, key: str) -> Record | None:
-        record = self._snapshot.get(key)
-        self.keys[key] = record
-        return record
+        self.guards.add(key)
+        self.drafted = self.drafted or self._draft.covers(key)
+        return _told(self._draft.get(key))
 
     def scan(
         self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
         self._note(term)
-        return self._snapshot.scan(term, after=after, limit=limit, reverse=reverse)
+        return self._told_of(self._draft.scan(term, after=after, limit=limit, reverse=reverse))
 
     def select(
         self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
     ) -> list[Record]:
         for term in {term for group in groups for term in group}:
             self._note(term)
-        return self._snapshot.select(groups, after=after, limit=limit)
+        return self._told_of(self._draft.select(groups, after=after, limit=limit))
 
     def count(self, term: str) -> int:
         self._note(term)
-        return self._snapshot.count(term)
+        return self._draft.count(term)
 
     def _note(self, term: str) -> None:
-        fence = self._fence(term)
+        self.drafted = self.drafted or self._draft.changed
+        fence = self._fences.of_term(term)
         if fence is not None:
-            self.get(fence)
+            self.guards.add_fence(fence)
+
+    def _told_of(self, records: list[Record]) -> list[Record]:
+        if not self._draft.changed:
+            return records
+        return [record if not is_draft(record.rev) else UnnumberedRecord(record) for record in records]
+
+
+def _told(record: Record | None) -> Record | None:
+    return UnnumberedRecord(record) if record is not None and is_draft(record.rev) else record

@@ -1,7 +1,9 @@
-"""The store on etcd v3: any number of processes, one registry. The coordinator's rev is etcd's revision.
+"""The store on etcd v3: any number of processes, one registry. A rev is etcd's revision x 1000 and a commit's
+place in it.
 
 Reads are answered from a history in memory that a watch feeds; a linearizable one asks the cluster first
-whether that is the latest. A write is one transaction, guarded by everything that its rule has read.
+whether that is the latest. Writes that wait go together, in one transaction, guarded by everything that their
+rules have read.
 """
 
 import asyncio
@@ -9,28 +11,24 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture, StartError
 from app.store.clock_watch import seconds_ahead
 from app.store.contract import (
-    Changes,
     Commit,
-    Entry,
-    Fence,
+    Fences,
     Health,
     Index,
     Journal,
     Origin,
     Outcome,
     Rule,
-    Settled,
     Snapshot,
 )
 from app.store.etcd.archive import EtcdArchive
 from app.store.etcd.client.client import (
-    Away,
     Compacted,
     Compare,
     Delete,
@@ -38,6 +36,7 @@ from app.store.etcd.client.client import (
     EtcdClient,
     EtcdError,
     PermissionDenied,
+    Put,
     StaleToken,
     Status,
 )
@@ -45,19 +44,26 @@ from app.store.etcd.client.errors import cannot_ask
 from app.store.etcd.confirmer import Confirmer
 from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
-from app.store.etcd.layout import FENCE, LEASE_ENDED, SCHEMA, SCHEMA_KEY, STORE_KEY
-from app.store.etcd.read_set import Recording
-from app.store.etcd.transaction import transaction
-from app.store.etcd.writer import FULL, QUOTA, SLOW, WRITE_SECONDS, Writer
+from app.store.etcd.kept import Kept
+from app.store.etcd.layout import (
+    BEGAN_KEY,
+    FENCE,
+    JOURNAL,
+    SCHEMA,
+    SCHEMA_KEY,
+    STORE_KEY,
+    Entry,
+    Write,
+    entry_value,
+)
+from app.store.etcd.revs import rev_of
+from app.store.etcd.sending import FULL, QUOTA, SLOW, WRITE_SECONDS, Sender
+from app.store.etcd.writer import Writer
 from app.store.history import History, Window
 from app.store.timings import EtcdTimings
 from app.store.troubles import Troubles, lost_error
 
 logger = logging.getLogger(__name__)
-
-UNSETTLED = timedelta(seconds=10)
-"""How far behind this clock the time of a commit may be that is not made yet: a writer sends it within
-seconds, and its clock may be somewhat behind."""
 
 START_SECONDS = 5.0
 HEARTBEAT = 2.0
@@ -81,7 +87,7 @@ class EtcdStore:
         connect: Callable[[], EtcdClient],
         prefix: str,
         index: Index,
-        fence: Fence,
+        fences: Fences,
         *,
         history: int,
         history_bytes: int | None = None,
@@ -97,14 +103,11 @@ class EtcdStore:
         self._connect = connect
         self._prefix = prefix
         self._index = index
-        self._fence = fence
+        self._fences = fences
         self._keep = history
         self._keep_bytes = history_bytes
         self._window = Window(min(history, memory_revs), memory_bytes)
         self._clock = clock
-        self._compacted_at = 0
-        self._total_before = 0
-        """Bytes of all commits up to the oldest rev."""
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
         self._troubles = Troubles()
@@ -116,14 +119,7 @@ class EtcdStore:
 
     @property
     def oldest_rev(self) -> int:
-        """What etcd has compacted, but for revs in memory: where it was compacted after our last commit,
-        that one is still what there is."""
-        if not self._tasks:
-            return 0
-        history, compacted = self._follower.history, self._compacted_at
-        commit = history.last_commit(compacted)
-        held = commit.rev if commit is not None else history.floor
-        return held if history.floor <= held <= compacted else compacted
+        return self._kept.oldest_rev if self._tasks else 0
 
     # Opening and closing
 
@@ -138,11 +134,20 @@ class EtcdStore:
             client, self._prefix, self._index, self._window, self._continuity, self._keep_bytes
         )
         self._confirmer = Confirmer(client, self._prefix, self._follower, self._continuity)
-        self._writer = Writer(
+        sender = Sender(
             client,
             self._prefix,
-            self._index,
-            self._fence,
+            self._fences,
+            self._follower,
+            self._confirmer,
+            self._continuity,
+            self._troubles,
+            self._patience,
+        )
+        self._writer = Writer(
+            client,
+            sender,
+            self._fences,
             self._follower,
             self._confirmer,
             self._clock,
@@ -151,12 +156,13 @@ class EtcdStore:
             self._patience,
         )
         self._archive = EtcdArchive(client, self._prefix, self._index, self._follower)
+        self._kept = Kept(client, self._follower, self._archive, self._keep)
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._check_versions()
                 await self._check_schema()
                 await self._follower.load()
-                await self._learn_oldest()
+                await self._kept.learn()
         except Denied as error:
             await client.close()
             raise StartError(self._refused(error)) from error
@@ -211,20 +217,21 @@ class EtcdStore:
             raise StartError(
                 f"the registry in etcd has schema {version}, this version knows {SCHEMA}: use a newer Visor"
             )
-        missing = {} if found.kvs and version == SCHEMA else {SCHEMA_KEY: b"%d" % SCHEMA}
+        missing: dict[str, bytes] = {}
+        if not found.kvs or version < SCHEMA:
+            missing[SCHEMA_KEY] = b"%d" % SCHEMA
+        if version < SCHEMA:
+            # What an older schema has kept is read alike; its history is not, and ends here.
+            missing[BEGAN_KEY] = b"%d" % SCHEMA
         if not (await self._client.range((self._prefix + STORE_KEY).encode())).kvs:
             # It is new, or was made by a version that gave no id.
             missing[STORE_KEY] = uuid4().hex.encode()
         if missing:
-            # Of several that start at a time one writes them; for the others nothing is to do. What is kept
-            # in an older schema is kept alike in this one.
-            journal = Journal(self._clock(), "visor", "schema")
-            read = Recording(self._follower.history.snapshot(0), self._fence)
-            changes = Changes(puts=missing)
-            first = transaction(self._prefix, read, changes, journal, {}, self._index, self._fence)
+            # Of several that start at a time one writes them; for the others nothing is to do.
             known = Compare(key, "mod_revision", "=", found.kvs[0].mod_revision if found.kvs else 0)
-            others = [compare for compare in first.compares if compare.key != key]
-            await self._client.txn([known, *others], first.operations)
+            entry = Entry(uuid4().hex, 0, 0, (Write(Journal(self._clock(), "visor", "schema")),))
+            puts = [*missing.items(), (JOURNAL, entry_value(entry))]
+            await self._client.txn([known], [Put((self._prefix + one).encode(), said) for one, said in puts])
 
     async def close(self) -> None:
         if self._closing:
@@ -258,11 +265,8 @@ class EtcdStore:
                 # Sooner than by the clock where much is written: etcd's quota does not wait.
                 if time.monotonic() - compacted > COMPACTION or size.much_since(total):
                     compacted, total = time.monotonic(), size.total
-                    await self._learn_oldest()
-                    wanted = max(self.rev - self._keep, await self._within_bytes())
-                    if wanted > self.oldest_rev:
-                        await self.compact(wanted)
-                        await self._within_bytes()
+                    await self._kept.learn()
+                    await self._kept.drop_surplus()
             except (CoordinatorUnavailable, EtcdError) as error:
                 self._troubles.begin(AWAY, self._why_away(error))
 
@@ -285,37 +289,6 @@ class EtcdStore:
         said = [word for status in found if isinstance(status, Status) for word in status.errors]
         for name, (kind, what) in _ALARMS.items():
             self._troubles.set(kind, what if any(name in word for word in said) else "")
-
-    async def _within_bytes(self) -> int:
-        """The rev that history has to begin at, to take no more bytes than it may. What was before this
-        process followed is found by halves, in the journal's entries."""
-        size, oldest = self._follower.size, self.oldest_rev
-        below = max(oldest, 1)
-        try:
-            self._total_before = await self._archive.total_at(below)
-            if self._total_before >= size.wanted:
-                return oldest
-            if size.wanted > size.first.total:
-                return size.oldest
-            above = size.first.rev
-            while above - below > 1:
-                middle = (below + above) // 2
-                if await self._archive.total_at(middle) >= size.wanted:
-                    above = middle
-                else:
-                    below = middle
-        except Compacted:
-            return oldest  # by another, meanwhile
-        return above
-
-    async def _learn_oldest(self) -> None:
-        """Find out what has been compacted, by us or by others."""
-        self._note_compaction(await self._archive.oldest(self._compacted_at))
-
-    def _note_compaction(self, revision: int) -> None:
-        if revision > self._compacted_at:
-            self._compacted_at = revision
-            self._follower.history.forget_before(revision)
 
     def when_broken(self, tell: Callable[[], None]) -> None:
         self._when_broken.append(tell)
@@ -346,8 +319,8 @@ class EtcdStore:
     async def at(self, rev: int) -> Snapshot:
         if rev > self.rev:
             self._check_continued()
-            reached = await self._confirmer.confirm()
-            if rev > max(reached, self.rev):
+            reached = max(rev_of(await self._confirmer.confirm()), self.rev)
+            if rev > reached:
                 raise RevInFuture.asked(rev, reached)
             # Nothing of ours has changed up to there, or the history would have it.
         self._check_kept(rev)
@@ -359,14 +332,14 @@ class EtcdStore:
         try:
             return await self._archive.snapshot(rev, lambda: self._compacted(rev))
         except Compacted:
-            await self._learn_oldest_now()
+            await self._learn_oldest()
             raise self._compacted(rev) from None
         except EtcdError as error:
             raise cannot_ask(error) from error
 
-    async def _learn_oldest_now(self) -> None:
+    async def _learn_oldest(self) -> None:
         try:
-            await self._learn_oldest()
+            await self._kept.learn()
         except EtcdError as error:
             logger.info("what is compacted is not known yet: %s", error)
 
@@ -386,25 +359,9 @@ class EtcdStore:
         try:
             return await self._archive.journal_at(rev)
         except Compacted:
-            await self._learn_oldest_now()
-            raise self._compacted(rev) from None
+            return None
         except EtcdError as error:
             raise cannot_ask(error) from error
-
-    async def journals(self, after: int, limit: int) -> Sequence[Entry]:
-        # A lease's end has the entry of the commit before it, which is not its own.
-        found, ours = after, list[Entry]()
-        while not ours:
-            commits = await self.commits(found, limit)
-            if not commits:
-                break
-            ours = [Entry(one.rev, one.journal) for one in commits if one.journal.request != LEASE_ENDED]
-            found = commits[-1].rev
-        return ours
-
-    async def settle(self, at: datetime) -> Settled:
-        now = self._clock()
-        return Settled(now, min(at, now - UNSETTLED))
 
     async def commits(self, after: int, limit: int) -> Sequence[Commit]:
         self._check_continued()
@@ -416,7 +373,7 @@ class EtcdStore:
         try:
             found = await self._archive.commits(after, floor, limit)
         except Compacted:
-            await self._learn_oldest_now()
+            await self._learn_oldest()
             raise self._compacted(after) from None
         except EtcdError as error:
             raise cannot_ask(error) from error
@@ -426,18 +383,11 @@ class EtcdStore:
         return [*found, *await self.commits(floor, limit - len(found))]
 
     async def wait(self, after: int) -> None:
-        await self._follower.reach(after + 1)
+        await self._follower.reach_rev(after + 1)
 
     async def compact(self, rev: int) -> None:
         self._check_continued()
-        rev = min(rev, self.rev)
-        try:
-            await self._client.compact(rev)
-        except Compacted:
-            await self._learn_oldest()
-        except Away as error:
-            raise cannot_ask(error) from error
-        self._note_compaction(rev)
+        await self._kept.compact(rev)
 
     def health(self) -> Health:
         if not self._tasks:
@@ -453,9 +403,10 @@ class EtcdStore:
         if self._tasks:
             figures["clock_ahead_seconds"] = seconds_ahead(self._clock(), self._follower.journal.at)
             figures["commits_total"] = self._writer.committed
+            figures["groups_total"] = self._writer.groups
             figures["races_total"] = self._writer.races
             figures["unknown_outcomes_total"] = self._writer.unknown
-            figures["history_bytes"] = self._follower.size.total - self._total_before
+            figures["history_bytes"] = self._follower.size.total - self._kept.total_before
             figures |= self._follower.history.statistics()
             figures["confirmations_total"] = self._confirmer.rounds
         return figures

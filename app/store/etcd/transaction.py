@@ -1,73 +1,94 @@
-"""What a rule has read and wants, as one etcd transaction."""
+"""A group of commits as one etcd transaction.
 
-from collections.abc import Iterator, Sequence
+What is larger than etcd's 128 operations is nested: guards and inner transactions above, the operations in
+the inner ones. Guards stand above only, so that one that does not hold keeps all from being done.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from uuid import uuid4
+from typing import NamedTuple
 
-from app.store.contract import Changes, Fence, Index, Journal, Record
-from app.store.etcd.client.client import Compare, Delete, Op, Put, prefix_end
-from app.store.etcd.layout import FENCE, JOURNAL, journal_value
-from app.store.etcd.read_set import Recording
+from app.errors import TooManyChanges
+from app.store.contract import MAX_CHANGES, Fences, Record
+from app.store.etcd.client.client import Compare, Delete, Get, Op, Put, Txn, prefix_end
+from app.store.etcd.group import Group
+from app.store.etcd.layout import JOURNAL, entry_value, is_bare, stamped
+from app.store.etcd.read_set import Guards
+from app.store.etcd.revs import index_of, revision_of
+from app.store.steps import STEP
+
+FLAT = 128
+"""Operations of a transaction, and guards."""
+
+NESTED = 64
+"""Guards and inner transactions of a nested one, and operations of each inner one: what etcd takes at one
+level it takes off from what is allowed at the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """`id` stands in the journal entry: by it the commit is known when its answer was lost."""
+    """`id` stands in the journal's entry: by it the commits are known when the answer was lost. `failure`
+    is what is asked for where a guard does not hold."""
 
     id: str
     compares: list[Compare]
     operations: list[Op]
-
-    @property
-    def keys(self) -> tuple[set[bytes], set[bytes]]:
-        """Those that it guards, and those that it writes, but for the journal, which every one writes
-        last. (Of a range that is deleted only the first.)"""
-        written = {operation.key for operation in self.operations[:-1] if isinstance(operation, Put | Delete)}
-        return {compare.key for compare in self.compares}, written
+    failure: list[Op]
 
 
-def transaction(
+class Sums(NamedTuple):
+    """Of all commits before: how many bytes they took, and how many they were."""
+
+    total: int
+    commits: int
+
+
+def building(
+    group: Group,
     prefix: str,
-    read: Recording,
-    changes: Changes,
-    journal: Journal,
+    fences: Fences,
+    sums: Sums,
+    guards: Sequence[Compare],
     leases: dict[str, int],
-    index: Index,
-    fence: Fence,
-    total: int = 0,
-    guards: Sequence[Compare] = (),
-) -> Transaction:
-    """Guards on everything that was read or is written, then the changes, the fences, the journal. `total`
-    goes into the journal's entry; `guards` are further ones."""
+) -> Generator[None, None, Transaction]:
+    """The transaction, made in steps. `guards` are further ones. Raises TooManyChanges."""
 
     def full(key: str) -> bytes:
         return (prefix + key).encode()
 
-    fences: dict[str, None] = {}
-    for key in (*changes.puts, *changes.deletes):
-        before = read.get(key)
-        value = changes.puts.get(key)
-        own = key.startswith(FENCE)  # the store's own: nobody looks for it
-        after = set(index(key, value)) if value is not None and not own else set()
-        for term in after.symmetric_difference(before.terms if before else ()):
-            named = fence(term)
-            if named is not None and named.startswith(FENCE):
-                fences[named] = None
-    compares = [*guards]
-    compares += [
-        Compare(full(key), "mod_revision", "=", record.rev if record else 0)
-        for key, record in read.keys.items()
-    ]
-    id = uuid4().hex
-    operations: list[Op] = [
-        Put(full(key), value, lease=leases.get(key, 0)) for key, value in changes.puts.items()
-    ]
-    operations += [Delete(full(key)) for key in changes.deletes if key not in changes.puts]
-    kept = sorted(full(key) for key in changes.puts)
-    operations += [gap for one in changes.prefixes for gap in _gaps(full(one), kept)]
-    operations += [Put(full(key), b"1") for key in fences]
-    operations.append(Put(full(JOURNAL), journal_value(journal, id, total)))
-    return Transaction(id, compares, operations)
+    operations: list[Op] = []
+    for number, (key, after) in enumerate(group.finals.items(), start=1):
+        operations += _final(full(key), key, after, group.guards.keys.get(key), leases)
+        if number % STEP == 0:
+            yield
+    kept = sorted(full(key) for key, after in group.finals.items() if not after.deleted)
+    operations += [gap for one in sorted(group.prefixes) for gap in _gaps(full(one), kept)]
+    for fence, stays in group.fences.items():
+        operations.append(Put(full(fence), b"1") if stays else Delete(full(fence)))
+    entry = group.entry(*sums)
+    operations.append(Put(full(JOURNAL), entry_value(entry)))
+    flat = len(operations) <= FLAT
+    most = (FLAT if flat else NESTED) - len(guards)
+    compares = [*guards, *_compares(group.guards, prefix, group.revision, fences, most)]
+    if not flat:
+        operations = [Txn(success=operations[at : at + NESTED]) for at in range(0, len(operations), NESTED)]
+    if max(len(compares), len(operations)) > (FLAT if flat else NESTED):
+        raise TooManyChanges.of(len(group.finals), MAX_CHANGES)
+    return Transaction(group.id, compares, operations, [Get(full(JOURNAL), keys_only=True)])
+
+
+def _final(
+    full: bytes, key: str, after: Record, before: Record | None, leases: dict[str, int]
+) -> Iterator[Op]:
+    if after.deleted:
+        if before is not None:
+            yield Delete(full)
+    elif is_bare(key):
+        yield Put(full, after.value)
+    else:
+        value = stamped(after.value, index_of(after.rev), index_of(after.created_rev))
+        yield Put(full, value, lease=leases.get(key, 0))
 
 
 def _gaps(prefix: bytes, kept: Sequence[bytes]) -> Iterator[Delete]:
@@ -82,11 +103,83 @@ def _gaps(prefix: bytes, kept: Sequence[bytes]) -> Iterator[Delete]:
     yield Delete(start, end)
 
 
-def written(key: str, read: Recording, changes: Changes, rev: int, lease: int, index: Index) -> Record | None:
-    """The key's record after the commit, without waiting for it to come back by the watch."""
-    value = changes.puts.get(key)
-    before = read.keys.get(key)
-    if value is None:
-        return None if key in changes.deletes else before
-    created = before.created_rev if before else rev
-    return Record(key, value, created, rev, changes.ttls.get(key), index(key, value), lease=lease)
+# Guards
+
+
+def _compares(guards: Guards, prefix: str, revision: int, fences: Fences, most: int) -> list[Compare]:
+    """That nothing of what is guarded has changed since the revision, in at most so many compares, where that
+    can be."""
+    if len(guards) > most:
+        guards = _without_covered(guards, fences)
+    summed = _Ranges(guards, fences)
+    for parent_of in (_parent, _kind):
+        summed.sum_up(parent_of, most)
+
+    def full(key: str) -> bytes:
+        return (prefix + key).encode()
+
+    compares = [
+        Compare(full(key), "mod_revision", "=", revision_of(record.rev) if record else 0)
+        for key, record in summed.guards.keys.items()
+    ]
+    # Of a key that is not there any more this sees nothing.
+    compares += [
+        Compare(full(start), "mod_revision", "<", revision + 1, end) for start, end in summed.ranges(full)
+    ]
+    return compares
+
+
+def _without_covered(guards: Guards, fences: Fences) -> Guards:
+    """The same, without keys whose fence is guarded."""
+    fewer = guards.copy()
+    for key in guards.keys:
+        fence = fences.of_key(key)
+        if fence is not None and fence != key and (fence in guards.keys or _parent(fence) in guards.ranges):
+            del fewer.keys[key]
+    return fewer
+
+
+def _parent(key: str) -> str:
+    return key[: key.rfind("/") + 1]
+
+
+def _kind(key: str) -> str:
+    return key[: key.find("/") + 1]
+
+
+class _Ranges:
+    """Guards, of which many keys are put into a range each."""
+
+    def __init__(self, guards: Guards, fences: Fences) -> None:
+        self.guards = guards.copy()
+        self._fences = fences
+        self._spans: dict[str, tuple[str, str]] = {}
+        """Below a prefix, the first key and the last."""
+
+    def sum_up(self, parent_of: Callable[[str], str], most: int) -> None:
+        below: dict[str, list[str]] = defaultdict(list)
+        for key in self.guards.keys:
+            below[parent_of(key)].append(key)
+        for parent, keys in sorted(below.items(), key=lambda each: -len(each[1])):
+            if len(self.guards) + len(self._spans) <= most or len(keys) == 1 or not parent:
+                return
+            records = [self.guards.keys.pop(key) for key in keys]
+            if is_bare(parent):
+                self.guards.ranges.add(parent)
+                continue
+            first, last = self._spans.get(parent, (keys[0], keys[0]))
+            self._spans[parent] = min(first, *keys), max(last, *keys)
+            self._see_deletions(record for record in records if record is not None)
+
+    def _see_deletions(self, records: Iterable[Record]) -> None:
+        """A range does not see that a key has gone: what stands for the sets that it was in does."""
+        for term in {term for record in records for term in record.terms}:
+            fence = self._fences.of_term(term)
+            if fence is not None:
+                self.guards.add_fence(fence)
+
+    def ranges(self, full: Callable[[str], bytes]) -> Iterator[tuple[str, bytes]]:
+        for prefix in self.guards.ranges:
+            yield prefix, prefix_end(full(prefix))
+        for first, last in self._spans.values():
+            yield first, full(last) + b"\0"

@@ -1,85 +1,86 @@
-"""The writing half of the store on etcd: one transaction a command, guarded by everything its rule has
-read; a lost race runs the rule again, and an answer that was lost is looked for, never asked for twice.
+"""The writing half of the store on etcd: rules that wait go as one group, in one transaction that is
+guarded by everything they have read.
+
+One group at a time is on its way: who comes meanwhile makes the next. A lost race writes nothing and runs
+the group's rules again. A group whose answer was lost is looked for, never sent again; others go on
+meanwhile, but for those that have to do with its keys.
 """
 
 import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from app.errors import Conflict, CoordinatorUnavailable, RequestError, StorageFull
+from app.errors import Conflict, CoordinatorUnavailable, RequestError
 from app.store.clock_watch import ClockWatch
-from app.store.contract import Changes, Fence, Index, Journal, Origin, Outcome, Rule, check_changes
-from app.store.etcd.client.client import (
-    Ambiguous,
-    EtcdClient,
-    EtcdError,
-    LeaseNotFound,
-    NoSpace,
-    NotDone,
-    Refused,
-    TxnResult,
-)
+from app.store.contract import Changes, Fences, Origin, Outcome, Rule
+from app.store.etcd.client.client import EtcdClient, EtcdError, LeaseNotFound
 from app.store.etcd.client.errors import cannot_ask
 from app.store.etcd.confirmer import Confirmer
 from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
-from app.store.etcd.read_set import Recording
-from app.store.etcd.transaction import Transaction, transaction, written
-from app.store.etcd.write_queue import Turn, Turns
-from app.store.history import latest_time
+from app.store.etcd.group import Group, Take, Waiting
+from app.store.etcd.sending import Lost, Sender, Unsaid
+from app.store.history import Draft
 from app.store.troubles import Troubles, lost_error
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-WRITE_SECONDS = 2.5
-"""A write that cannot be decided is answered within 3 s, and the next one can be made then."""
-
-FULL, SLOW = "full", "slow"
-
-QUOTA = "etcd's quota is used up: compact and defragment it, or raise the quota, and disarm the alarm"
-
 RACES = 100
 """Times that a rule is run again before the race is called lost."""
 
+MOVING = 1.0
+"""Seconds that a write waits on once etcd has answered one before it."""
+
+TURN = 0.01
+"""Seconds of one turn of the loop for which rules are run."""
+
+_LOOK = 0.1
+"""Seconds between two looks at whose time is over."""
+
 
 class Writer:
-    """Runs rules and commits what they want. `troubles` are told when etcd refuses writes for its quota, and
-    when it does not say what became of them."""
+    """Runs rules and commits what they want. `patience`: seconds after which a write that cannot be decided
+    is answered so."""
 
     def __init__(
         self,
         client: EtcdClient,
-        prefix: str,
-        index: Index,
-        fence: Fence,
+        sender: Sender,
+        fences: Fences,
         follower: Follower,
         confirmer: Confirmer,
         clock: Callable[[], datetime],
         continuity: Continuity,
         troubles: Troubles,
-        patience: float = WRITE_SECONDS,
+        patience: float,
     ) -> None:
-        self._patience = patience
         self._client = client
-        self._prefix = prefix
-        self._index = index
-        self._fence = fence
+        self._sender = sender
+        self._fences = fences
         self._follower = follower
         self._confirmer = confirmer
         self._clock = clock
-        self._running: set[asyncio.Task[Any]] = set()
-        self._turns = Turns()
         self._continuity = continuity
         self._troubles = troubles
+        self._patience = patience
         self._clock_watch = ClockWatch()
+        self._running: set[asyncio.Task[Any]] = set()
+        self._first: deque[Waiting] = deque()
+        """Who has waited before, and goes ahead of the queue."""
+        self._queue: deque[Waiting] = deque()
+        self._flying = False
+        self._unsaid: set[Group] = set()
+        """Groups of which etcd has not said what became of them."""
+        self._heard = 0.0
+        self._looking: asyncio.TimerHandle | None = None
         self.committed = 0
+        self.groups = 0
         self.races = 0
         self.unknown = 0
 
@@ -87,224 +88,259 @@ class Writer:
         """Finish what was accepted: each write ends by its own deadline, and is told how."""
         with suppress(TimeoutError):
             async with asyncio.timeout(2 * self._patience):
-                while self._running:
-                    await asyncio.wait(self._running)
+                while self._running or self._queue or self._first:
+                    await asyncio.wait(self._running or {asyncio.create_task(asyncio.sleep(0.01))})
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        self._refuse_all(CoordinatorUnavailable("The store is closing. Nothing was written."))
+        if self._looking is not None:
+            self._looking.cancel()
 
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
-        # Shielded: a client that goes away does not take back what may be on its way.
-        return await asyncio.shield(self._keep_running(self._transact(rule, origin)))
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._queue.append(Waiting(rule, origin, answer, time.monotonic() + self._patience))
+        # In this very turn where nothing is on its way: who is alone need not wait for company.
+        self._go_on()
+        # A client that goes away takes back nothing: its rule is run, and nobody told.
+        return await answer
 
-    def _keep_running(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+    def _keep_running(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        return task
 
-    async def _transact(self, rule: Rule, origin: Origin) -> Outcome:
-        until = time.monotonic() + self._patience
-        confirmed = False
-        for race in range(RACES):
-            turn = self._turns.turn()
-            try:
-                outcome = await self._attempt(rule, origin, until, confirmed, turn)
-                turn.release(answered=True)
-            finally:
-                turn.release()
-            if outcome is not None:
-                return outcome
-            self.races += 1
-            if race:
-                # Of many that race, some should be ahead.
-                await asyncio.sleep(random.uniform(0, min(0.001 * 2**race, 0.03)))
-            await self._confirmer.confirm()
-            confirmed = True
-            until = _extended(until)
-        raise Conflict("The change lost too many races against others. Try again.")
+    # Forming groups
 
-    async def _attempt(
-        self, rule: Rule, origin: Origin, until: float, confirmed: bool, turn: Turn
-    ) -> Outcome | None:
-        """Run the rule and commit what it wants; None where it has lost a race and has to run again."""
-        while True:
-            found = await self._run(rule, origin, confirmed)
-            if found is None or isinstance(found, Outcome):
-                return found
-            read, changes, journal = found
-            made = self._transaction(read, changes, journal, {})
-            before = turn.take(*made.keys)
-            if before is None:
-                return await self._commit(read, changes, journal, until, made)
-            if await turn.wait(before, until - time.monotonic()):
-                until = _extended(until)
+    def _go_on(self) -> None:
+        """Send the next group, unless one is on its way."""
+        if self._flying or not (self._first or self._queue):
+            return
+        refusal = self._refusal()
+        if refusal is not None:
+            self._refuse_all(refusal)
+            return
+        self._look_again()
+        until = time.monotonic() + TURN
+        group = self._form(until)
+        if group.members:
+            self._flying = True
+            self._keep_running(self._fly(group))
+        elif self._first or self._queue:
+            asyncio.get_running_loop().call_soon(self._go_on)
 
-    async def _run(
-        self, rule: Rule, origin: Origin, confirmed: bool
-    ) -> tuple[Recording, Changes, Journal] | Outcome | None:
-        """Run the rule once: what it has read and wants; or the outcome, where it wants no commit; None
-        where it has to run again on the latest snapshot."""
-        self._check_writable()
-        history = self._follower.history
-        snapshot = history.snapshot(history.rev)
-        read = Recording(snapshot, self._fence)
-        now, last = self._clock(), self._follower.journal.at
-        self._clock_watch.look(now, last)
-        at = latest_time(now, last)
-        try:
-            changes = rule(read, at)
-        except RequestError as error:
-            # What is held may be old: a refusal counts only on the latest.
-            if not confirmed:
-                return None
-            error.rev = snapshot.rev if error.rev is None else error.rev
-            raise
-        if changes.empty:
-            if not confirmed:
-                return None
-            if not await self._renew(read, changes):
-                return None
-            record = read.get(changes.answer) if changes.answer else None
-            return Outcome(snapshot.rev, changes, record, False)
-        check_changes(changes)
-        return read, changes, origin.journal(at)
-
-    def _check_writable(self) -> None:
+    def _refusal(self) -> CoordinatorUnavailable | None:
         if self._continuity.lost:
-            raise lost_error()
+            return lost_error()
         if not self._continuity.writable:
-            raise CoordinatorUnavailable(
+            return CoordinatorUnavailable(
                 "The registry's schema is none that this version knows. Nothing was written: `/readyz` says "
                 "what its operator has to do."
             )
+        return None
 
-    async def _renew(self, read: Recording, changes: Changes) -> bool:
-        """Renew leases; False where one is gone, and the rule has to see that."""
-        for key in changes.renews:
-            record = read.get(key)
-            try:
+    def _form(self, until: float) -> Group:
+        history = self._follower.history
+        group = Group(
+            Draft(history),
+            history.snapshot(history.rev),
+            self._follower.watched,
+            self._fences,
+            self._follower.journal.at,
+            self._clock,
+            self._clock_watch,
+        )
+        while (self._first or self._queue) and time.monotonic() < until:
+            waiting = (self._first or self._queue).popleft()
+            busy = set().union(*(other.touched for other in self._unsaid)) if self._unsaid else set()
+            took = group.take(waiting, busy)
+            if took is Take.NEXT:
+                self._first.appendleft(waiting)
+                break
+            if took is Take.UNCONFIRMED:
+                self._keep_running(self._confirm(waiting))
+            elif took is Take.RENEWS and group.renewing is not None:
+                self._keep_running(self._renew(waiting, group.renewing))
+            elif took is Take.BUSY:
+                self._park(waiting)
+            elif took is Take.LAST:
+                break
+        return group
+
+    def _park(self, waiting: Waiting) -> None:
+        """Have it wait for the groups of which nobody knows."""
+        next(iter(self._unsaid)).behind.append(waiting)
+
+    def _again(self, waiting: Iterable[Waiting]) -> None:
+        """They are run again, ahead of the others, in their order."""
+        until = self._extended(0)
+        for one in waiting:
+            one.until = max(one.until, until)
+            self._first.append(one)
+
+    async def _confirm(self, waiting: Waiting) -> None:
+        try:
+            await self._confirmer.confirm()
+        except Exception as error:
+            waiting.refuse(error)
+            return
+        self._heard = time.monotonic()
+        waiting.confirmed = True
+        self._again([waiting])
+        self._go_on()
+
+    async def _renew(self, waiting: Waiting, changes: Changes) -> None:
+        """Renew leases; where one is gone, the rule has to see that."""
+        snapshot = self._follower.history.snapshot(self._follower.history.rev)
+        try:
+            for key in changes.renews:
+                record = snapshot.get(key)
                 if record is not None and record.lease:
                     await self._client.keep_alive_once(record.lease)
-            except LeaseNotFound:
-                return False
-            except EtcdError as error:
-                raise cannot_ask(error) from error
-        return True
-
-    async def _commit(
-        self, read: Recording, changes: Changes, journal: Journal, until: float, made: Transaction
-    ) -> Outcome | None:
-        try:
-            leases = {key: (await self._client.grant(ttl)).id for key, ttl in changes.ttls.items()}
-        except NoSpace as error:
-            raise self._storage_full() from error
+        except LeaseNotFound:
+            self._count_race(waiting)
+            await self._confirm(waiting)
         except EtcdError as error:
-            raise cannot_ask(error, " Nothing was written.") from error
-        if leases:
-            made = self._transaction(read, changes, journal, leases)
-        old = [before.lease for key in changes.puts if (before := read.keys.get(key)) and before.lease]
-        seen = self._follower.awaited(made.id)
+            waiting.refuse(cannot_ask(error))
+        except Exception as error:
+            waiting.refuse(error)
+        else:
+            record = snapshot.get(changes.answer) if changes.answer else None
+            waiting.tell(Outcome(snapshot.rev, changes, record, False))
+
+    # On its way
+
+    async def _fly(self, group: Group) -> None:
+        """Bring a group to its end, whatever happens, and let the next one go."""
         try:
-            rev = await self._send(made, seen, until)
+            await self._bring(group)
+        except RequestError as error:
+            group.refuse(error)
+        except asyncio.CancelledError:
+            group.refuse(self._sender.unknown())
+            raise
+        except Exception:
+            # Whatever it is: a writer that ended in silence would keep all who write waiting for ever.
+            logger.exception("the writer failed")
+            group.refuse(self._sender.unknown())
         finally:
-            self._follower.forget(made.id)
-        for lease in leases.values() if rev is None else old:
-            self._spawn_revoke(lease)
-        if rev is None:
-            return None
-        self.committed += 1
-        self._troubles.end(FULL)
-        self._troubles.end(SLOW)
+            if group in self._unsaid:
+                self._unsaid.discard(group)
+            else:
+                self._flying = False
+            self._again(group.behind)
+            self._go_on()
+
+    async def _bring(self, group: Group) -> None:
+        leases: dict[str, int] = {}
+        try:
+            leases = await self._sender.grant(group)
+            made = await self._sender.make(group, leases)
+            revision = await self._send(group, made)
+        except Lost as lost:
+            self._revoke(leases.values())
+            await self._run_again(group, lost)
+            return
+        self._heard = time.monotonic()
+        self._revoke(group.leases_before)
+        self.committed += len(group.members)
+        self.groups += 1
         try:
             # So that who asked sees it here at once, stale reads and events too.
             async with asyncio.timeout(1):
-                await self._follower.reach(rev)
+                await self._follower.reach(revision)
         except TimeoutError:
-            logger.info("the watch has not brought revision %d within a second", rev)
-        answer = changes.answer
-        lease = leases.get(answer, 0) if answer else 0
-        record = written(answer, read, changes, rev, lease, self._index) if answer else None
-        return Outcome(rev, changes, record, True)
+            logger.info("the watch has not brought revision %d within a second", revision)
+        group.answer(revision, lambda key: leases.get(key, 0))
 
-    def _transaction(
-        self, read: Recording, changes: Changes, journal: Journal, leases: dict[str, int]
-    ) -> Transaction:
-        return transaction(
-            self._prefix,
-            read,
-            changes,
-            journal,
-            leases,
-            self._index,
-            self._fence,
-            self._follower.size.total,
-            self._continuity.guards,
-        )
-
-    async def _send(self, made: Transaction, seen: "asyncio.Future[int]", until: float) -> int | None:
-        """The rev of the commit, or None where a guard did not hold."""
-        while True:
-            left = until - time.monotonic()
+    async def _send(self, group: Group, made: Any) -> int:
+        """The group's revision. Raises Lost."""
+        until = self._extended(group.until)
+        seen = self._follower.awaited(made.id)
+        try:
+            return await self._sender.send(group, made, until)
+        except Unsaid as unsaid:
+            # Others need not wait for what is not known: unless they have to do with the same keys.
+            self._unsaid.add(group)
+            self._flying = False
+            self._go_on()
             try:
-                result: TxnResult = await self._client.txn(
-                    made.compares, made.operations, within=max(left, 0.1)
-                )
-                return result.revision if result.succeeded else None
-            except NotDone as error:
-                if time.monotonic() >= until - 0.2:
-                    raise CoordinatorUnavailable("etcd cannot be reached. Nothing was written.") from error
-                await asyncio.sleep(0.05)
-            except (Ambiguous, NoSpace) as error:
-                return await self._find_out(seen, until, error)
-            except Refused as error:
-                raise CoordinatorUnavailable(f"etcd refuses the write: {error}") from error
-            except EtcdError as error:
-                raise cannot_ask(error) from error
+                return await self._sender.find_out(seen, until, unsaid)
+            except CoordinatorUnavailable:
+                self.unknown += len(group.members)
+                raise
+        finally:
+            self._follower.forget(made.id)
 
-    async def _find_out(self, seen: "asyncio.Future[int]", until: float, error: EtcdError) -> int:
-        """Whether a transaction whose answer was lost has been carried out: its journal entry tells.
-        That there is none proves nothing, for it may still be on its way: then the outcome is unknown."""
-        while time.monotonic() < until:
-            try:
-                async with asyncio.timeout(until - time.monotonic()):
-                    await self._confirmer.confirm()
-            except (CoordinatorUnavailable, TimeoutError):
-                await asyncio.sleep(0.05)
-                continue
-            if seen.done():
-                return seen.result()
-            if isinstance(error, NoSpace):
-                raise self._storage_full() from error
-            await asyncio.sleep(0.1)
-        if seen.done():
-            return seen.result()
-        self.unknown += 1
-        self._troubles.begin(
-            SLOW,
-            f"etcd has not said within {self._patience:g} s whether a write was made: look at its members' "
-            "disks and network",
-        )
-        raise CoordinatorUnavailable(
-            "etcd did not say whether the change was made: it may or may not have happened.",
-            outcome="unknown",
-        ) from error
+    async def _run_again(self, group: Group, lost: Lost) -> None:
+        """The group has lost a race: what it was run on was not the latest."""
+        self._heard = time.monotonic()
+        waiting = [member.waiting for member in group.members]
+        self.races += 1
+        for one in waiting:
+            self._count_race(one)
+        race = max(one.races for one in waiting)
+        if race > 1:
+            # Of many that race, some should be ahead.
+            await asyncio.sleep(random.uniform(0, min(0.001 * 2**race, 0.03)))
+        caught_up = False
+        if race == 1 and lost.revision:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await self._follower.reach(lost.revision)
+                    caught_up = True
+        if not caught_up:
+            await self._confirmer.confirm()
+            for one in waiting:
+                one.confirmed = True
+        # Ahead of those that were put back while it was on its way.
+        until = self._extended(0)
+        for one in reversed(waiting):
+            one.until = max(one.until, until)
+            if not one.answer.done() or one.races <= RACES:
+                self._first.appendleft(one)
 
-    def _storage_full(self) -> StorageFull:
-        self._troubles.begin(FULL, QUOTA)
-        return StorageFull(
-            "etcd's quota is used up: nothing was changed. Compact and defragment it, or raise the "
-            "quota, and disarm the alarm."
-        )
+    def _count_race(self, waiting: Waiting) -> None:
+        waiting.races += 1
+        if waiting.races > RACES:
+            waiting.refuse(Conflict("The change lost too many races against others. Try again."))
 
-    def _spawn_revoke(self, lease: int) -> None:
-        async def revoke() -> None:
+    def _extended(self, until: float) -> float:
+        """Until when etcd is waited for, which answers: a second from now on, at least."""
+        now = time.monotonic()
+        return max(until, now + MOVING) if now - self._heard < MOVING else until
+
+    def _revoke(self, leases: Iterable[int]) -> None:
+        async def revoke(lease: int) -> None:
             with suppress(EtcdError):  # it ends by itself
                 await self._client.revoke(lease)
 
-        self._keep_running(revoke())
+        for lease in leases:
+            self._keep_running(revoke(lease))
 
+    # Whose time is over
 
-def _extended(until: float) -> float:
-    """Until when etcd is waited for, which has just answered: a second more, at least."""
-    return max(until, time.monotonic() + 1)
+    def _look_again(self) -> None:
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(_LOOK, self._refuse_some)
+
+    def _refuse_some(self) -> None:
+        """Refuse those whose time is over, as long as etcd answers none of those before."""
+        self._looking = None
+        now = time.monotonic()
+        behind = [group.behind for group in self._unsaid]
+        if now - self._heard > MOVING:
+            for line in (self._first, self._queue, *behind):
+                late = [one for one in line if one.until <= now]
+                for one in late:
+                    line.remove(one)
+                    one.refuse(
+                        CoordinatorUnavailable("Writes before this one wait for etcd. Nothing was written.")
+                    )
+        if self._first or self._queue or any(behind):
+            self._look_again()
+
+    def _refuse_all(self, error: CoordinatorUnavailable) -> None:
+        for line in (self._first, self._queue):
+            while line:
+                line.popleft().refuse(error)

@@ -1,0 +1,342 @@
+"""Many commits in one transaction of etcd's: each has a rev, a journal and a state of its own, wherever it
+is read."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from contract_stores import SHARED, Maker, begin, build, place_of
+from contract_words import ORIGIN, Transaction, increment, picture, plain, put, puts, value_of, word_of, write
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.errors import AlreadyExists, CoordinatorUnavailable
+from app.store.contract import Changes, Origin, Rule, Store
+from app.store.etcd.client.client import Ambiguous, EtcdClient
+from app.store.etcd.revs import revision_of
+
+pytestmark = pytest.mark.parametrize("make", SHARED, indirect=True)
+
+
+async def at_once(store: Store, rules: list[Rule]) -> list[Any]:
+    """Ask for all in one turn of the loop: the first goes out alone, the others make the next groups."""
+    writes = (store.transact(rule, Origin(f"actor {n}", f"TEST /{n}")) for n, rule in enumerate(rules))
+    return await asyncio.gather(*writes, return_exceptions=True)
+
+
+def groups_of(store: Any) -> list[int]:
+    """How many commits each revision of etcd's has."""
+    return list(Counter(map(revision_of, store._numbering._revs)).values())
+
+
+def append(key: str, word: str) -> Rule:
+    def rule(snapshot, at):
+        return Changes(puts={key: value_of((word_of(snapshot.get(key)) or "") + word)}, answer=key)
+
+    return rule
+
+
+def copy_revs(key: str) -> Rule:
+    """It needs to know the rev of the commit before, which may be one of its group."""
+
+    def rule(snapshot, at):
+        before = snapshot.get(key)
+        said = f"{before.rev - before.created_rev}" if before else "0"
+        return Changes(puts={f"{key}-copy": value_of(said)}, answer=f"{key}-copy")
+
+    return rule
+
+
+def create(key: str) -> Rule:
+    def rule(snapshot, at):
+        if snapshot.get(key):
+            raise AlreadyExists("taken")
+        return Changes(puts={key: value_of("x")}, answer=key)
+
+    return rule
+
+
+def count_into(key: str, term: str) -> Rule:
+    return lambda snapshot, at: Changes(puts={key: value_of(f"x{len(snapshot.scan(term))}")}, answer=key)
+
+
+KEYS = ["a/1", "a/2", "a/é", "b/1", "b/2/x"]
+keys = st.sampled_from(KEYS)
+words = st.sampled_from(["x", "xx", "y", "z"])
+rules = st.one_of(
+    st.builds(append, keys, words),
+    st.builds(create, keys),
+    st.builds(count_into, keys, st.sampled_from(["a/", "b/", "a/?letter=x"])),
+    st.builds(
+        lambda **given: Transaction(**given).rule(),
+        puts=st.dictionaries(keys, words, max_size=3),
+        deletes=st.sets(keys, max_size=2),
+        prefixes=st.one_of(st.just(set()), st.just(set()), st.just({"a/"})),
+    ),
+)
+
+
+def test_random_groups_are_what_the_same_rules_make_one_after_the_other_in_memory(
+    request: pytest.FixtureRequest, make: Maker, tmp_path
+) -> None:
+    """In memory, from the archive, at another replica, and after a restart: the same bytes."""
+    kind = make.kind
+    count = iter(range(1000))
+
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(groups=st.lists(st.lists(rules, min_size=1, max_size=12), min_size=1, max_size=4))
+    def run(groups: list[list[Rule]]) -> None:
+        asyncio.run(compare(kind, place_of(kind, tmp_path / f"{next(count)}", request), groups))
+
+    run()
+
+
+async def compare(kind: str, place: Any, groups: list[list[Rule]]) -> None:
+    await begin(kind, place)
+    store, other, memory = build(kind, place), build("etcd-small-window", place), build("memory", place)
+    for each in (store, other, memory):
+        await each.open()
+    try:
+        landed: dict[int, tuple[Rule, Origin]] = {}
+        for rules in groups:
+            ends = await at_once(store, rules)
+            for number, (rule, end) in enumerate(zip(rules, ends, strict=True)):
+                assert not isinstance(end, Exception) or isinstance(end, AlreadyExists), end
+                if not isinstance(end, Exception) and end.committed:
+                    assert end.rev not in landed
+                    landed[end.rev] = (rule, Origin(f"actor {number}", f"TEST /{number}"))
+                    answer = end.changes.answer
+                    if answer is not None:
+                        assert plain(end.record) == plain(await read(store, end.rev, answer))
+        for rule, origin in (landed[rev] for rev in sorted(landed)):
+            await memory.transact(rule, origin)
+        wanted = timeless(await picture(memory))
+        assert timeless(await picture_in_thread(store)) == wanted
+        await other.latest()
+        assert timeless(await picture_in_thread(other)) == wanted
+        await store.close()
+        store = build(kind, place)
+        await store.open()
+        assert timeless(await picture_in_thread(store)) == wanted
+    finally:
+        for each in (store, other, memory):
+            await each.close()
+
+
+async def read(store: Store, rev: int, key: str) -> Any:
+    snapshot = await store.at(rev)
+    return await asyncio.to_thread(snapshot.get, key)
+
+
+async def picture_in_thread(store: Store) -> dict[int, Any]:
+    """As `picture`, of a store whose snapshots wait for etcd."""
+    shown: dict[int, Any] = {}
+    for rev in range(store.oldest_rev, store.rev + 1):
+        snapshot = await store.at(rev)
+        shown[rev] = (
+            [[plain(r) for r in await asyncio.to_thread(snapshot.scan, t)] for t in ("a/", "b/", "?")],
+            [plain_of(c) for c in await store.commits(rev, 1)],
+            await store.journal_at(rev),
+        )
+    return shown
+
+
+def plain_of(commit: Any) -> Any:
+    changes = tuple((c.key, plain(c.before), plain(c.after)) for c in commit.changes)
+    return (commit.rev, commit.journal, changes)
+
+
+def timeless(shown: dict[int, Any]) -> dict[int, Any]:
+    """Without the times of the commits, which are those of another run."""
+
+    def who(journal: Any) -> Any:
+        return None if journal is None else (journal.actor, journal.request)
+
+    return {
+        rev: (lists, [(n, who(journal), changes) for n, journal, changes in commits], who(journal))
+        for rev, (lists, commits, journal) in shown.items()
+    }
+
+
+async def test_writes_that_wait_go_in_one_transaction_and_each_has_its_rev(store) -> None:
+    ends = await at_once(store, [put(f"a/{n}", "x") for n in range(50)])
+    assert [end.rev for end in ends] == list(range(1, 51))
+    assert len(groups_of(store)) < 25
+
+
+async def test_a_hot_key_is_written_once_and_each_rev_reads_its_own_value(make) -> None:
+    store = await make()
+    ends = await at_once(store, [append("a/hot", "x") for _ in range(40)])
+    assert len(groups_of(store)) < 20, "they share transactions"
+    for end in ends:
+        record = await read(store, end.rev, "a/hot")
+        assert plain(record) == plain(end.record)
+        assert word_of(record) == "x" * end.rev
+        [commit] = await store.commits(end.rev - 1, 1)
+        [change] = commit.changes
+        assert (word_of(change.before) or "") + "x" == word_of(change.after)
+        assert commit.journal.actor == f"actor {end.rev - 1}"
+
+
+async def test_a_rule_that_needs_the_rev_of_a_commit_of_its_group_is_told_it(store) -> None:
+    """As `If-Match` does: it heads the next group."""
+    chain = [rule for n in range(10) for rule in (append("a/1", "x"), copy_revs("a/1"))]
+    ends = await at_once(store, chain)
+    assert not [end for end in ends if isinstance(end, Exception)]
+    for end in ends[1::2]:
+        seen = await read(store, end.rev - 1, "a/1")
+        said = await read(store, end.rev, "a/1-copy")
+        # Said in revs of etcd's, whose differences are no smaller than those of the numbers here.
+        assert (word_of(said) == "0") == (seen.rev == seen.created_rev)
+
+
+async def test_a_key_that_the_group_deletes_and_makes_again_is_created_anew(store) -> None:
+    await write(store, put("a/1", "x"))
+    rules: list[Rule] = [
+        put("a/0", "x"),
+        lambda s, at: Changes(deletes={"a/1"}),
+        put("a/1", "y"),
+        lambda s, at: Changes(deletes={"a/1"}),
+        put("a/2", "x"),
+        lambda s, at: Changes(deletes={"a/2"}),
+        put("a/2", "z"),
+    ]
+    ends = await at_once(store, rules)
+    revs = [end.rev for end in ends]
+    assert (await read(store, revs[2], "a/1")).created_rev == revs[2]
+    assert (await store.latest()).get("a/1") is None
+    record = (await store.latest()).get("a/2")
+    assert (record.created_rev, record.rev, word_of(record)) == (revs[6], revs[6], "z")
+
+
+def _before_sending(monkeypatch: pytest.MonkeyPatch, do: Callable[[int], Awaitable[None]]) -> None:
+    """Have something happen before each transaction is sent."""
+    txn, count = EtcdClient.txn, iter(range(1_000_000))
+
+    async def sent(self: EtcdClient, *given: Any, **more: Any) -> Any:
+        await do(next(count))
+        return await txn(self, *given, **more)
+
+    monkeypatch.setattr(EtcdClient, "txn", sent)
+
+
+@pytest.mark.parametrize("at", ["a/1", "a/2", "a/new"])
+async def test_a_write_of_another_between_the_reading_and_the_sending_is_seen(
+    make, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """Whichever key of the group it is: the whole group runs again."""
+    store = await make()
+    other = build(make.kind, make.place)
+    await other.open()
+    await write(store, puts(**{"a/1": "x", "a/2": "x"}))
+    done = False
+
+    async def disturb(_: int) -> None:
+        nonlocal done
+        if not done:
+            done = True
+            await other.transact(append(at, "o"), ORIGIN)
+
+    _before_sending(monkeypatch, disturb)
+    ends = await at_once(store, [append(key, "y") for key in ("a/1", "a/2", "a/new")])
+    assert not [end for end in ends if isinstance(end, Exception)]
+    found = {r.key: word_of(r) for r in (await store.latest()).scan("a/")}
+    wanted = {"a/1": "xy", "a/2": "xy", "a/new": "y"}
+    assert found == wanted | {at: wanted[at][:-1] + "oy"} or found == wanted | {at: wanted[at] + "o"}
+    await other.close()
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_of_a_group_whose_answer_is_lost_all_is_found_or_all_is_unknown(
+    make, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    store = await make()
+    txn, lost = EtcdClient.txn, []
+
+    async def cut(self: EtcdClient, *given: Any, **more: Any) -> Any:
+        if not lost and len(given[1]) > 15:
+            lost.append(given)
+            if there:
+                await txn(self, *given, **more)
+            raise Ambiguous("the answer was lost")
+        return await txn(self, *given, **more)
+
+    monkeypatch.setattr(EtcdClient, "txn", cut)
+    waiting = asyncio.create_task(at_once(store, [put(f"a/{n}", "x") for n in range(20)]))
+    await asyncio.sleep(0.3)
+    if not there:
+        # Others go on meanwhile.
+        async with asyncio.timeout(2):
+            await write(store, put("b/1", "beside"))
+        assert not waiting.done()
+    first, *group = await waiting
+    assert first.rev == 1
+    assert lost
+    if there:
+        assert [end.rev for end in group] == list(range(2, 21))
+    else:
+        assert all(isinstance(end, CoordinatorUnavailable) for end in group)
+        assert {end.members.get("outcome") for end in group} == {"unknown"}
+        assert [r.key for r in (await store.latest()).scan("a/")] == ["a/0"]
+    await write(store, put("a/after", "x"))
+
+
+async def test_groups_keep_to_what_etcd_takes(store) -> None:
+    """By the number of keys, of guards, and of bytes; what is too much for one goes in the next."""
+
+    def reads(number: int) -> Rule:
+        def rule(snapshot, at):
+            for n in range(50):
+                snapshot.get(f"c/{number}-{n}")
+            return Changes(puts={f"a/r{number}": value_of("x")})
+
+        return rule
+
+    many = [puts(**{f"a/{n}-{m}": "x" for m in range(20)}) for n in range(20)]
+    large = [put(f"b/{n}", f"{n % 10}" * 60_000) for n in range(30)]
+    ends = await at_once(store, [*many, *large, *(reads(n) for n in range(10))])
+    assert not [end for end in ends if isinstance(end, Exception)]
+    assert sorted(end.rev for end in ends) == list(range(1, 61))
+    latest = await store.latest()
+    assert (latest.count("a/"), latest.count("b/")) == (410, 30)
+    assert max(groups_of(store)) > 3
+
+
+@pytest.mark.parametrize("guards", [124, 125, 126, 300])
+async def test_a_rule_may_read_more_keys_than_etcd_guards(store, guards: int) -> None:
+    def rule(snapshot, at):
+        seen = [snapshot.get(f"a/{n:03}") for n in range(guards)]
+        return Changes(puts={"a/sum": value_of(f"x{sum(r is not None for r in seen)}")})
+
+    await write(store, put("a/001", "x"), rule)
+    assert word_of((await store.latest()).get("a/sum")) == "x1"
+
+
+async def test_leases_and_groups_interleaved(store) -> None:
+    rules = [
+        put(f"a/{n}", "x", ttls={f"a/{n}": 60}) if n % 4 == 0 else append(f"a/{n % 7}", "y")
+        for n in range(24)
+    ]
+    ends = await at_once(store, rules)
+    assert sorted(end.rev for end in ends) == list(range(1, 25))
+    for end in ends:
+        assert plain(await read(store, end.rev, end.changes.answer))[:4] == plain(end.record)[:4]
+
+
+async def test_refusals_in_a_group_are_of_what_is_there(store) -> None:
+    rules = [put("a/0", "x"), *(create(f"a/{n % 5}") for n in range(40)), increment("n/1")]
+    refused = [end for end in await at_once(store, rules) if isinstance(end, AlreadyExists)]
+    assert len(refused) == 36
+    for error in refused:
+        assert 0 < error.rev <= store.rev
+
+
+async def test_a_compaction_inside_a_group_keeps_what_was_asked_for(make) -> None:
+    store = await make()
+    await at_once(store, [append("a/1", "x") for _ in range(20)])
+    await store.compact(10)
+    assert 1 <= store.oldest_rev <= 10
+    for rev in range(store.oldest_rev, 21):
+        assert word_of(await read(store, rev, "a/1")) == "x" * rev

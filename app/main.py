@@ -40,6 +40,7 @@ from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.registry.readable import index
 from app.routers import (
     apps,
+    dashboard,
     diff,
     discovery,
     documents,
@@ -91,8 +92,9 @@ ROUTERS = (
     diff.router,
     operations.router,
     problems.router,
-    metrics_router,
+    dashboard.router,
     documents.router,
+    metrics_router,
 )
 
 

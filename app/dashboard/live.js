@@ -1,0 +1,88 @@
+// The present: the registry as the stream tells it, and how the connection is.
+import { BASE } from "./api.js";
+import { Registry } from "./registry.js";
+import { Stream } from "./stream.js";
+
+const RECENT = 2000;
+
+export class Live {
+  constructor(changed) {
+    this.changed = changed;
+    this.registry = new Registry();
+    this.status = "connecting"; // live, reconnecting, restarted, login
+    this.complete = false;
+    this.recent = []; // events that came since the page was opened
+    this.boundary = null;
+    this.heard = 0;
+  }
+
+  start() {
+    if (window.SharedWorker && !new URLSearchParams(location.search).has("own")) {
+      const worker = new SharedWorker(new URL("worker.js", import.meta.url), { type: "module", name: "visor" });
+      worker.port.onmessage = ({ data }) => this.take(data);
+      worker.onerror = () => this.alone();
+      addEventListener("pagehide", () => worker.port.postMessage("bye"));
+      this.hurry = () => worker.port.postMessage("hurry");
+    } else {
+      this.alone();
+    }
+    addEventListener("pageshow", (event) => event.persisted && location.reload());
+  }
+
+  /** A stream of this tab's own, where there is no SharedWorker. */
+  alone() {
+    const stream = new Stream(BASE, (message) => this.take(message));
+    this.hurry = () => stream.hurry();
+    stream.run();
+  }
+
+  take(message) {
+    if (message.type === "reset") {
+      this.fresh = new Registry();
+    } else if (message.type === "events") {
+      for (const text of message.events) this.event(JSON.parse(text));
+    } else {
+      if (message.status === "live") this.finish();
+      this.status = message.status;
+    }
+    this.heard = performance.now();
+    this.changed();
+  }
+
+  event(event) {
+    const registry = this.fresh || this.registry;
+    if (this.boundary && !this.fresh && event.rev > registry.rev) this.reached(registry);
+    registry.apply(event);
+    if (event.type === "snapshot" || !event.object || event.index === undefined) return;
+    this.recent.push(event);
+    if (this.recent.length > 2 * RECENT) this.recent.splice(0, RECENT);
+  }
+
+  /** The snapshot is whole: show it instead of what was before. */
+  finish() {
+    if (!this.fresh) return;
+    this.registry = this.fresh;
+    this.fresh = null;
+    this.complete = true;
+  }
+
+  /** A copy of the registry that is whole at its rev: between two commits. */
+  whole() {
+    return new Promise((resolve) => {
+      this.boundary = resolve;
+      const look = () => {
+        if (this.boundary !== resolve) return;
+        // What belongs to one commit comes at once.
+        if (performance.now() - this.heard > 100 && !this.fresh) this.reached(this.registry);
+        else setTimeout(look, 20);
+      };
+      look();
+    });
+  }
+
+  reached(registry) {
+    const tell = this.boundary;
+    this.boundary = null;
+    tell(registry.copy());
+  }
+}

@@ -1,0 +1,80 @@
+// What the page shows: which page, of which moment, by which registry.
+import { History } from "./history.js";
+import { Live } from "./live.js";
+import { Past } from "./past.js";
+
+let draw = () => {};
+let asked = false;
+
+/** Have the page drawn in the next frame, once, however much has changed until then. */
+export function redraw() {
+  if (asked) return;
+  asked = true;
+  requestAnimationFrame(() => {
+    asked = false;
+    draw();
+  });
+}
+
+export const state = {
+  live: new Live(redraw),
+  past: null,
+  history: null,
+  playing: false,
+  search: "",
+  place: read(),
+};
+state.past = new Past(state.live, redraw);
+state.history = new History(state.live, redraw);
+
+function read() {
+  const [path, query] = location.hash.replace(/^#/, "").split("?");
+  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const params = new URLSearchParams(query || "");
+  const rev = /^\d{1,16}$/.test(params.get("rev") || "") ? Number(params.get("rev")) : null;
+  return { parts, params, rev };
+}
+
+/** The address of a page, at the moment that is shown. */
+export function link(path, rev = state.place.rev, more = {}) {
+  const params = new URLSearchParams(more);
+  if (rev !== null) params.set("rev", rev);
+  const query = params.toString();
+  return `#${path}${query ? `?${query}` : ""}`;
+}
+
+export const here = () => `/${state.place.parts.map(encodeURIComponent).join("/")}`;
+
+/** Show another moment of the same page; null for the present. Dragging leaves no trail of addresses. */
+export function show(rev, { settle = true } = {}) {
+  const more = Object.fromEntries(state.place.params);
+  delete more.rev;
+  const url = link(here(), rev, more);
+  if (settle) history.pushState(null, "", url);
+  else history.replaceState(null, "", url);
+  arrive();
+}
+
+/** Look at the address: the page may be another. */
+export function arrive() {
+  state.place = read();
+  state.past.go(state.place.rev);
+  redraw();
+}
+
+/** The registry of the moment that is shown. While the past is on its way: what was shown before. */
+export const shown = () => (state.place.rev === null ? state.live.registry : state.past.registry || state.live.registry);
+
+/** The time of the moment that is shown, for *3 min ago*. */
+export const now = () => (state.place.rev === null ? Date.now() : Date.parse(state.past.registry?.at || new Date().toISOString()));
+
+/** Whether the page may change anything: not in the past, and not by what is no longer true. */
+export const writable = () => state.place.rev === null && state.live.status === "live";
+
+export function begin(drawn) {
+  draw = drawn;
+  addEventListener("hashchange", arrive);
+  addEventListener("popstate", arrive);
+  state.live.start();
+  arrive();
+}

@@ -1,8 +1,6 @@
 // The past: the registry as it was at a rev, made from the one that is there by what differs.
 import { call, items } from "./api.js";
 
-const OF_DIFF = { env_set: "envset", "env-set": "envset" };
-
 export class Past {
   constructor(live, changed) {
     this.live = live;
@@ -50,9 +48,9 @@ export class Past {
       call("GET", "/rev", { query: { rev: target } }),
     ]);
     for (const { kind, before, after } of differ) {
-      const name = OF_DIFF[kind] || kind;
-      if (after) registry.put(name, after);
-      else if (before) registry.remove(name, before);
+      // What cannot be read has no name by which to find it.
+      if (after && !after.unreadable) registry.put(kind, after);
+      else if (before && !before.unreadable) registry.remove(kind, before);
     }
     registry.rev = target;
     registry.at = body.at;

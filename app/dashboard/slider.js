@@ -41,7 +41,7 @@ export function play(on = !state.playing) {
     timer = setInterval(() => {
       if (state.past.moving) return;
       const next = state.history.after(state.place.rev ?? Infinity);
-      if (next) show(next.rev, { settle: false });
+      if (next) show(next.rev);
       else {
         play(false);
         show(null);
@@ -92,11 +92,11 @@ export function Slider() {
   useEffect(() => {
     if (input.current && document.activeElement !== input.current) input.current.value = time;
   });
-  const drag = (event, settle) => {
+  const drag = (event) => {
     const to = Number(event.target.value);
-    if (to >= range.end - (range.end - range.begin) / 500) return show(null, { settle });
+    if (to >= range.end - (range.end - range.begin) / 500) return show(null);
     const commit = state.history.at(to) || state.history.commits[0];
-    if (commit) show(commit.rev, { settle });
+    if (commit) show(commit.rev);
     return undefined;
   };
   const mark = state.place.params.get("from");
@@ -112,7 +112,7 @@ export function Slider() {
       <div class="track">
         ${bars(range)}
         <input ref=${input} type="range" min=${range.begin} max=${range.end} step="any" aria-label="Moment" aria-valuetext=${said}
-          onInput=${(e) => drag(e, false)} onChange=${(e) => drag(e, true)} />
+          onInput=${drag} onChange=${drag} />
       </div>
       <div class="ends"><span>${clock(range.begin)}</span><span class="moment">${moment ? told(moment) : ""}</span><span>now</span></div>
     </div>

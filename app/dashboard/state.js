@@ -45,12 +45,13 @@ export function link(path, rev = state.place.rev, more = {}) {
 
 export const here = () => `/${state.place.parts.map(encodeURIComponent).join("/")}`;
 
-/** Show another moment of the same page; null for the present. Dragging leaves no trail of addresses. */
-export function show(rev, { settle = true } = {}) {
+/** Show another moment of the same page; null for the present. Going about in the past leaves no trail of addresses:
+ *  the way back leads to the present. */
+export function show(rev) {
   const more = Object.fromEntries(state.place.params);
   delete more.rev;
   const url = link(here(), rev, more);
-  if (settle) history.pushState(null, "", url);
+  if ((rev === null) !== (state.place.rev === null)) history.pushState(null, "", url);
   else history.replaceState(null, "", url);
   arrive();
 }
@@ -67,6 +68,10 @@ export const shown = () => (state.place.rev === null ? state.live.registry : sta
 
 /** The time of the moment that is shown, for *3 min ago*. */
 export const now = () => (state.place.rev === null ? Date.now() : Date.parse(state.past.registry?.at || new Date().toISOString()));
+
+/** When an object was changed last; null where that is not known: the past is made of what differs, and what was
+ *  changed and changed back does not. */
+export const changedAt = (object) => (Date.parse(object.updated_at) <= now() + 1000 ? object.updated_at : null);
 
 /** Whether the page may change anything: not in the past, and not by what is no longer true. */
 export const writable = () => state.place.rev === null && state.live.status === "live";

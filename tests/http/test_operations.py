@@ -93,7 +93,7 @@ def test_the_root_leads_somewhere(visor):
     """A browser to the documentation, everything else to where the rest is."""
     for accept in ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html;q=0.9, application/json;q=0.5"):
         answer = visor.get("/", headers={"Accept": accept})
-        assert (answer.status_code, answer.headers["Location"]) == (307, "/docs")
+        assert (answer.status_code, answer.headers["Location"]) == (307, "/ui")
     for accept in ("*/*", "application/json", ""):
         links = visor.get("/", headers={"Accept": accept}).json()["links"]
         assert links["apps"] == "/apps"

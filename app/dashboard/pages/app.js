@@ -5,7 +5,7 @@ import { ACTIVE, summary } from "../registry.js";
 import { ago, byName, clock } from "../format.js";
 import { appsOf } from "../history.js";
 import { ask } from "../write.js";
-import { here, now, shown, state, writable } from "../state.js";
+import { changedAt, here, now, shown, state, writable } from "../state.js";
 import { Commits } from "./log.js";
 import { Variables } from "./variables.js";
 
@@ -20,7 +20,7 @@ export function App({ name }) {
   return html`<h1>${name} <${Bar} counts=${of.counts} target=${of.target} /></h1>
     <dl class="facts"><div><dt>Head</dt><dd class="ref">${app.head ?? "none"}</dd></div><div><dt>Running</dt><dd><${Of} counts=${of.counts} target=${of.target} /></dd></div>
       <div><dt>Stack</dt><dd>${app.stack}</dd></div><div><dt>Deployed as</dt><dd>${app.deploy_type}</dd></div>
-      <div><dt>Source</dt><dd class="ref">${app.repo_url}</dd></div><div><dt>Changed</dt><dd title=${clock(app.updated_at)}>${ago(app.updated_at, now())}</dd></div></dl>
+      <div><dt>Source</dt><dd class="ref">${app.repo_url}</dd></div><div><dt>Changed</dt><dd title=${clock(changedAt(app))}>${ago(changedAt(app), now())}</dd></div></dl>
     <${Processes} of=${of} path=${path} />
     <${Variables} key=${here()} app=${app} path=${path} />
     <${Revisions} registry=${registry} of=${of} path=${path} />
@@ -92,7 +92,7 @@ function Revisions({ registry, of, path }) {
     });
   };
   return html`<section><h2>Revisions <small>${own.length}</small></h2>
-    ${own.length === 0 ? html`<${Empty}>None is registered.</${Empty}>` : html`<${Table} label="Revisions" columns=${["Revision", "State", { name: "Run", class: "number" }, "Registered", "Archive", ""]}>
+    ${own.length === 0 ? html`<${Empty}>None is registered.</${Empty}>` : html`<${Table} label="Revisions" columns=${["Revision", "State", { name: "Run", class: "number" }, "Registered", "Archive", { name: html`<span class="hidden">What can be done</span>` }]}>
       ${own.map((one) => html`<tr key=${one.ref}><th scope="row" class="ref">${one.ref}${one.ref === app.head && html` <span class="tag">head</span>`}</th><td>${one.state}</td>
         <td class="number">${running(one.ref) || ""}</td><td class="when" title=${clock(one.created_at)}>${ago(one.created_at, now())}</td><td class="ref long">${one.archive_url ?? ""}</td>
         <td class="actions">${writable() && (one.state === "proposed"

@@ -4,7 +4,7 @@ import { A, Bar, Empty, Kept, Of, Table } from "../parts.js";
 import { count, needs, summary } from "../registry.js";
 import { ago, byName, number } from "../format.js";
 import { appsOf } from "../history.js";
-import { now, shown, state } from "../state.js";
+import { changedAt, now, shown, state } from "../state.js";
 
 const MOST = 12;
 const KINDS = { failed: "failed", pending: "waits", below: "below target", silent: "lost" };
@@ -37,7 +37,7 @@ function lastChanges() {
 
 function Row({ of, last, moment }) {
   const { app, counts, target, name } = of;
-  const changed = last?.at && last.at > app.updated_at ? last.at : app.updated_at;
+  const changed = last?.at ?? changedAt(app);
   return html`<tr><th scope="row"><${A} to=${`/apps/${encodeURIComponent(name)}`}>${name}</${A}></th>
     <td class="ref minor">${app.head ?? "–"}</td>
     <td class="wide"><${Bar} counts=${counts} target=${target} /></td>

@@ -1,0 +1,100 @@
+"""The time slider: by mouse, by keys, and two moments compared."""
+
+from typing import Any
+
+from tests.serving import Service
+
+
+def test_keys_step_through_commits_play_and_come_back(seeded: Service, open_tab: Any) -> None:
+    """`,` and `.` one commit back and forth, space plays, `l` is the present."""
+    tab = open_tab(seeded.url)
+    tab.waits_for("deploy-bot")
+    last = seeded.rev
+    tab.page.keyboard.press(",")
+    tab.is_at(last - 1)
+    tab.page.keyboard.press(",")
+    tab.is_at(last - 2)
+    tab.page.keyboard.press(".")
+    tab.is_at(last - 1)
+    tab.page.keyboard.press(".")
+    tab.is_at(None)
+    for _ in range(3):
+        tab.page.keyboard.press(",")
+    tab.is_at(last - 3)
+    tab.page.keyboard.press(" ")
+    tab.is_at(None)
+    tab.go(f"/log?rev={last - 5}")
+    tab.is_at(last - 5)
+    tab.page.keyboard.press("l")
+    tab.is_at(None)
+
+
+def test_a_drag_shows_the_moment_on_whatever_page(seeded: Service, open_tab: Any) -> None:
+    tab = open_tab(seeded.url, "/apps/shop")
+    tab.waits_for("History", "ben")
+    box = tab.page.locator(".track").bounding_box()
+    tab.page.mouse.move(box["x"] + box["width"] - 9, box["y"] + 10)
+    tab.page.mouse.down()
+    tab.page.mouse.move(box["x"] + 9, box["y"] + 10, steps=8)
+    tab.page.mouse.up()
+    tab.page.wait_for_selector(".banner")
+    tab.waits_for("Nothing can be changed here", within=".banner")
+    tab.lacks("DATABASE_URL: changed", "Scale")
+    tab.page.go_back()
+    tab.is_at(None)
+
+
+def test_the_slider_goes_by_arrow_keys(seeded: Service, open_tab: Any) -> None:
+    tab = open_tab(seeded.url)
+    tab.waits_for("deploy-bot")
+    tab.page.get_by_role("slider", name="Moment").focus()
+    tab.page.keyboard.press("Home")
+    tab.waits_for("Nothing can be changed here", within=".banner")
+    tab.page.keyboard.press("End")
+    tab.is_at(None)
+
+
+def test_two_moments_are_compared(seeded: Service, open_tab: Any) -> None:
+    """Who made it worse, and what it was before: found by mouse alone."""
+    tab = open_tab(seeded.url, "/log")
+    tab.waits_for("POOL 8 → 800")
+    rev = next(
+        event["rev"]
+        for event in seeded.get("/events/list?type=app-update&limit=1000&rev=0").json()["items"]
+        if event["object"]["env"].get("POOL") == "800"
+    )
+    tab.press(f"diff of rev {rev}", role="link")
+    tab.waits_for("/apps/shop", "env.POOL: 8 → 800", "ben")
+
+
+def test_a_moment_that_is_no_longer_kept_is_told(open_tab: Any) -> None:
+    from tests.dashboard.seed import seed
+    from tests.serving import serving
+
+    with serving(history=10) as visor:
+        seed(visor)
+        tab = open_tab(visor.url, "/hosts?rev=3")
+        tab.waits_for("dropped", within=".notice")
+        tab.press("Back to the present")
+        tab.waits_for("4 hosts")
+        tab.is_at(None)
+
+
+def test_search_finds_apps_hosts_revisions_variables_and_instances(seeded: Service, open_tab: Any) -> None:
+    tab = open_tab(seeded.url, "/store")
+    for words, hit in (
+        ("sear", "search"),
+        ("db1", "db1.example.com"),
+        ("b71", "b71d004 of shop"),
+        ("pool", "POOL of login"),
+        ("7", "7"),
+    ):
+        tab.page.keyboard.press("/")
+        tab.page.keyboard.type(words)
+        tab.waits_for(hit, within=".search ul")
+        tab.page.keyboard.press("Escape")
+        tab.page.evaluate("document.activeElement.blur()")
+    tab.page.keyboard.press("/")
+    tab.page.keyboard.type("sear")
+    tab.page.keyboard.press("Enter")
+    tab.waits_for("https://git.example.com/search.git")

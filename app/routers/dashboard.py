@@ -5,6 +5,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from fastapi import Response
+from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRouter
 from pydantic import MISSING
 
@@ -26,6 +27,12 @@ router = APIRouter()
 @router.get("/ui", include_in_schema=False)
 async def read_dashboard(if_none_match: IfNoneMatch = MISSING) -> Response:
     return await _answer("", "index.html", if_none_match)
+
+
+@router.get("/ui/", include_in_schema=False)
+async def read_dashboard_below() -> Response:
+    # The page's files are named from where it is.
+    return RedirectResponse("/ui", 308)
 
 
 @router.get("/ui/{name}", include_in_schema=False)

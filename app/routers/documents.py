@@ -81,7 +81,7 @@ async def read_index(call: Call, document: TheDocument) -> Response:
     accept = call.fields.get(b"accept", b"").decode("latin-1")
     root_path = document.root_path
     if quality(accept, "text/html") > quality(accept, JSON):
-        return RedirectResponse(f"{root_path}/ui", 307)
+        return RedirectResponse("/ui", 307)
     links = {name.partition(".")[0]: f"{root_path}/{name}" for name in LINKS}
     index = {"name": "Visor", "version": __version__, "links": links}
     return Response(json.dumps(index), media_type=JSON)

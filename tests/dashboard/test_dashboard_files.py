@@ -67,7 +67,9 @@ def test_a_file_has_its_type_a_tag_and_a_strict_policy(visor: Service, path: str
     assert head.headers["Content-Length"] == str(len(answer.content))
 
 
-@pytest.mark.parametrize("path", ["/ui/nothing.js", "/ui/vendor/README.md", "/ui/pages/..", "/ui/%2e%2e/main.py"])
+@pytest.mark.parametrize(
+    "path", ["/ui/nothing.js", "/ui/vendor/README.md", "/ui/pages", "/ui/%2e%2e/main.py"]
+)
 def test_what_is_no_file_of_it_is_not_found(visor: Service, path: str) -> None:
     refused(visor.get(path), 404, "not-found")
 
@@ -77,6 +79,11 @@ def test_a_browser_is_led_to_it_and_others_are_not() -> None:
         answer = visor.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
         assert (answer.status_code, answer.headers["Location"]) == (307, "/visor/ui")
         assert visor.get("/").json()["links"]["ui"] == "/visor/ui"
+
+
+def test_a_slash_at_the_end_is_taken_away(visor: Service) -> None:
+    answer = visor.get("/ui/")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "/ui")
 
 
 def test_the_page_names_nothing_of_another_origin() -> None:

@@ -34,6 +34,7 @@ OTHER_HANDS = {
     "proctype/cat,zzz": b'{"app":"cat","name":"zzz","port":"8000"}',
     "instance/0000000000000077777": b'{"id":77777,"status":"odd"}',
     "instance/0000000000000077778": b'{"ended":true}',
+    "scale/cat,web,zzz,": b'{"app":"cat","target":-1}',
     "service/zzz": b"\xff",
     "endpoint/memcached,zzz": b"7",
     "runner/10.0.0.9:9000": b"{}",

@@ -125,7 +125,8 @@ def every_call(visor: Service, *, writable: bool = True) -> None:
         said(answer) if writable else schema_refused(answer)
 
 
-EVERY_KEY = [*KEYS.values(), *COUNTERS, "scaling/cat,web,128af9,", "journal"]
+SCALE_KEY = "scale/cat,web,128af9,"
+EVERY_KEY = [*KEYS.values(), *COUNTERS, SCALE_KEY, "scaling/cat,web,128af9,", "journal"]
 
 
 @pytest.mark.parametrize("key", EVERY_KEY)
@@ -144,7 +145,9 @@ def test_no_call_fails_of_what_another_hand_has_nearly_got_right(
 
 def no_call_fails_of(visor: Service, key: str, value: bytes) -> None:
     play(visor, FILL)
-    if key in KEYS.values() and value == b"misfit":
+    if key == SCALE_KEY:
+        visor.scale(1)
+    if (key in KEYS.values() or key == SCALE_KEY) and value == b"misfit":
         value = next(iter(list(misfits(value_of(visor, key)))[-1:]))
     if key != "journal" or visor.coordinator == "etcd":
         write(visor, {key: value})
@@ -177,6 +180,27 @@ def test_keys_that_no_call_can_name_disturb_nobody(visor: Service) -> None:
     assert {template: said(visor.get(path_of(template)))["items"] for template in LISTS} == lists
     assert unreadable(visor) == len(STRANGE)
     every_call(visor)
+
+
+def test_a_target_that_cannot_be_read_is_none_and_a_scale_mends_it(visor: Service) -> None:
+    """It has no name of its own: the scale that is read leaves it out, and the one that is put replaces it."""
+    visor.runnable()
+    visor.scale(2)
+    good = value_of(visor, SCALE_KEY)
+    scale = "/apps/cat/proctypes/web/scale"
+    for value in (*NO_JSON, *NO_OBJECT, *misfits(good)):
+        write(visor, {SCALE_KEY: value})
+        [item] = said(visor.get(scale))["items"]
+        assert (item["count"], item["target"], item["rev"]) == (2, None, None), value
+    assert unreadable(visor) == 1
+    assert visor.scale(3)["previous"] == 2
+    [item] = said(visor.get(scale))["items"]
+    assert (item["count"], item["target"]) == (3, 3)
+    assert unreadable(visor) == 0
+    write(visor, {SCALE_KEY: b"garbage"})
+    visor.scale(0)
+    assert visor.delete("/apps/cat").status_code == 200
+    assert unreadable(visor) == 0
 
 
 CONTRADICTIONS: list[dict[str, Any]] = [

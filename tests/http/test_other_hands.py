@@ -183,7 +183,7 @@ def test_keys_that_no_call_can_name_disturb_nobody(visor: Service) -> None:
 
 
 def test_a_target_that_cannot_be_read_is_none_and_a_scale_mends_it(visor: Service) -> None:
-    """It has no name of its own: the scale that is read leaves it out, and the one that is put replaces it."""
+    """It has no name of its own: a GET leaves it out, and a PUT replaces it."""
     visor.runnable()
     visor.scale(2)
     good = value_of(visor, SCALE_KEY)

@@ -81,6 +81,19 @@ class RevInFuture(RequestError):
         return cls(f"Rev {rev} has not been reached: the latest is {latest}.", current_rev=latest)
 
 
+class TimeInFuture(RequestError):
+    """The time asked for has not come. `now` is the server's time."""
+
+    status, code, title = 400, "time-in-future", "The time has not come yet"
+
+
+class TimeUnsettled(RequestError):
+    """What was at that time is not settled: another replica may still commit at or before it. Ask for
+    `settled_at` or before, or wait a few seconds. A short form such as `-1s` asks for what is settled."""
+
+    status, code, title = 400, "time-unsettled", "What was at that time is not settled yet"
+
+
 class Unauthenticated(RequestError):
     """The request carries no token that is valid: none, one that is unknown, or one that was revoked. Where
     the token is right but over its time, `reason` is `expired`. Send `Authorization: Bearer <token>`."""

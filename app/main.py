@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app import __version__, maintenance, openapi
+from app.events.chronicle import Chronicle
 from app.events.claim_queue import ClaimQueue
 from app.events.fanout import Channels
 from app.events.hub import Hub
@@ -40,6 +41,7 @@ from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.registry.readable import index
 from app.routers import (
     apps,
+    commits,
     dashboard,
     diff,
     discovery,
@@ -50,6 +52,7 @@ from app.routers import (
     life,
     members,
     operations,
+    plans,
     problems,
     proctypes,
     revisions,
@@ -87,9 +90,11 @@ ROUTERS = (
     members.router,
     discovery.router,
     tokens.router,
+    plans.router,
     events.router,
     revs.router,
     diff.router,
+    commits.router,
     operations.router,
     problems.router,
     dashboard.router,
@@ -146,6 +151,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         channels=Channels(store, hub),
         claim_queue=claim_queue,
         key_watch=key_watch,
+        chronicle=Chronicle(store),
         slots=Slots(
             max_requests=settings.max_requests,
             max_writes=settings.max_writes,
@@ -276,6 +282,7 @@ async def running(
         gc.enable()
     context.hub.start()
     context.channels.start()
+    context.chronicle.start()
     tasks = [
         asyncio.create_task(maintenance.run(context.store), name="visor-upkeep"),
         *(
@@ -301,6 +308,7 @@ async def running(
         await asyncio.gather(*tasks, return_exceptions=True)
         await context.hub.close()
         await context.channels.close()
+        await context.chronicle.close()
         await context.resolver.close()
         await context.store.close()
 

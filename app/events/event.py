@@ -32,7 +32,7 @@ _BECAME = {
     "lost": "lost",
 }
 
-_UNREADABLE = (ValidationError, ValueError, LookupError, TypeError, RecursionError)
+UNREADABLE_ERRORS = (ValidationError, ValueError, LookupError, TypeError, RecursionError)
 """What reading an object raises that is not in our form."""
 
 
@@ -111,7 +111,7 @@ def _event(commit: Commit, change: Change, kind: str, index: int) -> Event | Non
             tail = b',"previous":' + (said_of(kind, change.before) if change.before else b"null") + tail
             if "env" not in names:
                 tail = b',"env":null' + tail
-    except _UNREADABLE:
+    except UNREADABLE_ERRORS:
         # Written by another hand, in a form that is not ours: the stream says so and goes on.
         names, type_, tail = {"key": change.key}, "unknown", b""
         subjects = _readable_subjects(kind, change) or (Subject(names),)
@@ -144,7 +144,7 @@ def _readable_subjects(kind: str, change: Change) -> tuple[Subject, ...]:
         try:
             said_of(kind, side)
             found.append(describe(kind, side))
-        except _UNREADABLE:
+        except UNREADABLE_ERRORS:
             continue
     return tuple(found)
 
@@ -169,7 +169,7 @@ def _action(change: Change, kind: str) -> str | None:
             raise ValueError("no call takes the schema away")
         return None if before is None else "update"  # a fresh store has its first
     if kind == "instance":
-        return _instance_action(before, after)
+        return instance_action(before, after)
     if kind == "scale":
         # To end the record of a target that is 0 already changes no target.
         return "update" if after is not None or before is None or _target(before) else None
@@ -191,7 +191,9 @@ def _scaled_to_none(commit: Commit, change: Change) -> Record | None:
     return Record(before.key, gone, before.created_rev, commit.rev)
 
 
-def _instance_action(before: Record | None, after: Record | None) -> str | None:
+def instance_action(before: Record | None, after: Record | None) -> str | None:
+    """What has happened to an instance; None where it is only its ended entry that has changed. Raises one of
+    UNREADABLE_ERRORS."""
     was = None if before is None or keys.is_ended(before.value) else json.loads(before.value)
     now = None if after is None or keys.is_ended(after.value) else json.loads(after.value)
     if was is None:

@@ -30,6 +30,7 @@ READ_PLATFORM = _row(_O, _U, _A, own=(_H,))
 WRITE_PLATFORM = _row(_O, _A, own=(_H,))
 OBSERVE = _row(_O, _U, _A)
 READ_TOKENS = _row(_U, _A)
+PLAN = _row(_O, _A, own=(_D, _R))
 ADMIN = _row(_A)
 
 TABLE: dict[str, Row] = {
@@ -87,11 +88,15 @@ TABLE: dict[str, Row] = {
     "list_proctype_instances": READ_INSTANCES,
     "get_instance": READ_INSTANCES,
     "get_diff": READ_INSTANCES,
+    "list_commits": READ_INSTANCES,
+    "get_commit": READ_INSTANCES,
+    "get_timeline": OBSERVE,
     "list_prometheus_targets": READ_INSTANCES,
     "get_events": READ_INSTANCES,
     "list_events": READ_INSTANCES,
     "get_app_events": READ_INSTANCES,
     "list_app_events": READ_INSTANCES,
+    "apply_document": PLAN,
     "register_instance": WRITE_APP,
     "claim_next": CLAIM,
     "claim_instance": CLAIM,

@@ -9,6 +9,7 @@ from fastapi import Depends
 from fastapi.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from app.events.chronicle import Chronicle
 from app.events.claim_queue import ClaimQueue
 from app.events.fanout import Channels
 from app.events.hub import Hub
@@ -34,6 +35,7 @@ class Context:
     channels: Channels
     claim_queue: ClaimQueue
     key_watch: KeyWatch
+    chronicle: Chronicle
     slots: Slots
     pace: Pace
     resolver: Resolver

@@ -6,8 +6,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from app.errors import InvalidCursor
+from app.errors import InvalidCursor, RevInFuture
 from app.models.base import MAX_INT64
+from app.store.contract import Snapshot, Store
 
 _SUM = 9
 
@@ -47,6 +48,14 @@ def read(text: str, of: str) -> Cursor:
     if write(cursor, of) != text:
         raise not_given()
     return cursor
+
+
+async def pinned(store: Store, rev: int) -> Snapshot:
+    """The snapshot that a cursor is of. Raises InvalidCursor, RevCompacted, CoordinatorUnavailable."""
+    try:
+        return await store.at(rev)
+    except RevInFuture:
+        raise not_given() from None  # a rev that never was: somebody made the cursor up
 
 
 def not_given() -> InvalidCursor:

@@ -24,6 +24,10 @@ from app.http.access_table import row_of
 from app.http.bounds import Bounds
 from app.http.context import Call
 from app.http.responses import invalid_request
+from app.registry.planner import pointer_of
+
+READS_BODY = "reads_body"
+"""The attribute of a route's function that names what reads its bodies, where `json_body.read` does not."""
 
 
 @dataclass(slots=True)
@@ -75,6 +79,7 @@ class Plan:
     def __init__(self, route: APIRoute, provided: Collection[Callable[..., Any]] = ()) -> None:
         self.template: str = route.path_format
         self.methods: frozenset[str] = frozenset(route.methods or ())
+        self.read_body: Callable[[Call], Any] = getattr(route.endpoint, READS_BODY, json_body.read)
         self.row = row_of(route.name)
         self.steps: list[Step] = []
         self.path: list[tuple[int, Parameter]] = []
@@ -157,6 +162,7 @@ class Endpoint:
         self._bounds = bounds or Bounds()
         self._steps = plan.steps
         self._path, self._query, self._headers, self._body = plan.path, plan.query, plan.headers, plan.body
+        self._read = plan.read_body
         self._required, self._lists, self._parameters = plan.required, plan.lists, plan.parameters
         self._constants: list[dict[str, Any]] = [
             {**step.constant, **{name: provided[function] for name, function in step.provided}}
@@ -191,7 +197,7 @@ class Endpoint:
             if name in fields:
                 given.append((parameter, fields[name].decode("latin-1")))
         if call.content:
-            value = json_body.read(call)
+            value = self._read(call)
             if self._body is not None:
                 given.append((self._body, value))
             elif value not in ({}, None):
@@ -223,7 +229,11 @@ class Endpoint:
                 errors += parameter.errors(values[parameter])
             elif parameter.required:
                 errors.append(parameter.missing)
-        return invalid_request(errors)
+        refusal = invalid_request(errors)
+        if self._read is not json_body.read:
+            for entry in refusal.members["errors"]:
+                entry["pointer"] = pointer_of(entry["loc"][1:])
+        return refusal
 
     def _queried(self, call: Call) -> list[tuple[Parameter, Any]]:
         query_string: bytes = call.scope["query_string"]

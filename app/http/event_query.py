@@ -14,12 +14,14 @@ from app.events.filters import Filter, types_that_fit
 from app.events.list import read_page
 from app.events.position import Position
 from app.events.stream import Stream
+from app.http.asked_rev import TimeText, time_in
 from app.http.context import Call, Context, Ctx
 from app.http.disconnects import Gone, until_gone
 from app.http.event_stream import EVENT_STREAM, EventStream
 from app.http.header_lists import quality
 from app.http.reads import JSON, LIST_FRAME, check_page, list_answer
 from app.models.names import Host, InstanceId, Name, ProctypeName
+from app.models.times import AskedTime
 
 
 def _type_pattern(text: str) -> str:
@@ -86,6 +88,14 @@ AfterPosition = Annotated[
         examples=["42", "42-0"],
     ),
 ]
+AfterTime = Annotated[
+    TimeText | MISSING,
+    Query(
+        description="Instead of `rev`: start after the snapshot that was the latest at this time, as in RFC "
+        "3339, or so long ago: `-15m`.",
+        examples=["-15m"],
+    ),
+]
 LastEventId = Annotated[
     str | MISSING,
     Header(
@@ -105,6 +115,7 @@ class EventQuery:
     context: Context
     call: Call
     start: Position | None
+    at: AskedTime | None
     resumed: bool
     wanted: Filter
 
@@ -150,6 +161,8 @@ class EventQuery:
 
     async def _checked_start(self) -> Position:
         store = self.context.store
+        if self.at is not None:
+            return Position((await self.context.chronicle.at(self.at)).rev)
         if self.start is None:
             return await self._now()
         if self.start.rev > store.rev:
@@ -187,12 +200,15 @@ def _event_query(
     instances: Instances = [],  # noqa: B006
     hosts: Hosts = [],  # noqa: B006
     rev: AfterPosition = MISSING,
+    at: AfterTime = MISSING,
     last_event_id: LastEventId = MISSING,
 ) -> EventQuery:
-    start = Position.parse(rev) if isinstance(rev, str) else None
+    start, time = Position.parse(rev) if isinstance(rev, str) else None, time_in(at)
+    if start is not None and time is not None:
+        raise InvalidRequest.of(["query", "at"], "and a rev are two ways to say it: leave one of them out")
     received = last_event_id.strip() if isinstance(last_event_id, str) else ""
     if received:
-        start = Position.parse(received)
+        start, time = Position.parse(received), None
     wanted = Filter(
         Filter.types_of(types),
         frozenset(),
@@ -201,7 +217,7 @@ def _event_query(
         frozenset(hosts),
         call.principal.sight,
     )
-    return EventQuery(context, call, start, bool(received), wanted)
+    return EventQuery(context, call, start, time, bool(received), wanted)
 
 
 AskedEvents = Annotated[EventQuery, Depends(_event_query)]

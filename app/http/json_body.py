@@ -35,7 +35,7 @@ def read(call: Call) -> Any:
     """The value that the call's body is. Raises UnsupportedMediaType, MalformedRequest."""
     if call.method == "PATCH":
         _require_merge_patch(call.fields)
-    _require_json(call.fields)
+    require_json(call.fields)
     return parse(call.content)
 
 
@@ -49,7 +49,7 @@ def _require_merge_patch(fields: Mapping[bytes, bytes]) -> None:
         )
 
 
-def _require_json(fields: Mapping[bytes, bytes]) -> None:
+def require_json(fields: Mapping[bytes, bytes]) -> None:
     declared = fields.get(b"content-type")
     if declared in _PLAIN and b"content-encoding" not in fields:
         return
@@ -67,10 +67,10 @@ def _require_json(fields: Mapping[bytes, bytes]) -> None:
         raise UnsupportedMediaType(f"Send the body as it is, without a Content-Encoding. {how}")
 
 
-def parse(body: bytes) -> Any:
+def parse(body: bytes, most: int = MAX_VALUES) -> Any:
     """The JSON value that the body is, in time linear in its length.
 
-    Raises MalformedRequest for what is not UTF-8 or not JSON, holds more than `MAX_VALUES` values, is
+    Raises MalformedRequest for what is not UTF-8 or not JSON, holds more than `most` values, is
     nested more than `MAX_DEPTH` deep, repeats a key in an object, or holds NaN, Infinity, a number that is
     too long or too large, or half a surrogate pair. No error quotes a value of the body.
     """
@@ -81,7 +81,7 @@ def parse(body: bytes) -> Any:
     if text.startswith("\ufeff"):
         raise MalformedRequest("The body begins with a byte order mark. Send it without one.")
     # Before parsing, because the parser recurses, and because it has no end before the body has.
-    _check_count(body)
+    _check_count(body, most)
     _check_depth(body)
     try:
         value = _DECODER.decode(text)
@@ -93,16 +93,16 @@ def parse(body: bytes) -> Any:
     return value
 
 
-def _check_count(body: bytes) -> None:
-    if body.count(b",") + body.count(b"[") + body.count(b"{") <= MAX_VALUES:
+def _check_count(body: bytes, most: int) -> None:
+    if body.count(b",") + body.count(b"[") + body.count(b"{") <= most:
         return
     # First by quotes, of which a key and a value have four: what is left has few strings to be taken out.
     quotes = body.count(b'"') - body.count(b'\\"')
-    if quotes <= 4 * MAX_VALUES:
+    if quotes <= 4 * most:
         bare = _STRING.sub(b"", body)
-        if bare.count(b",") + bare.count(b"[") + bare.count(b"{") <= MAX_VALUES:
+        if bare.count(b",") + bare.count(b"[") + bare.count(b"{") <= most:
             return
-    raise MalformedRequest(f"The body holds more than {MAX_VALUES} values, those inside others too.")
+    raise MalformedRequest(f"The body holds more than {most} values, those inside others too.")
 
 
 def _check_depth(body: bytes) -> None:

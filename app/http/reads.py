@@ -7,15 +7,16 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Query, Response
 from pydantic import MISSING, Field
 
-from app.errors import InvalidCursor, InvalidRequest, NotFound, RevInFuture
+from app.errors import InvalidCursor, InvalidRequest, NotFound
 from app.events.turns import Turns
 from app.http import cursors
+from app.http.asked_rev import AskedRev, AtRev, AtTime, asked_rev, rev_of
 from app.http.context import Call, Context, Ctx
 from app.http.entity_tags import IfNoneMatch, unchanged
 from app.http.large_answer import LARGE, LargeAnswer
 from app.models import codec
-from app.models.base import INT64, MAX_INT64
 from app.models.names import IN_DIGITS
+from app.models.times import AskedTime
 from app.registry.state import Locate, exists
 from app.store.contract import Record, Snapshot
 from app.store.snapshots import Find, ask, find_page
@@ -36,15 +37,6 @@ class Consistency(StrEnum):
 
     LINEARIZABLE = "linearizable"
     STALE = "stale"
-
-
-AtRev = Annotated[
-    Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS] | MISSING,
-    Query(
-        description="Read the snapshot at this rev; 0 is the empty registry, before the first commit.",
-        examples=[42],
-    ),
-]
 
 
 AskedConsistency = Annotated[Consistency, Query(description="`stale` reads what this replica holds.")]
@@ -81,10 +73,11 @@ class View:
         self,
         context: Context,
         call: Call,
-        rev: int | None,
+        rev: AskedRev,
         consistency: Consistency,
         if_none_match: str | None,
     ) -> None:
+        self._context = context
         self._store = context.store
         self._principal = call.principal
         self._rev = rev
@@ -95,10 +88,16 @@ class View:
     def names_rev(self) -> bool:
         return self._rev is not None
 
+    @property
+    def time(self) -> AskedTime | None:
+        """The time that it is asked for by, where it is."""
+        return self._rev if isinstance(self._rev, AskedTime) else None
+
     async def snapshot(self) -> Snapshot:
-        """Raises RevCompacted, RevInFuture, CoordinatorUnavailable."""
-        if self._rev is not None:
-            return self._principal.see(await self._store.at(self._rev))
+        """Raises RevCompacted, RevInFuture, TimeInFuture, TimeUnsettled, CoordinatorUnavailable."""
+        rev = await rev_of(self._context, self._rev)
+        if rev is not None:
+            return self._principal.see(await self._store.at(rev))
         return self._principal.see(self._store.stale() if self._stale else await self._store.latest())
 
     async def ask(self, query: Callable[[Snapshot], T]) -> tuple[int, T]:
@@ -135,9 +134,10 @@ def _moment(
     context: Ctx,
     call: Call,
     rev: AtRev = MISSING,
+    at: AtTime = MISSING,
     consistency: AskedConsistency = Consistency.LINEARIZABLE,
 ) -> View:
-    return View(context, call, rev if isinstance(rev, int) else None, consistency, None)
+    return View(context, call, asked_rev(rev, at), consistency, None)
 
 
 Moment = Annotated[View, Depends(_moment)]
@@ -148,13 +148,14 @@ def _view(
     context: Ctx,
     call: Call,
     rev: AtRev = MISSING,
+    at: AtTime = MISSING,
     consistency: AskedConsistency = Consistency.LINEARIZABLE,
     if_none_match: IfNoneMatch = MISSING,
 ) -> View:
     return View(
         context,
         call,
-        rev if isinstance(rev, int) else None,
+        asked_rev(rev, at),
         consistency,
         if_none_match if isinstance(if_none_match, str) else None,
     )
@@ -177,7 +178,7 @@ class Listing:
         self,
         context: Context,
         call: Call,
-        rev: int | None,
+        rev: AskedRev,
         stale: bool,
         limit: int,
         cursor: str | None,
@@ -208,12 +209,15 @@ class Listing:
         InvalidCursor, RevCompacted, RevInFuture, CoordinatorUnavailable."""
         check_page(self._limit, self._longest)
         after = ""
-        rev = self._rev
+        rev: int | None
         if self._cursor is not None:
             cursor = cursors.read(self._cursor, self._of)
-            if rev not in (None, cursor.rev):
+            # A time that the first page was asked for by stays in the query: the cursor says what it meant.
+            if isinstance(self._rev, int) and self._rev != cursor.rev:
                 raise InvalidCursor(f"The cursor is of rev {cursor.rev}: leave `rev` out, or say the same.")
             rev, after = cursor.rev, cursor.after
+        else:
+            rev = await rev_of(self._context, self._rev)
         see = self._call.principal.see
         if rev is not None:
             return see(await self._pinned(rev)), after
@@ -237,12 +241,7 @@ class Listing:
         return list_answer(self._context, self._call, rev, items, following)
 
     async def _pinned(self, rev: int) -> Snapshot:
-        try:
-            return await self._store.at(rev)
-        except RevInFuture:
-            if self._cursor is None:
-                raise
-            raise cursors.not_given() from None  # a rev that never was: somebody made the cursor up
+        return await (self._store.at(rev) if self._cursor is None else cursors.pinned(self._store, rev))
 
     async def of(self, term: str, body: Callable[[Record], bytes] | None = None) -> Response:
         """The page of the records with a term. `body` says each, where it is not said as it is kept."""
@@ -263,7 +262,7 @@ class Listing:
 LIST_FRAME = 8 * 1024
 """Bytes of a list at most beside its items: a cursor has 4 KiB."""
 
-_PAGING = frozenset({"cursor", "limit", "rev", "consistency"})
+_PAGING = frozenset({"cursor", "limit", "rev", "at", "consistency"})
 
 
 async def _wires(records: Sequence[Record], turns: Turns) -> list[bytes]:
@@ -302,27 +301,32 @@ def list_answer(
     return LargeAnswer(pieces, headers, context.channels.turns, call.permit.release)
 
 
+PageLimit = Annotated[
+    int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS, Query(description="Items of a page at most.")
+]
+PageCursor = Annotated[
+    str | MISSING,
+    Query(
+        description="`next` of the page before: goes on in its snapshot.",
+        max_length=4096,
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
+    ),
+]
+
+
 def _listing(
     context: Ctx,
     call: Call,
     rev: AtRev = MISSING,
+    at: AtTime = MISSING,
     consistency: AskedConsistency = Consistency.LINEARIZABLE,
-    limit: Annotated[
-        int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS, Query(description="Items of a page at most.")
-    ] = DEFAULT_LIMIT,
-    cursor: Annotated[
-        str | MISSING,
-        Query(
-            description="`next` of the page before: goes on in its snapshot.",
-            max_length=4096,
-            json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
-        ),
-    ] = MISSING,
+    limit: PageLimit = DEFAULT_LIMIT,
+    cursor: PageCursor = MISSING,
 ) -> Listing:
     return Listing(
         context,
         call,
-        rev if isinstance(rev, int) else None,
+        asked_rev(rev, at),
         consistency is Consistency.STALE,
         limit,
         cursor if isinstance(cursor, str) else None,

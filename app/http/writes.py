@@ -173,16 +173,22 @@ class Write:
         *,
         etag: int | None = None,
         location: str | None = None,
+        planned: bool = False,
     ) -> Response:
-        """JSON as the answer to the write, which made the commit at `rev`."""
+        """JSON as the answer to the write, which made the commit at `rev`. With `planned` it says of a dry
+        run what there is to say."""
         dry_run = self._dry_run
         if dry_run is None:
             return json_answer(body, rev, status, etag=etag, location=location)
         # What is not there has no place yet.
         where = None if status == 201 else location
-        response = json_answer(dry_run.body(body), dry_run.rev, location=where)
+        response = json_answer(body if planned else dry_run.body(body), dry_run.rev, location=where)
         response.headers[DRY_RUN] = "true"
         return response
+
+    def rev_of(self, outcome: Outcome) -> int:
+        """The rev of the commit; where there is none, that of the snapshot that was read."""
+        return outcome.rev if self._dry_run is None else self._dry_run.rev
 
     def said_nothing(self, rev: int) -> Response:
         """204: there was nothing to do."""

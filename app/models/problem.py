@@ -23,6 +23,18 @@ class FieldError(Model):
     ]
     msg: Annotated[str, Field(description="What is wrong with it.", examples=["Field required"])]
     type: Annotated[str, Field(description="The same for programs.", examples=["missing"])]
+    pointer: Annotated[
+        str | MISSING,
+        Field(description="Of a document: the place as a JSON pointer.", examples=["/apps/0/stack"]),
+    ] = MISSING
+
+
+class ConflictEntry(Model):
+    """One thing that the state of the registry does not allow."""
+
+    path: Annotated[str, Field(description="The path of the object.", examples=["/apps/rocket"])]
+    code: Annotated[str, Field(description="What its own call would answer.", examples=["in-use"])]
+    detail: Annotated[str, Field(description="What happened here, and what to do.")]
 
 
 class Problem(Model):
@@ -79,7 +91,22 @@ class Problem(Model):
     ] = MISSING
     lock: Annotated[Lock | MISSING, Field(description="`locked`: by whom, and why.")] = MISSING
     limit: Annotated[
-        int | MISSING, Field(description="`body-too-large`: how many bytes there may be.", examples=[1048576])
+        int | MISSING,
+        Field(
+            description="`body-too-large`: how many bytes there may be. `too-many-changes`: how many "
+            "objects, or bytes, one commit takes.",
+            examples=[1048576],
+        ),
+    ] = MISSING
+    conflicts: Annotated[
+        list[ConflictEntry] | MISSING,
+        Field(description="`conflict`: of a plan, all that the registry does not allow."),
+    ] = MISSING
+    plan: Annotated[str | MISSING, Field(description="`rev-mismatch`: the plan that it would be now.")] = (
+        MISSING
+    )
+    changes: Annotated[
+        int | MISSING, Field(description="`too-many-changes`: how many objects would change.")
     ] = MISSING
     outcome: Annotated[
         Literal["unknown"] | MISSING,

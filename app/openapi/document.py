@@ -21,9 +21,10 @@ TAGS = {
     "services": "Names and the endpoints at which they answer.",
     "runners": "Which process runs which instance.",
     "members": "The platform's own parts.",
+    "plans": "Many changes as one: planned, then made.",
     "events": "Everything that happens, in order.",
     "discovery": "What runs where, in the form that other programs take.",
-    "time": "The rev, and the stored layout.",
+    "time": "The rev, the commits, and the stored layout.",
     "tokens": "Who may do what.",
     "operations": "Health, metrics, and what errors mean.",
 }

@@ -10,6 +10,12 @@ EXAMPLES: tuple[errors.RequestError, ...] = (
     errors.MalformedRequest("The body is not JSON: Expecting ',' delimiter (line 1, column 18)."),
     errors.InvalidCursor("The cursor was not given out by this list: begin again without one."),
     errors.RevInFuture("Rev 99 has not been reached: the latest is 42.", current_rev=42),
+    errors.TimeInFuture(
+        "2026-11-02T10:00:00.000000Z has not come: it is 2026-11-02T09:21:00.000000Z here.", now=_AT
+    ),
+    errors.TimeUnsettled(
+        f"Another replica may still commit at that time: ask for {_AT} or before.", settled_at=_AT
+    ),
     errors.Unauthenticated.unknown(),
     errors.Forbidden.needing("deployer(apps) or operator or admin"),
     errors.NotClaimer("Instance 17 is claimed by another host than 10.0.0.8.", rev=42),
@@ -38,6 +44,7 @@ EXAMPLES: tuple[errors.RequestError, ...] = (
         "VISOR_ALLOWED_HOSTS (--allowed-hosts) name this one."
     ),
     errors.InvalidRequest.of(["body", "name"], "Field required", "missing"),
+    errors.TooManyChanges.of(2412, 2000),
     errors.IdempotencyKeyReused("This Idempotency-Key was used for another request before."),
     errors.TooManyRequests("The server works on 1000 requests already: try again in a second."),
     errors.TooManySubscribers("The server has 5000 subscribers already: try again in 5 seconds."),

@@ -1,11 +1,12 @@
 """Idempotency-Key: a POST's first answer is kept in the commit that made it, and given again.
 
-The answer to a POST is always the state of one resource. So what is kept is where that is and which revs it
+The answer to most POSTs is the state of one resource. So what is kept is where that is and which revs it
 had, and its value where that is small: from these the same bytes are made again, even when the resource has
 changed since and its history is gone. A large value is not kept twice: it is read from the history, for as
-long as that has it.
+long as that has it. Another answer (a `WholeAnswer`) is kept itself.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,6 +27,14 @@ MAX_ANSWER = 64 * 1024
 
 MAX_BYTES = 128 * 1024 * 1024
 """Bytes of all records; where there are more, an answer is read from the history, however small it is."""
+
+
+class WholeAnswer(ABC):
+    """The `result` of a rule whose answer is not the state of one resource."""
+
+    @abstractmethod
+    def kept(self) -> bytes:
+        """What is kept of it, as JSON: at most `MAX_ANSWER` bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,16 @@ def once(call: IdempotentCall, rule: Rule) -> Rule:
         changes = rule(snapshot, at)
         if changes.answer is not None:
             changes.puts[key] = _keep(snapshot, at, changes, changes.answer, call.fingerprint)
+        elif isinstance(changes.result, WholeAnswer) and not changes.empty:
+            kept = IdempotencyRecord(
+                at=at,
+                fingerprint=call.fingerprint,
+                key="",
+                created_rev=None,
+                rev=None,
+                value=changes.result.kept().decode(),
+            )
+            changes.puts[key] = kept.model_dump_json().encode()
         return changes
 
     return run

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic_core import from_json
+
 from app.errors import Forbidden, InvalidRequest, Unauthenticated
 from app.models import codec
 from app.models.grants import EVERYTHING, NOTHING, SCOPE_OF, Grant, Role, Scope, host_of, own_scope, sight_of
+from app.models.paths import key_of
 from app.registry import tokens
 from app.registry.idempotency import Replay
 from app.registry.readable import readable
@@ -109,6 +112,9 @@ def _check(snapshot: Snapshot, changes: Changes, scope: Scope, row: Row) -> None
     scope."""
     if isinstance(changes.result, Replay):
         replay = changes.result
+        if replay.key == "":
+            _check_plan(snapshot, replay.record, scope, row)
+            return
         value = None if replay.record is None else replay.record.value
         if not _within(snapshot, replay.key, value, scope):
             raise Forbidden.needing(row.needs)
@@ -118,6 +124,14 @@ def _check(snapshot: Snapshot, changes: Changes, scope: Scope, row: Row) -> None
             raise Forbidden.needing(row.needs)
     for key in (*changes.deletes, *changes.prefixes, *changes.renews):
         if not _within(snapshot, key, None, scope):
+            raise Forbidden.needing(row.needs)
+
+
+def _check_plan(snapshot: Snapshot, kept: Record | None, scope: Scope, row: Row) -> None:
+    """The same of an answer that is not the state of one resource: it names what was changed."""
+    changes = [] if kept is None else from_json(kept.value)["changes"]
+    for change in changes:
+        if not _within(snapshot, key_of(change["path"]), None, scope):
             raise Forbidden.needing(row.needs)
 
 

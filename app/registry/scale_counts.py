@@ -59,7 +59,7 @@ class Counts:
         tally = Counter(
             counted
             for record in page
-            if record.created_rev > registered.created_rev and (counted := keys.group_of(record.terms))
+            if record.created_rev >= registered.created_rev and (counted := keys.group_of(record.terms))
         )
         for (revision, env, status), count in tally.items():
             group = self._group(revision, env)

@@ -46,7 +46,7 @@ class Selection:
         looked, step = 0, limit
         while True:
             page = snapshot.select(self._groups(), after=after, limit=step)
-            found += [record for record in page if record.created_rev > _began(snapshot, record, began)]
+            found += [record for record in page if record.created_rev >= _began(snapshot, record, began)]
             if isinstance(page, Partial):
                 return found[:limit] if len(found) >= limit else Partial(found, page.upto)
             if len(found) >= limit or len(page) < step:

@@ -28,7 +28,7 @@ def ended_of(snapshot: Snapshot, app: str, proctype: str) -> list[Record]:
     if registered is None:
         return []
     found = snapshot.scan(keys.ended_of(app, proctype), limit=ENDED_KEPT, reverse=True)
-    return [record for record in reversed(found) if record.created_rev > registered.created_rev]
+    return [record for record in reversed(found) if record.created_rev >= registered.created_rev]
 
 
 def too_many(snapshot: Snapshot) -> list[str]:

@@ -12,11 +12,12 @@ from pydantic import MISSING, Field
 from pydantic_core import to_json
 
 from app.errors import CoordinatorUnavailable, InvalidRequest
+from app.http.asked_rev import AtRev, AtTime, asked_rev
 from app.http.context import Call, Context, Ctx
 from app.http.declared_responses import told
 from app.http.entity_tags import IfNoneMatch, tag_of, unchanged
 from app.http.large_answer import LargeAnswer
-from app.http.reads import AskedConsistency, AtRev, Consistency, ReadyAnswer, View
+from app.http.reads import AskedConsistency, Consistency, ReadyAnswer, View
 from app.models.names import Name, ProctypeName, ServiceName
 from app.models.target import ScrapedPort, TargetGroup
 from app.registry.targets import Targets
@@ -54,13 +55,14 @@ def _held(
     context: Ctx,
     call: Call,
     rev: AtRev = MISSING,
+    at: AtTime = MISSING,
     consistency: AskedConsistency = Consistency.STALE,
     if_none_match: IfNoneMatch = MISSING,
 ) -> Held:
-    at = rev if isinstance(rev, int) else None
+    asked = asked_rev(rev, at)
     tag = if_none_match if isinstance(if_none_match, str) else None
-    stale = at is None and consistency is Consistency.STALE
-    return Held(context, View(context, call, at, consistency, tag), stale, tag)
+    stale = asked is None and consistency is Consistency.STALE
+    return Held(context, View(context, call, asked, consistency, tag), stale, tag)
 
 
 @router.get(

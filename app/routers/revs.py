@@ -10,6 +10,7 @@ from app.http.reads import Moment, json_answer
 from app.models import keys
 from app.models.revs import SCHEMA_VERSION, RevInfo, SchemaInfo
 from app.registry.readable import readable
+from app.store.micros import moment
 
 router = APIRouter(tags=["time"])
 
@@ -17,7 +18,19 @@ router = APIRouter(tags=["time"])
 @router.get("/rev", response_model=RevInfo, responses=read(), summary="Read the rev")
 async def get_rev(context: Ctx, view: Moment) -> Response:
     """The latest rev, the oldest that can still be read, and when the commit was made. With `?rev=N`,
-    when that one was made."""
+    when that one was made. With `?at=`, the rev that was the latest then, since when it was, and the next
+    one."""
+    if view.time is not None:
+        found = await context.chronicle.at(view.time)
+        following = found.following
+        info = RevInfo(
+            rev=found.rev,
+            oldest_rev=context.store.oldest_rev,
+            at=found.at,
+            next_rev=None if following is None else following.rev,
+            next_at=None if following is None else moment(following.time),
+        )
+        return json_answer(info.model_dump_json().encode(), found.rev)
     snapshot = await view.snapshot()
     journal = await context.store.journal_at(snapshot.rev)
     info = RevInfo(

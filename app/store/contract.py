@@ -87,6 +87,21 @@ class Record:
         return not self.value
 
 
+class Entry(NamedTuple):
+    """The journal entry of the commit at a rev."""
+
+    rev: int
+    journal: Journal
+
+
+class Settled(NamedTuple):
+    """`now` is the coordinator's time as far as it is known here; no commit that is made from now on has a
+    time at or before `until`."""
+
+    now: datetime
+    until: datetime
+
+
 class Change(NamedTuple):
     """A key before and after a commit; None where it is not there."""
 
@@ -257,7 +272,18 @@ class Store(Protocol):
         """The snapshot at `rev`. Raises RevCompacted, RevInFuture."""
 
     async def journal_at(self, rev: int) -> Journal | None:
-        """The journal of the latest commit at or before `rev`; None where none is kept."""
+        """The journal of the latest commit at or before `rev`; None where none is kept. Raises
+        RevCompacted, CoordinatorUnavailable: what cannot be read is not taken for none."""
+
+    async def journals(self, after: int, limit: int) -> Sequence[Entry]:
+        """Up to `limit` journal entries after `rev`, in order; nothing of commits that have none of their own
+        (a lease's end, where nobody writes it). None only where there is none up to the rev held here when it
+        was asked. Raises RevCompacted where one may be gone."""
+
+    async def settle(self, at: datetime) -> Settled:
+        """Have all commits from now on carry later times than `at`, as far as that can be had: where others
+        write too, they may be a while behind. What the latest snapshot has not got once it returns will have
+        a time after `until`, which may be before `at`. Raises CoordinatorUnavailable."""
 
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
         """Run the rule and commit what it wants; answered when it is durable. What the rule raises

@@ -1,7 +1,7 @@
 """A snapshot with changes on top that are not made, or not yet."""
 
 from collections import Counter
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from app.store.contract import UNREADABLE, Change, Changes, Index, Record, Snapshot, carries
@@ -18,7 +18,14 @@ class Overlay:
         self._over: dict[str, Record] = {}
         self._more: Counter[str] = Counter()
         """By how many more keys a term is carried than below."""
+        self._carriers: dict[str, set[str]] = {}
+        """The keys on top that carry a term."""
         self.rev = below.rev
+
+    @property
+    def over(self) -> Mapping[str, Record]:
+        """What is on top, by key; a deletion is a record without a value."""
+        return self._over
 
     @property
     def blocking(self) -> bool:
@@ -42,26 +49,40 @@ class Overlay:
     def scan(
         self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
-        # Of what is below, as many as are hidden may have to be left out.
-        more = None if limit is None else limit + len(self._over)
-        under = self._below.scan(term, after=after, limit=more, reverse=reverse)
-        return self._merged(under, ((term,),), after, reverse)[:limit]
+        def below(most: int | None) -> list[Record]:
+            return self._below.scan(term, after=after, limit=most, reverse=reverse)
+
+        return self._merged(below, ((term,),), "" if reverse else after, limit, reverse)
 
     def select(
         self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
     ) -> list[Record]:
-        more = None if limit is None else limit + len(self._over)
-        under = self._below.select(groups, after=after, limit=more)
-        return self._merged(under, groups, after, False)[:limit]
+        def below(most: int | None) -> list[Record]:
+            return self._below.select(groups, after=after, limit=most)
+
+        return self._merged(below, groups, after, limit, False)
 
     def _merged(
-        self, under: list[Record], groups: Sequence[Collection[str]], after: str, reverse: bool
+        self,
+        below: Callable[[int | None], list[Record]],
+        groups: Sequence[Collection[str]],
+        after: str,
+        limit: int | None,
+        reverse: bool,
     ) -> list[Record]:
+        under = below(limit)
         if not self._over:
             return under
         found = [record for record in under if record.key not in self._over]
-        found += (r for r in self._over.values() if (reverse or r.key > after) and carries(r, groups))
-        return sorted(found, key=attrgetter("key"), reverse=reverse)
+        most = limit or 0
+        while limit is not None and len(under) == most and len(found) < limit:
+            most *= 2  # what is hidden makes room for more of what is below
+            under = below(most)
+            found = [record for record in under if record.key not in self._over]
+        keys = {key for term in groups[0] for key in self._carriers.get(term, ())}
+        on_top = (self._over[key] for key in keys if key > after)
+        found += (record for record in on_top if carries(record, groups))
+        return sorted(found, key=attrgetter("key"), reverse=reverse)[:limit]
 
     def count(self, term: str) -> int:
         return self._below.count(term) + self._more[term]
@@ -95,16 +116,23 @@ class Overlay:
             made.append(Change(after.key, found, after))
             over[key] = after
         for number, change in enumerate(made, start=1):
-            was = change.before.terms if change.before is not None else ()
-            now = change.after.terms if change.after is not None else ()
-            if was is not now:
-                self._more.update(now)
-                self._more.subtract(was)
+            self._note(change)
             if number % STEP == 0:
                 yield
         self._over.update(over)
         self.rev = rev
         return made
+
+    def _note(self, change: Change) -> None:
+        was = change.before.terms if change.before is not None else ()
+        now = change.after.terms if change.after is not None else ()
+        if was is not now:
+            self._more.update(now)
+            self._more.subtract(was)
+            for term in was:
+                self._carriers.get(term, set()).discard(change.key)
+        for term in now:
+            self._carriers.setdefault(term, set()).add(change.key)
 
     def _gone(self, changes: Changes) -> Iterator[Record]:
         """What is to be deleted; one record may come twice."""

@@ -13,7 +13,19 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from app.errors import RequestError
-from app.store.contract import Change, Changes, Commit, Health, Journal, Origin, Outcome, Record, Rule
+from app.store.contract import (
+    Change,
+    Changes,
+    Commit,
+    Entry,
+    Health,
+    Journal,
+    Origin,
+    Outcome,
+    Record,
+    Rule,
+    Settled,
+)
 from app.store.contract import Snapshot as StoreSnapshot
 from app.store.etcd.revs import UnnumberedRecord
 from app.store.etcd.store import EtcdStore
@@ -91,6 +103,14 @@ class ShiftedStore:
 
     async def journal_at(self, rev: int) -> Journal | None:
         return await self._store.journal_at(self._numbering.real(rev)) if rev else None
+
+    async def journals(self, after: int, limit: int) -> Sequence[Entry]:
+        with shifted_errors(self.base):
+            found = await self._store.journals(after + self.base, limit)
+        return [Entry(rev - self.base, journal) for rev, journal in found]
+
+    async def settle(self, at: datetime) -> Settled:
+        return await self._store.settle(at)
 
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
         def seen(snapshot: StoreSnapshot, at: datetime) -> Changes:

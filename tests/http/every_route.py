@@ -46,6 +46,7 @@ FILL: list[tuple[str, str, Any]] = [
     ("POST", "/services/{service}/endpoints", {"addr": HOST, "port": 11211}),
     ("POST", "/runners", {"addr": "10.0.0.7:9000", "instance_id": 1}),
     ("PUT", "/members/{kind}/{addr}", {"version": "1.4.2"}),
+    ("POST", "/apply", {"apps": [{"name": "cat", "env": {"cow": "moo, moo"}}]}),
 ]
 """One of everything: app cat with variables, env set and revision 128af9, proctype web, instance 1 (and an
 ended 2), service memcached with an endpoint, a runner and a member."""
@@ -78,7 +79,11 @@ WRITES = [(method, template) for method, template in OPERATIONS if method != "GE
 
 STREAMS = ["/apps/{app}/events", "/events"]
 HISTORY = ["/apps/{app}/events/list", "/events/list"]
-NOT_STATE = ["/diff", "/livez", "/readyz", "/metrics", "/problems", "/problems/{code}", *STREAMS, *HISTORY]
+COMMITS = ["/commits", "/commits/{rev}", "/timeline"]
+NOT_STATE = [
+    *(*COMMITS, "/diff", "/livez", "/readyz", "/metrics", "/problems", "/problems/{code}"),
+    *(*STREAMS, *HISTORY),
+]
 STATE = [template for template in READS if template not in NOT_STATE]
 """The GETs of state: those that read a snapshot."""
 
@@ -123,6 +128,7 @@ _NAMES = {
     "service": "memcached",
     "kind": "pms",
     "code": "not-found",
+    "rev": "1",
 }
 
 

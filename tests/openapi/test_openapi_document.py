@@ -38,7 +38,7 @@ def test_it_reads_well(committed: str) -> None:
     assert not re.search(r"^\s*(- )?[\w$-]+: [&*]\w+", committed, re.MULTILINE)
     assert "description: |" in committed
     assert not re.search(r"^\s*description: ['\"].*\n\n", committed, re.MULTILINE)
-    assert len(committed.splitlines()) < 10_000
+    assert len(committed.splitlines()) < 14_000
 
 
 def test_every_route_is_documented_and_nothing_else(document: Document) -> None:

@@ -112,7 +112,8 @@ def test_no_union_is_exclusive(document: Document) -> None:
 
 VERBS = {
     "get": {"get", "list", "livez", "readyz"},
-    "post": {"register", "ratify", "claim", "unclaim", "start", "stop", "exit", "fail", "lose", "restart"},
+    "post": {"register", "ratify", "claim", "unclaim", "start", "stop", "exit", "fail", "lose", "restart"}
+    | {"apply", "revert", "undo"},
     "put": {"set", "lock"},
     "patch": {"patch"},
     "delete": {"unregister", "unlock", "remove"},

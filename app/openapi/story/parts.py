@@ -1,5 +1,7 @@
 """Services, runners and members, and what the service says of itself: revs 31 to 34."""
 
+from typing import Any
+
 from app.openapi.story.telling import HOST, Step, at, page, resource
 
 _SERVICE = resource(31, 31, name="memcached")
@@ -17,6 +19,21 @@ _ENDPOINT = resource(
 )
 _RUNNER = resource(33, 33, addr="10.0.0.7:9000", host=HOST, instance_id=20)
 _MEMBER = resource(34, 34, kind="pms", addr=HOST, version="1.4.2", ttl=300)
+_COMMIT = {
+    "rev": 34,
+    "at": at(34),
+    "actor": "anonymous",
+    "request": f"PUT /members/pms/{HOST}",
+    "reason": None,
+    "trace": None,
+    "on_behalf_of": None,
+}
+_SET = {"path": f"/members/pms/{HOST}", "kind": "member", "action": "create"}
+
+
+def _bucket(start: int, end: int, **counts: int) -> dict[str, Any]:
+    return {"from_at": at(start), "to_at": at(end), "total": sum(counts.values()), "counts": counts}
+
 
 PARTS = (
     Step("POST /services", {"name": "memcached"}, _SERVICE, 201, "register_service"),
@@ -44,6 +61,32 @@ PARTS = (
     Step(f"GET /members/pms/{HOST}", answer=_MEMBER, operation="get_member"),
     Step("GET /members/pms", answer=page(34, _MEMBER), operation="list_members"),
     Step("GET /rev", answer={"rev": 34, "oldest_rev": 0, "at": at(34)}, operation="get_rev"),
+    Step(
+        "GET /commits?path=/members/pms&limit=1",
+        answer={
+            "rev": 34,
+            "items": [{**_COMMIT, "changes": [_SET], "total": 1}],
+            "next": None,
+            "oldest_rev": 0,
+        },
+        operation="list_commits",
+    ),
+    Step(
+        "GET /commits/34",
+        answer={
+            **_COMMIT,
+            "changes": [{**_SET, "before": None, "after": _MEMBER}],
+            "total": 1,
+            "next": None,
+        },
+        operation="get_commit",
+    ),
+    Step(
+        "GET /timeline?buckets=2",
+        answer={"rev": 34, "items": [_bucket(6, 20, app=6, instance=8), _bucket(20, 34, instance=14)]},
+        operation="get_timeline",
+        like=True,
+    ),
     Step("GET /schema", answer={"version": 2}, operation="get_schema"),
     Step("GET /livez", answer={"status": "ok"}, operation="livez"),
     Step("GET /readyz", answer={"status": "ok"}, operation="readyz"),

@@ -7,13 +7,15 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Step:
     """`operation` is the operationId that shows this step as its example; a step without one only moves
-    the story on. `status` and `answer` are as the service gives them, but for the time of day."""
+    the story on. `status` and `answer` are as the service gives them, but for the time of day; `like` is an
+    answer that depends on that, of which only the form is the same."""
 
     call: str
     body: Any = None
     answer: Any = None
     status: int = 200
     operation: str | None = None
+    like: bool = False
 
 
 def at(rev: int) -> str:

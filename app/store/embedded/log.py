@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from app.store.contract import Commit, Index, Journal, Record, Snapshot
+from app.store.contract import Commit, Entry, Index, Journal, Record, Snapshot
 from app.store.history import Window
 from app.store.history_size import Mark
 
@@ -72,6 +72,9 @@ class Log(Protocol):
 
     def commits(self, after: int, limit: int) -> list[Commit]:
         """Commits that are no longer in memory."""
+
+    def journals(self, after: int, limit: int) -> list[Entry]:
+        """Journal entries of commits that are no longer in memory."""
 
     def journal_at(self, rev: int) -> Journal | None:
         """The journal of the latest kept commit at or before `rev`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.store.contract import Commit, Index, Journal, Snapshot
+from app.store.contract import Commit, Entry, Index, Journal, Snapshot
 from app.store.embedded.log import Identity, Loaded
 from app.store.history import Window
 from app.store.history_size import Mark
@@ -35,6 +35,9 @@ class NoLog:
 
     def commits(self, after: int, limit: int) -> list[Commit]:
         raise AssertionError(f"the commits after {after} are in memory")
+
+    def journals(self, after: int, limit: int) -> list[Entry]:
+        raise AssertionError(f"the journal after {after} is in memory")
 
     def journal_at(self, rev: int) -> Journal | None:
         return None

@@ -13,7 +13,19 @@ from datetime import UTC, datetime
 
 from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture
 from app.store.clock_watch import seconds_ahead
-from app.store.contract import Commit, Health, Index, Journal, Origin, Outcome, Rule, Snapshot
+from app.store.contract import (
+    Changes,
+    Commit,
+    Entry,
+    Health,
+    Index,
+    Journal,
+    Origin,
+    Outcome,
+    Rule,
+    Settled,
+    Snapshot,
+)
 from app.store.embedded.held import Held
 from app.store.embedded.leases import Leases, expire
 from app.store.embedded.log import Log
@@ -162,6 +174,27 @@ class EmbeddedStore:
         if rev >= self.rev:
             return self._held.last
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._log.journal_at, rev)
+
+    async def journals(self, after: int, limit: int) -> Sequence[Entry]:
+        if self._recovery.lost:
+            raise lost_error()
+        self._check_kept(after)
+        if after >= self._held.history.floor:
+            return [
+                Entry(commit.rev, commit.journal) for commit in self._held.history.commits_after(after, limit)
+            ]
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._reader, self._log.journals, after, limit)
+        self._check_kept(after)  # as with commits
+        return found
+
+    async def settle(self, at: datetime) -> Settled:
+        now = self._clock()
+        at = min(at, now)
+        if self._writer.raise_floor(at):
+            # A commit that is on its way may have an earlier time: what comes after it has not.
+            await self.transact(lambda snapshot, at: Changes(), Origin("visor", "settle"))
+        return Settled(now, at)
 
     async def commits(self, after: int, limit: int) -> Sequence[Commit]:
         if self._recovery.lost:

@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.errors import CoordinatorUnavailable, RequestError, StorageFull
 from app.store.clock_watch import ClockWatch
@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 GROUP = 256
 """Rules in one group: bounds how long the event loop runs rules without a pause."""
+
+
+_MOMENT = timedelta(microseconds=1)
 
 
 def _wait_on(failure: RequestError) -> None:
@@ -61,6 +64,7 @@ class Writer:
         self._patience = patience
         self._timings = timings
         self._clock_watch = ClockWatch()
+        self._floor: datetime | None = None
         self._queue: deque[Waiting] = deque()
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -79,6 +83,20 @@ class Writer:
         self._wake.set()
         # A caller that goes away takes nothing back: its rule is run, and nobody told.
         return await waiting.answer
+
+    def raise_floor(self, at: datetime) -> bool:
+        """Have rules that run from now on commit at later times than `at`. Whether a commit that is not
+        history yet may have an earlier one."""
+        last = self._held.last
+        if last is not None and at < last.at:
+            return False  # times do not go back
+        self._floor = max(self._floor or at, at)
+        return True
+
+    def _after_floor(self) -> datetime:
+        """The clock's time, or the first one that is after the floor."""
+        now = self._clock()
+        return now if self._floor is None else max(now, self._floor + _MOMENT)
 
     async def run(self) -> None:
         """Write for ever; what waits when the writer is closed is written still."""
@@ -112,7 +130,9 @@ class Writer:
 
     async def _write(self, waiting: Sequence[Waiting]) -> None:
         held = self._held
-        group = Group(Draft(held.history), held.last, self._clock, self._clock_watch, self._leases.renew)
+        group = Group(
+            Draft(held.history), held.last, self._after_floor, self._clock_watch, self._leases.renew
+        )
         for one in waiting:
             await group.run(one)
         failure = None

@@ -29,7 +29,7 @@ from app.store.etcd.layout import (
     JOURNAL,
     NO_ENTRY,
     NO_JOURNAL,
-    Entry,
+    RevisionEntry,
     follows,
     read_entry,
     record_of,
@@ -134,7 +134,7 @@ class EtcdArchive:
         made_here = bool(found.kvs) and found.kvs[0].mod_revision == revision
         return rev_of(revision, len(read_entry(found.kvs[0].value).writes) if made_here else 0)
 
-    async def _entry(self, revision: int) -> tuple[KeyValue | None, Entry]:
+    async def _entry(self, revision: int) -> tuple[KeyValue | None, RevisionEntry]:
         """The journal's last entry at the revision."""
         if revision <= 0:
             return None, NO_ENTRY  # etcd would take it for the latest

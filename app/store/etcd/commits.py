@@ -5,7 +5,16 @@ from collections.abc import Callable, Generator
 
 from app.store.contract import Change, Commit, Index, Journal, Record, sorted_changes
 from app.store.etcd.client.client import Event, Revision
-from app.store.etcd.layout import JOURNAL, NO_ENTRY, Entry, Write, key_of, lease_ended, read_entry, record_of
+from app.store.etcd.layout import (
+    JOURNAL,
+    NO_ENTRY,
+    RevisionEntry,
+    Write,
+    key_of,
+    lease_ended,
+    read_entry,
+    record_of,
+)
 from app.store.etcd.revs import rev_of
 from app.store.steps import STEP
 
@@ -21,7 +30,7 @@ class RevisionReader:
         self._index = index
         self._journal_key = (prefix + JOURNAL).encode()
 
-    def entry_of(self, revision: Revision) -> tuple[Event, Entry] | None:
+    def entry_of(self, revision: Revision) -> tuple[Event, RevisionEntry] | None:
         """The journal's event and entry; None where the revision has none."""
         for event in revision.events:
             if event.kv.key == self._journal_key:
@@ -29,7 +38,7 @@ class RevisionReader:
         return None
 
     def reading(
-        self, revision: Revision, entry: Entry | None, last: Journal, before: Before
+        self, revision: Revision, entry: RevisionEntry | None, last: Journal, before: Before
     ) -> Generator[None, None, list[Commit]]:
         """Its commits in order, made in steps. `last` is the journal of the commit before it."""
         events = {

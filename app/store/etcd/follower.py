@@ -34,7 +34,7 @@ from app.store.etcd.layout import (
     NO_JOURNAL,
     SCHEMA_KEY,
     STORE_KEY,
-    Entry,
+    RevisionEntry,
     follows,
     key_of,
     lease_ended,
@@ -128,7 +128,13 @@ class Follower:
         self._tell()
 
     def _install(
-        self, records: list[Record], revision: int, journal: KeyValue | None, entry: Entry, *, ended: bool
+        self,
+        records: list[Record],
+        revision: int,
+        journal: KeyValue | None,
+        entry: RevisionEntry,
+        *,
+        ended: bool,
     ) -> None:
         """Begin the history at the revision; `ended`: keys went with their leases after the journal's
         entry."""
@@ -263,7 +269,7 @@ class Follower:
             if waiting is not None and not waiting.done():
                 waiting.set_result(revision.revision)
 
-    async def commits_of(self, revision: Revision, entry: Entry | None) -> list[Commit]:
+    async def commits_of(self, revision: Revision, entry: RevisionEntry | None) -> list[Commit]:
         """The commits of the revision that comes next. Raises RevisionsMissing."""
         history = self.history
 

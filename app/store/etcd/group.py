@@ -22,7 +22,7 @@ from app.store.contract import (
     Rule,
     check_changes,
 )
-from app.store.etcd.layout import Entry, Write, is_bare
+from app.store.etcd.layout import RevisionEntry, Write, is_bare
 from app.store.etcd.read_set import Guards, Recording
 from app.store.etcd.revs import COMMITS, NotNumbered, draft_rev, is_draft, made_rev, rev_of
 from app.store.history import Draft, HeldSnapshot, latest_time
@@ -292,13 +292,13 @@ class Group:
 
     # What comes of it
 
-    def entry(self, total: int, commits: int) -> Entry:
+    def entry(self, total: int, commits: int) -> RevisionEntry:
         """Its entry in the journal, given how many bytes and commits there were before it."""
         last: dict[str, int] = {}
         for number, member in enumerate(self.members):
             for change in member.made:
                 last[change.key] = number
-        return Entry(
+        return RevisionEntry(
             self.id,
             total,
             commits,

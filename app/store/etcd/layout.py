@@ -38,6 +38,9 @@ MAX_ACTOR, MAX_REQUEST, MAX_REASON, MAX_TRACE = 256, 16 * 1024, 1024, 256
 MAX_TOTAL = 2**53
 """Bytes, or the number, of all commits: a larger sum was not made by us."""
 
+LEASE_ENDED = "ttl"
+"""The request of a commit that nobody asked for."""
+
 SCHEMA_KEY = "schema"
 JOURNAL = "journal"
 FENCE = "fence/"
@@ -102,7 +105,7 @@ class Write(NamedTuple):
     replaced: Mapping[str, str | None] = {}
 
 
-class Entry(NamedTuple):
+class RevisionEntry(NamedTuple):
     """The journal's entry of one revision. `id` tells it from every other: by it an answer that was lost is
     found out. `total` is how many bytes all commits before it have taken, `commits` how many there were."""
 
@@ -116,7 +119,7 @@ class Entry(NamedTuple):
         return self.writes[-1].journal if self.writes else NO_JOURNAL
 
 
-def entry_value(entry: Entry) -> bytes:
+def entry_value(entry: RevisionEntry) -> bytes:
     head = {"id": entry.id, "total": entry.total, "commits": entry.commits}
     if len(entry.writes) == 1:
         return to_json({**_said(entry.writes[0].journal), **head})
@@ -135,10 +138,10 @@ def _said(journal: Journal) -> dict[str, Any]:
 NO_JOURNAL = Journal(datetime.fromtimestamp(0, UTC), "visor", "none")
 """Before the first entry."""
 
-NO_ENTRY = Entry("", 0, 0, ())
+NO_ENTRY = RevisionEntry("", 0, 0, ())
 
 
-def read_entry(value: bytes) -> Entry:
+def read_entry(value: bytes) -> RevisionEntry:
     """One that another hand has written says nothing."""
     try:
         said = from_json(value)
@@ -146,7 +149,7 @@ def read_entry(value: bytes) -> Entry:
         writes = [Write(_journal(said))] if group is None else [_write(one) for one in group]
         if not 0 < len(writes) <= COMMITS:
             return NO_ENTRY
-        return Entry(str(said["id"]), _number(said, "total"), _number(said, "commits"), tuple(writes))
+        return RevisionEntry(str(said["id"]), _number(said, "total"), _number(said, "commits"), tuple(writes))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         return NO_ENTRY
 
@@ -186,4 +189,4 @@ def follows(version: int, before: int) -> bool:
 
 def lease_ended(before: Journal) -> Journal:
     """The journal of a commit that has none."""
-    return Journal(before.at, "visor", "ttl")
+    return Journal(before.at, "visor", LEASE_ENDED)

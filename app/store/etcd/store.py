@@ -11,13 +11,14 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture, StartError
 from app.store.clock_watch import seconds_ahead
 from app.store.contract import (
     Commit,
+    Entry,
     Fences,
     Health,
     Index,
@@ -25,6 +26,7 @@ from app.store.contract import (
     Origin,
     Outcome,
     Rule,
+    Settled,
     Snapshot,
 )
 from app.store.etcd.archive import EtcdArchive
@@ -49,10 +51,11 @@ from app.store.etcd.layout import (
     BEGAN_KEY,
     FENCE,
     JOURNAL,
+    LEASE_ENDED,
     SCHEMA,
     SCHEMA_KEY,
     STORE_KEY,
-    Entry,
+    RevisionEntry,
     Write,
     entry_value,
 )
@@ -64,6 +67,10 @@ from app.store.timings import EtcdTimings
 from app.store.troubles import Troubles, lost_error
 
 logger = logging.getLogger(__name__)
+
+UNSETTLED = timedelta(seconds=10)
+"""How far behind this clock the time of a commit may be that is not made yet: a writer sends it within
+seconds, and its clock may be somewhat behind."""
 
 START_SECONDS = 5.0
 HEARTBEAT = 2.0
@@ -229,7 +236,7 @@ class EtcdStore:
         if missing:
             # Of several that start at a time one writes them; for the others nothing is to do.
             known = Compare(key, "mod_revision", "=", found.kvs[0].mod_revision if found.kvs else 0)
-            entry = Entry(uuid4().hex, 0, 0, (Write(Journal(self._clock(), "visor", "schema")),))
+            entry = RevisionEntry(uuid4().hex, 0, 0, (Write(Journal(self._clock(), "visor", "schema")),))
             puts = [*missing.items(), (JOURNAL, entry_value(entry))]
             await self._client.txn([known], [Put((self._prefix + one).encode(), said) for one, said in puts])
 
@@ -359,9 +366,25 @@ class EtcdStore:
         try:
             return await self._archive.journal_at(rev)
         except Compacted:
-            return None
+            await self._learn_oldest()
+            raise self._compacted(rev) from None
         except EtcdError as error:
             raise cannot_ask(error) from error
+
+    async def journals(self, after: int, limit: int) -> Sequence[Entry]:
+        # A lease's end has the entry of the commit before it, which is not its own.
+        found, ours = after, list[Entry]()
+        while not ours:
+            commits = await self.commits(found, limit)
+            if not commits:
+                break
+            ours = [Entry(one.rev, one.journal) for one in commits if one.journal.request != LEASE_ENDED]
+            found = commits[-1].rev
+        return ours
+
+    async def settle(self, at: datetime) -> Settled:
+        now = self._clock()
+        return Settled(now, min(at, now - UNSETTLED))
 
     async def commits(self, after: int, limit: int) -> Sequence[Commit]:
         self._check_continued()

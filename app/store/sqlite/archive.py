@@ -14,9 +14,9 @@ from pathlib import Path
 import apsw
 
 from app.errors import CoordinatorUnavailable, RevCompacted
-from app.store.contract import Commit, Index, Journal, Record, carries, prefix_of
+from app.store.contract import Commit, Entry, Index, Journal, Record, carries, prefix_of
 from app.store.embedded.log import LogMoved
-from app.store.sqlite.commits import commits_after, journal_at
+from app.store.sqlite.commits import commits_after, journal_at, journals_after
 from app.store.sqlite.file import connect_reader
 from app.store.sqlite.schema import UNREADABLE, read_state
 from app.store.sqlite.versions import current_at, version_at
@@ -68,6 +68,11 @@ class Archive:
                 current.update((key, version) for key, _, version in commit.changes)
                 found.append(commit)
         return found
+
+    def journals(self, after: int, limit: int) -> list[Entry]:
+        """The journal entries after the rev `after`, in order, at most `limit`."""
+        with self.reading(after) as connection:
+            return list(journals_after(connection, after, limit))
 
     def journal_at(self, rev: int) -> Journal | None:
         with self.reading(rev) as connection:

@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 
-from app.store.contract import Change, Commit, Index, Journal, Record
+from app.store.contract import Change, Commit, Entry, Index, Journal, Record
 from app.store.sqlite.schema import SELECT_COMMITS, CommitRow, Damaged, commit_of, record_of
 from app.store.sqlite.versions import changed_after
 
@@ -40,6 +40,14 @@ def _changes(
         if after.rev != head.rev:
             return
         yield Change(after.key, before(after.key, head.rev), None if after.deleted else after)
+
+
+def journals_after(connection: apsw.Connection, rev: int, limit: int) -> Iterator[Entry]:
+    """The journal entries of the commits after the rev, in order, at most `limit`."""
+    with closing(connection.cursor()) as cursor:
+        for row in cursor.execute(SELECT_COMMITS + "WHERE rev > ? ORDER BY rev LIMIT ?", (rev, limit)):
+            head = commit_of(row)
+            yield Entry(head.rev, head.journal)
 
 
 def journal_at(connection: apsw.Connection, rev: int) -> Journal | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import apsw
 
 from app.errors import CoordinatorUnavailable, RevCompacted, StartError, StorageFull
-from app.store.contract import Commit, Index, Journal, Snapshot
+from app.store.contract import Commit, Entry, Index, Journal, Snapshot
 from app.store.embedded.log import Identity, Loaded, LogBroken, LogMoved
 from app.store.history import Window
 from app.store.history_size import Mark
@@ -281,6 +281,9 @@ class SqliteLog:
 
     def commits(self, after: int, limit: int) -> list[Commit]:
         return self._reader().commits(after, limit)
+
+    def journals(self, after: int, limit: int) -> list[Entry]:
+        return self._reader().journals(after, limit)
 
     def journal_at(self, rev: int) -> Journal | None:
         try:

@@ -20,6 +20,7 @@ from app.errors import StartError
 from app.store.contract import Changes, Index, Journal, Snapshot
 from app.store.embedded.group import make_commit
 from app.store.history import Draft, History, Window, latest_time
+from app.store.micros import micros
 from app.store.sqlite.commits import journal_at
 from app.store.sqlite.copying import copy_store
 from app.store.sqlite.drafts import create_private, drafting
@@ -27,7 +28,7 @@ from app.store.sqlite.examine import Subject, examine, why
 from app.store.sqlite.file import connect_writer, resolved, sync_path
 from app.store.sqlite.file_lock import FileLock
 from app.store.sqlite.log import SqliteLog
-from app.store.sqlite.schema import STORE, UNREADABLE, micros, read_state
+from app.store.sqlite.schema import STORE, UNREADABLE, read_state
 
 _TIME = "%Y-%m-%d %H:%M:%SZ"
 

@@ -7,13 +7,13 @@ snapshots from `oldest_rev` on and commits after `oldest_rev` need; rows below m
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
 import apsw
 
 from app.store.contract import Commit, Index, Journal, Record
+from app.store.micros import micros, moment
 
 APPLICATION_ID = 0x56697372
 """Marks a SQLite file as a Visor store: "Visr"."""
@@ -70,9 +70,6 @@ SELECT_COMMITS = "SELECT rev, at, actor, request, changes, sum FROM commits "
 
 STORE, BACKUP = "store", "backup"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
 
 class Damaged(Exception):
     """The file does not hold what was written to it. The message says what is wrong."""
@@ -104,11 +101,6 @@ class CommitRow:
     rev: int
     journal: Journal
     changes: int
-
-
-def micros(at: datetime) -> int:
-    """A time as the file keeps it: microseconds since 1970, exact."""
-    return (at - _EPOCH) // _MICROSECOND
 
 
 def read_state(connection: apsw.Connection) -> State:
@@ -196,7 +188,7 @@ def commit_of(row: tuple[Any, ...]) -> CommitRow:
         raise Damaged(f"the checksum of commit {rev} is wrong")
     request, *more = request.split(_SET_OFF)
     # An older row has fewer of them.
-    journal = Journal(_EPOCH + at * _MICROSECOND, actor, request, *(text or None for text in more[:3]))
+    journal = Journal(moment(at), actor, request, *(text or None for text in more[:3]))
     return CommitRow(rev, journal, changes)
 
 

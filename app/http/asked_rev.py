@@ -1,0 +1,71 @@
+"""Which rev a read asks for: by number, or by a time."""
+
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import MISSING, AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from app.errors import InvalidRequest
+from app.http.context import Context
+from app.models.base import INT64, MAX_INT64
+from app.models.names import IN_DIGITS
+from app.models.times import PATTERN, AskedTime, asked_time
+
+AtRev = Annotated[
+    Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS] | MISSING,
+    Query(
+        description="Read the snapshot at this rev; 0 is the empty registry, before the first commit.",
+        examples=[42],
+    ),
+]
+
+
+def _time(text: str) -> str:
+    try:
+        asked_time(text)
+    except ValueError:
+        raise PydanticCustomError(
+            "time", "Input should be a time as in RFC 3339, with Z or an offset, or how long ago: -15m"
+        ) from None
+    return text
+
+
+TimeText = Annotated[
+    str, AfterValidator(_time), Field(json_schema_extra={"format": "visor-time", "pattern": PATTERN})
+]
+"""RFC 3339 with `Z` or an offset, or how long ago in s, m, h or d: `-15m`."""
+
+AtTime = Annotated[
+    TimeText | MISSING,
+    Query(
+        description="Instead of `rev`: read the snapshot that was the latest at this time, as in RFC 3339 "
+        "with `Z` or an offset, or so long ago: `-90s`, `-15m`, `-2h`, `-1d`.",
+        examples=["-15m", "2026-11-30T18:04:11Z"],
+    ),
+]
+
+AskedRev = int | AskedTime | None
+"""A rev, a time, or the latest."""
+
+
+def time_in(text: object) -> AskedTime | None:
+    """The time that a parameter names, where it is given."""
+    return asked_time(text) if isinstance(text, str) else None
+
+
+def asked_rev(rev: object, at: object, name: str = "at") -> AskedRev:
+    """What a request asks for; `name` is that of the parameter for the time. Raises InvalidRequest where it
+    names both."""
+    time = time_in(at)
+    if not isinstance(rev, int):
+        return time
+    if time is not None:
+        raise InvalidRequest.of(["query", name], "and a rev are two ways to say it: leave one of them out")
+    return rev
+
+
+async def rev_of(context: Context, asked: AskedRev) -> int | None:
+    """The rev that is meant; None for the latest. Raises RevCompacted, TimeInFuture, TimeUnsettled,
+    CoordinatorUnavailable."""
+    return (await context.chronicle.at(asked)).rev if isinstance(asked, AskedTime) else asked

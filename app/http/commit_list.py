@@ -1,0 +1,113 @@
+"""The commits of the history, as pages: which of them are asked for, and where a page goes on."""
+
+from dataclasses import dataclass
+
+from fastapi import Response
+
+from app.errors import RevCompacted
+from app.events.commits import Wanted, read_page
+from app.http import cursors
+from app.http.asked_rev import AskedRev
+from app.http.context import Call, Context
+from app.http.reads import LIST_FRAME, check_page, json_answer
+from app.models.times import AskedTime
+
+_PAGING = frozenset({"cursor", "limit"})
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The commits after `start` (None: after the oldest snapshot) and up to `end`, of those up to `rev`,
+    which was the latest with the first page. `last` was looked at last; 0 on the first page."""
+
+    rev: int
+    start: int | None
+    end: int
+    last: int = 0
+
+    def revs(self, newest_first: bool, oldest: int) -> range:
+        """Those that are left to look at. Raises RevCompacted."""
+        start = oldest if self.start is None else self.start
+        if start < oldest:
+            raise RevCompacted.before(oldest)
+        if not self.last:
+            return range(start + 1, self.end + 1)
+        if newest_first:
+            return range(start + 1, self.last)
+        return range(max(start, self.last) + 1, self.end + 1)
+
+    def written(self) -> str:
+        start = -1 if self.start is None else self.start
+        return f"{start} {self.end} {self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitList:
+    """A read of commits, page by page, up to the rev that was the latest with the first."""
+
+    context: Context
+    call: Call
+    start: AskedRev
+    end: AskedRev
+    newest_first: bool
+    limit: int
+    cursor: str | None
+
+    @property
+    def _of(self) -> str:
+        """What names the list: two lists do not take each other's cursors."""
+        asked = sorted((name, value) for name, value in self.call.query if name not in _PAGING)
+        return f"{self.call.scope['path']}?{asked}{self.call.principal.digest}"
+
+    async def page(self, wanted: Wanted) -> Response:
+        """Raises InvalidRequest, InvalidCursor, RevCompacted, RevInFuture, CoordinatorUnavailable."""
+        context = self.context
+        check_page(self.limit, context.bounds.page)
+        span = await self._begun() if self.cursor is None else await self._continued(self.cursor)
+        oldest = context.store.oldest_rev
+        page = await read_page(
+            context.store,
+            context.chronicle,
+            context.channels.turns,
+            wanted,
+            span.revs(self.newest_first, oldest),
+            self.newest_first,
+            self.limit,
+            context.bounds.answer - LIST_FRAME,
+        )
+        following = b"null"
+        if page.last is not None:
+            at = Span(span.rev, span.start, span.end, page.last)
+            following = b'"%b"' % cursors.write(cursors.Cursor(span.rev, at.written()), self._of).encode()
+        body = b'{"rev":%d,"items":[%b],"next":%b,"oldest_rev":%d}'
+        answer = json_answer(body % (span.rev, b",".join(page.items), following, oldest), span.rev)
+        answer.raw_headers += self.call.principal.filtered
+        return answer
+
+    async def _begun(self) -> Span:
+        store = self.context.store
+        rev = (await store.latest()).rev
+        start, end = await self._rev_of(self.start), await self._rev_of(self.end)
+        for named in (start, end):
+            if named is not None and named > rev:
+                rev = max(rev, (await store.at(named)).rev)
+        return Span(rev, start, rev if end is None else end)
+
+    async def _rev_of(self, asked: AskedRev) -> int | None:
+        if not isinstance(asked, AskedTime):
+            return asked
+        try:
+            return (await self.context.chronicle.at(asked)).rev
+        except RevCompacted:
+            if self.context.store.oldest_rev:
+                raise
+            return 0  # nothing is dropped: there was nothing yet
+
+    async def _continued(self, text: str) -> Span:
+        cursor = cursors.read(text, self._of)
+        parts = cursor.after.split(" ")
+        if len(parts) != 3 or not all(part.removeprefix("-").isdecimal() for part in parts):
+            raise cursors.not_given()
+        start, end, last = map(int, parts)
+        await cursors.pinned(self.context.store, cursor.rev)
+        return Span(cursor.rev, None if start < 0 else start, end, last)

@@ -1,0 +1,61 @@
+"""What `POST /apply`, `/revert` and `/undo` answer."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from app.models.base import Model, Rev
+from app.models.diff import FieldChange, ObjectPath, State
+
+
+class PlannedChange(Model):
+    """What becomes of one object. `rev_after` is null in a dry run, and where the object is gone."""
+
+    path: ObjectPath
+    kind: Annotated[str, Field(description="What it is: `app`, `revision`, `envset`, ..")]
+    action: Annotated[str, Field(description="`create`, `update`, `delete` or `replace`.")]
+    rev_before: Annotated[Rev | None, Field(description="Its rev before; null where it was not there.")]
+    rev_after: Annotated[
+        Rev | None, Field(description="Its rev after; null where it is gone, and in a dry run.")
+    ]
+    guard: Annotated[
+        Rev | None, Field(description="The rev at which it has to be still; null: it must not be there.")
+    ]
+    before: Annotated[State | None, Field(description="The object before; null where it was not there.")]
+    after: Annotated[State | None, Field(description="The object after; null where it is gone.")]
+    fields: Annotated[
+        list[FieldChange],
+        Field(description="The fields that differ; none of an object that was made or is gone."),
+    ]
+
+
+class PlanCounts(Model):
+    """How much changes: objects by what becomes of them, instances, and keys of the store in all."""
+
+    create: int
+    update: int
+    delete: int
+    start: int
+    stop: int
+    keys: int
+
+
+class Planned(Model):
+    """What was changed, in one commit; of a dry run, what would be."""
+
+    rev: Annotated[
+        Rev, Field(description="The rev of the commit; of a dry run, or of nothing to do, the snapshot's.")
+    ]
+    plan: Annotated[
+        str, Field(description="A hash of the changes with their states: send it to have just these done.")
+    ]
+    changes: Annotated[list[PlannedChange], Field(description="What becomes of each object, by path.")]
+    counts: PlanCounts
+    started: Annotated[list[int], Field(description="The ids of the tickets that were registered.")]
+    stopped: Annotated[
+        list[int], Field(description="The ids of the instances that were taken back or are stopping.")
+    ]
+    undoes: Annotated[
+        list[Rev], Field(description="The later commits whose changes are undone; of a revert or undo.")
+    ]
+    warnings: Annotated[list[str], Field(description="What is allowed and may not be meant.")]

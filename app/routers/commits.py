@@ -1,0 +1,168 @@
+"""/commits: the history commit by commit; /timeline: how much happened when."""
+
+from enum import StrEnum
+from functools import partial
+from typing import Annotated
+
+from fastapi import Path, Query, Response
+from fastapi.routing import APIRouter
+from pydantic import MISSING, Field
+
+from app.errors import NotFound
+from app.events.commit_changes import Sees, changes_of
+from app.events.commits import Wanted, detail, look_up
+from app.events.filters import Filter
+from app.http import cursors
+from app.http.asked_rev import TimeText, asked_rev, time_in
+from app.http.commit_list import CommitList
+from app.http.context import Call, Ctx
+from app.http.declared_responses import read
+from app.http.event_query import Types
+from app.http.reads import DEFAULT_LIMIT, LIST_FRAME, PageCursor, PageLimit, json_answer
+from app.models import paths
+from app.models.base import INT64, MAX_INT64
+from app.models.commit import Bucket, CommitDetail, CommitPage, Timeline
+from app.models.names import IN_DIGITS
+from app.models.paths import Include
+from app.models.times import AskedTime
+from app.registry.sighted import shows
+from app.store.micros import moment
+
+router = APIRouter(tags=["time"])
+
+_Rev = Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS]
+_NOW = AskedTime(0, True)
+
+
+class Order(StrEnum):
+    """Newest or oldest first."""
+
+    DESC = "desc"
+    ASC = "asc"
+
+
+def _sees(call: Call) -> Sees | None:
+    """What who asks may see; None for everything."""
+    sight = call.principal.sight
+    return None if sight.all else partial(shows, sight)
+
+
+@router.get("/commits", response_model=CommitPage, responses=read(), summary="List commits")
+async def list_commits(
+    context: Ctx,
+    call: Call,
+    path: Annotated[
+        str | MISSING,
+        Query(
+            description="Only what changed an object at this path or below it: `/apps/rocket`; or a part of "
+            "an app: `/apps/rocket/env/cow`. An instance is below its app and its proctype too.",
+            examples=["/apps/rocket"],
+            json_schema_extra={"format": "visor-path", "maxLength": paths.MAX_PATH},
+        ),
+    ] = MISSING,
+    include: Annotated[
+        Include | MISSING,
+        Query(
+            description="Only changes of what was declared, or of instances and the targets of scales; `all` "
+            "adds the service's own upkeep.",
+        ),
+    ] = MISSING,
+    actor: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=128)]],
+        Query(description="Only by these actors.", examples=[["anna"]]),
+    ] = [],  # noqa: B006 - FastAPI reads it as a declaration
+    types: Types = [],  # noqa: B006
+    start: Annotated[
+        _Rev | MISSING, Query(alias="from", description="Only after this rev.", examples=[41])
+    ] = MISSING,
+    end: Annotated[
+        _Rev | MISSING, Query(alias="to", description="Only up to this rev.", examples=[42])
+    ] = MISSING,
+    from_at: Annotated[
+        TimeText | MISSING,
+        Query(description="Instead of `from`: only after this time, or so long ago.", examples=["-15m"]),
+    ] = MISSING,
+    to_at: Annotated[
+        TimeText | MISSING,
+        Query(description="Instead of `to`: only up to this time, or so long ago.", examples=["-5m"]),
+    ] = MISSING,
+    order: Annotated[Order, Query(description="The newest first, or the oldest.")] = Order.DESC,
+    limit: PageLimit = DEFAULT_LIMIT,
+    cursor: PageCursor = MISSING,
+) -> Response:
+    """Who changed what, when, by which request and why. The pages of one list end at the rev that was the
+    latest with the first. One call looks at 50,000 commits at most: a page may be short, or empty, and have a
+    `next`."""
+    subtree = None
+    if isinstance(path, str) or isinstance(include, Include):
+        kinds = include if isinstance(include, Include) else Include.ALL
+        subtree = paths.subtree(path if isinstance(path, str) else "/", kinds)
+    events = Filter(Filter.types_of(types), sight=call.principal.sight) if types else None
+    wanted = Wanted(subtree, _sees(call), frozenset(actor), events, include is Include.ALL)
+    asked = CommitList(
+        context,
+        call,
+        asked_rev(start, from_at, "from_at"),
+        asked_rev(end, to_at, "to_at"),
+        order is Order.DESC,
+        limit,
+        cursor if isinstance(cursor, str) else None,
+    )
+    return await asked.page(wanted)
+
+
+@router.get("/commits/{rev}", response_model=CommitDetail, responses=read(404), summary="Read a commit")
+async def get_commit(
+    context: Ctx,
+    call: Call,
+    rev: Annotated[_Rev, Path(description="Of the commit.", examples=[42])],
+    cursor: PageCursor = MISSING,
+) -> Response:
+    """One commit, with each object that it changed before and after. A rev at which no commit of this
+    registry was made is 404, with the revs of those before and after it. What is too long for one answer goes
+    on at `next`."""
+    found = await look_up(context.store, context.chronicle, rev)
+    changes = [*changes_of(found.commit, _sees(call))] if found.commit else []
+    if found.commit is None or (not changes and _sees(call) is not None):
+        raise NotFound(
+            f"No commit was made at rev {rev}.",
+            previous=found.before,
+            next=found.after,
+            rev=context.store.rev,
+        )
+    of, after = call.scope["path"] + call.principal.digest, 0
+    if isinstance(cursor, str):
+        asked = cursors.read(cursor, of)
+        if asked.rev != rev or not asked.after.isdecimal():
+            raise cursors.not_given()
+        after = int(asked.after)
+    room = context.bounds.answer - LIST_FRAME
+    body, upto = await detail(found.commit, changes, after, room, context.channels.turns)
+    following = b"null"
+    if upto is not None:
+        following = b'"%b"' % cursors.write(cursors.Cursor(rev, str(upto)), of).encode()
+    return json_answer(b'%b,"next":%b}' % (body, following), rev)
+
+
+@router.get("/timeline", response_model=Timeline, responses=read(), summary="Count commits over time")
+async def get_timeline(
+    context: Ctx,
+    from_at: Annotated[
+        TimeText | MISSING,
+        Query(description="After this time, or so long ago; as a rule since the history begins."),
+    ] = MISSING,
+    to_at: Annotated[
+        TimeText | MISSING, Query(description="Up to this time, or so long ago; as a rule up to now.")
+    ] = MISSING,
+    buckets: Annotated[
+        int, Field(ge=1, le=1000), IN_DIGITS, Query(description="Equal spans to count in.")
+    ] = 60,
+) -> Response:
+    """How many commits were made in each span of time, by what they were asked to change. A commit counts
+    once. The service's own upkeep does not count."""
+    rev, edges, counted = await context.chronicle.counts(time_in(from_at), time_in(to_at) or _NOW, buckets)
+    items = [
+        Bucket(from_at=moment(start), to_at=moment(end), total=sum(counts.values()), counts=counts)
+        for start, end, counts in zip(edges, edges[1:], counted, strict=False)
+    ]
+    return json_answer(Timeline(rev=rev, items=items).model_dump_json().encode(), rev)

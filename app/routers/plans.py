@@ -1,0 +1,78 @@
+"""/apply: many changes as one, planned and then made."""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+from fastapi import Response
+from fastapi.routing import APIRouter
+
+from app.errors import RequestError
+from app.http.context import Context, Ctx
+from app.http.declared_responses import committed
+from app.http.document_body import takes_document
+from app.http.writes import Post, Write, nothing
+from app.models import keys
+from app.models.document import Document
+from app.models.plan import Planned
+from app.models.service import endpoint_id
+from app.registry import apply
+from app.registry.idempotency import Replay
+from app.registry.plan import CommitPlan, answer_of
+from app.store.contract import Changes, Rule, Snapshot
+
+router = APIRouter(tags=["plans"])
+
+AT_A_TIME = 4
+"""Names of one document that are looked up at once."""
+
+
+@router.post("/apply", response_model=Planned, responses=committed(), summary="Apply a document")
+@takes_document
+async def apply_document(body: Document, write: Post, context: Ctx) -> Response:
+    """Makes what the document names as it says, in one commit, or changes nothing. What is not named stays.
+    As JSON, or as YAML with `Content-Type: application/yaml`. A dry run gives the `plan`; sent back, it has
+    done what was seen there, or nothing."""
+    addresses = await _addresses(context, body)
+
+    def rule(snapshot: Snapshot, at: datetime) -> Changes:
+        return apply.apply(snapshot, at, body, addresses)
+
+    return await answer(write, rule)
+
+
+async def answer(write: Write, rule: Rule) -> Response:
+    """The answer to a write whose rule makes a CommitPlan."""
+    outcome = await write.commit(rule, nothing)
+    found: Any = outcome.changes.result
+    if isinstance(found, Replay):
+        assert found.record is not None, "a plan's answer is kept with its key"
+        response = write.said(answer_of(found.record.value, found.rev), found.rev, planned=True)
+        response.headers["Idempotency-Replayed"] = "true"
+        return response
+    assert isinstance(found, CommitPlan), "the rule says what it does"
+    body = found.answer(write.rev_of(outcome), outcome.committed)
+    return write.said(body, outcome.rev, planned=True)
+
+
+async def _addresses(context: Context, document: Document) -> dict[str, str | RequestError]:
+    """What the names of endpoints that are new and say no ip resolve to, or why they do not."""
+    snapshot = context.store.stale()
+    names = {
+        endpoint.addr
+        for service in document.services
+        for endpoint in service.endpoints
+        if not endpoint.absent
+        and not isinstance(endpoint.ip, str)
+        and snapshot.get(keys.endpoint(service.name, endpoint_id(endpoint.addr, endpoint.port))) is None
+    }
+    found: dict[str, str | RequestError] = {}
+    todo = sorted(names)
+
+    async def look_up() -> None:
+        while todo:
+            name = todo.pop()
+            found[name] = await context.resolver.find(name)
+
+    await asyncio.gather(*(look_up() for _ in range(min(AT_A_TIME, len(todo)))))
+    return found

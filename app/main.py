@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app import __version__, maintenance, openapi
+from app.errors import StartError
 from app.events.chronicle import Chronicle
 from app.events.claim_queue import ClaimQueue
 from app.events.fanout import Channels
@@ -27,7 +28,7 @@ from app.http.context import Context, the_context
 from app.http.cors import Cors
 from app.http.endpoint import Plan
 from app.http.front import Front
-from app.http.hosts import Hosts
+from app.http.hosts import Hosts, is_loopback
 from app.http.metrics import Metrics, the_metrics
 from app.http.metrics import router as metrics_router
 from app.http.places import Slots
@@ -143,7 +144,8 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
     claim_queue = ClaimQueue(lambda ticket: is_pending(store, ticket))
     hub.listen(claim_queue.listen)
     hub.listen(key_watch.listen)
-    access = Access(store, settings.admin_sha256)
+    local = is_loopback(settings.host) and not settings.insecure
+    access = Access(store, settings.admin_sha256, local=local)
     hub.listen(access.listen)
     return Context(
         store=store,
@@ -165,6 +167,18 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         resolver=Resolver(max(1, settings.max_writes // 4), settings.nameservers),
         bounds=Bounds(settings.max_query, settings.max_filters, settings.max_page, settings.max_answer),
         access=access,
+    )
+
+
+def check_stance(settings: Settings, context: Context) -> None:
+    """Raises StartError where whoever reaches the service would be an admin, and that is more than this
+    machine. The store is open."""
+    if is_loopback(settings.host) or settings.insecure or context.access.closed(context.store.stale()):
+        return
+    raise StartError(
+        f"VISOR_HOST (--host) is {settings.host}: whoever reaches it would be an admin. Make a token first, "
+        "`visor token create --role admin --name root --store ..`, or set VISOR_ADMIN_TOKEN_SHA256; "
+        "VISOR_INSECURE=1 (--insecure) serves without"
     )
 
 

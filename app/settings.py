@@ -153,6 +153,13 @@ class Settings(BaseSettings):
         ),
     ] = []
 
+    insecure: Annotated[
+        bool,
+        Field(
+            description="true: while there is no token, whoever comes is an admin, on any address and"
+            " through a proxy"
+        ),
+    ] = False
     admin_token_sha256: Annotated[
         str,
         Field(

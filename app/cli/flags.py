@@ -11,7 +11,11 @@ def add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
         field = Settings.model_fields[name]
         default = ",".join(field.default) if isinstance(field.default, list) else field.default
         text = f"{field.description} (VISOR_{name.upper()}, default {default or 'none'})".replace("%", "%%")
-        parser.add_argument(f"--{name.replace('_', '-')}", dest=f"set_{name}", metavar="VALUE", help=text)
+        flag, dest = f"--{name.replace('_', '-')}", f"set_{name}"
+        if field.annotation is bool:
+            parser.add_argument(flag, dest=dest, nargs="?", const="true", metavar="true|false", help=text)
+        else:
+            parser.add_argument(flag, dest=dest, metavar="VALUE", help=text)
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:

@@ -13,7 +13,7 @@ from app import logs
 from app.cli.flags import add_flags, settings_of
 from app.cli.greeting import Greeting
 from app.errors import StartError
-from app.main import create_app
+from app.main import check_stance, create_app
 from app.server.notifier import Notifier
 from app.server.server import VisorServer, build_config, listen, listening_at
 from app.server.workers import Workers, command_of
@@ -68,6 +68,11 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
     async def run() -> None:
         # Before the server starts: what keeps the store from opening is one line, not a traceback.
         await app.context.store.open()
+        try:
+            check_stance(settings, app.context)
+        except StartError:
+            await app.context.store.close()
+            raise
         await server.serve(sockets=[listening])
         if server.abandoned:
             # A thread that waits for a disk would keep the process for as long as the disk does.

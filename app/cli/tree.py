@@ -70,6 +70,11 @@ SECTIONS: dict[str, dict[str, Command]] = {
         "runner delete": Command("members:delete_runner", "ADDR", "it has ended"),
     },
     "access": {
+        "token create": Command("token:create", "--name N --role R ..", "make a token, and print it once"),
+        "token list": Command("token:show_all", "", "tokens, without their secrets"),
+        "token show": Command("token:show", "ID", "one token"),
+        "token rotate": Command("token:rotate", "ID [--overlap 1h]", "give it a new secret"),
+        "token revoke": Command("token:revoke", "ID", "end it"),
         "login": Command("login:declare", "URL", "keep a service's address and token as a context"),
         "context": Command("login:contexts", "[NAME]", "list the contexts, or use one"),
     },

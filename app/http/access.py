@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from app.errors import Forbidden, Unauthenticated
 from app.http.attendance import Attendance, Attendances
+from app.http.hosts import proxied
 from app.http.principal import NEVER, Principal
 from app.models import keys
 from app.models.grants import EVERYTHING, Grant, Role, sight_of
@@ -40,9 +41,12 @@ _ADMINS = (Grant(role=Role.ADMIN),)
 
 
 class Access:
-    """Knows who asks. `admin_sha256` is the hash of a token that is an admin's, whatever the store has."""
+    """Knows who asks. `admin_sha256` is the hash of a token that is an admin's, whatever the store has. Where
+    nobody needs a token, and the service is for this machine alone (`local`), that does not hold for what a
+    proxy passes on: it makes loopback everybody's."""
 
-    def __init__(self, store: Store, admin_sha256: str = "") -> None:
+    def __init__(self, store: Store, admin_sha256: str = "", *, local: bool = False) -> None:
+        self._local = local
         self._store = store
         self._admin = Principal(None, ADMIN_NAME, _ADMINS, EVERYTHING, bytes.fromhex(admin_sha256))
         self._nobody = Principal(None, ANONYMOUS, _ADMINS, EVERYTHING)
@@ -64,7 +68,7 @@ class Access:
         snapshot = self._store.stale()
         token = _token(fields)
         if token is None:
-            return None if self.closed(snapshot) else self._nobody
+            return self._without(fields, snapshot)
         sha256 = hashlib.sha256(token).digest()
         if hmac.compare_digest(sha256, self._admin.sha256):
             return self._admin
@@ -76,6 +80,10 @@ class Access:
         except Unauthenticated:
             return None
 
+    def _without(self, fields: Mapping[bytes, bytes], snapshot: Snapshot) -> Principal | None:
+        """Who asks without a token: None where one is needed."""
+        return None if self.closed(snapshot) or (self._local and proxied(fields)) else self._nobody
+
     async def find(self, fields: Mapping[bytes, bytes]) -> Principal:
         """The same on the state that is confirmed now. Raises Unauthenticated, CoordinatorUnavailable."""
         if _token(fields) is None and self.closed(self._store.stale()):
@@ -84,8 +92,9 @@ class Access:
         principal = self.known(fields)
         if principal is not None:
             return principal
-        if not self.closed(snapshot):
-            return self._nobody
+        nobody = self._without(fields, snapshot)
+        if nobody is not None:
+            return nobody
         token = _token(fields)
         if token is not None:
             self._of_token(snapshot, token, hashlib.sha256(token).digest(), time.time())

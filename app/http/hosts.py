@@ -46,6 +46,11 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" or (is_ip(host) and ipaddress.ip_address(host).is_loopback)
 
 
+def proxied(fields: Mapping[bytes, bytes]) -> bool:
+    """Whether a proxy says that it has passed the request on."""
+    return not _PROXIED.isdisjoint(fields)
+
+
 class Hosts:
     """Knows which hosts a request may name.
 
@@ -76,7 +81,7 @@ class Hosts:
                 )
             if len(self._known) < MAX_KNOWN and len(host) <= MAX_REMEMBERED:
                 self._known.add(host)
-        if self._no_proxies and not _PROXIED.isdisjoint(fields):
+        if self._no_proxies and proxied(fields):
             raise UnknownHost(
                 "A proxy has passed this request on, and this service listens on loopback: for its machine "
                 "only. To serve others through a proxy, have VISOR_ALLOWED_HOSTS (--allowed-hosts) name the "

@@ -18,9 +18,8 @@ from pydantic_core import PydanticCustomError
 from app.models.base import Model, Resource, Timestamp, rfc3339
 from app.models.grants import Grant, Grants
 
-RESERVED = frozenset({"visor", "anonymous", "admin"})
-"""Names that no token may have: they stand for the service itself, for a caller without a token, and for the
-holder of the admin token of the settings."""
+RESERVED = frozenset({"visor", "anonymous"})
+"""Names that no token may have: they stand for the service itself, and for a caller without a token."""
 
 MAX_OVERLAP = 7 * 86_400
 

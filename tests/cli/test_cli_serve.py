@@ -46,7 +46,9 @@ def test_one_line_of_json_says_where_it_listens(tmp_path: Path, store: str) -> N
 
 
 def test_one_line_of_text_says_where_it_listens(tmp_path: Path) -> None:
-    serving = started("serve", "--port", "0", "--host", "0.0.0.0", stderr=subprocess.PIPE, cwd=tmp_path)
+    serving = started(
+        "serve", "--port", "0", "--host", "0.0.0.0", "--insecure", stderr=subprocess.PIPE, cwd=tmp_path
+    )
     try:
         said = first_line(serving, b"listens at").decode()
         pattern = r"Visor \S+ listens at (http://localhost:\d+), on the store sqlite:///./visor.db at rev 0"

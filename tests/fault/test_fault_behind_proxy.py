@@ -49,6 +49,7 @@ class Front:
                         url=store_url(cluster.endpoints, "visor"),
                         drain=SETTINGS["VISOR_DRAIN"],
                         allowed_hosts="proxy",
+                        insecure="true",
                     )
                 )
             )

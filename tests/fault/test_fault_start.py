@@ -69,6 +69,14 @@ def test_a_port_in_use_is_said(refused: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "visor.db").exists(), "it made a store that it does not serve"
 
 
+def test_an_address_that_others_reach_needs_a_token(refused: Any, tmp_path: Path) -> None:
+    """Whoever reached it would be an admin: it is said in one line, with what to do."""
+    for host in ("0.0.0.0", "::"):
+        said = refused("--host", host, "--port", "0", "--store", f"sqlite:///{tmp_path}/visor.db")
+        assert "visor token create" in said
+        assert "--insecure" in said
+
+
 def test_an_address_that_is_not_here_is_said(refused: Any, tmp_path: Path) -> None:
     said = refused("--host", "203.0.113.1", "--store", f"sqlite:///{tmp_path}/visor.db")
     assert "203.0.113.1" in said

@@ -152,7 +152,7 @@ def test_a_page_of_the_service_itself_may_ask(alone):
 
 
 def test_a_page_behind_a_proxy_that_ends_tls_is_the_services_own():
-    with serving(allowed_hosts="visor.example.com") as visor:
+    with serving(allowed_hosts="visor.example.com", insecure=True) as visor:
         page = {
             "Host": "visor.example.com",
             "Origin": "https://visor.example.com",
@@ -197,6 +197,8 @@ def test_what_a_proxy_passes_on_to_a_service_for_its_own_machine_is_refused(alon
     said = refused(alone.get("/apps", headers={header: "x"}), 421, "unknown-host")
     assert "VISOR_ALLOWED_HOSTS" in said["detail"]
     with serving(allowed_hosts="visor.example.com") as visor:
+        refused(visor.get("/apps", headers={header: "x"}), 401, "unauthenticated")
+    with serving(allowed_hosts="visor.example.com", insecure=True) as visor:
         assert visor.get("/apps", headers={header: "x"}).status_code == 200
 
 

@@ -262,6 +262,65 @@ class ObjectChange(Record):
 
 
 @dataclass(frozen=True)
+class CommitChange(Record):
+    """One object that a commit has changed; `before` and `after` are there where one commit was asked for."""
+
+    path: str
+    kind: str
+    action: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Commit(Record):
+    """Who changed what, when, by which request and why. `total` is how many changes it has; a list shows the
+    first 20."""
+
+    rev: int
+    at: datetime
+    actor: str
+    request: str
+    reason: str | None
+    trace: str | None
+    changes: list[CommitChange]
+    total: int
+
+
+@dataclass(frozen=True)
+class Bucket(Record):
+    """How many commits there were in a span of time."""
+
+    from_at: datetime
+    to_at: datetime
+    total: int
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Timeline(Record):
+    """How much happened when."""
+
+    rev: int
+    items: list[Bucket]
+
+
+@dataclass(frozen=True)
+class Planned(Record):
+    """What a change of many objects did in one commit, or would do. `plan` sent back means: just these
+    changes, or none."""
+
+    rev: int
+    plan: str
+    changes: list[ObjectChange]
+    counts: dict[str, int]
+    started: list[int]
+    stopped: list[int]
+    undoes: list[int]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
 class Token(Resource):
     """A token, without its secret."""
 

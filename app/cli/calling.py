@@ -30,10 +30,10 @@ class Calling:
     @property
     def moment(self) -> "Moment":
         """Of which snapshot a read is to be."""
-        rev, at = self.flags.rev, self.flags.at
-        if rev is not None:
-            return {"rev": rev}
-        return {} if at is None else {"at": at}
+        if self.flags.rev is None and self.flags.at is not None:
+            # Once, so that all reads of the command are of one snapshot.
+            self.flags.rev = self.visor.get_rev(at=self.flags.at).rev
+        return {} if self.flags.rev is None else {"rev": self.flags.rev}
 
     @property
     def given(self) -> "Write":

@@ -33,10 +33,11 @@ def _run(calling: Calling) -> None:
         elif out.format == "name":
             out.line(change.path)
         else:
-            _say(out, change)
+            say(out, change)
 
 
-def _say(out: Any, change: Any) -> None:
+def say(out: Any, change: Any) -> None:
+    """A change as a line for each field that differs."""
     by = change.by
     reason = f": {out.cell(by.reason)}" if by is not None and by.reason else ""
     who = "" if by is None else f"   (rev {by.rev}, {out.cell(by.at)}, {out.cell(by.actor)}{reason})"
@@ -45,8 +46,24 @@ def _say(out: Any, change: Any) -> None:
         out.line(f"{head}{who}")
     for field in change.fields:
         name = field["path"].removeprefix("/").replace("/", ".")
-        values = [
-            json.dumps(field[side], ensure_ascii=False) if side in field else "-"
-            for side in ("before", "after")
-        ]
-        out.line(f"{head} {out.cell(name)} {out.cell(values[0])} -> {out.cell(values[1])}{who}")
+        before, after = _value(field, "before"), _value(field, "after")
+        out.line(f"{head} {out.cell(name)} {out.cell(before)} -> {out.cell(after)}{who}")
+
+
+def _value(side: dict[str, Any], name: str) -> str:
+    return json.dumps(side[name], ensure_ascii=False) if name in side else "-"
+
+
+def fields_of(before: dict[str, Any], after: dict[str, Any], at: str = "") -> list[str]:
+    """What differs between two states of an object, a line a field."""
+    lines = []
+    for name in sorted(before.keys() | after.keys()):
+        sides = [before.get(name), after.get(name)]
+        if name in ("rev", "updated_at") or sides[0] == sides[1]:
+            continue
+        if isinstance(sides[0], dict) and isinstance(sides[1], dict):
+            lines += fields_of(sides[0], sides[1], f"{at}{name}.")
+        else:
+            shown = [_value(side, name) for side in (before, after)]
+            lines.append(f"{at}{name} {shown[0]} -> {shown[1]}")
+    return lines

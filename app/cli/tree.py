@@ -25,6 +25,8 @@ SECTIONS: dict[str, dict[str, Command]] = {
     },
     "time": {
         "events": Command("events:declare", "[APP] [-f]", "what happened, and what happens"),
+        "log": Command("log:declare", "[APP] [-f]", "who changed what, and why"),
+        "show": Command("log:show", "REV", "one commit, before and after"),
         "diff": Command("diff:declare", "A [B [PATH]]", "what has changed between two moments"),
     },
     "change": {
@@ -49,6 +51,7 @@ SECTIONS: dict[str, dict[str, Command]] = {
         "proc set": Command("proctypes:change", "APP NAME --memory MB", "change its limits"),
         "proc delete": Command("proctypes:delete", "APP NAME", "unregister it"),
         "scale": Command("scale:declare", "APP PROC=N..", "how many there are to be"),
+        "apply": Command("apply:declare", "-f FILE|DIR [--plan]", "a platform as a document, in one commit"),
         "instance stop": Command("instances:stop", "ID..", "tell instances to stop"),
         "instance lost": Command("instances:lost", "ID..", "they are gone"),
         "instance restart": Command("instances:restart", "ID..", "count a restart in place"),

@@ -26,6 +26,20 @@ DAY = [
     ("env unset rocket cat", r"rev \d+  rocket: unset cat"),
     ("diff 3 4 /apps/rocket", rf'~ /apps/rocket env.cat - -> "m e=ow"   \(rev 4, {TIME}, anna\)\n.*cow.*'),
     ("diff 0 1 -o name", r"/apps/rocket"),
+    ("log rocket -n 1", rf"5  {TIME}  anna  update /apps/rocket"),
+    ("log --since 1 --until 2", rf"2  {TIME}  anna  create /apps/other  \(testing\)"),
+    ("log --since -1h --actor nobody", r""),
+    (
+        "show 4",
+        r'rev:     4\n(.|\n)*~ /apps/rocket\n    env.cat - -> "m e=ow"\n.*env.cow.*',
+    ),
+    ("show 1", r"(.|\n)*request: POST /apps\nreason:  -\n\+ /apps/rocket create"),
+    ("apply -f {tmp}/platform --plan", r"\+ /apps/applied\nplan [0-9a-f]{64}"),
+    ("apply -f {tmp}/platform", r"\+ /apps/applied\nrev \d+  1 changed"),
+    ("apply -f {tmp}/platform/all.yaml -o name", r""),
+    ("apply -f {tmp}/platform", r"rev \d+  nothing to do"),
+    ("app delete applied", r"rev \d+  app applied deleted"),
+    ("app rocket --at -0s -o name", r"rocket"),
     ("env get rocket", r"cow=moo"),
     ("env get rocket cow", r"moo"),
     ("find cow=moo", r"APP     cow\nrocket  moo"),
@@ -103,6 +117,8 @@ DAY = [
 
 
 def test_a_day_of_commands_and_what_each_prints(commands: Service, tmp_path: Path) -> None:
+    (tmp_path / "platform").mkdir()
+    (tmp_path / "platform" / "all.yaml").write_text("apps: [{name: applied, repo_url: r, stack: s}]\n")
     (tmp_path / "vars").write_text("# these\n\na=1\nb=two words\n")
     for line, wanted in DAY:
         if line == "CLAIM":

@@ -190,6 +190,32 @@ def test_what_differs_between_two_revs_page_by_page(visor: Visor) -> None:
     assert change.fields == [{"path": "/env/late", "after": "v"}]
 
 
+def test_who_changed_what_and_why(visor: Visor) -> None:
+    visor.register_app("logged", "r", "s", reason="a \u00fcnique reason: 100%")
+    for n in range(3):
+        visor.set_env_var("logged", "n", str(n))
+    commits = visor.list_commits("/apps/logged", limit=1)
+    assert [each.changes[0].action for each in commits] == ["update", "update", "update", "create"]
+    [first] = visor.list_commits("/apps/logged", type="app-register", oldest_first=True)
+    assert (first.reason, first.actor, first.request) == ("a \u00fcnique reason: 100%", "anna", "POST /apps")
+    [change] = visor.get_commit(first.rev + 1).changes
+    assert change.after is not None
+    assert (change.path, change.before["env"], change.after["env"]) == ("/apps/logged", {}, {"n": "0"})  # type: ignore[index]
+    assert sum(each.total for each in visor.get_timeline("-5m", buckets=10).items) >= 4
+    assert visor.get_rev(at=first.at).rev == first.rev
+
+
+def test_a_document_is_planned_and_applied(visor: Visor) -> None:
+    document = {"apps": [{"name": "planned", "repo_url": "r", "stack": "s", "env": {"a": "b"}}]}
+    planned = visor.apply_document(document, dry_run=True)
+    assert [each.path for each in planned.changes] == ["/apps/planned"]
+    with pytest.raises(visor_client.NotFound):
+        visor.get_app("planned")
+    done = visor.apply_document({**document, "plan": planned.plan}, reason="as planned")
+    assert (done.plan, done.counts["create"]) == (planned.plan, 1)
+    assert visor.get_app("planned").env == {"a": "b"}
+
+
 def test_tokens_are_asked_for(visor: Visor) -> None:
     assert visor.get_self().name == "anonymous"
     assert list(visor.list_tokens()) == []

@@ -1,11 +1,14 @@
-"""What has changed between two moments."""
+"""What has changed, by whom and why; and many changes at once."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Unpack
 
 from visor_client.aio.listing import AsyncListing
 from visor_client.aio.transport import AsyncTransport
-from visor_client.options import query
-from visor_client.records import ObjectChange
+from visor_client.options import Post, path, query
+from visor_client.records import Commit, ObjectChange, Planned, Timeline
 
 
 class AsyncHistory(AsyncTransport):
@@ -31,3 +34,56 @@ class AsyncHistory(AsyncTransport):
             return found
 
         return AsyncListing(page, ObjectChange)
+
+    def list_commits(
+        self,
+        path: str | None = None,
+        *,
+        since: int | None = None,
+        until: int | None = None,
+        since_at: str | datetime | None = None,
+        until_at: str | datetime | None = None,
+        actor: Sequence[str] = (),
+        type: Sequence[str] = (),
+        include: str | None = None,
+        oldest_first: bool = False,
+        limit: int | None = None,
+    ) -> AsyncListing[Commit]:
+        """Commits after `since` and up to `until` (revs, or times), the newest first."""
+        return self.list(
+            Commit,
+            "/commits",
+            {},
+            limit,
+            path=path,
+            include=include,
+            actor=[actor] if isinstance(actor, str) else actor,
+            type=[type] if isinstance(type, str) else type,
+            order="asc" if oldest_first else None,
+            **{"from": since, "to": until, "from_at": since_at, "to_at": until_at},
+        )
+
+    async def get_commit(self, rev: int) -> Commit:
+        """One commit, with each object that it changed before and after."""
+        commit = await self.get(Commit, path("commits", rev), {})
+        changes, following = list(commit.changes), commit.raw.get("next")
+        while following is not None:
+            more = await self.get(Commit, path("commits", rev), {}, cursor=following)
+            changes += more.changes
+            following = more.raw.get("next")
+        return replace(commit, changes=changes)
+
+    async def get_timeline(
+        self,
+        since_at: str | datetime | None = None,
+        until_at: str | datetime | None = None,
+        *,
+        buckets: int | None = None,
+    ) -> Timeline:
+        """How many commits were made in each of so many equal spans."""
+        asked: dict[str, Any] = {"from_at": since_at, "to_at": until_at, "buckets": buckets}
+        return await self.get(Timeline, "/timeline", {}, **asked)
+
+    async def apply_document(self, document: Mapping[str, Any], **options: Unpack[Post]) -> Planned:
+        """A platform as one document, made in one commit: what it does not name stays."""
+        return await self.write(Planned, "POST", "/apply", options, document)

@@ -149,7 +149,7 @@ class AsyncTransport:
         return _record(kind, await self.request("GET", path, params=asked, wait=patience))
 
     def list(
-        self, kind: type[R], path: str, moment: options.Moment, limit: int | None = None, **more: Any
+        self, kind: type[R], path: str, moment: options.Moment, limit: int | None = None, /, **more: Any
     ) -> AsyncListing[R]:
         """What a list has, page by page."""
         asked = query({**moment, **more, "limit": limit})

@@ -147,7 +147,7 @@ class Transport:
         return _record(kind, self.request("GET", path, params=asked, wait=patience))
 
     def list(
-        self, kind: type[R], path: str, moment: options.Moment, limit: int | None = None, **more: Any
+        self, kind: type[R], path: str, moment: options.Moment, limit: int | None = None, /, **more: Any
     ) -> Listing[R]:
         """What a list has, page by page."""
         asked = query({**moment, **more, "limit": limit})

@@ -1,0 +1,85 @@
+"""`visor apply`: a platform as a document."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from app.cli.calling import Calling, writes
+from app.cli.diff import say
+from app.errors import StartError
+
+_ENDINGS = (".yaml", ".yml", ".json")
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `visor apply`."""
+    parser.add_argument(
+        "-f", dest="file", required=True, metavar="FILE|DIR", help="YAML or JSON; -: from stdin"
+    )
+    parser.add_argument("--plan", action="store_true", help="show what would be changed, and change nothing")
+    parser.add_argument("--as-planned", metavar="PLAN", help="just the changes of this plan, or none")
+    writes(parser, _run)
+
+
+def _run(calling: Calling) -> None:
+    flags, out = calling.flags, calling.out
+    document = read(flags.file)
+    if flags.as_planned is not None:
+        document["plan"] = flags.as_planned
+    given = calling.given
+    if flags.plan:
+        given["dry_run"] = True
+    done = calling.visor.apply_document(document, **given)
+    if not out.for_people:
+        if out.format != "name":
+            out.json(done.raw)
+            return
+        for change in done.changes:
+            out.line(change.path)
+        return
+    for change in done.changes:
+        say(out, change)
+    for warning in done.warnings:
+        out.line(f"warning: {out.cell(warning)}")
+    tickets = (
+        f", {len(done.started)} started, {len(done.stopped)} stopped" if done.started or done.stopped else ""
+    )
+    if not done.changes and not tickets:
+        out.line(f"rev {done.rev}  nothing to do")
+    elif given.get("dry_run"):
+        out.line(f"plan {done.plan}")
+    else:
+        out.line(f"rev {done.rev}  {len(done.changes)} changed{tickets}")
+
+
+def read(place: str) -> dict[str, Any]:
+    """The document of a file, or of all files of a directory as one. Raises StartError."""
+    path = Path("/dev/stdin") if place == "-" else Path(place)
+    if not path.is_dir():
+        return _one(path)
+    whole: dict[str, Any] = {}
+    files = sorted(each for each in path.iterdir() if each.suffix in _ENDINGS)
+    if not files:
+        raise StartError(f"{place} has no file that ends in {', '.join(_ENDINGS)}")
+    for file in files:
+        for name, items in _one(file).items():
+            if not isinstance(items, list):
+                raise StartError(f"{file}: {name} is no list")
+            whole.setdefault(name, []).extend(items)
+    return whole
+
+
+def _one(file: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        text = file.read_text(encoding="utf-8")
+        found = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+    except OSError as error:
+        raise StartError(f"{file} cannot be read: {error.strerror}") from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise StartError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict):
+        raise StartError(f"{file} has no document: apps and services, by name of what they are")
+    return found

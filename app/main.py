@@ -154,6 +154,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         claim_queue=claim_queue,
         key_watch=key_watch,
         chronicle=Chronicle(store),
+        durable=settings.store != "memory:",
         slots=Slots(
             max_requests=settings.max_requests,
             max_writes=settings.max_writes,

@@ -42,6 +42,8 @@ class Context:
     bounds: Bounds
     access: Access
     comparisons: Comparisons = field(default_factory=Comparisons)
+    durable: bool = True
+    """Whether a rev that was given means the same after a restart."""
     draining: bool = False
     """Whether the service has been told to end, and serves on for a while."""
     discovering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
@@ -71,6 +73,9 @@ class Call(HTTPConnection):
     # Who asks, and what may be done by whom: known once the front has found out.
     principal: Principal
     row: Row
+
+    # Whether the same request has the same answer for as long as it has one.
+    lasting = False
 
     # What becomes of it, for the record.
     template: str | None = None

@@ -148,7 +148,9 @@ class Front:
 
     async def _send(self, call: Call, response: Response) -> None:
         scope = call.scope
-        headers = with_standard_headers(response.raw_headers, self._rev)
+        headers = with_standard_headers(
+            response.raw_headers, self._rev, call.lasting and response.status_code in (200, 304)
+        )
         if self._root_path:
             headers = [self._below_root(*header) for header in headers]
         if b"origin" in call.fields:

@@ -13,6 +13,7 @@ from app.http import cursors
 from app.http.asked_rev import AskedRev, AtRev, AtTime, asked_rev, rev_of
 from app.http.context import Call, Context, Ctx
 from app.http.entity_tags import IfNoneMatch, unchanged
+from app.http.item_fields import PageFields, fields_in, in_part
 from app.http.large_answer import LARGE, LargeAnswer
 from app.models import codec
 from app.models.names import IN_DIGITS
@@ -66,6 +67,12 @@ def json_answer(
     return ReadyAnswer(body, status, headers)
 
 
+def lasts(context: Context, call: Call, asked: AskedRev) -> bool:
+    """Whether the answer of a read of this rev is the same for ever. What a token may see may change."""
+    named = asked is not None and not (isinstance(asked, AskedTime) and asked.ago)
+    return named and context.durable and call.principal.sight.all
+
+
 class View:
     """A read of one snapshot: the latest, or the one that the request names."""
 
@@ -79,6 +86,7 @@ class View:
     ) -> None:
         self._context = context
         self._store = context.store
+        self._call = call
         self._principal = call.principal
         self._rev = rev
         self._stale = consistency is Consistency.STALE
@@ -103,6 +111,7 @@ class View:
     async def ask(self, query: Callable[[Snapshot], T]) -> tuple[int, T]:
         """A query's answer, and the rev of the snapshot that gave it."""
         snapshot = await self.snapshot()
+        self._call.lasting = lasts(self._context, self._call, self._rev)
         return snapshot.rev, await ask(snapshot, query)
 
     async def one(
@@ -182,7 +191,9 @@ class Listing:
         stale: bool,
         limit: int,
         cursor: str | None,
+        fields: frozenset[str],
     ) -> None:
+        self._fields = fields
         self._context = context
         self._call = call
         self._store = context.store
@@ -233,10 +244,17 @@ class Listing:
         snapshot, after = await self.begin()
         found, more = await find_page(snapshot, find, after, self._limit, self._room)
         items = [body(one) for one in found] if body else await _wires(found, self._context.channels.turns)
-        return self.answer(snapshot.rev, items, found[-1].key if more else None)
+        return await self.answer(snapshot.rev, items, found[-1].key if more else None, lasting=body is None)
 
-    def answer(self, rev: int, items: Sequence[bytes], last: str | None) -> Response:
-        """The page of these items. `last` names the last of them where there are more."""
+    async def answer(
+        self, rev: int, items: Sequence[bytes], last: str | None, *, lasting: bool = True
+    ) -> Response:
+        """The page of these items. `last` names the last of them where there are more; `lasting` says that
+        they tell of the snapshot and of nothing else."""
+        if self._fields:
+            items = await in_part(items, self._fields, self._context.channels.turns)
+        asked = self._rev if self._cursor is None else rev
+        self._call.lasting = lasting and lasts(self._context, self._call, asked)
         following = None if last is None else cursors.write(cursors.Cursor(rev, last), self._of)
         return list_answer(self._context, self._call, rev, items, following)
 
@@ -322,6 +340,7 @@ def _listing(
     consistency: AskedConsistency = Consistency.LINEARIZABLE,
     limit: PageLimit = DEFAULT_LIMIT,
     cursor: PageCursor = MISSING,
+    fields: PageFields = MISSING,
 ) -> Listing:
     return Listing(
         context,
@@ -330,6 +349,7 @@ def _listing(
         consistency is Consistency.STALE,
         limit,
         cursor if isinstance(cursor, str) else None,
+        fields_in(fields),
     )
 
 

@@ -25,9 +25,19 @@ _NO_STORE = (b"cache-control", b"no-store")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
-def with_standard_headers(headers: Iterable[tuple[bytes, bytes]], rev: Callable[[], int]) -> RawHeaders:
-    """The headers with `Visor-Rev` (from `rev()`) and `Cache-Control: no-store`, where they have none of
-    their own, and `X-Content-Type-Options: nosniff`. A new list: answers may share theirs."""
+_LASTING = (
+    (b"cache-control", b"private, max-age=86400, immutable"),
+    (b"vary", b"Authorization"),
+)
+"""Of an answer from a rev that the request names: it does not change. For who asked it alone: it may hold
+what not everybody should read."""
+
+
+def with_standard_headers(
+    headers: Iterable[tuple[bytes, bytes]], rev: Callable[[], int], lasting: bool = False
+) -> RawHeaders:
+    """The headers with `Visor-Rev` (from `rev()`) and `Cache-Control`, where they have none of their own, and
+    `X-Content-Type-Options: nosniff`. A new list: answers may share theirs."""
     made: RawHeaders = []
     has_rev = has_caching = False
     for pair in headers:
@@ -43,7 +53,7 @@ def with_standard_headers(headers: Iterable[tuple[bytes, bytes]], rev: Callable[
     if not has_rev:
         made.append((b"visor-rev", b"%d" % rev()))
     if not has_caching:
-        made.append(_NO_STORE)
+        made += _LASTING if lasting else (_NO_STORE,)
     made.append(_NOSNIFF)
     return made
 

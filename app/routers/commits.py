@@ -18,7 +18,7 @@ from app.http.commit_list import CommitList
 from app.http.context import Call, Ctx
 from app.http.declared_responses import read
 from app.http.event_query import Types
-from app.http.reads import DEFAULT_LIMIT, LIST_FRAME, PageCursor, PageLimit, json_answer
+from app.http.reads import DEFAULT_LIMIT, LIST_FRAME, PageCursor, PageLimit, json_answer, lasts
 from app.models import paths
 from app.models.base import INT64, MAX_INT64
 from app.models.commit import Bucket, CommitDetail, CommitPage, Timeline
@@ -141,6 +141,7 @@ async def get_commit(
     following = b"null"
     if upto is not None:
         following = b'"%b"' % cursors.write(cursors.Cursor(rev, str(upto)), of).encode()
+    call.lasting = lasts(context, call, rev)
     return json_answer(b'%b,"next":%b}' % (body, following), rev)
 
 

@@ -64,7 +64,7 @@ async def get_scale(
             after = await ask(snapshot, partial(take_in, after=after))
     items = counts.items()
     wires = [item.model_dump_json().encode() for _, item in items]
-    return listing.answer(snapshot.rev, wires, items[-1][0] if counts.more else None)
+    return await listing.answer(snapshot.rev, wires, items[-1][0] if counts.more else None)
 
 
 @router.put(

@@ -38,11 +38,13 @@ async def get_self(call: Call, context: Ctx) -> Response:
 
 
 @router.get("/tokens/{id}", response_model=Token, responses=found(404), summary="Read a token")
-async def get_token(id: TokenId, view: Read, context: Ctx) -> Response:
+async def get_token(id: TokenId, view: Read, context: Ctx, call: Call) -> Response:
     """Without its secret."""
-    return await view.one(
+    answer = await view.one(
         keys.token(id), f"token {id}", lambda record: tokens.said(record, context.store.stale())
     )
+    call.lasting = False  # when it was used last is as it is now
+    return answer
 
 
 @router.put("/tokens/{id}", response_model=Token, responses=changed(), summary="Make or change a token")

@@ -57,7 +57,7 @@ export class History {
       const from = Math.max(this.oldest, upto - span);
       const found = await between(from, upto);
       if (found.length >= ENOUGH || from === this.oldest || span > 1e15) {
-        this.older = [...grouped(found), ...this.older];
+        this.older = [...(await explained(grouped(found))), ...this.older];
         this.from = from;
         return;
       }
@@ -100,6 +100,16 @@ async function between(from, upto) {
     place = body.next;
   }
   return found;
+}
+
+/** The commits with why they were made, where somebody has said so; events do not tell. */
+async function explained(commits) {
+  if (!commits.length) return commits;
+  const span = { from: Math.max(0, commits[0].rev - 1), to: commits.at(-1).rev, limit: 1000 };
+  const said = await call("GET", "/commits", { query: span }).catch(() => ({ body: { items: [] } }));
+  const reasons = new Map(said.body.items.map((one) => [one.rev, one.reason]));
+  for (const commit of commits) commit.reason = reasons.get(commit.rev) ?? undefined;
+  return commits;
 }
 
 /** Events by commit. Times only grow, as far as the axis is concerned. */

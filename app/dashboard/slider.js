@@ -2,18 +2,20 @@
 import { html, useEffect, useRef } from "./html.js";
 import { clock, number } from "./format.js";
 import { sort, told } from "./history.js";
+import { BUCKETS, RevAt, Timeline } from "./timeline.js";
 import { link, redraw, show, state } from "./state.js";
 
-const BUCKETS = 200;
 const WINDOWS = { "15 min": 900e3, "1 h": 3600e3, "1 d": 86400e3, all: Infinity };
 
 const view = { window: "1 d" };
+const timeline = new Timeline(redraw);
+const revAt = new RevAt((rev) => show(rev));
 
-/** The axis: from when to when. It begins where what is known begins. */
+/** The axis: from when to when. It begins where the history begins. */
 export function axis() {
   const { commits } = state.history;
   const end = Math.max(Date.now(), commits.at(-1)?.time ?? 0);
-  const known = commits[0]?.time ?? end - 60e3;
+  const known = timeline.begin ?? commits[0]?.time ?? end - 60e3;
   const begin = Math.max(known, end - WINDOWS[view.window]);
   return { begin: Math.min(begin, end - 1000), end };
 }
@@ -51,12 +53,18 @@ export function play(on = !state.playing) {
   redraw();
 }
 
-function buckets({ begin, end }) {
+/** The bars: all that happened, as the service has counted it, and over it what is known to be a change or a failure. */
+function buckets({ begin, end }, counted) {
   const made = Array.from({ length: BUCKETS }, () => ({ change: 0, failure: 0, other: 0 }));
+  const place = (time) => Math.min(BUCKETS - 1, Math.floor(((time - begin) / (end - begin)) * BUCKETS));
+  let known = end;
   for (const commit of state.history.commits) {
     if (commit.time < begin) continue;
-    const at = Math.min(BUCKETS - 1, Math.floor(((commit.time - begin) / (end - begin)) * BUCKETS));
-    made[at][sort(commit)] += 1;
+    known = Math.min(known, commit.time);
+    made[place(commit.time)][sort(commit)] += 1;
+  }
+  for (const one of counted || []) {
+    if (one.total && one.to < known && one.to > begin) made[place((one.from + one.to) / 2)].other += one.total;
   }
   return made;
 }
@@ -64,9 +72,11 @@ function buckets({ begin, end }) {
 let drawn = { key: null, bars: null };
 
 function bars(range) {
-  const key = `${view.window} ${state.history.commits.length} ${Math.floor(range.end / 2000)}`;
+  const counted = timeline.of(WINDOWS[view.window]);
+  const { commits } = state.history;
+  const key = `${view.window} ${commits.length} ${commits.at(-1)?.rev} ${timeline.asked.at} ${counted?.length} ${Math.floor(range.end / 2000)}`;
   if (drawn.key === key) return drawn.bars;
-  const counts = buckets(range);
+  const counts = buckets(range, counted);
   const most = Math.max(1, ...counts.map((b) => b.change + b.failure + b.other));
   const rects = [];
   counts.forEach((bucket, at) => {
@@ -95,8 +105,14 @@ export function Slider() {
   const drag = (event) => {
     const to = Number(event.target.value);
     if (to >= range.end - (range.end - range.begin) / 500) return show(null);
-    const commit = state.history.at(to) || state.history.commits[0];
-    if (commit) show(commit.rev);
+    const { commits, complete } = state.history;
+    const commit = state.history.at(to) ?? commits[0];
+    if (commit && (complete || commit !== commits[0])) {
+      revAt.stop();
+      show(commit.rev);
+    } else {
+      revAt.ask(Math.max(to, range.begin + 1));
+    }
     return undefined;
   };
   const mark = state.place.params.get("from");

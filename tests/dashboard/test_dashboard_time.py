@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from tests.serving import Service
+from tests.dashboard.seed import seed
+from tests.etcd.cluster import until
+from tests.serving import Service, serving
 
 
 def test_keys_step_through_commits_play_and_come_back(seeded: Service, open_tab: Any) -> None:
@@ -68,9 +70,6 @@ def test_two_moments_are_compared(seeded: Service, open_tab: Any) -> None:
 
 
 def test_a_moment_that_is_no_longer_kept_is_told(open_tab: Any) -> None:
-    from tests.dashboard.seed import seed
-    from tests.serving import serving
-
     with serving(history=10) as visor:
         seed(visor)
         tab = open_tab(visor.url, "/hosts?rev=3")
@@ -98,3 +97,25 @@ def test_search_finds_apps_hosts_revisions_variables_and_instances(seeded: Servi
     tab.page.keyboard.type("sear")
     tab.page.keyboard.press("Enter")
     tab.waits_for("https://git.example.com/search.git")
+
+
+def test_the_axis_is_of_all_that_is_kept_and_not_of_what_was_loaded(open_tab: Any) -> None:
+    """The page loads the newest commits; the service says how much happened before, and which rev a time has."""
+    with serving() as visor:
+        visor.runnable()
+        for number in range(900):
+            visor.put("/apps/cat/env/n", {"value": str(number)})
+        tab = open_tab(visor.url, "/apps/cat")
+        tab.waits_for("History", "899")
+        known = """async () => {
+            const { state } = await import(new URL("ui/state.js", location.href).href);
+            return state.history.commits[0].rev;
+        }"""
+        assert tab.page.evaluate(known) > 500
+        until(lambda: len(tab.page.query_selector_all(".track rect")) > 3, "it has its bars")
+        tab.page.get_by_role("slider", name="Moment").focus()
+        tab.page.keyboard.press("Home")
+        tab.waits_for("Nothing can be changed here", within=".banner")
+        shown = int(tab.place.partition("rev=")[2])
+        assert shown < 50
+        tab.is_at(shown)

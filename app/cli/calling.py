@@ -154,15 +154,20 @@ def _where_to_look(detail: str) -> str:
     return next((hint for word, hint in places.items() if word in detail), "")
 
 
+def clock() -> datetime:
+    """How late it is, in the zone of this machine."""
+    return datetime.now().astimezone()
+
+
 def when(text: str, now: datetime | None = None) -> str:
     """A time as people write it -> as the service takes it: `-10m` stays, `18:05` is today's or yesterday's,
     of this machine's zone. Raises ValueError."""
     if text[:1] == "-":
         return text
-    now = now or datetime.now().astimezone()
-    day, _, clock = text.rpartition(" ")
-    if day in ("", "today", "yesterday") and ":" in clock and "T" not in clock:
-        hour, minute, *second = map(int, clock.split(":"))
+    now = now or clock()
+    day, _, time = text.rpartition(" ")
+    if day in ("", "today", "yesterday") and ":" in time and "T" not in time:
+        hour, minute, *second = map(int, time.split(":"))
         found = now.replace(hour=hour, minute=minute, second=second[0] if second else 0, microsecond=0)
         if day == "yesterday" or (day == "" and found > now):
             found -= timedelta(days=1)

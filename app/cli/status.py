@@ -2,8 +2,9 @@
 
 import argparse
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from app.cli import calling as shared_flags
 from app.cli.calling import Calling, reads
 from app.cli.hosts import loads
 from app.cli.instances_shown import STATUSES
@@ -27,7 +28,7 @@ def _run(calling: Calling) -> None:
     instances = visor.list_instances(limit=1000, rev=rev).all()
     counts = Counter(each.status for each in instances)
     hosts = loads(each for each in instances if each.status in ("claimed", "running", "stopping"))
-    now = datetime.now(UTC) if not calling.moment else info.at or datetime.now(UTC)
+    now = shared_flags.clock() if not calling.moment else info.at or shared_flags.clock()
     needs = []
     for each in instances:
         if each.status == "pending" and now - each.updated_at > _PATIENCE:

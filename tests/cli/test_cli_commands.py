@@ -88,7 +88,7 @@ DAY = [
     ("purge rocket --older 1d", r"rocket: 0 purged"),
     ("purge rocket", r"rev \d+  rocket: 1 purged"),
     ("events rocket -n 2", rf"\d+  {TIME}  anna  instance-lost .*#4\n\d+  .*  instance-unregister .*#4"),
-    ("events --since 0 --type app-register -o name", r"1-0\n2-0"),
+    ("events --since 0 --type app-register -o name", r"1-0\n2-0\n\d+-0"),
     ("service create cache", r"rev \d+  service cache created"),
     ("service list", rf"NAME   CREATED +REV\ncache  {TIME}  \d+"),
     ("endpoint create cache 10.0.0.7 11211 --weight 5", r"rev \d+  cache: endpoint 10-0-0-7-11211 created"),

@@ -1,4 +1,4 @@
-"""The README's curl session, run for real: `python -m tests.docs.session --write` brings its output up
+"""The curl session of docs/curl.md, run for real: `python -m tests.docs.session --write` brings its output up
 to date, and the test compares it."""
 
 import json
@@ -14,7 +14,7 @@ import httpx2
 
 from tests.serving import Service, serving
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "curl.md"
 BASE = "http://127.0.0.1:8000"
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -31,7 +31,7 @@ def steps(text: str) -> Iterator[tuple[str, str]]:
 
 
 def run(command: str, service: Service) -> str | None:
-    """What a curl command of the README prints; None for commands that are not curl."""
+    """What a curl command of the page prints; None for commands that are not curl."""
     words = shlex.split(command)
     if words[0] != "curl":
         return None
@@ -90,7 +90,7 @@ def fresh_service(store: str = "memory:") -> Iterator[Service]:
 
 
 def same(printed: str, wanted: str) -> bool:
-    """Whether an output is what the README prints, but for times."""
+    """Whether an output is what the page prints, but for times."""
     return _shape(printed) == _shape(wanted)
 
 
@@ -100,7 +100,7 @@ def _shape(text: str) -> Any:
 
 
 def _written(text: str, service: Service) -> str:
-    """The README with each command's output as it is now."""
+    """The page with each command's output as it is now."""
     at = 0
     for command, old in list(steps(text)):
         new = run(command, service)
@@ -117,4 +117,4 @@ def _written(text: str, service: Service) -> str:
 if __name__ == "__main__":
     with fresh_service() as fresh:
         if "--write" in sys.argv:
-            README.write_text(_written(README.read_text(), fresh))
+            PAGE.write_text(_written(PAGE.read_text(), fresh))

@@ -34,7 +34,7 @@ from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sysconfig.get_path("scripts"))
-SCRIPTS = ["scripts/environment", "scripts/sdks", "scripts/serve", "scripts/test", ".ci/run"]
+SCRIPTS = ["scripts/environment", "scripts/sdks", "scripts/demo", "scripts/serve", "scripts/test", ".ci/run"]
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

@@ -156,7 +156,7 @@ async def _drive(flags: argparse.Namespace, platform: "DemoPlatform", let_go: Ca
     try:
         await live_through(platform, now, _progress)
         let_go()
-        _say(_welcome(flags, platform))
+        _say(_welcome(flags, platform, now))
         await live_on(platform, flags.speed, _tell)
     finally:
         await platform.close()
@@ -178,25 +178,29 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def things_to_try(platform: "DemoPlatform") -> list[tuple[str, str]]:
+def things_to_try(app: str, now: datetime) -> list[tuple[str, str]]:
     """Five commands, and what each answers."""
-    app = platform.apps[0].name
-    before = platform.incident or 0
+    from app.cli.demo.day import trouble_of
+
+    today = trouble_of(now).date() == now.date()
+    before, start, after = (each if today else f"'yesterday {each}'" for each in ("18:03", "18:00", "18:05"))
     return [
         ("visor status", "what needs me?"),
         (f"visor ps {app}", f"where does {app} run, and since when?"),
-        (f"visor diff {before} {before + 1} /apps/{app}", "who made it worse at 18:04, and how?"),
-        (f"visor app {app} --rev {before}", "how was it before?"),
-        (f"visor events {app} --since {before} -n 20", "what has happened since?"),
+        (f"visor diff {before} {after} /apps/{app}", "who made it worse at 18:04, and how?"),
+        (f"visor app {app} --at {before}", "how was it before?"),
+        (f"visor log {app} --since {start}", "what became of it?"),
     ]
 
 
-def _welcome(flags: argparse.Namespace, platform: "DemoPlatform") -> str:
+def _welcome(flags: argparse.Namespace, platform: "DemoPlatform", now: datetime) -> str:
     size = f"{len(platform.apps)} apps on {len(platform.hosts)} hosts"
     lines = [f"{platform.url}/docs has {size}, and a day behind it.\n"]
     if platform.url != "http://127.0.0.1:8000":
         lines.append(f"In another terminal:  export VISOR_URL={platform.url}\n")
     lines.append("Try:\n")
-    lines += [f"  {command:<44} {question}" for command, question in things_to_try(platform)]
+    lines += [
+        f"  {command:<44} {question}" for command, question in things_to_try(platform.apps[0].name, now)
+    ]
     clean = f"; afterwards: visor demo --url {platform.url} --clean" if flags.url else ""
     return "\n".join([*lines, f"\nIt goes on until Ctrl-C{clean}.\n", ""])

@@ -98,7 +98,6 @@ async def _trouble(platform: DemoPlatform, moment: datetime, app: DemoApp) -> No
     ben, anna = platform.visor("ben"), platform.visor("anna")
     platform.at(moment, -1)
     before = (await anna.get_app(app.name)).env
-    platform.incident = (await anna.get_rev()).rev
     platform.at(moment)
     worse = {"CACHE_TTL": "0", "DB_POOL": "500", "LOG_LEVEL": "debug"}
     await ben.patch_env(app.name, worse, reason="make the checkout faster")

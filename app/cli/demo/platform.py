@@ -32,8 +32,6 @@ class DemoPlatform:
         self.hosts = hosts
         self.alive = set(hosts)
         self.heads: dict[str, str] = {}
-        self.incident: int | None = None
-        """The rev before the bad quarter of an hour."""
         self._tick = tick
         self._token = token
         self._http = httpx2.AsyncClient(verify=not url.startswith("http://"))

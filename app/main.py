@@ -61,6 +61,7 @@ from app.routers import (
     runners,
     scale,
     services,
+    sessions,
     tokens,
 )
 from app.routers.documents import ServedDocument, the_document
@@ -91,6 +92,7 @@ ROUTERS = (
     members.router,
     discovery.router,
     tokens.router,
+    sessions.router,
     plans.router,
     events.router,
     revs.router,

@@ -16,6 +16,7 @@ from app.errors import Forbidden, Unauthenticated
 from app.http.attendance import Attendance, Attendances
 from app.http.hosts import proxied
 from app.http.principal import NEVER, Principal
+from app.http.session import ADMIN_ID, COOKIE, session_of
 from app.models import keys
 from app.models.grants import EVERYTHING, Grant, Role, sight_of
 from app.models.token import KeptToken, id_of
@@ -68,12 +69,11 @@ class Access:
         snapshot = self._store.stale()
         token = _token(fields)
         if token is None:
-            return self._without(fields, snapshot)
+            return self._without(fields, snapshot) or self._of_session(fields, snapshot)
         sha256 = hashlib.sha256(token).digest()
         if hmac.compare_digest(sha256, self._admin.sha256):
             return self._admin
-        age = self._store.age
-        if age is None or age > UNPROVEN_SECONDS:
+        if not self._proven:
             return None
         try:
             return self._of_token(snapshot, token, sha256, time.time())
@@ -86,7 +86,11 @@ class Access:
 
     async def find(self, fields: Mapping[bytes, bytes]) -> Principal:
         """The same on the state that is confirmed now. Raises Unauthenticated, CoordinatorUnavailable."""
-        if _token(fields) is None and self.closed(self._store.stale()):
+        if (
+            _token(fields) is None
+            and self.closed(self._store.stale())
+            and COOKIE not in fields.get(b"cookie", b"")
+        ):
             raise Unauthenticated.unknown()
         snapshot = await self._store.latest()
         principal = self.known(fields)
@@ -100,11 +104,42 @@ class Access:
             self._of_token(snapshot, token, hashlib.sha256(token).digest(), time.time())
         raise Unauthenticated.unknown()
 
+    def _of_session(self, fields: Mapping[bytes, bytes], snapshot: Snapshot) -> Principal | None:
+        """Who asks by a browser's cookie."""
+        now = time.time()
+        session = session_of(fields, now) if b"cookie" in fields else None
+        if session is None or not self._proven:
+            return None
+        if session.id == ADMIN_ID:
+            return self._admin if self._admin.sha256 and session.made_with(self._admin.sha256) else None
+        kept = tokens.read(snapshot.get(keys.token(session.id)))
+        if kept is None:
+            return None
+        for sha256 in (kept.sha256, kept.old_sha256):
+            if sha256 is not None and session.made_with(bytes.fromhex(sha256)):
+                try:
+                    return self._of_id(snapshot, session.id, bytes.fromhex(sha256), now)
+                except Unauthenticated:
+                    return None
+        return None
+
+    @property
+    def _proven(self) -> bool:
+        """Whether it is known that what is held here is not old."""
+        age = self._store.age
+        return age is not None and age <= UNPROVEN_SECONDS
+
     def _of_token(self, snapshot: Snapshot, token: bytes, sha256: bytes, now: float) -> Principal:
         """Raises Unauthenticated."""
         id = id_of(token.decode("latin-1"))
-        record = None if id is None else snapshot.get(keys.token(id))
-        if id is None or record is None:
+        if id is None:
+            raise Unauthenticated.unknown()
+        return self._of_id(snapshot, id, sha256, now)
+
+    def _of_id(self, snapshot: Snapshot, id: str, sha256: bytes, now: float) -> Principal:
+        """Raises Unauthenticated."""
+        record = snapshot.get(keys.token(id))
+        if record is None:
             raise Unauthenticated.unknown()
         principal = self._made.get(id)
         if (
@@ -141,8 +176,7 @@ class Access:
         record, store = principal.record, self._store
         if principal.anonymous:
             return None if self.closed(store.stale()) else principal
-        age = store.age
-        if age is None or age > UNPROVEN_SECONDS:
+        if not self._proven:
             return None
         if record is None:
             return principal
@@ -170,11 +204,10 @@ class Access:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self._attendances.sweep()
-            age = self._store.age
-            if age is not None and age > UNPROVEN_SECONDS:
-                self._attendances.tell_all()
-            else:
+            if self._proven:
                 self._attendances.tell_expired(time.time())
+            else:
+                self._attendances.tell_all()
 
     async def write_uses(self) -> None:
         """Write down which tokens were used since the last time."""
@@ -204,6 +237,11 @@ def _token(fields: Mapping[bytes, bytes]) -> bytes | None:
     if given is None or given[:7].lower() != _BEARER or len(given) > MAX_TOKEN:
         return None
     return given[7:].strip()
+
+
+def has_bearer(fields: Mapping[bytes, bytes]) -> bool:
+    """Whether a request names a token itself, and no cookie speaks for it."""
+    return _token(fields) is not None
 
 
 def check(principal: Principal, row: Row) -> None:

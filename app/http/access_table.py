@@ -50,6 +50,8 @@ TABLE: dict[str, Row] = {
     "read_docs": OBSERVE,
     "read_asset": OBSERVE,
     "get_self": ANY,
+    "begin_session": ANY,
+    "end_session": OPEN,
     "list_tokens": READ_TOKENS,
     "get_token": READ_TOKENS,
     "set_token": ADMIN,

@@ -44,6 +44,16 @@ class Cors:
             "VISOR_CORS_ORIGINS (--cors-origins)."
         )
 
+    def check_session(self, fields: Mapping[bytes, bytes]) -> None:
+        """Raises ForeignOrigin where a write by a browser's cookie does not say that it is of a page of this
+        service: a browser sends a cookie whoever has it ask."""
+        origin = fields.get(b"origin", b"").decode("latin-1")
+        if fields.get(b"visor-csrf") != b"1" or not self._is_own(origin, fields.get(b"host", b"")):
+            raise ForeignOrigin(
+                "A write by a session's cookie needs an Origin that is this service's own, and the header "
+                "`Visor-Csrf: 1`. Programs send a token, as `Authorization: Bearer <token>`."
+            )
+
     def _is_own(self, origin: str, host: bytes) -> bool:
         """Whether the origin is that of the host which the request is for."""
         scheme, _, authority = origin.partition("://")

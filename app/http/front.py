@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import MethodNotAllowed, NotFound, RequestError
 from app.http import access_log
-from app.http.access import Access, check
+from app.http.access import Access, check, has_bearer
 from app.http.body import Bodies, refusal
 from app.http.context import Call
 from app.http.cors import Cors
@@ -120,6 +120,8 @@ class Front:
             return
         call.principal = self._access.known(call.fields) or await self._access.find(call.fields)
         check(call.principal, row)
+        if call.method not in READS and not call.principal.anonymous and not has_bearer(call.fields):
+            self._cors.check_session(call.fields)
 
     def _endpoint(self, call: Call, parts: list[str]) -> Endpoint:
         endpoint = self._routes.find(call.scope["method"], parts)

@@ -46,13 +46,31 @@ def get(parser: argparse.ArgumentParser) -> None:
 
 def put(parser: argparse.ArgumentParser) -> None:
     """`visor env set`."""
-    parser.add_argument("app")
-    parser.add_argument("vars", nargs="+", metavar="KEY=VALUE")
+    parser.add_argument("words", nargs="+", metavar="APP KEY=VALUE", help="the app is left out with --app")
+    parser.add_argument("--app", dest="apps", action="append", help="repeatable: several apps, one commit")
 
     def run(calling: Calling) -> None:
-        _patch(calling, assignments(calling.flags.vars))
+        app, *rest = calling.flags.words
+        if calling.flags.apps:
+            _set_everywhere(calling, calling.flags.apps, assignments(calling.flags.words))
+        elif not rest:
+            raise ValueError("say the variables: `visor env set APP KEY=VALUE..`")
+        else:
+            calling.flags.app = app
+            _patch(calling, assignments(rest))
 
     writes(parser, run)
+
+
+def _set_everywhere(calling: Calling, apps: list[str], env: dict[str, str]) -> None:
+    if calling.flags.if_rev is not None:
+        raise ValueError("--if-rev is of one app")
+    for app in apps:
+        calling.visor.get_app(app)  # a document would register an app that is not there
+    document = {"apps": [{"name": app, "env": env} for app in dict.fromkeys(apps)]}
+    done = calling.visor.apply_document(document, **calling.given)
+    words = " ".join(f"{key}={calling.out.cell(value)}" for key, value in env.items())
+    calling.changed(done, f"{', '.join(dict.fromkeys(apps))}: set {words}")
 
 
 def unset(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 import logging
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from app import __version__
@@ -19,7 +20,11 @@ class Greeting:
     """Said once: several lines on a terminal, else one line of the log, with the port also where that was
     chosen by the system."""
 
-    def __init__(self, settings: Settings, listening: socket.socket, store: Store) -> None:
+    def __init__(
+        self, settings: Settings, listening: socket.socket, store: Store, closed: Callable[[], bool]
+    ) -> None:
+        """`closed` says whether a token is needed."""
+        self._closed = closed
         self._settings = settings
         self._listening = listening
         self._store = store
@@ -69,9 +74,17 @@ class Greeting:
             f"  serving   {url}{' and every other address of this machine' if everywhere else ''}",
             f"  store     {settings.store}, at rev {store.rev}{_size(settings.store)}",
             f"  history   from rev {store.oldest_rev} on; at most {settings.history:,} revs",
-            f"  docs      {url}/docs",
+            f"  for       {self._whom()}",
+            f"  look      {url}/ui, and {url}/docs for the API",
             "  stop      Ctrl-C",
         ]
+
+    def _whom(self) -> str:
+        if self._closed():
+            return "who has a token"
+        if self._settings.insecure:
+            return "everybody who can reach it: --insecure"
+        return "everybody on this machine; `visor token create` makes the first token"
 
 
 def _size(store: str) -> str:

@@ -55,7 +55,10 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
         refusals=app.refusals,
         root_path=settings.root_path,
     )
-    greeting = Greeting(settings, listening, app.context.store)
+    context = app.context
+    greeting = Greeting(
+        settings, listening, context.store, lambda: context.access.closed(context.store.stale())
+    )
     server = VisorServer(
         config,
         app.stop,

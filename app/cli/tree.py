@@ -34,7 +34,7 @@ SECTIONS: dict[str, dict[str, Command]] = {
         "app set": Command("apps:change", "APP", "change its repository, stack, type, head"),
         "app delete": Command("apps:delete", "APP", "unregister it with all that it has"),
         "env get": Command("env:get", "APP [KEY]", "variables as KEY=VALUE lines"),
-        "env set": Command("env:put", "APP KEY=VALUE..", "set variables, in one commit"),
+        "env set": Command("env:put", "APP|--app A.. KEY=VALUE..", "set variables, in one commit"),
         "env unset": Command("env:unset", "APP KEY..", "remove variables, in one commit"),
         "env import": Command("env:load", "APP FILE", "set variables of a file of KEY=VALUE lines"),
         "env-set list": Command("envsets:show_all", "APP", "env sets"),

@@ -44,6 +44,10 @@ DAY = [
     ("env get rocket cow", r"moo"),
     ("find cow=moo", r"APP     cow\nrocket  moo"),
     ("env import other {tmp}/vars", r"rev \d+  other: set a=1 b=two words"),
+    ("env set --app rocket --app other both=yes", r"rev \d+  rocket, other: set both=yes"),
+    ("find both -o name", r"other\nrocket"),
+    ("env unset rocket both", r"rev \d+  rocket: unset both"),
+    ("env unset other both", r"rev \d+  other: unset both"),
     ("env-set create rocket prod-7 a=b", r"rev \d+  rocket: env set prod-7 created"),
     ("env-set list rocket", rf"REF     VARIABLES  CREATED +REV\nprod-7  1          {TIME}  \d+"),
     ("env-set show rocket prod-7", r"a=b"),
@@ -132,9 +136,9 @@ def test_a_day_of_commands_and_what_each_prints(commands: Service, tmp_path: Pat
 
 def test_no_command_is_left_out_of_the_day() -> None:
     words = [line.replace("--url {url} ", "") for line, _ in DAY]
-    assert {name for name in LISTED if not any(line.startswith(name) for line in words)} == NO_SERVICE & set(
-        LISTED
-    )
+    listed = {name for name in LISTED if not name.startswith("token ")}  # they have tests of their own
+    unused = {name for name in listed if not any(line.startswith(name) for line in words)}
+    assert unused == NO_SERVICE & listed
 
 
 @pytest.fixture

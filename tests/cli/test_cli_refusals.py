@@ -29,6 +29,8 @@ REFUSALS = [
     ("app create -- - --repo r", 2, r".*--stack.*|.*required.*"),
     ("app set cat", 2, r"say what to change: --repo, .*"),
     ("env set cat novalue", 2, r"'novalue' is no KEY=VALUE"),
+    ("env set cat", 2, r"say the variables: .*"),
+    ("env set --app cat --app nothere a=b", 1, r"There is no app nothere .*\n.*"),
     ("env import cat /nowhere/vars", 1, r"/nowhere/vars cannot be read: No such file or directory"),
     ("scale cat web=many --revision r", 2, r"'many' .*|'web=many' is no PROC=N: web=3"),
     ("scale cat web=3", 2, r"app cat has no head: say --revision, or `visor app set cat --head REF`"),

@@ -69,15 +69,16 @@ def test_a_terminal_is_told_where_to_go_and_how_to_end_it(tmp_path: Path) -> Non
         said += os.read(ours, 10_000).decode()
     lines = said.replace("\r", "").splitlines()
     url = lines[1].split()[1]
-    assert lines[:5] == [
+    assert lines[:6] == [
         f"Visor {__version__}",
         f"  serving   {url}",
         lines[2],
         "  history   from rev 0 on; at most 5,000 revs",
-        f"  docs      {url}/docs",
+        "  for       everybody on this machine; `visor token create` makes the first token",
+        f"  look      {url}/ui, and {url}/docs for the API",
     ]
     assert re.fullmatch(r"  store     sqlite:///./visor\.db, at rev 0, \d\.\d MB", lines[2])
-    assert httpx2.get(f"{url}/docs").status_code == 200
+    assert [httpx2.get(f"{url}/{page}").status_code for page in ("ui", "docs")] == [200, 200]
     serving.send_signal(signal.SIGINT)
     assert serving.wait(60) == 0
     os.close(ours)

@@ -195,7 +195,7 @@ def things_to_try(app: str, now: datetime) -> list[tuple[str, str]]:
 
 def _welcome(flags: argparse.Namespace, platform: "DemoPlatform", now: datetime) -> str:
     size = f"{len(platform.apps)} apps on {len(platform.hosts)} hosts"
-    lines = [f"{platform.url}/docs has {size}, and a day behind it.\n"]
+    lines = [f"{platform.url}/ui shows {size}, and the day behind them.\n"]
     if platform.url != "http://127.0.0.1:8000":
         lines.append(f"In another terminal:  export VISOR_URL={platform.url}\n")
     lines.append("Try:\n")

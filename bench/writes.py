@@ -27,7 +27,7 @@ def measure(plan: Plan) -> list[Row]:
         gateway = etcd.start(stage, ALL)
         into_etcd(gateway, file)
         on_etcd = visor.start(stage, f"etcd://127.0.0.1:{gateway.port}")
-        nothing = [request("POST", "/nothing", _value(n)) for n in range(VALUES)]
+        nothing = [request("POST", "/nothing", value_of(n)) for n in range(VALUES)]
         seen = by_turns(
             plan,
             {
@@ -62,14 +62,14 @@ def measure(plan: Plan) -> list[Row]:
     ]
 
 
-def _value(turn: int) -> bytes:
+def value_of(turn: int) -> bytes:
     return json.dumps({"value": f"postgres://db-{turn}.example.com/rocket"}).encode()
 
 
 def puts(clients: int) -> list[list[bytes]]:
     """For each client its own app."""
     return [
-        [request("PUT", f"/apps/{app_name(client)}/env/DB_URL", _value(turn)) for turn in range(VALUES)]
+        [request("PUT", f"/apps/{app_name(client)}/env/DB_URL", value_of(turn)) for turn in range(VALUES)]
         for client in range(clients)
     ]
 

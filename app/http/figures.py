@@ -92,7 +92,7 @@ class Figures:
 
         def refresh() -> None:
             figures = dict(statistics())
-            if "rev" in figures and "oldest_rev" in figures:
+            if "rev" in figures and "oldest_rev" in figures and "history_revs" not in figures:
                 figures["history_revs"] = figures["rev"] - figures["oldest_rev"] + 1
             for name, value in figures.items():
                 meaning = STORE.get(name) or Meaning(f"The store's {name}.")

@@ -105,9 +105,9 @@ class ShiftedStore:
         return await self._store.journal_at(self._numbering.real(rev)) if rev else None
 
     async def journals(self, after: int, limit: int) -> Sequence[Entry]:
-        with shifted_errors(self.base):
-            found = await self._store.journals(after + self.base, limit)
-        return [Entry(rev - self.base, journal) for rev, journal in found]
+        with shifted_errors(self._numbering):
+            found = await self._store.journals(self._numbering.real(after), limit)
+        return [Entry(self._numbering.shifted(rev), journal) for rev, journal in found]
 
     async def settle(self, at: datetime) -> Settled:
         return await self._store.settle(at)

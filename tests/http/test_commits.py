@@ -152,7 +152,12 @@ def test_what_is_no_commit_is_404_with_those_beside_it(told):
 def test_a_cursor_is_of_its_list(told):
     visor, _ = told
     following = visor.get("/commits?limit=1&actor=actor-1").json()["next"]
-    for url in ("/commits?limit=1", "/commits?limit=1&actor=actor-2", "/apps?limit=1", "/commits/3?"):
+    for url in (
+        "/commits?limit=1",
+        "/commits?limit=1&actor=actor-2",
+        "/apps?limit=1",
+        f"/commits/{visor.rev}?",
+    ):
         refused(visor.get(f"{url}&cursor={following}"), 400, "invalid-cursor")
     refused(visor.get(f"/commits?limit=1&actor=actor-1&cursor={following[:-1]}"), 400, "invalid-cursor")
 
@@ -168,7 +173,8 @@ def test_pages_end_where_the_first_did(visor):
     assert second["rev"] == first["rev"]
 
 
-def test_what_is_compacted_is_410(visor):
+def test_what_is_compacted_is_410(embedded_visor):
+    visor = embedded_visor  # to compact an etcd is to compact it for all
     for name in ("a", "b", "c", "d"):
         visor.made("/apps", {**APP, "name": name})
     revs = [one["rev"] for one in visor.get("/commits?order=asc").json()["items"]]

@@ -44,7 +44,7 @@ class Both:
         self._kept: dict[tuple[str, str], tuple[Any, Answer]] = {}
         """What was answered, by the actor and his key: a key is its actor's own."""
         self.connect(service)
-        self.model = Model(history, service.start, self.ask("GET", "/rev").body["oldest_rev"])
+        self.model = Model(history, service.start, self.ask("GET", "/rev").body["oldest_rev"], service.step)
 
     def connect(self, service: Service) -> None:
         """From now on this service is asked, which has the store of the one before."""

@@ -117,10 +117,11 @@ class Draft:
 
 class Model:
     """All states, and the events of each rev. `history` revs stay readable. It begins, empty, at the rev
-    `start`, where those from `oldest` on can be read."""
+    `start`, where those from `oldest` on can be read, and each commit adds `step` to the rev."""
 
-    def __init__(self, history: int, start: int = 0, oldest: int = 0) -> None:
+    def __init__(self, history: int, start: int = 0, oldest: int = 0, step: int = 1) -> None:
         self.start = start
+        self.step = step
         self._states = [State()]
         self._events: list[list[Event]] = [[]]
         self._actors = [""]
@@ -129,31 +130,31 @@ class Model:
 
     @property
     def rev(self) -> int:
-        return self.start + len(self._states) - 1
+        return self.start + (len(self._states) - 1) * self.step
 
     @property
     def oldest(self) -> int:
-        return max(self._compacted, self.rev - self._history)
+        return max(self._compacted, self.rev - self._history * self.step)
 
     @property
     def now(self) -> State:
         return self._states[-1]
 
     def at(self, rev: int) -> State:
-        return self._states[rev - self.start]
+        return self._states[(rev - self.start) // self.step]
 
     def events_of(self, rev: int) -> list[Event]:
-        return self._events[rev - self.start]
+        return self._events[(rev - self.start) // self.step]
 
     def actor_of(self, rev: int) -> str:
-        return self._actors[rev - self.start]
+        return self._actors[(rev - self.start) // self.step]
 
     def compact(self, rev: int) -> None:
         self._compacted = max(self._compacted, min(rev, self.rev))
 
     def commit(self, command: Callable[[Draft], Any], actor: str) -> Any:
         """What the command answers. Raises Refused, and then nothing has changed."""
-        draft = Draft(self.now, self.rev + 1)
+        draft = Draft(self.now, self.rev + self.step)
         answer = command(draft)
         if draft.changed:
             self.add(draft.state, draft.events, actor)

@@ -50,7 +50,7 @@ def compare_history(both: Both, limit: int) -> None:
     assert list(by_rev) == sorted(by_rev)
     state = {kind: dict(objects) for kind, objects in model.at(oldest).kinds.items()}
     state["scale"] = _targets(state["scale"])
-    for rev in range(oldest + 1, model.rev + 1):
+    for rev in range(oldest + model.step, model.rev + 1, model.step):
         events = by_rev.pop(rev, [])
         assert [event["index"] for event in events] == list(range(len(events)))
         assert {(event["at"], event["actor"]) for event in events} <= {("T", model.actor_of(rev))}

@@ -55,7 +55,7 @@ class ReadingRules:
         if back is None:
             return None
         # 0 is not a rev that can be asked for.
-        return max(self.both.model.rev - back, self.both.model.start, 1)
+        return max(self.both.model.rev - back * self.both.model.step, self.both.model.start, 1)
 
     def _one(self, path: str, back: int | None, kind: str, *key: Any) -> None:
         self.both.read(path, self._rev(back), lambda state: state.find(kind, *key))

@@ -85,7 +85,7 @@ class Registry(
                 compare_rev(self.both)
                 compare_history(self.both, limit=7)
                 compare_lists(self.both, None)
-                for back in (1, (model.rev - model.start) // 3, (model.rev - model.start) // 2):
+                for back in (model.step, (model.rev - model.start) // 3, (model.rev - model.start) // 2):
                     compare_lists(self.both, max(model.rev - back, model.oldest, model.start, 1))
         finally:
             self.both.close()

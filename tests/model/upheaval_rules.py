@@ -31,6 +31,6 @@ class UpheavalRules:
     def compact(self, back: int) -> None:
         """At a rev so many before the latest."""
         model = self.both.model
-        rev = max(model.rev - back, model.start)
+        rev = max(model.rev - back * model.step, model.start)
         self.visor.inside(self.visor.context.store.compact(rev))
         model.compact(rev)

@@ -134,4 +134,4 @@ def test_one_that_is_frozen_among_many_costs_them_nothing(serve: Serve, follow: 
     for number in range(120):
         visor.put("/apps/cat/env/big", {"value": f"{number} {'x' * 60_000}"})
         _frames(streams, 1)
-    assert [f.rev for f in frozen.events(120)] == list(range(visor.nth(4), visor.nth(124)))
+    assert [f.rev for f in frozen.events(120)] == [visor.nth(n) for n in range(4, 124)]

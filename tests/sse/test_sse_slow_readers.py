@@ -25,7 +25,7 @@ def test_a_slow_reader_falls_behind_and_the_others_do_not(serve: Serve, follow: 
     for number in range(160):
         visor.put("/apps/cat/env/big", {"value": f"{number} {BIG}"})
         assert fast.events(1)[0].rev == visor.nth(number + 4), "the fast one waits for the slow one"
-    assert [frame.rev for frame in slow.events(160)] == list(range(visor.nth(4), visor.nth(164)))
+    assert [frame.rev for frame in slow.events(160)] == [visor.nth(n) for n in range(4, 164)]
 
 
 def test_a_reader_whose_place_is_compacted_is_told(embedded_serve: Serve, follow: Follow) -> None:

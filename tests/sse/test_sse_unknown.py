@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from app.models.event import Event
+from app.models.revs import SCHEMA_VERSION
 from app.store.contract import Changes, Origin
 from tests.serving import Service
 from tests.sse.conftest import Follow, Serve
@@ -139,10 +140,10 @@ def test_a_new_schema_is_an_event(visor: Service, follow: Follow) -> None:
     stream = follow(visor)
     if visor.coordinator != "etcd":  # there the store itself has put the first
         _write(visor, "migration", puts={"schema": b"1"})
-    rev = _write(visor, "migration", puts={"schema": b"2"})
+    rev = _write(visor, "migration", puts={"schema": b"%d" % SCHEMA_VERSION})
     (frame,) = stream.events(1)
     assert (frame.id, frame.event) == (f"{rev}-0", "schema-update")
-    assert frame.said["object"] == {"version": 2}
+    assert frame.said["object"] == {"version": SCHEMA_VERSION}
     assert frame.said["actor"] == "migration"
     _EVENT.validate_json(frame.data or "")
     _write(visor, deletes={"schema"})

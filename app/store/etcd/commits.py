@@ -16,7 +16,9 @@ from app.store.etcd.layout import (
     record_of,
 )
 from app.store.etcd.revs import rev_of
-from app.store.steps import STEP
+
+READ = 50
+"""Events that are read in one step: each value is looked at, whether it is one of ours."""
 
 Before = Callable[[str], Record | None]
 """The version of a key before the revision."""
@@ -62,7 +64,7 @@ class RevisionReader:
         changes = []
         for number, (key, event) in enumerate(events.items(), start=1):
             changes.append(Change(key, before(key), self._after(event, place)))
-            if number % STEP == 0:
+            if number % READ == 0:
                 yield
         return sorted_changes(changes)
 

@@ -1,0 +1,118 @@
+"""Writes on one etcd: by how many clients, on many apps or one, through one replica or two; and claims.
+Beside each, as many clients that put a value of the same size through etcd's own gateway."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+from bench.connection import request
+from bench.load import Seen
+from bench.peers import etcd, visor
+from bench.processes import ALL
+from bench.seeded import file_of, into_etcd
+from bench.seeding import app_name
+from bench.serving import Served, Stage
+from bench.table import Row, row_of
+from bench.turns import Plan, by_turns, loading
+from bench.writes import APPS, INSTANCES, VALUES, value_of
+
+GROUP = "etcd"
+MOST = 128
+CLIENTS = (1, 8, 32, MOST)
+TARGETS = {1: None, 8: None, 32: 0.5, MOST: 0.5}
+APP = {"name": "tickets", "repo_url": "https://git.example.com/tickets.git", "stack": "lenny"}
+
+
+def measure(plan: Plan) -> list[Row]:
+    file = file_of(plan, APPS, INSTANCES)
+    with Stage(plan.directory) as stage:
+        gateway = etcd.start(stage, ALL)
+        into_etcd(gateway, file)
+        url = f"etcd://127.0.0.1:{gateway.port}"
+        one, other = visor.start(stage, url), visor.start(stage, url)
+        tickets = _tickets(one)
+
+        def on(served: Served, requests: list[list[bytes]], connections: int) -> Callable[[], Seen]:
+            return loading(plan, served, requests, connections=connections, beside=gateway)
+
+        puts, hot = [_puts(client) for client in range(64)], [_puts(0, f"V{n}") for n in range(32)]
+        things = {f"{n}": on(one, puts[:n], n) for n in CLIENTS}
+        things |= {f"gateway {n}": loading(plan, gateway, _gateway(n), connections=n) for n in CLIENTS}
+        things["one app"] = on(one, hot, 32)
+        claims = on(one, tickets, 32)
+
+        def claiming() -> Seen:
+            _give_back(one)  # the turn before may have ended between a claim and its end
+            return claims()
+
+        things["claims"] = claiming
+        seen = by_turns(plan, things)
+        both = [_both(plan, one, other, hot) for _ in range(plan.repeat)]
+    rows = [
+        row_of(
+            GROUP,
+            f"PUT env, {n} client{'s' if n > 1 else ''}",
+            seen[f"{n}"],
+            gateway.name,
+            seen[f"gateway {n}"],
+            TARGETS[n],
+        )
+        for n in CLIENTS
+    ]
+    beside = seen["gateway 32"]
+    rows.append(row_of(GROUP, "PUT env, 32 clients, one app", seen["one app"], gateway.name, beside, 0.4))
+    rows.append(row_of(GROUP, "claim and give back, 32 clients", seen["claims"], gateway.name, beside, 0.3))
+    rows.append(Row(GROUP, "PUT env, one app, two replicas, 16 clients each", "answers/s", both))
+    rows.append(_waiting(gateway.name, seen["1"], seen["gateway 1"]))
+    return rows
+
+
+def _waiting(peer: str, ours: list[Seen], theirs: list[Seen]) -> Row:
+    """How long one client alone waits, beside one of the gateway."""
+    said = f"p99 {median(one.p99 for one in ours):.1f} ms, gateway {median(one.p99 for one in theirs):.1f} ms"
+    mine, its = [one.p50 for one in ours], [one.p50 for one in theirs]
+    return Row(GROUP, "PUT env, one client, p50", "ms", mine, peer, its, 2.5, at_most=True, said=said)
+
+
+def _both(plan: Plan, one: Served, other: Served, requests: list[list[bytes]]) -> float:
+    """Answers a second of both replicas together, which 16 clients each have write the same app."""
+    with ThreadPoolExecutor(2) as pool:
+        loads = [
+            pool.submit(loading(plan, served, part, connections=16))
+            for served, part in ((one, requests[:16]), (other, requests[16:]))
+        ]
+        return sum(load.result().rate for load in loads)
+
+
+def _puts(app: int, name: str = "DB_URL") -> list[bytes]:
+    return [request("PUT", f"/apps/{app_name(app)}/env/{name}", value_of(turn)) for turn in range(VALUES)]
+
+
+def _gateway(clients: int) -> list[list[bytes]]:
+    return [
+        [etcd.put(f"put/{client}", f"{turn:03d}{'x' * 297}") for turn in range(VALUES)]
+        for client in range(clients)
+    ]
+
+
+def _give_back(served: Served) -> None:
+    for item in visor.call(served, "GET", "/instances?app=tickets&status=claimed&limit=1000")["items"]:
+        visor.call(served, "POST", f"/instances/{item['id']}/unclaim", {"host": item["host"]})
+
+
+def _tickets(served: Served) -> list[list[bytes]]:
+    """For each of 32 hosts a ticket of its own, to claim and to give back."""
+    visor.call(served, "POST", "/apps", APP)
+    archive = {"ref": "r1", "archive_url": "https://archive.example.com/r1"}
+    visor.call(served, "POST", "/apps/tickets/revisions", archive)
+    visor.call(served, "POST", "/apps/tickets/proctypes", {"name": "web"})
+    target = {"revision": "r1", "env": None, "count": 32}
+    started = visor.call(served, "PUT", "/apps/tickets/proctypes/web/scale", target)["started"]
+    return [
+        [
+            request("POST", f"/instances/{id}/{call}", json.dumps({"host": f"10.9.0.{id % 200}"}).encode())
+            for call in ("claim", "unclaim")
+        ]
+        for id in started
+    ]

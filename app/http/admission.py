@@ -95,7 +95,7 @@ class Admission:
     def place(
         self, method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], caller: Caller
     ) -> Slot | Waiting | None:
-        """A place for the request, for `given.SLOT`, or its wait in line for one, whose end the
+        """A place for the request, or its wait in line for one, whose end the
         caller is told in a later turn of the loop; None where it needs none, or where the application is to
         decide."""
         # A preflight may be answered before it comes to where places are given back.

@@ -8,7 +8,6 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import BodyTooLarge, MalformedRequest, RequestError
 from app.http.context import Call
-from app.http.given import BODY
 from app.http.places import Slots, too_many
 from app.http.responses import problem_response
 
@@ -41,7 +40,7 @@ class Bodies:
 
     async def read(self, call: Call) -> bytes:
         """The whole body. Raises BodyTooLarge, TooManyRequests, MalformedRequest."""
-        given: bytes | None = call.scope["state"].get(BODY)
+        given = call.given.body
         if given is None:
             given = await self._receive_all(call)
         elif len(given) > self._max_body:

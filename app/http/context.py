@@ -18,6 +18,7 @@ from app.events.stream import Pace
 from app.http.access import Access
 from app.http.bounds import Bounds
 from app.http.comparing import Comparisons
+from app.http.given import Given
 from app.http.header_lists import joined
 from app.http.places import Slot, Slots
 from app.http.principal import Principal
@@ -61,9 +62,9 @@ Ctx = Annotated[Context, Depends(the_context)]
 class Call(HTTPConnection):
     """One request on its way through the front. A handler takes it by declaring `call: Call`.
 
-    `permit` is what it holds of the server's limits, `fields` are its headers by name, in lower case, several
-    lines of one header joined by commas. `query` is what its query string says, and `content` its body, once
-    these are read. `sends_body` is whether its client may still be sending that.
+    `given` comes from the server, `permit` is what it holds of the server's limits. `fields` are its headers
+    by name, in lower case, several lines of one header joined by commas. `query` is what its query string says,
+    and `content` its body, once these are read. `sends_body` is whether its client may still be sending that.
     """
 
     query: Sequence[tuple[str, str]] = ()
@@ -82,11 +83,14 @@ class Call(HTTPConnection):
     status: int | None = None
     answered: Sequence[tuple[bytes, bytes]] = ()
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, permit: Slot) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, permit: Slot, given: Given | None = None
+    ) -> None:
         super().__init__(scope)
         self.receive = receive
         self.send = send
         self.permit = permit
+        self.given = given or Given()
         self.fields: Mapping[bytes, bytes] = joined(scope["headers"])
 
     @property

@@ -18,7 +18,7 @@ from app.http.body import Bodies, refusal
 from app.http.context import Call
 from app.http.cors import Cors
 from app.http.endpoint import Endpoint
-from app.http.given import ANSWER, SLOT, Answer
+from app.http.given import Given
 from app.http.hosts import Hosts
 from app.http.json_body import ACCEPT_PATCH
 from app.http.metrics import METHODS, OTHER, Metrics
@@ -60,12 +60,15 @@ class Front:
         self._root_path = root_path
         self._lifespan = Router(lifespan=lambda _: lifespan())
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, given: Given | None = None) -> None:
         if scope["type"] != "http":
             await self._lifespan(scope, receive, send)
             return
         began = time.perf_counter()
-        call = Call(scope, receive, send, self._permit(scope))
+        given = given or Given()
+        # As the server has taken it when the headers had come, or a new one.
+        permit = given.permit or Slot(self._slots, writes=scope["method"] not in READS)
+        call = Call(scope, receive, send, permit, given)
         try:
             await self._send(call, await self._respond(call))
         except asyncio.CancelledError:
@@ -78,11 +81,6 @@ class Front:
         finally:
             call.permit.release()
             self._record(call, time.perf_counter() - began)
-
-    def _permit(self, scope: Scope) -> Slot:
-        """As the server has taken it when the headers had come, or a new one."""
-        taken: Slot | None = scope.setdefault("state", {}).get(SLOT)
-        return taken or Slot(self._slots, writes=scope["method"] not in READS)
 
     async def _respond(self, call: Call) -> Response:
         scope = call.scope
@@ -164,7 +162,7 @@ class Front:
             await response(scope, call.receive, call.send)
             return
         content = b"" if call.is_head else bytes(body)
-        answer: Answer | None = scope["state"].get(ANSWER)
+        answer = call.given.answer
         if answer is None or not answer(scope, call.status, headers, content):
             await call.send({"type": "http.response.start", "status": call.status, "headers": headers})
             await call.send({"type": "http.response.body", "body": content})

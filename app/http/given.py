@@ -1,20 +1,24 @@
-"""What the server gives the application with a request, in `scope["state"]`: not every server does."""
+"""What the server gives the application with a request, as a fourth argument beside those of ASGI."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.types import Scope
 
+from app.http.places import Slot
 from app.http.responses import RawHeaders
-
-SLOT = "slot"
-"""The request's place (`Slot`), taken when its headers had come."""
-
-BODY = "body"
-"""All of the body, where it is there already and short. It can be received as well."""
-
-ANSWER = "answer"
-"""Takes the whole answer at once: an `Answer`."""
 
 Answer = Callable[[Scope, int, RawHeaders, bytes], bool]
 """Answers the request of this scope with a status, headers and a body whose length they tell, in one call to
 the kernel; False, with nothing said, where it has to be sent piece by piece."""
+
+
+@dataclass(slots=True)
+class Given:
+    """`permit`: the request's, taken when its headers had come. `body`: all of it, where it is there already
+    and short; it can be received as well. `answer` takes the whole answer at once. Another server than ours
+    gives none of them."""
+
+    permit: Slot | None = None
+    body: bytes | None = None
+    answer: Answer | None = None

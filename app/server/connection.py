@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from app.errors import MalformedRequest, RequestError, TooManyRequests
 from app.http.admission import Waiting
-from app.http.given import ANSWER, SLOT
+from app.http.given import Given
 from app.http.places import Slot
 from app.http.responses import RawHeaders
 from app.server.answers import refusal
@@ -156,8 +156,8 @@ class Connection(asyncio.Protocol):
             self._waiting = None
         for exchange in self._exchanges:
             exchange.lose()
-            # Else its scope, which has the method of this connection, would keep it.
-            exchange.scope["state"].pop(ANSWER, None)
+            # Else what it was given, which has a method of this connection, would keep it.
+            exchange.given.answer = None
         self._exchanges.clear()
         if self._writable is not None:
             self._writable.set()
@@ -417,13 +417,12 @@ class Connection(asyncio.Protocol):
         return bool(self._exchanges) or self._waiting is not None
 
     def _begin(self, scope: Scope, permit: Slot | None) -> None:
-        state = scope["state"]
-        # Not the exchange's own: that and its scope would hold one another until the garbage collector comes.
-        state[ANSWER] = self._answer_whole
-        if permit is not None:
-            state[SLOT] = permit
+        # Not a method of the exchange: the two would hold one another until the garbage collector comes.
+        given = Given(permit, answer=self._answer_whole)
         expects_continue = self._head.expects_continue
-        exchange = Exchange(self, scope, keep_alive=self._keeps_alive, expects_continue=expects_continue)
+        exchange = Exchange(
+            self, scope, given, keep_alive=self._keeps_alive, expects_continue=expects_continue
+        )
         self._exchanges.append(exchange)
         if len(self._exchanges) == 1:
             self._start(exchange)

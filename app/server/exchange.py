@@ -4,10 +4,10 @@ import asyncio
 import logging
 from typing import Protocol
 
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import CoordinatorUnavailable, InternalError, RequestError
-from app.http.given import BODY
+from app.http.given import Given
 from app.http.places import READS
 from app.http.responses import RawHeaders
 from app.server.answers import head_of
@@ -52,6 +52,12 @@ class Line(Protocol):
         """Answer so, where no answer has been begun, and close."""
 
 
+class Application(Protocol):
+    """An ASGI application that takes what the server gives."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, given: Given) -> None: ...
+
+
 class Exchange:
     """A request that the application answers.
 
@@ -73,6 +79,7 @@ class Exchange:
         "_untouched",
         "broken",
         "complete",
+        "given",
         "half_closed",
         "keep_alive",
         "lost",
@@ -80,9 +87,12 @@ class Exchange:
         "started",
     )
 
-    def __init__(self, line: Line, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
+    def __init__(
+        self, line: Line, scope: Scope, given: Given, *, keep_alive: bool, expects_continue: bool
+    ) -> None:
         self._line = line
         self.scope = scope
+        self.given = given
         self.keep_alive = keep_alive
         self._expects_continue = expects_continue
         self._event = asyncio.Event()
@@ -98,10 +108,10 @@ class Exchange:
         self.broken: RequestError | None = None
         self.half_closed = False
 
-    async def run(self, app: ASGIApp) -> None:
+    async def run(self, app: Application) -> None:
         """Have the application answer; answer for it where it does not."""
         try:
-            await app(self.scope, self.receive, self.send)
+            await app(self.scope, self.receive, self.send, self.given)
         except asyncio.CancelledError:
             # Only the end of a shutdown's time cancels.
             self._cut_off()
@@ -140,7 +150,7 @@ class Exchange:
             return
         self._body_complete = True
         if self._untouched and len(self._body) <= SHORT_BODY:
-            self.scope["state"][BODY] = bytes(self._body)
+            self.given.body = bytes(self._body)
         self._event.set()
 
     def break_body(self, error: RequestError) -> None:

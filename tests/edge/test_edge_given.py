@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.http.given import ANSWER, BODY
+from app.http.given import Given
 from app.server.exchange import SHORT_BODY as SHORT
 from app.server.server import VisorServer, build_config, listen
 from tests.etcd.cluster import until
@@ -23,13 +23,13 @@ LENGTH = (b"content-length", b"2")
 def behind(app: Any) -> Iterator[int]:
     """The port of a server in front of an application that knows nothing but HTTP."""
 
-    async def alive(scope: Any, receive: Any, send: Any) -> None:
+    async def alive(scope: Any, receive: Any, send: Any, given: Given | None = None) -> None:
         if scope["type"] == "lifespan":
             for kind in ("startup", "shutdown"):
                 await receive()
                 await send({"type": f"lifespan.{kind}.complete"})
         else:
-            await app(scope, receive, send)
+            await app(scope, receive, send, given)
 
     listening = listen("127.0.0.1", 0)
     server = VisorServer(build_config(alive))
@@ -47,8 +47,9 @@ def answering(said: list[Any]) -> Iterator[Callable[[list[tuple[bytes, bytes]]],
     """Asks a server for an answer with such headers; what its offer of a whole one came to is `said`."""
     headers: list[tuple[bytes, bytes]] = []
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        answer = scope["state"][ANSWER]
+    async def app(scope: Any, receive: Any, send: Any, given: Given) -> None:
+        answer = given.answer
+        assert answer is not None
         said.append(answer(scope, 200, headers, b"ok"))
         if said[-1]:
             said.append(answer(scope, 200, headers, b"ok"))
@@ -99,7 +100,7 @@ def test_a_header_that_would_be_two_or_is_the_connections_is_not_taken(pair: tup
 
 
 @pytest.mark.parametrize(
-    ("parts", "given"),
+    ("parts", "expected"),
     [
         ([b"whole"], b"whole"),
         ([b""], b""),
@@ -109,19 +110,20 @@ def test_a_header_that_would_be_two_or_is_the_connections_is_not_taken(pair: tup
     ],
     ids=["one packet", "none", "as long as it may be", "longer", "two packets"],
 )
-def test_a_body_is_given_only_where_all_of_it_is(parts: list[bytes], given: bytes | None) -> None:
+def test_a_body_is_given_only_where_all_of_it_is(parts: list[bytes], expected: bytes | None) -> None:
     """Of one that comes piece by piece the pieces are received, and nothing is given that lacks some."""
     seen: list[Any] = []
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any, given: Given) -> None:
         received, more = [], True
         while more:
             message = await receive()
             received.append(message["body"])
             more = message["more_body"]
             seen.append(None)
-        seen[:] = [b"".join(received), scope["state"].get(BODY)]
-        scope["state"][ANSWER](scope, 200, [LENGTH], b"ok")
+        seen[:] = [b"".join(received), given.body]
+        assert given.answer is not None
+        given.answer(scope, 200, [LENGTH], b"ok")
 
     size = sum(map(len, parts))
     with behind(app) as port, socket.create_connection(("127.0.0.1", port), 5) as one:
@@ -130,4 +132,4 @@ def test_a_body_is_given_only_where_all_of_it_is(parts: list[bytes], given: byte
             until(lambda: seen, "the first part is received")
             one.sendall(part)
         assert one.recv(1000).startswith(b"HTTP/1.1 200")
-    assert seen == [b"".join(parts), given]
+    assert seen == [b"".join(parts), expected]

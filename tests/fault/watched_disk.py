@@ -13,7 +13,6 @@ from pathlib import Path
 
 import apsw
 
-from app.http.given import ANSWER
 from app.models import keys
 from app.settings import Settings
 from app.store.embedded.store import EmbeddedStore
@@ -57,8 +56,8 @@ def watched_by_vfs(path: Path) -> Iterator[tuple[str, Story]]:
     visor = Service(Settings(store="memory:"), store)
     respond = visor.server.config.app
 
-    async def watched(scope, receive, send):  # type: ignore[no-untyped-def]
-        answer = scope["state"].get(ANSWER)
+    async def watched(scope, receive, send, given=None):  # type: ignore[no-untyped-def]
+        answer = given and given.answer
 
         def answering(scope, status, headers, body):  # type: ignore[no-untyped-def]
             if status in (200, 201):
@@ -72,8 +71,8 @@ def watched_by_vfs(path: Path) -> Iterator[tuple[str, Story]]:
             await send(message)
 
         if answer is not None:
-            scope["state"][ANSWER] = answering
-        await respond(scope, receive, telling)
+            given.answer = answering
+        await respond(scope, receive, telling, given)
 
     visor.server.config.loaded_app = watched
     try:

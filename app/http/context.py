@@ -63,8 +63,9 @@ class Call(HTTPConnection):
     """One request on its way through the front. A handler takes it by declaring `call: Call`.
 
     `given` comes from the server, `permit` is what it holds of the server's limits. `fields` are its headers
-    by name, in lower case, several lines of one header joined by commas. `query` is what its query string says,
-    and `content` its body, once these are read. `sends_body` is whether its client may still be sending that.
+    by name, in lower case, several lines of one header joined by commas. `query` is what its query string
+    says, and `content` its body, once these are read. `sends_body` is whether its client may still be
+    sending that.
     """
 
     query: Sequence[tuple[str, str]] = ()

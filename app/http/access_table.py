@@ -99,6 +99,8 @@ TABLE: dict[str, Row] = {
     "get_app_events": READ_INSTANCES,
     "list_app_events": READ_INSTANCES,
     "apply_document": PLAN,
+    "revert_subtree": PLAN,
+    "undo_commit": PLAN,
     "register_instance": WRITE_APP,
     "claim_next": CLAIM,
     "claim_instance": CLAIM,

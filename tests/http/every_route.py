@@ -46,7 +46,9 @@ FILL: list[tuple[str, str, Any]] = [
     ("POST", "/services/{service}/endpoints", {"addr": HOST, "port": 11211}),
     ("POST", "/runners", {"addr": "10.0.0.7:9000", "instance_id": 1}),
     ("PUT", "/members/{kind}/{addr}", {"version": "1.4.2"}),
-    ("POST", "/apply", {"apps": [{"name": "cat", "env": {"cow": "moo, moo"}}]}),
+    ("POST", "/apply", {"apps": [{"name": "cat", "env": {"calf": "muh"}}]}),
+    ("POST", "/commits/{rev}/undo", {}),
+    ("POST", "/revert", {"path": "/apps/cat", "to_rev": 1}),
 ]
 """One of everything: app cat with variables, env set and revision 128af9, proctype web, instance 1 (and an
 ended 2), service memcached with an endpoint, a runner and a member."""
@@ -140,6 +142,15 @@ def url_of(method: str, template: str) -> str:
     return path_of(template) + _QUERIES.get((method, template), "")
 
 
+def call_of(visor: Service, method: str, template: str, body: Any) -> tuple[str, dict[str, Any]]:
+    """The URL of a call and what it sends. A rev in the URL is the latest, in the body the one before."""
+    rev = visor.rev if "{rev}" in template or (body and "to_rev" in body) else 0
+    url = path_of(template, rev=str(rev)) + _QUERIES.get((method, template), "")
+    if body and "to_rev" in body:
+        body = {**body, "to_rev": rev - 1}
+    return url, {} if body is None else {"json": body}
+
+
 def path_of(template: str, **other: str) -> str:
     """A template with the names that the filled registry has, or others."""
     names = {
@@ -164,8 +175,8 @@ def play(
     """The answers to a session, each of which has to succeed. `more` gives a step's own headers."""
     answers = []
     for step, (method, template, body) in enumerate(session):
-        content = {} if body is None else {"json": body}
-        answer = visor.client.request(method, url_of(method, template), headers=more(step), **content)
+        url, content = call_of(visor, method, template, body)
+        answer = visor.client.request(method, url, headers=more(step), **content)
         assert answer.is_success, f"{method} {template}: {answer.status_code} {answer.text}"
         answers.append(answer)
     return answers

@@ -1,0 +1,384 @@
+"""What is declared goes back to what it was: of a subtree at an earlier rev, or of one commit.
+
+First what was there is put back, from what is needed to what needs it; then counts go back, where that is
+asked for; then what was not there is removed, the other way round. Instances live on.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.errors import AlreadyExists, Conflict, InUse, InvalidState, NotFound, RequestError
+from app.models import codec, keys
+from app.models.base import rfc3339
+from app.models.instance import SCALED
+from app.models.paths import path_of
+from app.models.revert import Part, Ports
+from app.models.revision import Revision, RevisionState
+from app.models.scale import ScaleRecord, ScaleTarget
+from app.registry import apps, envsets, ports, proctypes, revisions, services
+from app.registry.apply import scale_to
+from app.registry.counters import read, write
+from app.registry.difference import NO_FIELDS, difference, fields_of
+from app.registry.plan import plan
+from app.registry.planner import Planner
+from app.registry.readable import readable
+from app.registry.state import find
+from app.registry.usage import active_instance
+from app.store.contract import Changes, Record, Snapshot
+
+WOULD_DELETE = "would-delete"
+
+_ORDER = ("app", "service", "envset", "revision", "proctype", "endpoint")
+"""Kinds, what is needed before what needs it."""
+
+_PART_OF = {
+    "envset": Part.ENV_SETS,
+    "revision": Part.REVISIONS,
+    "proctype": Part.PROCTYPES,
+    "service": Part.SERVICES,
+    "endpoint": Part.ENDPOINTS,
+}
+_FIELDS = {
+    Part.ABOUT: ("repo_url", "stack", "deploy_type"),
+    Part.ENV: ("env",),
+    Part.HEAD: ("head",),
+}
+
+
+class Moved(Exception):
+    """The subtree has changed since it was looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A subtree as it was when the plan was begun, at `rev`: the revs of its single keys (0: not there), and
+    how many records its terms have."""
+
+    rev: int = 0
+    keys: Mapping[str, int] = field(default_factory=dict)
+    terms: Mapping[str, int] = field(default_factory=dict)
+
+    def check(self, snapshot: Snapshot) -> None:
+        """Raises Moved where the subtree is not as it was. What came in is newer, what went is missing."""
+        if snapshot.rev == self.rev:
+            return
+        for key, rev in self.keys.items():
+            record = snapshot.get(key)
+            if (0 if record is None else record.rev) != rev:
+                raise Moved
+        for term, count in self.terms.items():
+            records = snapshot.scan(term)
+            if len(records) != count or any(record.rev > self.rev for record in records):
+                raise Moved
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """What goes back: for each key what it was, None where it was not there. `parts` are the only ones
+    (empty: all), `variable` the only one of an app's."""
+
+    then: Mapping[str, Record | None]
+    looked: Looked = Looked()
+    parts: frozenset[Part] = frozenset()
+    variable: str | None = None
+    scale: bool = False
+    delete: bool = False
+    ports: Ports = Ports.SAME
+    undoes: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+# what differs from then:
+# - app/, envset/, revision/, proctype/, service/, endpoint/, with `scale` scale/ and instance/ (as they are)
+# + the same (as they were)
+def revert(snapshot: Snapshot, at: datetime, going: Going, wanted: str | None) -> Changes:
+    """The changes, whose `result` is a CommitPlan. Raises Moved, Conflict with all that stands against it,
+    TooManyChanges, RevMismatch where the plan is another than `wanted`."""
+    going.looked.check(snapshot)
+    planner = Planner(snapshot, at)
+    planner.warnings += going.warnings
+    restoring = _Restoring(planner, at, going)
+    for key, was in restoring.in_order():
+        if was is not None:
+            restoring.put_back(key, was)
+    if going.scale:
+        restoring.scale()
+    for key, was in reversed(list(restoring.in_order())):
+        if was is None:
+            restoring.remove(key)
+    restoring.check_heads()
+    return plan(planner, wanted, restoring.started, restoring.stopped, going.undoes)
+
+
+# - what a commit changed (as it is)
+# + the same (as it was before the commit)
+def undo(
+    snapshot: Snapshot,
+    at: datetime,
+    rev: int,
+    changed: Mapping[str, tuple[Record | None, Record | None]],
+    wanted: str | None,
+) -> Changes:
+    """The same for what the commit at `rev` changed: key by key what was before it and after it. What was
+    changed again since is a conflict, unless only in other fields."""
+    planner = Planner(snapshot, at)
+    then: dict[str, Record | None] = {}
+    for key, (before, after) in changed.items():
+        now = snapshot.get(key)
+        if _same(now, after):
+            then[key] = before
+        elif now is not None and before is not None and after is not None and _apart(now, before, after):
+            then[key] = _merged(now, before, after)
+        else:
+            since = "is gone" if now is None else f"was changed again, at rev {now.rev}"
+            planner.conflict(path_of(key) or key, Conflict.code, f"It {since}.")
+        if key in then and before is None:
+            _check_alone(planner, key, changed)
+    planner.check()
+    going = Going(then, scale=True, delete=True, undoes=(rev,))
+    return revert(snapshot, at, going, wanted)
+
+
+def _check_alone(planner: Planner, key: str, changed: Collection[str]) -> None:
+    """Note where something is below an app or a service that the commit has not made: it would go too."""
+    kind, _, name = key.partition("/")
+    terms = {
+        "app": (keys.revisions_of(name), keys.envsets_of(name), keys.proctypes_of(name)),
+        "service": (keys.endpoints_of(name),),
+    }
+    for term in terms.get(kind, ()):
+        for record in planner.draft.scan(term):
+            if record.key not in changed:
+                path = path_of(record.key) or record.key
+                planner.conflict(path, WOULD_DELETE, "It came later, and would go too: remove it first.")
+                return
+
+
+def _same(one: Record | None, other: Record | None) -> bool:
+    """Whether two versions say the same."""
+    if one is None or other is None:
+        return one is other
+    return one.rev == other.rev or difference(one, other) is None
+
+
+def _apart(now: Record, before: Record, after: Record) -> bool:
+    """Whether what the commit changed is still as it left it, whatever else has changed."""
+    if not all(map(readable, (now, before, after))):
+        return False
+    changed = {one.path for one in fields_of(codec.kept(before), codec.kept(after))}
+    since = {one.path for one in fields_of(codec.kept(after), codec.kept(now))}
+    return not changed & since
+
+
+def _merged(now: Record, before: Record, after: Record) -> Record:
+    """What is there now, with the fields that the commit changed as they were before it."""
+    said = codec.kept(now)
+    for one in fields_of(codec.kept(before), codec.kept(after)):
+        *inside, last = (part.replace("~1", "/").replace("~0", "~") for part in one.path[1:].split("/"))
+        place = said
+        for name in inside:
+            place = place[name]
+        if one.has_before:
+            place[last] = one.before
+        else:
+            place.pop(last, None)
+    return Record(now.key, codec.keep(said), now.created_rev, now.rev)
+
+
+class _Restoring:
+    """Puts back and removes, one key after the other."""
+
+    def __init__(self, planner: Planner, at: datetime, going: Going) -> None:
+        self._planner = planner
+        self._at = at
+        self._going = going
+        self._holders: dict[int, str] | None = None
+        self.started: list[int] = []
+        self.stopped: list[int] = []
+
+    def in_order(self) -> Iterator[tuple[str, Record | None]]:
+        """What goes back but for counts, what is needed before what needs it."""
+        going = self._going
+        for kind in _ORDER:
+            part = _PART_OF.get(kind)
+            if going.parts and part is not None and part not in going.parts:
+                continue
+            if going.parts and kind == "app" and not going.parts & _FIELDS.keys():
+                continue
+            for key in sorted(going.then):
+                if keys.kind_of(key) == kind:
+                    yield key, going.then[key]
+
+    # What was there
+
+    def put_back(self, key: str, was: Record) -> None:
+        path, now = path_of(key) or key, self._planner.draft.get(key)
+        if not readable(was) or (now is not None and not readable(now)):
+            self._planner.conflict(
+                path, InvalidState.code, "It was written by another hand and cannot be read."
+            )
+            return
+        said = codec.kept(was)
+        there = None if now is None else codec.kept(now)
+        try:
+            if keys.kind_of(key) == "app":
+                said = self._parts_of_app(said, there)
+            self._check_parent(key)
+            if there is not None and _content(said) == _content(there):
+                return
+            changes = Changes()
+            self._check_use(key, said, there)
+            if keys.kind_of(key) == "proctype":
+                said = {**said, "port": self._port(key, said, there, changes)}
+        except RequestError as error:
+            self._planner.conflict(path, error.code, error.detail)
+            return
+        times = {
+            "created_at": rfc3339(self._at) if there is None else there["created_at"],
+            "updated_at": rfc3339(self._at),
+        }
+        changes.puts[key] = codec.keep({**said, **times})
+        if self._planner.has_room(1):
+            self._planner.put(changes)
+
+    def _parts_of_app(self, said: dict[str, Any], there: dict[str, Any] | None) -> dict[str, Any]:
+        going = self._going
+        if not going.parts and going.variable is None:
+            return said
+        if there is None:
+            raise NotFound("The app is gone, and a part of it cannot go back alone: revert the whole of it.")
+        if going.variable is not None:
+            env = {name: value for name, value in there["env"].items() if name != going.variable}
+            was = {name: value for name, value in said["env"].items() if name == going.variable}
+            return {**there, "env": {**env, **was}}
+        names = [name for part in _FIELDS for name in _FIELDS[part] if part in going.parts]
+        return {**there, **{name: said[name] for name in names}}
+
+    def _check_parent(self, key: str) -> None:
+        kind, _, rest = key.partition("/")
+        owner = rest.partition(",")[0]
+        parent = {"endpoint": keys.service(owner), "app": "", "service": ""}.get(kind, keys.app(owner))
+        if parent and self._planner.draft.get(parent) is None:
+            raise NotFound(f"{path_of(parent)} is gone: revert that too.")
+
+    def _check_use(self, key: str, said: dict[str, Any], there: dict[str, Any] | None) -> None:
+        """What never changes while it is used cannot become another under instances that use it."""
+        if there is None:
+            return
+        kind, app = keys.kind_of(key), said.get("app", "")
+        used = None
+        if kind == "envset":
+            used = active_instance(self._planner.draft, keys.instances_of_envset(app, said["ref"]))
+        elif kind == "revision":
+            used = active_instance(self._planner.draft, keys.instances_of_revision(app, said["ref"]), SCALED)
+        if used is not None:
+            raise InUse(f"Instance {used.id} is {used.status} with it as it is: scale it to 0 first.")
+
+    def _port(self, key: str, said: dict[str, Any], there: dict[str, Any] | None, changes: Changes) -> int:
+        """The port that a proctype comes back with."""
+        port: int = said["port"]
+        if there is not None and there["port"] == port:
+            return port
+        if self._holders is None:
+            held = self._planner.draft.scan(keys.PROCTYPES)
+            self._holders = {codec.kept(record)["port"]: record.key for record in held}
+        holder = self._holders.get(port, key)
+        if holder != key:
+            if self._going.ports is Ports.SAME:
+                raise AlreadyExists(
+                    f"Its port {port} is that of {path_of(holder)} by now: say `ports: new` for another."
+                )
+            port = ports.claim(self._planner.draft, changes)
+        else:
+            # Written though it stays the same: of two that take a port at a time one has to lose.
+            write(
+                changes,
+                keys.PORT_COUNTER,
+                read(self._planner.draft, keys.PORT_COUNTER, ports.FIRST, lost=ports.LAST + 1),
+            )
+        self._holders[port] = key
+        return port
+
+    def check_heads(self) -> None:
+        """A head has to be registered still."""
+        for key in self._going.then:
+            if keys.kind_of(key) != "app":
+                continue
+            app = self._planner.draft.over.get(key)
+            if app is None or app.deleted:
+                continue
+            name, head = (codec.kept(app)[field] for field in ("name", "head"))
+            if head is not None and self._planner.draft.get(keys.revision(name, head)) is None:
+                detail = f"Its head was {head}, which is gone: revert its revisions too."
+                self._planner.conflict(f"/apps/{name}", NotFound.code, detail)
+
+    # Counts
+
+    def scale(self) -> None:
+        """The targets as they were; of those that were not there, 0."""
+        for key in sorted(self._going.then):
+            if keys.kind_of(key) == "scale":
+                self._scale(key, self._going.then[key])
+
+    def _scale(self, key: str, was: Record | None) -> None:
+        draft = self._planner.draft
+        now = draft.get(key)
+        known = was or now
+        if known is None or not readable(known):
+            return
+        kept = codec.decode(known, ScaleRecord)
+        count = kept.target if known is was else 0
+        revision = find(draft, keys.revision(kept.app, kept.revision), Revision)
+        if (
+            revision is None
+            or revision.state is not RevisionState.ACCEPTED
+            or (
+                draft.get(keys.proctype(kept.app, kept.proctype)) is None
+                or (kept.env is not None and draft.get(keys.envset(kept.app, kept.env)) is None)
+            )
+        ):
+            if count:
+                detail = "What its instances are made of is gone or not accepted: revert that too."
+                self._planner.conflict(path_of(key) or key, NotFound.code, detail)
+            return
+        target = ScaleTarget(revision=kept.revision, env=kept.env, count=count)
+        step = scale_to(self._planner, kept.app, kept.proctype, target, ())
+        if step is not None:
+            self.started += step.started
+            self.stopped += step.stopped
+
+    # What was not there
+
+    def remove(self, key: str) -> None:
+        """It came later: it goes, where that is asked for, and all that is below it."""
+        if self._planner.draft.get(key) is None:
+            return
+        path = path_of(key) or key
+        if not self._going.delete:
+            self._planner.conflict(
+                path, WOULD_DELETE, "It came later: say `delete: true` to have it removed."
+            )
+            return
+        kind, _, rest = key.partition("/")
+        names = rest.split(",")
+        owner = keys.service(names[0]) if kind == "endpoint" else keys.app(names[0])
+        if kind not in ("app", "service") and self._going.then.get(owner, self) is None:
+            return  # it goes with that
+        if self._planner.has_room(1):
+            self._planner.run(path, (), _REMOVE[kind], *names)
+
+
+_REMOVE: dict[str, Any] = {
+    "app": apps.unregister,
+    "envset": envsets.unregister,
+    "revision": revisions.purge,
+    "proctype": proctypes.unregister,
+    "service": services.unregister,
+    "endpoint": services.unregister_endpoint,
+}
+
+
+def _content(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if name not in NO_FIELDS}

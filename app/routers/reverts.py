@@ -1,0 +1,173 @@
+"""/revert and /commits/{rev}/undo: what is declared goes back to what it was."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Response
+from fastapi.routing import APIRouter
+from pydantic import Field
+
+from app.errors import Conflict, InvalidRequest, NotFound, RequestError, TooManyChanges
+from app.http.comparing import Span, TooLong
+from app.http.context import Call, Context, Ctx
+from app.http.declared_responses import committed
+from app.http.writes import Post, Write
+from app.models.base import INT64, MAX_INT64
+from app.models.names import IN_DIGITS
+from app.models.paths import DECLARED, Include, Subtree, subtree
+from app.models.plan import Planned
+from app.models.revert import Part, RevertRequest, UndoRequest
+from app.registry import revert
+from app.registry.difference import difference
+from app.registry.revert import Going, Looked, Moved
+from app.registry.sighted import shows
+from app.routers.plans import answer
+from app.store.contract import MAX_CHANGES, Changes, Record, Rule, Snapshot
+from app.store.snapshots import ask
+
+router = APIRouter(tags=["plans"])
+
+GOES_BACK = DECLARED | {"scale"}
+
+_NO_BODY = UndoRequest()
+
+RACES = 10
+"""Times that a plan is made anew because its subtree has changed meanwhile."""
+
+CommitRev = Annotated[
+    int,
+    Field(ge=1, le=MAX_INT64, description="The rev of the commit.", json_schema_extra=INT64, examples=[42]),
+    IN_DIGITS,
+]
+
+
+@router.post("/revert", response_model=Planned, responses=committed(404, 410), summary="Revert to a rev")
+async def revert_subtree(body: RevertRequest, write: Post, context: Ctx, call: Call) -> Response:
+    """What is declared at a path and below it becomes what it was at a rev, in one commit: code and
+    configuration together. Instances live on; with `scale` their counts go back too. What came later is
+    removed only with `delete`."""
+    area = subtree(body.path, Include.ALL, ["body", "path"])
+    area = replace(area, kinds=area.kinds & (GOES_BACK if body.scale else DECLARED))
+
+    if not area.kinds:
+        raise InvalidRequest.of(["body", "path"], "is no path of what is declared, such as `/apps/rocket`")
+
+    async def begin() -> Rule:
+        going = await _going(context, call, area, body)
+        wanted = body.plan if isinstance(body.plan, str) else None
+        return lambda snapshot, at: revert.revert(snapshot, at, going, wanted)
+
+    return await _settled(write, begin)
+
+
+@router.post(
+    "/commits/{rev}/undo", response_model=Planned, responses=committed(404, 410), summary="Undo a commit"
+)
+async def undo_commit(
+    rev: CommitRev, write: Post, context: Ctx, call: Call, body: UndoRequest = _NO_BODY
+) -> Response:
+    """What the commit changed of what is declared, and of targets of scales, goes back. `conflict` where it
+    was changed again since, unless only in other fields."""
+    wanted = body.plan if isinstance(body.plan, str) else None
+
+    async def begin() -> Rule:
+        changed = await _changed(context, call, rev)
+        return lambda snapshot, at: revert.undo(snapshot, at, rev, changed, wanted)
+
+    return await _settled(write, begin)
+
+
+async def _changed(context: Context, call: Call, rev: int) -> dict[str, tuple[Record | None, Record | None]]:
+    """What a commit changed that can be undone: key by key what was before it and after it."""
+    await context.store.at(rev)
+    commits = await context.store.commits(rev - 1, 1)
+    if not commits or commits[0].rev != rev:
+        raise NotFound(f"Rev {rev} is no commit of this registry.", rev=context.store.rev)
+    sight = call.principal.sight
+    changed = {
+        change.key: (change.before, change.after)
+        for change in commits[0].changes
+        if change.key.partition("/")[0] in GOES_BACK
+        and any(side is not None and shows(sight, side) for side in change[1:])
+    }
+    if not changed:
+        detail = f"The commit at rev {rev} has changed nothing that can be undone."
+        raise NotFound(detail, rev=context.store.rev)
+    return changed
+
+
+async def _settled(write: Write, begin: Callable[[], Awaitable[Rule]]) -> Response:
+    """The answer of a plan that was made on what is there when it is committed."""
+    for _ in range(RACES):
+        try:
+            rule = await begin()
+        except RequestError as error:
+            # The rule's to refuse: a retry is answered whatever is kept of the past by now.
+            rule = _refusing(error)
+        try:
+            return await answer(write, rule)
+        except Moved:
+            continue
+    raise Conflict("The subtree was changed again and again meanwhile. Try again.")
+
+
+def _refusing(error: RequestError) -> Rule:
+    def rule(snapshot: Snapshot, at: datetime) -> Changes:
+        raise error
+
+    return rule
+
+
+async def _going(context: Context, call: Call, area: Subtree, body: RevertRequest) -> Going:
+    """What differs between now and then."""
+    store = context.store
+    now = await store.latest()
+    looked = await ask(call.principal.see(now), lambda snapshot: _look(snapshot, area))
+    old = call.principal.see(await store.at(body.to_rev))
+    if not area.everything and not await ask(old, lambda snapshot: _is_there(snapshot, area)):
+        raise NotFound(f"There was nothing at {area.path} at rev {body.to_rev}.", rev=body.to_rev)
+    span = Span(store, context.channels.turns, body.to_rev, now.rev, area)
+    then: dict[str, Record | None] = {}
+    with context.comparisons.one():
+        async for pair in span.pairs():
+            sides = (side for side in (pair.before, pair.after) if side is not None)
+            seen = any(shows(call.principal.sight, side) for side in sides)
+            if seen and difference(pair.before, pair.after, area.field) is not None:
+                then[pair.key] = pair.before
+            if len(then) > 2 * MAX_CHANGES:
+                raise TooManyChanges.of(len(then), MAX_CHANGES)
+        undoes: list[int] = []
+        warnings: list[str] = []
+        try:
+            async for commit, changes in span.commits():
+                if any(change.key in then for change in changes):
+                    undoes.append(commit.rev)
+        except TooLong:
+            undoes, warnings = [], ["More commits lie between than are gone through: `undoes` names none."]
+    only = frozenset(body.only) if isinstance(body.only, list) else frozenset[Part]()
+    return Going(
+        then,
+        looked,
+        frozenset({Part.ENV}) if area.field else only,
+        area.field[1] if len(area.field) > 1 else None,
+        body.scale,
+        body.delete,
+        body.ports,
+        tuple(undoes),
+        tuple(warnings),
+    )
+
+
+def _look(snapshot: Snapshot, area: Subtree) -> Looked:
+    there = {key: snapshot.get(key) for key in area.single_keys}
+    revs = {key: 0 if record is None else record.rev for key, record in there.items()}
+    return Looked(snapshot.rev, revs, {term: snapshot.count(term) for term in area.terms})
+
+
+def _is_there(snapshot: Snapshot, area: Subtree) -> bool:
+    if any(snapshot.get(key) is not None for key in area.single_keys):
+        return True
+    found = (record for term in area.terms for record in snapshot.scan(term, limit=1))
+    return any(area.covers(record.key, record.terms) for record in found)

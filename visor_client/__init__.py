@@ -36,6 +36,8 @@ from visor_client.problems import (
 )
 from visor_client.records import (
     App,
+    AppSecret,
+    AppSecrets,
     Bucket,
     Caller,
     ChangedBy,
@@ -62,6 +64,7 @@ from visor_client.records import (
     Restarts,
     RevInfo,
     Revision,
+    Rewritten,
     Runner,
     ScaleCount,
     Scaled,
@@ -85,6 +88,8 @@ __all__ = [
     "AlreadyClaimed",
     "AlreadyExists",
     "App",
+    "AppSecret",
+    "AppSecrets",
     "AsyncClaim",
     "AsyncEventStream",
     "AsyncListing",
@@ -139,6 +144,7 @@ __all__ = [
     "RevInfo",
     "RevMismatch",
     "Revision",
+    "Rewritten",
     "Runner",
     "ScaleCount",
     "Scaled",

@@ -333,6 +333,32 @@ class Token(Resource):
 
 
 @dataclass(frozen=True)
+class AppSecrets(Record):
+    """An app's secrets by name: `{"rev", "fingerprint"}` of each. `rev` is the app's."""
+
+    rev: int
+    secrets: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class AppSecret(Record):
+    """One secret, as it was set. The fingerprint changes with the value and tells nothing of it."""
+
+    rev: int
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Rewritten(Record):
+    """How many secrets were sealed anew, and how many are left."""
+
+    rev: int
+    rewritten: int
+    left: int
+
+
+@dataclass(frozen=True)
 class Caller(Record):
     """Who asks, and what they may do."""
 

@@ -3,11 +3,14 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.cli.calling import Calling, writes
 from app.cli.diff import say
 from app.errors import StartError
+
+if TYPE_CHECKING:
+    from visor_client import Planned
 
 _ENDINGS = (".yaml", ".yml", ".json")
 
@@ -23,14 +26,18 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(calling: Calling) -> None:
-    flags, out = calling.flags, calling.out
+    flags = calling.flags
     document = read(flags.file)
     if flags.as_planned is not None:
         document["plan"] = flags.as_planned
-    given = calling.given
     if flags.plan:
-        given["dry_run"] = True
-    done = calling.visor.apply_document(document, **given)
+        flags.dry_run = True
+    say_planned(calling, calling.visor.apply_document(document, **calling.given))
+
+
+def say_planned(calling: Calling, done: "Planned") -> None:
+    """What a change of many objects did, or would do."""
+    out = calling.out
     if not out.for_people:
         if out.format != "name":
             out.json(done.raw)
@@ -42,12 +49,12 @@ def _run(calling: Calling) -> None:
         say(out, change)
     for warning in done.warnings:
         out.line(f"warning: {out.cell(warning)}")
-    tickets = (
-        f", {len(done.started)} started, {len(done.stopped)} stopped" if done.started or done.stopped else ""
-    )
+    tickets = ""
+    if done.started or done.stopped:
+        tickets = f", {len(done.started)} started, {len(done.stopped)} stopped"
     if not done.changes and not tickets:
         out.line(f"rev {done.rev}  nothing to do")
-    elif given.get("dry_run"):
+    elif calling.flags.dry_run:
         out.line(f"plan {done.plan}")
     else:
         out.line(f"rev {done.rev}  {len(done.changes)} changed{tickets}")

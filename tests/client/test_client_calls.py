@@ -229,6 +229,12 @@ def test_tokens_are_asked_for(visor: Visor) -> None:
         visor.revoke_token("k3v7q2mzx4ab")
 
 
+def test_a_session_takes_a_token(visor: Visor) -> None:
+    with pytest.raises(visor_client.Unauthenticated):
+        visor.begin_session()
+    assert "__Host-visor" in visor.end_session()
+
+
 def test_each_problem_has_its_class_and_its_members(visor: Visor) -> None:
     visor.register_service("db")
     with pytest.raises(visor_client.AlreadyExists):

@@ -49,3 +49,11 @@ class AsyncTokens(AsyncTransport):
     async def revoke_token(self, id: str, **options: Unpack[Write]) -> Deleted:
         """Nothing is done by it after this commit."""
         return await self.write(Deleted, "DELETE", path("tokens", id), options)
+
+    async def begin_session(self) -> str:
+        """The `Set-Cookie` with which a page of the service may read, in place of this client's token."""
+        return (await self.request("POST", "/session")).headers["Set-Cookie"]
+
+    async def end_session(self) -> str:
+        """The `Set-Cookie` with which a browser forgets it."""
+        return (await self.request("DELETE", "/session")).headers["Set-Cookie"]

@@ -1,5 +1,6 @@
 """The whole client."""
 
+from visor_client.aio.app_secrets import AsyncSecrets
 from visor_client.aio.apps import AsyncApps
 from visor_client.aio.claims import AsyncClaims
 from visor_client.aio.events import AsyncEvents
@@ -8,7 +9,7 @@ from visor_client.aio.platform import AsyncPlatform
 from visor_client.aio.tokens import AsyncTokens
 
 
-class AsyncVisor(AsyncApps, AsyncClaims, AsyncPlatform, AsyncEvents, AsyncHistory, AsyncTokens):
+class AsyncVisor(AsyncApps, AsyncClaims, AsyncPlatform, AsyncEvents, AsyncHistory, AsyncTokens, AsyncSecrets):
     """A client of a Visor service, and its connections: `async with AsyncVisor(url) as visor`.
 
     A call is named as its operation in openapi.yaml. It returns a dataclass, or raises a `Problem` (an

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Unpack
 
-from visor_client.options import Post, path, query
+from visor_client.options import Post, given, path, query
 from visor_client.records import Commit, ObjectChange, Planned, Timeline
 from visor_client.sync.listing import Listing
 from visor_client.sync.transport import Transport
@@ -87,3 +87,24 @@ class History(Transport):
     def apply_document(self, document: Mapping[str, Any], **options: Unpack[Post]) -> Planned:
         """A platform as one document, made in one commit: what it does not name stays."""
         return self.write(Planned, "POST", "/apply", options, document)
+
+    def revert_subtree(
+        self,
+        path: str,
+        to_rev: int,
+        *,
+        only: Sequence[str] | None = None,
+        scale: bool = False,
+        delete: bool = False,
+        ports: str | None = None,
+        plan: str | None = None,
+        **options: Unpack[Post],
+    ) -> Planned:
+        """What is declared at a path and below it becomes what it was at a rev, in one commit. With `scale`
+        the counts go back too; what came later is removed only with `delete`."""
+        body = given(path=path, to_rev=to_rev, only=only, scale=scale, delete=delete, ports=ports, plan=plan)
+        return self.write(Planned, "POST", "/revert", options, body)
+
+    def undo_commit(self, rev: int, *, plan: str | None = None, **options: Unpack[Post]) -> Planned:
+        """What a commit changed goes back; `Conflict` where it was changed again since."""
+        return self.write(Planned, "POST", path("commits", rev, "undo"), options, given(plan=plan))

@@ -49,3 +49,11 @@ class Tokens(Transport):
     def revoke_token(self, id: str, **options: Unpack[Write]) -> Deleted:
         """Nothing is done by it after this commit."""
         return self.write(Deleted, "DELETE", path("tokens", id), options)
+
+    def begin_session(self) -> str:
+        """The `Set-Cookie` with which a page of the service may read, in place of this client's token."""
+        return (self.request("POST", "/session")).headers["Set-Cookie"]
+
+    def end_session(self) -> str:
+        """The `Set-Cookie` with which a browser forgets it."""
+        return (self.request("DELETE", "/session")).headers["Set-Cookie"]

@@ -192,6 +192,14 @@ class Conflict(RequestError):
     status, code, title = 409, "conflict", "The change conflicts with another"
 
 
+class NoKeyring(RequestError):
+    """Secrets are kept sealed, and the service has no key for that, or not the one that is needed.
+    `visor keys new FILE` makes a keyring; start the service with the setting `keyring_file`. Nothing was
+    changed."""
+
+    status, code, title = 409, "no-keyring", "There is no key for secrets"
+
+
 class RevCompacted(RequestError):
     """The history before `oldest_rev` is dropped. Read the latest snapshot and go on from there."""
 

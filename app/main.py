@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from functools import cache
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from app import __version__, maintenance, openapi
+from app import __version__, keyring, maintenance, openapi
 from app.errors import StartError
 from app.events.chronicle import Chronicle
 from app.events.claim_queue import ClaimQueue
@@ -35,12 +36,15 @@ from app.http.places import Slots
 from app.http.refusals import Refusals
 from app.http.resolving import Resolver
 from app.http.routes import Routes
+from app.keyring import Keyring
 from app.models import keys
 from app.models.instance import Status
 from app.registry import idempotency, tickets
+from app.registry.app_secrets import key_ids_in_use, unknown_key_ids
 from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.registry.readable import index
 from app.routers import (
+    app_secrets,
     apps,
     commits,
     dashboard,
@@ -71,6 +75,8 @@ from app.store.contract import Fences, Store
 from app.store.etcd.access import EtcdAccess
 from app.store.open import open_store
 
+logger = logging.getLogger(__name__)
+
 SWITCH_SECONDS = 0.001
 """How long a thread that reads the archive may keep the event loop waiting for its turn, and a busy event
 loop the thread that writes the store's file, after each call into it."""
@@ -82,6 +88,7 @@ objects are looked through 15,000 at a time: 50,000 took 47 ms of one turn of th
 
 ROUTERS = (
     apps.router,
+    app_secrets.router,
     envsets.router,
     revisions.router,
     proctypes.router,
@@ -172,6 +179,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         resolver=Resolver(max(1, settings.max_writes // 4), settings.nameservers),
         bounds=Bounds(settings.max_query, settings.max_filters, settings.max_page, settings.max_answer),
         access=access,
+        keyring=keyring.load(settings.keyring_file),
     )
 
 
@@ -263,11 +271,25 @@ def _add_figures(metrics: Metrics, context: Context, admission: Admission) -> No
         lambda: idempotency.used_bytes(store.stale()),
         "livemax",
     )
+    figures.labelled(
+        "visor_keys_in_use",
+        "Secrets by the key that they are sealed with; unknown: the keyring does not have it.",
+        "kid",
+        lambda: keys_in_use(context),
+    )
     figures.instances(
         tuple(Status),
         lambda status: store.stale().count(keys.instances_in(status)),
         lambda: tickets.oldest_pending(store.stale()),
     )
+
+
+def keys_in_use(context: Context) -> dict[str, int]:
+    """How many secrets are sealed with each key."""
+    snapshot = context.store.stale()
+    used = key_ids_in_use(snapshot, context.keyring.key_ids)
+    unknown = snapshot.count(keys.SECRETS) - sum(used.values())
+    return {**used, "unknown": unknown} if unknown else used
 
 
 @cache
@@ -287,6 +309,30 @@ def declared() -> tuple[FastAPI, list[Plan]]:
     return api, plans
 
 
+async def open_checked(context: Context) -> None:
+    """Open the store. Raises StartError; also where a secret is kept that cannot be opened."""
+    await context.store.open()
+    _check_keys(context.store, context.keyring)
+
+
+def _check_keys(store: Store, ring: Keyring) -> None:
+    missing = unknown_key_ids(store.stale(), ring.key_ids)
+    if missing:
+        raise StartError(
+            "keyring_file: secrets of the store are sealed with keys that are not there:"
+            f" {', '.join(sorted(missing))}. Start with the keyring that has them"
+        )
+
+
+def reload_keyring(context: Context, file: str | None) -> None:
+    """Read the keyring again. Raises StartError where it cannot be read, or lacks a key in use: then the one
+    before stays."""
+    read = keyring.load(file)
+    _check_keys(context.store, read)
+    context.keyring.take(read)
+    logger.info("the keyring is read again: its keys are %s", ", ".join(read.key_ids))
+
+
 @asynccontextmanager
 async def running(
     context: Context, limits: Sequence[Limit], metrics: Metrics, stop: asyncio.Event
@@ -296,7 +342,7 @@ async def running(
     gc.disable()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        await context.store.open()
+        await open_checked(context)
     finally:
         gc.enable()
     context.hub.start()

@@ -138,6 +138,13 @@ class Settings(BaseSettings):
     etcd_ca: Annotated[str | None, Field(description="file with the CA of etcd's certificates")] = None
     etcd_cert: Annotated[str | None, Field(description="file with a client certificate for etcd")] = None
     etcd_key: Annotated[str | None, Field(description="file with its key")] = None
+    keyring_file: Annotated[
+        str | None,
+        Field(
+            description="file with the keys that secrets are sealed with, readable by the service alone;"
+            " `visor keys new FILE` makes one"
+        ),
+    ] = None
     cors_origins: Annotated[
         list[str],
         NoDecode,

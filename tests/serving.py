@@ -1,9 +1,15 @@
 """A real service for tests: the application on a real server in a thread, on a free port."""
 
 import asyncio
+import atexit
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, TypeVar
 
 import httpx2
@@ -20,6 +26,22 @@ RAW_HOSTS = "x,a,b,visor,bench"
 """What raw requests of the tests name as their host."""
 
 ARCHIVE = "https://archive.example.com/cat/128af9.img"
+
+
+KEYRING = "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n"
+"""The keyring of the tests' services: the same for all, so that fingerprints are."""
+
+
+@cache
+def keyring_file() -> str | None:
+    """A file with it; None where the package is not installed: only what sets a secret needs it."""
+    if find_spec("cryptography") is None:
+        return None
+    file = Path(mkdtemp(prefix="visor-keyring-"), "keyring")
+    file.touch(0o600)
+    file.write_text(KEYRING)
+    atexit.register(rmtree, file.parent)
+    return str(file)
 
 
 class QuickServer(VisorServer):
@@ -195,7 +217,12 @@ class Service:
 @contextmanager
 def serving(**settings: Any) -> Iterator[Service]:
     """A service with these settings (the store in memory, if not told)."""
-    defaults = {"store": "memory:", "log_level": "warning", "allowed_hosts": RAW_HOSTS}
+    defaults = {
+        "store": "memory:",
+        "log_level": "warning",
+        "allowed_hosts": RAW_HOSTS,
+        "keyring_file": keyring_file(),
+    }
     service = Service(Settings(**{**defaults, **settings}))
     try:
         yield service

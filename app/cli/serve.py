@@ -13,11 +13,13 @@ from app import logs
 from app.cli.flags import add_flags, settings_of
 from app.cli.greeting import Greeting
 from app.errors import StartError
-from app.main import check_stance, create_app
+from app.main import check_stance, create_app, open_checked, reload_keyring
 from app.server.notifier import Notifier
 from app.server.server import VisorServer, build_config, listen, listening_at
 from app.server.workers import Workers, command_of
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,15 @@ def _run(arguments: argparse.Namespace) -> int:
     return _serve(settings, None)
 
 
+def _reloads(settings: Settings) -> bool:
+    """Whether there is something to read again at SIGHUP. Else it ends the service, as when its terminal is
+    gone."""
+    return settings.keyring_file is not None
+
+
 def _serve(settings: Settings, listening: socket.socket | None) -> int:
+    if _reloads(settings):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that could be read again
     app = create_app(settings)
     listening = listening or listen(settings.host, settings.port)
     config = build_config(
@@ -59,6 +69,14 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
     greeting = Greeting(
         settings, listening, context.store, lambda: context.access.closed(context.store.stale())
     )
+
+    def reload() -> None:
+        try:
+            if settings.keyring_file is not None:
+                reload_keyring(app.context, settings.keyring_file)
+        except StartError as error:
+            logger.error("%s; what was read before stays in use", error)
+
     server = VisorServer(
         config,
         app.stop,
@@ -66,11 +84,12 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
         drain=settings.drain,
         on_draining=app.begin_draining,
         notifier=Notifier.of(os.environ),
+        on_hangup=reload if _reloads(settings) else None,
     )
 
     async def run() -> None:
         # Before the server starts: what keeps the store from opening is one line, not a traceback.
-        await app.context.store.open()
+        await open_checked(app.context)
         try:
             check_stance(settings, app.context)
         except StartError:
@@ -102,4 +121,6 @@ def _serve_by_workers(settings: Settings) -> int:
             "several need etcd"
         )
     with listen(settings.host, settings.port) as listening:
-        return Workers(command_of(sys.argv[1:]), listening, settings.workers).run()
+        return Workers(
+            command_of(sys.argv[1:]), listening, settings.workers, reloads=_reloads(settings)
+        ).run()

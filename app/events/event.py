@@ -19,7 +19,7 @@ from app.models.base import rfc3339
 from app.models.event import KINDS, STEMS
 from app.store.contract import UNREADABLE, Change, Commit, Record
 
-_QUIET = frozenset({"access", "counter", "fence", "idempotency", "scaling", "token", "token-use"})
+_QUIET = frozenset({"access", "counter", "fence", "idempotency", "scaling", "secret", "token", "token-use"})
 """Kinds of keys that are the registry's own business: their changes are no events."""
 
 _BECAME = {

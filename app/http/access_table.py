@@ -32,6 +32,8 @@ OBSERVE = _row(_O, _U, _A)
 READ_TOKENS = _row(_U, _A)
 PLAN = _row(_O, _A, own=(_D, _R))
 ADMIN = _row(_A)
+WRITE_SECRETS = _row(_A, own=(_D,))
+READ_SECRETS = _row(own=(_H, Role.SECRET_READER), fenced=True)
 
 TABLE: dict[str, Row] = {
     "livez": OPEN,
@@ -76,6 +78,11 @@ TABLE: dict[str, Row] = {
     "patch_env": WRITE_APP,
     "set_env_var": WRITE_APP,
     "remove_env_var": WRITE_APP,
+    "get_secrets": READ_APP,
+    "set_secret": WRITE_SECRETS,
+    "remove_secret": WRITE_SECRETS,
+    "read_environment": READ_SECRETS,
+    "rewrite_secrets": ADMIN,
     "register_envset": WRITE_APP,
     "unregister_envset": WRITE_APP,
     "register_revision": WRITE_APP,

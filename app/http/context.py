@@ -23,6 +23,7 @@ from app.http.header_lists import joined
 from app.http.places import Slot, Slots
 from app.http.principal import Principal
 from app.http.resolving import Resolver
+from app.keyring import Keyring
 from app.registry.permissions import Row
 from app.store.contract import Store
 
@@ -42,6 +43,7 @@ class Context:
     resolver: Resolver
     bounds: Bounds
     access: Access
+    keyring: Keyring
     comparisons: Comparisons = field(default_factory=Comparisons)
     durable: bool = True
     """Whether a rev that was given means the same after a restart."""

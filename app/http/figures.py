@@ -80,6 +80,19 @@ class Figures:
         gauge = Gauge(name, text, registry=self._registry, multiprocess_mode=across)
         self._refreshers.append(lambda: gauge.set(value()))
 
+    def labelled(self, name: str, text: str, label: str, values: Callable[[], Mapping[str, float]]) -> None:
+        """Publish a value for each label that the function gives; one that it no longer gives is 0."""
+        gauge = Gauge(name, text, [label], registry=self._registry, multiprocess_mode="livemax")
+        shown: set[str] = set()
+
+        def refresh() -> None:
+            found = values()
+            shown.update(found)
+            for key in shown:
+                gauge.labels(key).set(found.get(key, 0))
+
+        self._refreshers.append(refresh)
+
     def constant(self, name: str, text: str, **labels: str) -> None:
         """Publish labels, with the value 1."""
         gauge = Gauge(name, text, list(labels), registry=self._registry, multiprocess_mode="livemax")

@@ -7,6 +7,7 @@ from typing_extensions import TypeAliasType
 
 from app.models.base import Model, Resource, Rev
 from app.models.names import EnvKey, EnvValue, EnvVars, KeptVars, Name, Printable, Ref
+from app.models.secret import SecretEntries
 
 DEFAULT_DEPLOY_TYPE = "lxc"
 
@@ -22,7 +23,7 @@ DeployType = Annotated[Printable, StringConstraints(min_length=1, max_length=64)
 
 
 class App(Resource):
-    """A registered app. A change of a variable changes the app."""
+    """A registered app. A change of a variable or of a secret changes the app."""
 
     name: Name
     repo_url: Annotated[str, _REPO_URL]
@@ -30,6 +31,7 @@ class App(Resource):
     deploy_type: Annotated[str, _DEPLOY_TYPE]
     head: Annotated[Ref | None, Field(description="The revision that is current, if one was named.")]
     env: KeptVars
+    secrets: SecretEntries
 
 
 class AppCreate(Model):

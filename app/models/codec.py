@@ -2,7 +2,8 @@
 
 A store learns a commit's rev only by committing, so what is kept has no `rev` and no `created_rev`
 of its own: they are put in front when it is read. An instance's `claim_rev` is left out where it is
-the rev of the very commit, and put in the same way. What is said of a version is made once.
+the rev of the very commit, and put in the same way; so is the rev of each of an app's secrets. What is
+said of a version is made once.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from pydantic_core import from_json, to_json
 
 from app.errors import BodyTooLarge
 from app.models import keys
+from app.models.app import App
 from app.models.base import Resource
 from app.models.instance import Ended, Instance
 
@@ -19,6 +21,9 @@ M = TypeVar("M", bound=Resource)
 
 MAX_RESOURCE = 1024 * 1024
 """Bytes of one kept resource."""
+
+_SECRETS = b'{"secrets":'
+"""How what is kept of an app begins that has secrets."""
 
 THIS_REV = 0
 """Stands in a model for the rev of the commit that will write it."""
@@ -50,7 +55,12 @@ def encode(resource: Resource) -> bytes:
     left_out = {"rev", "created_rev"}
     if isinstance(resource, Instance) and resource.claim_rev == THIS_REV:
         left_out.add("claim_rev")
+    if isinstance(resource, App):
+        left_out.add("secrets")
     value = resource.model_dump_json(exclude=left_out).encode()
+    if isinstance(resource, App) and resource.secrets:
+        secrets = {key: entry.model_dump() for key, entry in resource.secrets.items()}
+        value = _SECRETS + to_json(secrets) + b"," + value[1:]
     if isinstance(resource, Ended):
         value = b'{"ended":true,' + value[1:]
     return _bounded(value)
@@ -60,7 +70,16 @@ def kept(version: Version) -> dict[str, Any]:
     """What is kept of a resource, as plain JSON: to read or change one field of many, a model is not worth
     its price."""
     said: dict[str, Any] = from_json(version.value)
+    if version.value.startswith(_SECRETS):
+        said["secrets"] = {key: {"rev": version.rev, **entry} for key, entry in said["secrets"].items()}
     return said
+
+
+def has_secrets_in_place(said: dict[str, Any], value: bytes) -> bool:
+    """Whether an app's secrets are kept as `encode` keeps them, where it has any."""
+    secrets = said.get("secrets", {})
+    in_form = isinstance(secrets, dict) and all(isinstance(entry, dict) for entry in secrets.values())
+    return in_form and bool(secrets) == value.startswith(_SECRETS)
 
 
 def keep(said: dict[str, Any]) -> bytes:
@@ -92,6 +111,13 @@ def wires(versions: Iterable[Version]) -> list[bytes]:
 def _wire(version: Version) -> bytes:
     value = version.value
     front = b'{"rev":%d,"created_rev":%d,' % (version.rev, version.created_rev)
+    if version.key.startswith(keys.APPS):
+        # First where there are any: a variable may have the same name.
+        if value.startswith(_SECRETS):
+            said = kept(version)
+            said["secrets"] = said.pop("secrets")  # last, as it is declared
+            return front + to_json(said)[1:]
+        return front + value[1:-1] + b',"secrets":{}}'
     if version.key.startswith(keys.INSTANCES):
         if keys.is_ended(value):
             return front + value.removeprefix(b'{"ended":true,')

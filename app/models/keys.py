@@ -8,6 +8,7 @@ the order of keys is the order of names, part by part (`cat,a` before `cat-2,a`)
     endpoint/{service},{id}        runner/{addr}              member/{kind},{addr}
     counter/{instance|port|return} idempotency/{digest}      scale/{app},{proctype},{revision},{env}
     scaling/{app},{proctype},{revision},{env} (whose turn it is, while a scale takes several commits)
+    secret/{app},{key} (sealed: a text of `app.keyring`, as JSON)
     schema                         fence/{term} (the store's own, where it needs them)
     token/{id}                     token-use/{id} (when it was used last)
     access (there once there was a token: who has none is refused)
@@ -34,6 +35,7 @@ ENDPOINTS = "endpoint/"
 RUNNERS = "runner/"
 MEMBERS = "member/"
 SCALES = "scale/"
+SECRETS = "secret/"
 IDEMPOTENCY = "idempotency/"
 IDEMPOTENCY_SIZES = tuple(2**power for power in range(9, 22))
 """Bytes of idempotency records, in steps: each can be found by the step that it fits into."""
@@ -130,6 +132,23 @@ def scales_of_envset(app: str, ref: str) -> str:
 
 def scaling(app: str, proctype: str, revision: str, env: str | None) -> str:
     return f"scaling/{app},{proctype},{revision},{env or ''}"
+
+
+def secret(app: str, key: str) -> str:
+    return f"secret/{app},{key}"
+
+
+def secrets_of(app: str) -> str:
+    return f"secret/{app},"
+
+
+def secrets_sealed_with(key_id: str) -> str:
+    return f"secret/?sealed={key_id}"
+
+
+def key_id_of(value: bytes) -> str:
+    """The id of the key that a secret is sealed with, as `"v1.<key id>.` in what is kept says."""
+    return value.split(b".", 2)[1].decode()
 
 
 def revisions_of(app: str) -> str:
@@ -265,6 +284,8 @@ def _index(key: str, value: bytes) -> tuple[str, ...]:
         return (IDEMPOTENCY, idempotency_of(fitting))
     if kind in ("revision", "envset", "proctype", "endpoint", "member"):
         return (kind + slash, f"{kind}/{rest.partition(',')[0]},")
+    if kind == "secret":
+        return (SECRETS, f"{kind}/{rest.partition(',')[0]},", secrets_sealed_with(key_id_of(value)))
     if kind == "scale":
         return _scale_terms(rest, value)
     if kind not in ("instance", "runner"):

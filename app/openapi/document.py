@@ -12,6 +12,7 @@ from app.openapi import access, answers, dry_runs, examples, meanings, problems,
 
 TAGS = {
     "apps": "Apps and their variables.",
+    "secrets": "Values that are written and never shown; the process gets them by its host.",
     "env sets": "Immutable, named sets of variables.",
     "revisions": "Versions of an app's code: proposed, then accepted.",
     "proctypes": "Process types of an app, each with a port of its own.",

@@ -32,6 +32,10 @@ EXAMPLES: tuple[errors.RequestError, ...] = (
         "Instance 17 is locked by ops.", lock={"client": "ops", "reason": "being looked at", "at": _AT}
     ),
     errors.Conflict("No port between 8000 and 65535 is free: unregister a proctype first."),
+    errors.NoKeyring(
+        "Secrets need a keyring, and this service has none: make one with `visor keys new FILE` and start "
+        "the service with VISOR_KEYRING_FILE (--keyring-file)."
+    ),
     errors.RevCompacted("Rev 3 is dropped: the oldest that is kept is 12.", oldest_rev=12),
     errors.RevMismatch("The resource is at rev 13.", current_rev=13),
     errors.BodyTooLarge("A body may have at most 1048576 bytes.", limit=1_048_576),

@@ -16,7 +16,7 @@ from app.store.contract import Changes, Snapshot
 # + app/{name}
 def register(snapshot: Snapshot, at: datetime, body: AppCreate) -> Changes:
     """Raises AlreadyExists."""
-    app = App(**new(at), head=None, **body.model_dump())
+    app = App(**new(at), head=None, secrets={}, **body.model_dump())
     return create(snapshot, keys.app(body.name), app, f"an app {body.name}")
 
 
@@ -42,6 +42,7 @@ def patch(snapshot: Snapshot, at: datetime, name: str, body: AppPatch) -> Change
 # - envset/{name},*
 # - proctype/{name},*
 # - scale/{name},*
+# - secret/{name},*
 def unregister(snapshot: Snapshot, at: datetime, name: str) -> Changes:
     """Raises NotFound, InUse while an instance is not in a final state."""
     removable(snapshot, keys.app(name), f"app {name}")
@@ -57,5 +58,6 @@ def unregister(snapshot: Snapshot, at: datetime, name: str) -> Changes:
             keys.envsets_of(name),
             keys.proctypes_of(name),
             keys.scales_of_app(name),
+            keys.secrets_of(name),
         },
     )

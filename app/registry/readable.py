@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from app.keyring import is_sealed
 from app.models import codec, keys
 from app.models.event import KINDS
 from app.models.idempotency import IdempotencyRecord
@@ -64,9 +65,16 @@ def _fits(key: str, value: bytes) -> bool:
         if kind == "token-use":
             TokenUse.model_validate_json(value)
             return True
+        if kind == "secret":
+            return _is_secret(key, value)
         return kind == "scaling" or _is_resource(kind, key, value)
     except (ValueError, LookupError, TypeError, RecursionError):
         return False
+
+
+def _is_secret(key: str, value: bytes) -> bool:
+    app, _, name = key.removeprefix(keys.SECRETS).partition(",")
+    return bool(app and name) and value[:1] == value[-1:] == b'"' and is_sealed(value[1:-1].decode())
 
 
 def _is_resource(kind: str, key: str, value: bytes) -> bool:
@@ -76,6 +84,8 @@ def _is_resource(kind: str, key: str, value: bytes) -> bool:
     if not value.startswith(b"{") or said.keys() & {"rev", "created_rev"}:
         return False
     if _KEY_OF[kind](said) != key:
+        return False
+    if kind == "app" and not codec.has_secrets_in_place(said, value):
         return False
     validate = _VALIDATE_ENDED if keys.is_ended(value) else _VALIDATE[kind]
     validate(codec.wire(Record(key, value, 1, 1)))

@@ -155,7 +155,8 @@ class VisorServer(uvicorn.Server):
     It runs in the main thread, where it takes SIGINT and SIGTERM, or in another, where `should_exit = True`
     ends it. The first SIGTERM begins a drain of `drain` seconds, in which all is served as before. Its end,
     another signal, or SIGINT begins the shutdown. A signal during that has it wait for no request any more.
-    `on_started` is called when it listens, `on_draining` when the drain begins. `notifier` tells the
+    `on_started` is called when it listens, `on_draining` when the drain begins, `on_hangup` at SIGHUP, which
+    without it ends the process. `notifier` tells the
     supervisor, where there is one.
     """
 
@@ -168,8 +169,10 @@ class VisorServer(uvicorn.Server):
         drain: float = 0.0,
         on_draining: Callable[[], None] = lambda: None,
         notifier: Notifier | None = None,
+        on_hangup: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(config)
+        self._on_hangup = on_hangup
         self._notifier = notifier or Notifier()
         self._on_started = on_started
         self._on_draining = on_draining
@@ -184,6 +187,8 @@ class VisorServer(uvicorn.Server):
             watch_peers(listening, getattr(self.config, "send_timeout", 30.0))
         await super().startup(sockets)
         if self.started:
+            if self._on_hangup is not None:
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_hangup)
             self._on_started()
             self._notifier.ready()
             self._notifier.stay_alive(asyncio.get_running_loop())

@@ -28,11 +28,16 @@ CALM_SECONDS = 10.0
 class Workers:
     """Starts `command` + `--fd N` so many times, starts again what dies, and ends with a signal.
 
+    Where they read files again (`reloads`), SIGHUP is passed on to them.
+
     A supervisor knows this process alone: it is told that the service is ready when all workers are, and
     where it expects signs of life, a worker that sends none is killed and started again.
     """
 
-    def __init__(self, command: Sequence[str], listening: socket.socket, count: int) -> None:
+    def __init__(
+        self, command: Sequence[str], listening: socket.socket, count: int, *, reloads: bool = False
+    ) -> None:
+        self._reloads = reloads
         self._metrics = tempfile.TemporaryDirectory(prefix="visor-metrics-")
         self._command = [*command, "--fd", str(listening.fileno())]
         self._fd = listening.fileno()
@@ -49,6 +54,7 @@ class Workers:
         """The exit status: 0 after a signal, else the status of a worker that could not start."""
         for number in _ENDING:
             signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGHUP, self._on_hangup)
         for _ in range(self._count):
             self._start()
         status = 0
@@ -110,6 +116,13 @@ class Workers:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._end(number)
+
+    def _on_hangup(self, number: int, frame: FrameType | None) -> None:
+        if not self._reloads:
+            self._end(signal.SIGTERM)  # the terminal is gone, or somebody has sent what means nothing here
+            return
+        for worker in self._running:
+            worker.send_signal(signal.SIGHUP)
 
     def _end(self, number: int = signal.SIGTERM) -> None:
         self._ending = True

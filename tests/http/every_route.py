@@ -23,6 +23,8 @@ FILL: list[tuple[str, str, Any]] = [
     ("PATCH", "/apps/{app}", {"stack": "buster"}),
     ("PATCH", "/apps/{app}/env", {"DOG": "woof", "COW_BELL": "ding"}),
     ("PUT", "/apps/{app}/env/{key}", {"value": "moo, moo"}),
+    ("PUT", "/apps/{app}/secrets/{key}", {"value": "moo in private"}),
+    ("POST", "/keys/rewrite", None),
     ("POST", "/apps/{app}/envs", {"ref": "128af9", "vars": {"DB": "db"}}),
     ("POST", "/apps/{app}/revisions", {"ref": "128af9"}),
     ("POST", "/apps/{app}/revisions/{ref}/ratify", {"archive_url": ARCHIVE}),
@@ -57,6 +59,7 @@ EMPTY: list[tuple[str, str, Any]] = [
     ("DELETE", "/instances", None),
     ("DELETE", _LIFE, None),
     ("DELETE", "/apps/{app}/env/{key}", None),
+    ("DELETE", "/apps/{app}/secrets/{key}", None),
     ("DELETE", "/apps/{app}/envs/{ref}", None),
     ("DELETE", "/apps/{app}/revisions/{ref}", None),
     ("DELETE", _WEB, None),
@@ -77,7 +80,13 @@ OPERATIONS = sorted(
     for method in route.methods
 )
 READS = [template for method, template in OPERATIONS if method == "GET"]
-WRITES = [(method, template) for method, template in OPERATIONS if method != "GET"]
+READING_POSTS = [("POST", "/instances/{id}/env")]
+"""They change nothing, and their answer is not to be kept: no preconditions, no Idempotency-Key."""
+
+IDEMPOTENT_POSTS = ["/keys/rewrite"]
+"""To do them again does what is left, and nothing twice: they take no Idempotency-Key."""
+
+WRITES = [call for call in OPERATIONS if call[0] != "GET" and call not in READING_POSTS]
 
 STREAMS = ["/apps/{app}/events", "/events"]
 HISTORY = ["/apps/{app}/events/list", "/events/list"]
@@ -113,6 +122,7 @@ SINGLE = [
     "/apps/{app}/envs/{ref}",
     "/apps/{app}/proctypes/{proctype}",
     "/apps/{app}/revisions/{ref}",
+    "/apps/{app}/secrets",
     "/instances/{id}",
     "/members/{kind}/{addr}",
     "/runners/{addr}",

@@ -45,7 +45,11 @@ def misfits(value: bytes) -> Iterator[bytes]:
     yield json.dumps({**said, "extra": 1}).encode()
     yield json.dumps({**said, "rev": 5}).encode()
     for name, was in said.items():
-        if name not in ("claim_rev", "lost_by"):  # what an earlier version, or the commit itself, leaves out
+        if name not in (
+            "claim_rev",
+            "lost_by",
+            "secrets",
+        ):  # what an earlier version, or the commit itself, leaves out
             yield json.dumps({k: v for k, v in said.items() if k != name}).encode()
         yield json.dumps({**said, name: {"a": was}}).encode()
         if name in ("name", "ref", "app", "service", "kind"):

@@ -23,6 +23,7 @@ def test_an_app_is_registered_with_its_first_variables(visor):
         "deploy_type": "lxc",
         "head": None,
         "env": {"cow": "moo"},
+        "secrets": {},
     }
     assert visor.get("/apps/cat").json() == made
     assert visor.get("/apps").json() == {"rev": visor.nth(1), "items": [made], "next": None}

@@ -7,7 +7,18 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.http.every_route import EMPTY, FILL, OPERATIONS, READS, WRITES, accepting, path_of, play, url_of
+from tests.http.every_route import (
+    CLAIM,
+    EMPTY,
+    FILL,
+    OPERATIONS,
+    READS,
+    WRITES,
+    accepting,
+    path_of,
+    play,
+    url_of,
+)
 from tests.http.expect import refused
 from tests.serving import serving
 
@@ -30,6 +41,11 @@ def session() -> Iterator[dict[tuple[str, str], tuple[int, httpx2.Response]]]:
         note(FILL)
         for template in READS:
             seen["GET", template] = visor.rev, visor.get(url_of("GET", template), headers=accepting(template))
+        id = visor.ticket()
+        claim_rev = visor.made(f"/instances/{id}/claim", CLAIM)["claim_rev"]
+        read = visor.post(f"/instances/{id}/env", {**CLAIM, "claim_rev": claim_rev})
+        seen["POST", "/instances/{id}/env"] = visor.rev, read
+        visor.delete(f"/instances/{id}")
         note(EMPTY)
         yield seen
 

@@ -51,7 +51,7 @@ def test_the_past_is_another_state(full, template):
     """At rev 1 there was the app and nothing else."""
     answer = full.get(path_of(template), params={"rev": 1})
     assert answer.headers["Visor-Rev"] == "1"
-    if template in ("/apps/{app}", "/apps/{app}/env", "/apps/{app}/env/{key}"):
+    if template in ("/apps/{app}", "/apps/{app}/env", "/apps/{app}/env/{key}", "/apps/{app}/secrets"):
         assert answer.json()["rev"] == 1
     elif template in SINGLE or "{proctype}" in template or "{service}" in template:
         refused(answer, 404, "not-found", rev=1)

@@ -18,7 +18,10 @@ def used(draft: Draft, statuses: tuple[str, ...], **fields: Any) -> bool:
 
 def register_app(draft: Draft, body: Object) -> Object:
     return draft.register(
-        "app", (body["name"],), "app-register", **{"deploy_type": "lxc", "head": None, "env": {}, **body}
+        "app",
+        (body["name"],),
+        "app-register",
+        **{"deploy_type": "lxc", "head": None, "env": {}, "secrets": {}, **body},
     )
 
 

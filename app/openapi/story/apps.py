@@ -12,7 +12,7 @@ _ABOUT: dict[str, Any] = {
 _DB = "postgres://db.example.com/rocket"
 _VARS = {"DB": _DB, "cat": "meow"}
 _NEW = {**_ABOUT, "deploy_type": "lxc", "head": None}
-_APP = resource(13, 7, **_ABOUT, deploy_type="lxc", head=REF, env=_VARS)
+_APP = resource(13, 7, **_ABOUT, deploy_type="lxc", head=REF, env=_VARS, secrets={})
 
 _ENVSET = resource(10, 10, app="rocket", ref="prod-7", vars={"DB": _DB, "WORKERS": "4"})
 _PROPOSED = resource(11, 11, app="rocket", ref=REF, state="proposed", archive_url=None)
@@ -27,7 +27,7 @@ APPS = (
     Step(
         "POST /apps",
         {**_ABOUT, "env": {"cow": "moo"}},
-        resource(7, 7, **_ABOUT, deploy_type="lxc", head=None, env={"cow": "moo"}),
+        resource(7, 7, **_ABOUT, deploy_type="lxc", head=None, env={"cow": "moo"}, secrets={}),
         201,
         "register_app",
     ),

@@ -106,6 +106,12 @@ INSTANCES = (
         operation="claim_next",
     ),
     Step("POST /instances/17/start", {**_FENCED, **_STARTED}, SEVENTEEN, operation="start_instance"),
+    Step(
+        "POST /instances/17/env",
+        _FENCED,
+        {"rev": 19, "vars": {"DB": "postgres://db.example.com/rocket", "cat": "meow", "WORKERS": "4"}},
+        operation="read_environment",
+    ),
     Step("GET /events/list?rev=18", answer=_HISTORY, operation="list_events"),
     Step("GET /apps/rocket/events/list?rev=18", answer=_HISTORY, operation="list_app_events"),
     Step("GET /instances/17?status=running&wait=30", answer=SEVENTEEN, operation="get_instance"),

@@ -1,4 +1,4 @@
-"""Services, runners and members, and what the service says of itself: revs 31 to 34."""
+"""Services, runners and members, and what the service says of itself: revs 31 to 36."""
 
 from typing import Any
 
@@ -87,6 +87,19 @@ PARTS = (
         operation="get_timeline",
         like=True,
     ),
+    Step(
+        "PUT /apps/rocket/secrets/DB_PASSWORD",
+        {"value": "correct horse"},
+        {"rev": 35, "key": "DB_PASSWORD", "fingerprint": "d6e6514d"},
+        operation="set_secret",
+    ),
+    Step(
+        "GET /apps/rocket/secrets",
+        answer={"rev": 35, "secrets": {"DB_PASSWORD": {"rev": 35, "fingerprint": "d6e6514d"}}},
+        operation="get_secrets",
+    ),
+    Step("POST /keys/rewrite", answer={"rev": 35, "rewritten": 0, "left": 0}, operation="rewrite_secrets"),
+    Step("DELETE /apps/rocket/secrets/DB_PASSWORD", answer={"rev": 36}, operation="remove_secret"),
     Step("GET /schema", answer={"version": 2}, operation="get_schema"),
     Step("GET /livez", answer={"status": "ok"}, operation="livez"),
     Step("GET /readyz", answer={"status": "ok"}, operation="readyz"),

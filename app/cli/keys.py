@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from http.client import HTTPException
 from typing import Any
@@ -10,33 +9,30 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from app import keyring
-from app.cli.parser import Parser
+from app.cli import contexts
+from app.cli.contexts import Service
 from app.errors import StartError
 
 SECONDS = 60
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `visor keys`."""
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    new = commands.add_parser("new", help="put a new key into a keyring", description=_new.__doc__)
-    new.add_argument("file", help="the keyring; it is made where it is not there")
-    new.add_argument(
+def new(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `visor keys new`."""
+    parser.add_argument("file", metavar="FILE", help="the keyring; it is made where it is not there")
+    parser.add_argument(
         "--last",
         action="store_true",
         help="after the others: it only opens, until it is the first line. For several replicas: each has"
         " to have a key before one of them seals with it",
     )
-    new.set_defaults(run=_new)
-    rewrite = commands.add_parser(
-        "rewrite", help="seal all secrets with the first key", description=_rewrite.__doc__
-    )
-    rewrite.add_argument(
-        "--url",
-        default=os.environ.get("VISOR_URL", "http://127.0.0.1:8000"),
-        help="where the service is (VISOR_URL, default http://127.0.0.1:8000)",
-    )
-    rewrite.set_defaults(run=_rewrite)
+    parser.set_defaults(run=_new)
+
+
+def rewrite(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `visor keys rewrite`."""
+    parser.add_argument("--url", help="the service (VISOR_URL)")
+    parser.add_argument("--context", metavar="NAME", help="a context of `visor login` (VISOR_CONTEXT)")
+    parser.set_defaults(run=_rewrite)
 
 
 def _new(arguments: argparse.Namespace) -> int:
@@ -53,9 +49,10 @@ def _new(arguments: argparse.Namespace) -> int:
 
 def _rewrite(arguments: argparse.Namespace) -> int:
     """Have a running service seal all secrets anew that are sealed with another key than the first."""
+    service = contexts.choose(arguments.url, arguments.context)
     total = rev = left = 0
     while True:
-        answer = _call(arguments.url)
+        answer = _call(service)
         total, rev, left = total + answer["rewritten"], answer["rev"], answer["left"]
         if not answer["rewritten"]:
             break
@@ -73,10 +70,10 @@ def _rewrite(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _call(url: str) -> dict[str, Any]:
-    headers = {"Accept": "application/json"}
-    if token := os.environ.get("VISOR_TOKEN"):
-        headers["Authorization"] = f"Bearer {token}"
+def _call(service: Service) -> dict[str, Any]:
+    url, headers = service.url, {"Accept": "application/json"}
+    if service.token:
+        headers["Authorization"] = f"Bearer {service.token}"
     asked = Request(f"{url.rstrip('/')}/keys/rewrite", b"", headers, method="POST")
     try:
         with urlopen(asked, timeout=SECONDS) as answer:

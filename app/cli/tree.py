@@ -79,6 +79,8 @@ SECTIONS: dict[str, dict[str, Command]] = {
         "token rotate": Command("token:rotate", "ID [--overlap 1h]", "give it a new secret"),
         "token revoke": Command("token:revoke", "ID", "end it"),
         "login": Command("login:declare", "URL", "keep a service's address and token as a context"),
+        "keys new": Command("keys:new", "FILE [--last]", "put a new key for secrets into a keyring"),
+        "keys rewrite": Command("keys:rewrite", "", "seal all secrets with the keyring's first key"),
         "context": Command("login:contexts", "[NAME]", "list the contexts, or use one"),
     },
     "store": {

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import Response
@@ -9,7 +10,7 @@ from fastapi.routing import APIRouter
 from pydantic_core import to_json
 
 from app.errors import InvalidState, NoKeyring
-from app.http.context import Ctx
+from app.http.context import Call, Ctx
 from app.http.declared_responses import changed, committed, found, read, removed
 from app.http.reads import Read, json_answer
 from app.http.writes import Put, at_key
@@ -20,7 +21,7 @@ from app.models.names import EnvKey, InstanceId, Name
 from app.models.secret import Environment, EnvironmentRequest, Rewritten, Secret, Secrets, SecretSet
 from app.registry import app_secrets
 from app.registry.app_secrets import SealedSecret
-from app.store.contract import Record, Snapshot
+from app.store.contract import Changes, Record, Snapshot
 
 logger = logging.getLogger("visor.secrets")
 
@@ -128,12 +129,16 @@ def _app_with(app: str, key: str) -> Callable[[Snapshot], Record | None]:
     responses=read(403, 404, 409, 413, 415),
     summary="Read the variables of a process",
 )
-async def read_environment(id: InstanceId, body: EnvironmentRequest, context: Ctx) -> Response:
+async def read_environment(id: InstanceId, body: EnvironmentRequest, context: Ctx, call: Call) -> Response:
     """What the process gets: the app's variables, over them the env set's, over them the secrets, as they are
     now. Only for the host that holds the claim on a claimed or running instance. Nothing is changed, and
     nothing on the way may keep the answer."""
     snapshot = await context.store.latest()
-    found = app_secrets.environment(snapshot, id, body, lambda record: _opened(context.keyring, record))
+    principal, row = call.principal, call.row
+    # On the state that is confirmed: a token that was revoked a moment ago opens nothing any more.
+    principal.permission(row).guard(lambda snapshot, at: Changes())(snapshot, datetime.now(UTC))
+    seen = principal.reach(row, snapshot)
+    found = app_secrets.environment(seen, id, body, lambda record: _opened(context.keyring, record))
     answer = json_answer(to_json({"rev": snapshot.rev, "vars": found}), snapshot.rev)
     answer.raw_headers.append((b"cache-control", b"no-store"))
     return answer
@@ -173,4 +178,4 @@ async def rewrite_secrets(context: Ctx, write: Put) -> Response:
         keys.secrets_sealed_with(sealing)
     )
     answered: dict[str, Any] = {"rev": outcome.rev, "rewritten": outcome.changes.result, "left": left}
-    return json_answer(to_json(answered), outcome.rev)
+    return write.said(to_json(answered), outcome.rev)

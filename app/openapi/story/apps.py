@@ -11,7 +11,7 @@ _ABOUT: dict[str, Any] = {
 }
 _DB = "postgres://db.example.com/rocket"
 _VARS = {"DB": _DB, "cat": "meow"}
-_NEW = {**_ABOUT, "deploy_type": "lxc", "head": None}
+_NEW = {**_ABOUT, "deploy_type": "lxc", "head": None, "secrets": {}}
 _APP = resource(13, 7, **_ABOUT, deploy_type="lxc", head=REF, env=_VARS, secrets={})
 
 _ENVSET = resource(10, 10, app="rocket", ref="prod-7", vars={"DB": _DB, "WORKERS": "4"})

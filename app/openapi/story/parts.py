@@ -100,7 +100,7 @@ PARTS = (
     ),
     Step("POST /keys/rewrite", answer={"rev": 35, "rewritten": 0, "left": 0}, operation="rewrite_secrets"),
     Step("DELETE /apps/rocket/secrets/DB_PASSWORD", answer={"rev": 36}, operation="remove_secret"),
-    Step("GET /schema", answer={"version": 2}, operation="get_schema"),
+    Step("GET /schema", answer={"version": 3}, operation="get_schema"),
     Step("GET /livez", answer={"status": "ok"}, operation="livez"),
     Step("GET /readyz", answer={"status": "ok"}, operation="readyz"),
 )

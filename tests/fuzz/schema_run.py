@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
 _WALKED = re.compile(r"^ +Scenarios: +(\d+)$", re.MULTILINE)
 
-FAST_STREAMS = {"keep_alive": 0.05, "bookmark": 0.05}
+TOKEN = "visor_fuzz_0123456789abcdefghijklmnopqrstuvwxyz"
+"""An admin's: with none the service asks for none, and the schema says that it may."""
+
+FAST_STREAMS: dict[str, Any] = {"keep_alive": 0.05, "bookmark": 0.05}
 """Settings with which a stream soon says something, whoever reads it: three frames are read of each."""
 
 
@@ -50,7 +54,9 @@ AT_THE_LIMIT = {f"{'k' * 200}{number}": "\u00e4" * (MAX_ENV_VALUE // 2) for numb
 @contextmanager
 def fuzzed(store: str, **settings: Any) -> Iterator[Service]:
     """A service to run against, in whose store are large values, and others have been at work too."""
-    with serving(store=store, log_level="error", **FAST_STREAMS, **settings) as service:
+    settings = {**FAST_STREAMS, "admin_token_sha256": sha256(TOKEN.encode()).hexdigest(), **settings}
+    with serving(store=store, log_level="error", **settings) as service:
+        service.client.headers["Authorization"] = f"Bearer {TOKEN}"
         write(service, OTHER_HANDS)
         service.made("/apps", {**APP, "name": "zlarge", "env": AT_THE_LIMIT})
         yield service
@@ -146,13 +152,15 @@ def _schemathesis(url: str, log: Path, seed: int, arguments: list[str]) -> tuple
         [
             *(sys.executable, "-m", "schemathesis.cli"),
             *("--config-file", str(Path(__file__).with_name("schemathesis.toml"))),
-            *("run", f"{url}/openapi.json", "--seed", str(seed), "--no-color", "--no-shrink", *arguments),
+            *("run", f"{url}/openapi.json", "--seed", str(seed), "--no-color", "--no-shrink"),
+            *("--header", f"Authorization: Bearer {TOKEN}", *arguments),
         ],
         env={
             **os.environ,
             "VISOR_FUZZ_URL": url,
             "VISOR_FUZZ_CALLS": str(log),
             "VISOR_FUZZ_SEED": str(seed),
+            "VISOR_FUZZ_TOKEN": TOKEN,
             "PYTHONPATH": str(_ROOT),
         },
         cwd=_ROOT,

@@ -52,6 +52,8 @@ SECTIONS: dict[str, dict[str, Command]] = {
         "proc delete": Command("proctypes:delete", "APP NAME", "unregister it"),
         "scale": Command("scale:declare", "APP PROC=N..", "how many there are to be"),
         "apply": Command("apply:declare", "-f FILE|DIR [--plan]", "a platform as a document, in one commit"),
+        "revert": Command("revert:declare", "APP|PATH --to WHEN [--plan]", "what is declared as it was then"),
+        "undo": Command("revert:undo", "REV [--plan]", "what one commit changed goes back"),
         "instance stop": Command("instances:stop", "ID..", "tell instances to stop"),
         "instance lost": Command("instances:lost", "ID..", "they are gone"),
         "instance restart": Command("instances:restart", "ID..", "count a restart in place"),

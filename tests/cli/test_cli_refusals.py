@@ -39,6 +39,8 @@ REFUSALS = [
     ("env set cat a=b --if-rev 999999", 5, r"The resource is at rev \d+.*\n  It has changed since: .*"),
     ("instance wait {id} --for running --timeout 0", 4, r""),
     ("apply -f /nowhere", 1, r"/nowhere cannot be read: No such file or directory"),
+    ("revert nothere --to 1", 1, r".*nothere.*(\n.*)?"),
+    ("undo 999999", 1, r".*999999.*"),
     ("show 999999", 1, r".*999999.*"),
     ("nothere", 2, r"there is no command nothere; `visor --help` lists them"),
     ("psa", 2, r"there is no command psa; did you mean ps\?"),

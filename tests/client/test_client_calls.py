@@ -229,6 +229,19 @@ def test_tokens_are_asked_for(visor: Visor) -> None:
         visor.revoke_token("k3v7q2mzx4ab")
 
 
+def test_what_was_goes_back_by_rev_and_by_commit(visor: Visor) -> None:
+    app = visor.register_app("back", "r", "s", env={"k": "old"})
+    changed = visor.set_env_var("back", "k", "new")
+    planned = visor.revert_subtree("/apps/back", app.rev, only=["env"], dry_run=True)
+    done = visor.revert_subtree("/apps/back", app.rev, only=["env"], plan=planned.plan, reason="as it was")
+    assert (done.plan, done.undoes) == (planned.plan, [changed.rev])
+    assert visor.get_env("back").vars == {"k": "old"}
+    visor.undo_commit(done.rev)
+    assert visor.get_env("back").vars == {"k": "new"}
+    with pytest.raises(visor_client.Conflict):
+        visor.undo_commit(app.rev)
+
+
 def test_a_session_takes_a_token(visor: Visor) -> None:
     with pytest.raises(visor_client.Unauthenticated):
         visor.begin_session()

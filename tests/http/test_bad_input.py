@@ -71,6 +71,10 @@ BAD_IN_PATHS = [
         for bad in ("0", "-1", "+1", "1_0", "1.0", "a", "1\n", str(2**63), "9" * 400)
     ),
     *(
+        ("/commits/{rev}", "rev", bad)
+        for bad in ("-1", "+1", "1_0", "1.0", "a", "1\n", str(2**63), "9" * 400)
+    ),
+    *(
         ("/services/{service}/endpoints/{id}", "id", bad)
         for bad in ("a", "a-", "a.b-80", "a-80\n", "a" * 300 + "-80")
     ),

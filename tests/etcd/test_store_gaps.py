@@ -9,6 +9,7 @@ from typing import Any, Self
 import pytest
 
 from app.store.etcd.client.client import EtcdClient, EtcdError, Progress, Revision, Watch
+from app.store.etcd.revs import rev_of, revision_of
 from tests.etcd.cluster import Cluster, until
 from tests.etcd.replicas import events_after, replicas
 from tests.serving import Service, serving
@@ -48,7 +49,7 @@ def test_a_list_of_events_goes_past_revs_that_are_not_ours(
 
         monkeypatch.setattr(store, "commits", counted)
         # It exists, so it can be read: the registry at that rev is the one at the last of ours.
-        assert visor.get(f"/services?rev={made + 5000}").json()["items"][0]["rev"] == made
+        assert visor.get(f"/services?rev={rev_of(revision_of(made) + 5)}").json()["items"][0]["rev"] == made
         page = visor.get(f"/events?rev={made}&wait=1", headers={"Accept": "application/json"}).json()
         assert page["items"] == []
         assert int(page["next"]) == visor.rev

@@ -14,6 +14,7 @@ import pytest
 
 from app.errors import StartError
 from app.store.etcd.layout import SCHEMA
+from app.store.etcd.revs import rev_of, revision_of
 from tests.cli.running import children
 from tests.etcd.cluster import Cluster, free_port, until
 from tests.etcd.replicas import at_once, events_after, replicas, store_url
@@ -85,17 +86,57 @@ def test_replicas_that_start_at_once_on_an_empty_etcd_write_the_schema_once(
             thread.join()
 
 
-def test_a_registry_of_an_older_schema_is_brought_up_in_place(etcd: Cluster, tmp_path: Path) -> None:
-    """What an older version kept stays; it refuses to start from then on."""
-    with replicas(etcd.endpoints, tmp_path.name, 1) as (one,):
-        one.made("/apps", APP)
-        kept = one.get("/apps").json()["items"]
-    etcd.ctl("put", f"{tmp_path.name}/schema", "1")
-    with replicas(etcd.endpoints, tmp_path.name, 2) as two:
+@contextmanager
+def running(etcd: Cluster, prefix: str, keys: dict[str, str]) -> Iterator[list[Service]]:
+    """Two replicas on a registry that somebody else has written."""
+    for key, value in keys.items():
+        etcd.ctl("put", f"{prefix}/{key}", value)
+    with replicas(etcd.endpoints, prefix, 2) as two:
+        yield two
+
+
+OLD_APP = (
+    '{"created_at":"2026-11-01T00:00:00.000000Z","updated_at":"2026-11-01T00:00:00.000000Z","name":"cat",'
+)
+OLD_APP += (
+    '"repo_url":"https://git.example.com/cat.git","stack":"lenny","deploy_type":"lxc","head":null,"env":{}}'
+)
+OLD_JOURNAL = '{"at":"2026-11-01T00:00:00+00:00","actor":"anna","request":"POST /apps","id":"x","total":7}'
+
+
+@pytest.mark.parametrize("schema", ["1", "2"])
+def test_a_registry_of_an_older_schema_is_taken_over_with_its_history_gone(
+    etcd: Cluster, tmp_path: Path, schema: str
+) -> None:
+    """What an older version kept stays, as it was. Its revs were etcd's own: none of them is read as one of
+    ours. That version refuses to start from then on."""
+    old = {"schema": schema, "fence/store": "f" * 32, "app/cat": OLD_APP, "journal": OLD_JOURNAL}
+    with running(etcd, tmp_path.name, old) as two:
+        revision = etcd.revision()
         assert [service.get("/schema").json() for service in two] == [{"version": SCHEMA}] * 2
-        assert two[1].get("/apps").json()["items"] == kept
-        raised = [event for event in events_after(two[0]) if event["type"] == "schema-update"]
-        assert [event["object"] for event in raised][-1] == {"version": SCHEMA}, "said, and once"
+        assert len({service.get("/apps").content for service in two}) == 1
+        app = two[1].get("/apps/cat")
+        rev = app.json()["rev"]
+        assert (rev, app.json()["created_rev"]) == (rev_of(revision_of(rev)),) * 2
+        oldest = two[0].get("/rev").json()["oldest_rev"]
+        assert rev < oldest == two[0].rev <= rev_of(revision, 1)
+        past = [f"/apps?rev={number}" for number in (0, revision_of(rev), rev)]
+        for path in (*past, f"/events/list?rev={rev}"):
+            for service in two:
+                gone = service.get(path)
+                assert (gone.status_code, gone.json()["code"]) == (410, "rev-compacted"), gone.text
+                assert gone.json()["oldest_rev"] == oldest
+        answer = two[0].patch("/apps/cat", {"stack": "x"}, headers={"If-Match": app.headers["ETag"]})
+        assert answer.status_code == 200, answer.text
+        changed = answer.json()
+        assert changed["rev"] > oldest
+        now = two[1].get("/apps/cat").json()
+        assert (now["rev"], now["created_rev"], now["stack"]) == (changed["rev"], rev, "x")
+        assert [event["type"] for event in events_after(two[1], oldest)] == ["app-update"]
+        before = two[1].get("/apps/cat").content
+    with replicas(etcd.endpoints, tmp_path.name, 1) as (one,):
+        assert one.get("/apps/cat").content == before
+        assert one.get("/rev").json()["oldest_rev"] == oldest
     assert etcd.ctl("get", f"{tmp_path.name}/schema", "--print-value-only").strip() == str(SCHEMA)
 
 

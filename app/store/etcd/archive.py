@@ -122,10 +122,10 @@ class EtcdArchive:
         return None if kv is None else entry.last
 
     async def sums_at(self, revision: int) -> tuple[int, int]:
-        """How many bytes all commits before the last revision up to this one have taken, and how many there
-        were."""
+        """How many bytes the commits before the last revision up to this one have taken, and how many there
+        were up to it."""
         _, entry = await self._entry(revision)
-        return entry.total, entry.commits
+        return entry.total, entry.commits + len(entry.writes)
 
     async def last_rev_at(self, revision: int) -> int:
         """The rev of the last commit of the revision, or the one that stands for it where it has none."""

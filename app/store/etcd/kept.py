@@ -21,8 +21,8 @@ class Kept:
         """etcd's oldest revision, or that at which the registry's history begins."""
         self._oldest = 0
         """The rev of its last commit."""
-        self.total_before = self.commits_before = 0
-        """Bytes and number of all commits up to the oldest rev."""
+        self.total_before = self.commits_up_to = 0
+        """Bytes of all commits before the oldest rev, and their number with it."""
 
     @property
     def oldest_rev(self) -> int:
@@ -74,7 +74,7 @@ class Kept:
         follower, size = self._follower, self._follower.size
         below = max(self._compacted, 1)
         try:
-            self.total_before, self.commits_before = await self._archive.sums_at(below)
+            self.total_before, self.commits_up_to = await self._archive.sums_at(below)
             surplus = follower.count - self._commits
             found = self._compacted
             if self.total_before < size.wanted:
@@ -82,7 +82,7 @@ class Kept:
                     found = revision_of(size.oldest)
                 else:
                     found = await self._first_with(below, lambda total, _: total >= size.wanted)
-            if self.commits_before < surplus:
+            if self.commits_up_to < surplus:
                 found = max(found, await self._first_with(below, lambda _, commits: commits >= surplus))
         except Compacted:
             return self._compacted  # by another, meanwhile

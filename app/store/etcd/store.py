@@ -426,7 +426,7 @@ class EtcdStore:
         if self._tasks:
             figures["clock_ahead_seconds"] = seconds_ahead(self._clock(), self._follower.journal.at)
             figures["commits_total"] = self._writer.committed
-            figures["history_revs"] = self._follower.count - self._kept.commits_before
+            figures["history_revs"] = self._follower.count - self._kept.commits_up_to + 1
             figures["groups_total"] = self._writer.groups
             figures["races_total"] = self._writer.races
             figures["unknown_outcomes_total"] = self._writer.unknown

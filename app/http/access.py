@@ -51,7 +51,7 @@ class Access:
         self._store = store
         self._admin = Principal(None, ADMIN_NAME, _ADMINS, EVERYTHING, bytes.fromhex(admin_sha256))
         self._nobody = Principal(None, ANONYMOUS, _ADMINS, EVERYTHING)
-        self._made: dict[str, Principal] = {}
+        self._by_hash: dict[bytes, Principal] = {}
         self._used: dict[str, datetime] = {}
         self._attendances = Attendances()
 
@@ -70,15 +70,27 @@ class Access:
         token = _token(fields)
         if token is None:
             return self._without(fields, snapshot) or self._of_session(fields, snapshot)
-        sha256 = hashlib.sha256(token).digest()
+        sha256, now = hashlib.sha256(token).digest(), time.time()
+        principal = self._by_hash.get(sha256)
+        if principal is None or not self._is_current(principal, snapshot, now):
+            return self._looked_up(snapshot, token, sha256, now)
+        if principal.used_hour != (hour := int(now) // HOUR):
+            self._note_use(principal, hour)
+        return principal if self._proven else None
+
+    def _looked_up(self, snapshot: Snapshot, token: bytes, sha256: bytes, now: float) -> Principal | None:
         if hmac.compare_digest(sha256, self._admin.sha256):
             return self._admin
-        if not self._proven:
-            return None
         try:
-            return self._of_token(snapshot, token, sha256, time.time())
+            return self._of_token(snapshot, token, sha256, now) if self._proven else None
         except Unauthenticated:
             return None
+
+    @staticmethod
+    def _is_current(principal: Principal, snapshot: Snapshot, now: float) -> bool:
+        """Whether its token is as it was when it was looked at."""
+        record = principal.record
+        return record is not None and snapshot.get(record.key) is record and now < principal.until
 
     def _without(self, fields: Mapping[bytes, bytes], snapshot: Snapshot) -> Principal | None:
         """Who asks without a token: None where one is needed."""
@@ -141,31 +153,26 @@ class Access:
         record = snapshot.get(keys.token(id))
         if record is None:
             raise Unauthenticated.unknown()
-        principal = self._made.get(id)
-        if (
-            principal is None
-            or principal.record is not record
-            or now >= principal.until
-            or not hmac.compare_digest(sha256, principal.sha256)
-        ):
-            principal = self._make(record, sha256, now)
-        hour = int(now) // HOUR
-        if principal.used_hour != hour:
-            principal.used_hour = hour
-            self._used[id] = datetime.fromtimestamp(hour * HOUR, UTC)
+        principal = self._make(record, sha256, now)
+        self._note_use(principal, int(now) // HOUR)
         return principal
+
+    def _note_use(self, principal: Principal, hour: int) -> None:
+        if principal.used_hour != hour and principal.id is not None:
+            principal.used_hour = hour
+            self._used[principal.id] = datetime.fromtimestamp(hour * HOUR, UTC)
 
     def _make(self, record: Record, sha256: bytes, now: float) -> Principal:
         kept = tokens.read(record)
         if kept is None:
             raise Unauthenticated.unknown()
         tokens.check(kept, sha256, datetime.fromtimestamp(now, UTC))
-        if len(self._made) >= MAX_KNOWN:
-            self._made.clear()
+        if len(self._by_hash) >= MAX_KNOWN:
+            self._by_hash.clear()
         made = Principal(
             kept.id, kept.name, kept.grants, sight_of(kept.grants), sha256, record, _until(kept, now)
         )
-        self._made[kept.id] = made
+        self._by_hash[sha256] = made
         return made
 
     def still(self, principal: Principal) -> bool:

@@ -95,7 +95,13 @@ class Front:
                 call.permit.take()
             self._bodies.check_length(call)
             endpoint = self._endpoint(call, parts)
-            await self._admit(call, endpoint.row)
+            call.row = row = endpoint.row
+            principal = self._access.known(call.fields) if not row.open else self._access.nobody
+            if principal is None or call.method not in READS or principal.scope(row) is None:
+                await self._admit(call, row)
+            else:
+                # As `_admit` does, for a read that is not to be refused, at a part of its price.
+                call.principal = principal
             if endpoint.reads_body:
                 call.content = await self._bodies.read(call)
             answer = await endpoint(call, parts)

@@ -34,11 +34,12 @@ class Principal:
 
     def scope(self, row: Row) -> Scope | None:
         """What it may do an operation for; None where it may not at all."""
-        if self.anonymous:
-            return EVERYTHING
-        if row not in self.scopes:
-            self.scopes[row] = EVERYTHING if row.open else row.scope(self.grants)
-        return self.scopes[row]
+        try:
+            return self.scopes[row]
+        except KeyError:
+            free = row.open or self.anonymous
+            found = self.scopes[row] = EVERYTHING if free else row.scope(self.grants)
+            return found
 
     def permission(self, row: Row) -> Permission:
         """What a write has to read again in its transaction."""

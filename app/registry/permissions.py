@@ -20,7 +20,7 @@ from app.registry.sighted import Sighted
 from app.store.contract import Changes, Record, Rule, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Row:
     """Which roles may do an operation: `all` for everything, `own` for what their grant names. `open`:
     everybody, without a token. `fenced`: a host has to say by which claim it speaks, once it has one."""

@@ -18,7 +18,7 @@ HIDDEN = frozenset({"token", "token-use"})
 """What only those may read who may read everything."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sighted:
     """The part of a snapshot that a sight shows. A rule's (`of_rule`) is whole where it looks over
     everything of a kind, for a port that nobody has."""
@@ -37,7 +37,9 @@ class Sighted:
 
     def get(self, key: str) -> Record | None:
         record = self.inner.get(key)
-        return record if record is not None and self._shows(record) else None
+        if record is None or shows(self.sight, record) or self._shows(record):
+            return record
+        return None
 
     def scan(
         self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False

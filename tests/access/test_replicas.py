@@ -1,0 +1,84 @@
+"""Tokens on several replicas: a new one is good at once, a revoked one ends everywhere, and none is believed
+where what was revoked elsewhere cannot be known."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from app.models.token import new_id, new_token, sha256_of
+from tests.access.holders import give, grant, let_root_in
+from tests.conftest import STORES
+from tests.etcd.cluster import Cluster
+from tests.etcd.replicas import line, replicas, store_url
+from tests.http.expect import refused
+from tests.serving import APP, Service, serving
+from tests.sse.sse_reader import SseStream
+
+pytestmark = pytest.mark.skipif("etcd" not in STORES, reason="the other stores have one process")
+
+
+@pytest.fixture(scope="module")
+def three(etcd: Cluster) -> Iterator[list[Service]]:
+    root = new_token(new_id())
+    with replicas(etcd.endpoints, "access", 3, admin_token_sha256=sha256_of(root)) as services:
+        for service in services:
+            let_root_in(service, root)
+        yield services
+
+
+def test_a_new_token_is_good_at_once_on_another_replica(three: list[Service]) -> None:
+    here, there, _ = three
+    for _ in range(100):
+        holder = give(here, grant("viewer", apps=["cat"]))
+        assert holder.at(there).get("/tokens/self").status_code == 200
+
+
+def test_a_revoked_token_ends_on_all_replicas(three: list[Service]) -> None:
+    here = three[0]
+    here.post("/apps", APP)
+    holder = give(here, grant("viewer", apps=["cat"]))
+    streams = [SseStream(one.port, "/events", headers=holder.headers) for one in three for _ in range(10)]
+    for stream in streams:
+        assert stream.next() is not None
+    here.delete(f"/tokens/{holder.id}")
+    for stream in streams:
+        stream.rest()
+        assert stream.whole
+        stream.close()
+    for one in three:
+        refused(holder.at(one).get("/apps"), 401, "unauthenticated")
+
+
+def test_a_write_is_judged_by_grants_that_another_replica_has_narrowed(three: list[Service]) -> None:
+    here, there, _ = three
+    here.post("/apps", APP)
+    for n in range(20):
+        holder = give(here, grant("deployer", apps=["cat"]))
+        assert holder.at(there).ask("PUT", "/apps/cat/env/k", {"value": f"{n}"}).status_code == 200
+        here.delete(f"/tokens/{holder.id}")
+        answer = holder.at(there).ask("PUT", "/apps/cat/env/k", {"value": f"{n} again"})
+        refused(answer, 401, "unauthenticated")
+
+
+def test_a_replica_that_cannot_ask_believes_no_token(etcd: Cluster) -> None:
+    """Its streams end, and its stale reads are refused: what was revoked elsewhere it does not know."""
+    root = new_token(new_id())
+    with line(etcd) as cable:
+        url = store_url([cable.endpoint], "access-cut-off")
+        with serving(store=url, admin_token_sha256=sha256_of(root)) as service:
+            let_root_in(service, root)
+            service.made("/apps", APP)
+            holder = give(service, grant("viewer", apps=["cat"]))
+            with SseStream(service.port, "/events", headers=holder.headers) as stream:
+                assert stream.next() is not None
+                cable.down()
+                stream.rest()
+                assert stream.whole
+            while (answer := holder.get("/apps/cat?consistency=stale")).status_code == 200:
+                time.sleep(0.1)
+            refused(answer, 503, "coordinator-unavailable")
+            cable.up()
+            while (answer := holder.get("/apps/cat")).status_code == 503:
+                time.sleep(0.1)
+            assert answer.status_code == 200

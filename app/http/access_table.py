@@ -100,6 +100,7 @@ TABLE: dict[str, Row] = {
     "list_commits": READ_INSTANCES,
     "get_commit": READ_INSTANCES,
     "get_timeline": OBSERVE,
+    "export_objects": READ_INSTANCES,
     "list_prometheus_targets": READ_INSTANCES,
     "get_events": READ_INSTANCES,
     "list_events": READ_INSTANCES,

@@ -1,0 +1,55 @@
+"""/export: the registry at one rev, as lines of JSON."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+from fastapi.routing import APIRouter
+
+from app.http.context import Call, Ctx
+from app.http.declared_responses import read
+from app.http.export import NDJSON, Export, ExportAnswer
+from app.http.reads import Moment
+from app.models.paths import MAX_PATH, Include, subtree
+
+router = APIRouter(tags=["time"])
+
+LINES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": 'Lines of JSON: `{"visor":1,"rev","at","schema"}`, then `{"path","object"}` for each '
+        'object, then `{"end":true,"objects","sha256"}`. Without that last line the export was cut off. The '
+        "sum is that of all bytes before the line.",
+        "content": {NDJSON: {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.get(
+    "/export",
+    response_class=ExportAnswer,
+    status_code=200,
+    responses={**read(), **LINES},
+    summary="Export objects",
+)
+async def export_objects(
+    context: Ctx,
+    call: Call,
+    view: Moment,
+    path: Annotated[
+        str,
+        Query(
+            description="Only what is at this path or below it.",
+            examples=["/apps/rocket"],
+            max_length=MAX_PATH,
+        ),
+    ] = "/",
+    include: Annotated[
+        Include,
+        Query(description="What was declared, instances and the targets of scales, or all."),
+    ] = Include.ALL,
+) -> Response:
+    """All objects of one snapshot, in the order of their kinds and names, sent while they are read. It is the
+    state at that rev and not the history before it; tokens are not in it."""
+    within = subtree(path, include)
+    rev = (await view.snapshot()).rev
+    journal = await context.store.journal_at(rev)
+    return ExportAnswer(Export(context, call, rev, journal, within), call, rev)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.errors import AlreadyExists, Conflict, InUse, InvalidState, NotFound, RequestError
+from app.errors import AlreadyExists, Conflict, InUse, InvalidRequest, InvalidState, NotFound, RequestError
 from app.models import codec, keys
 from app.models.base import rfc3339
 from app.models.instance import SCALED
-from app.models.paths import path_of
+from app.models.paths import key_of, path_of
 from app.models.revert import Part, Ports
 from app.models.revision import Revision, RevisionState
 from app.models.scale import ScaleRecord, ScaleTarget
@@ -356,6 +356,11 @@ class _Restoring:
         if self._planner.draft.get(key) is None:
             return
         path = path_of(key) or key
+        if not _has_a_path(key, path):
+            self._planner.conflict(
+                path, WOULD_DELETE, "Another hand has put it there, under a key that no call can name."
+            )
+            return
         if not self._going.delete:
             self._planner.conflict(
                 path, WOULD_DELETE, "It came later: say `delete: true` to have it removed."
@@ -368,6 +373,14 @@ class _Restoring:
             return  # it goes with that
         if self._planner.has_room(1):
             self._planner.run(path, (), _REMOVE[kind], *names)
+
+
+def _has_a_path(key: str, path: str) -> bool:
+    """Whether the path names that key: what another hand has put there need not have one."""
+    try:
+        return key_of(path) == key
+    except InvalidRequest:
+        return False
 
 
 _REMOVE: dict[str, Any] = {

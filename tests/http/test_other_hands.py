@@ -125,6 +125,20 @@ def every_call(visor: Service, *, writable: bool = True) -> None:
         said(answer) if writable else schema_refused(answer)
 
 
+def test_what_no_call_can_name_is_neither_undone_nor_reverted_and_nothing_fails_of_it(
+    memory_visor: Service,
+) -> None:
+    visor = memory_visor
+    play(visor, FILL)
+    before = visor.rev
+    write(visor, dict.fromkeys(STRANGE, b'{"crew":3}'))
+    said(visor.post(f"/commits/{visor.rev}/undo"))
+    for path in ("/", "/apps", "/apps/cat", "/revisions"):
+        said(visor.post("/revert", {"path": path, "rev": before, "delete": True}))
+    assert unreadable(visor) == len(STRANGE)
+    assert visor.get("/apps/cat").status_code == 200
+
+
 SCALE_KEY = "scale/cat,web,128af9,"
 EVERY_KEY = [*KEYS.values(), *COUNTERS, SCALE_KEY, "scaling/cat,web,128af9,", "journal"]
 

@@ -3,10 +3,15 @@
 import asyncio
 import json
 import logging
+import os
 import re
 import sys
 from datetime import UTC, datetime
+from io import TextIOWrapper
+from logging.handlers import WatchedFileHandler
 from typing import Any, TextIO
+
+from app.errors import StartError
 
 FORMATS = ("text", "json")
 LEVELS = ("debug", "info", "warning", "error")
@@ -47,6 +52,34 @@ def configure(log_format: str = "text", log_level: str = "info", stream: TextIO 
     # It writes query strings.
     logging.getLogger("uvicorn.access").handlers.clear()
     logging.getLogger("uvicorn.access").propagate = False
+
+
+class PrivateFile(WatchedFileHandler):
+    """A file for its owner alone, made anew where it was moved away."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding="utf-8", opener=_private)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def audit_to(file: str) -> None:
+    """Have the audit trail written to the file, which the service's own user alone may read. One that is
+    moved away, as logrotate does, is made anew. Raises StartError."""
+    try:
+        handler = PrivateFile(file)
+    except OSError as error:
+        raise StartError(f"audit_log: {file} cannot be written ({error.strerror})") from None
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    audit = logging.getLogger("visor.audit")
+    for old in list(audit.handlers):
+        audit.removeHandler(old)
+        old.close()
+    audit.addHandler(handler)
+    audit.setLevel(logging.INFO)
+    audit.propagate = False
 
 
 _SAID_BY_US = (

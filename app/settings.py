@@ -138,6 +138,12 @@ class Settings(BaseSettings):
     etcd_ca: Annotated[str | None, Field(description="file with the CA of etcd's certificates")] = None
     etcd_cert: Annotated[str | None, Field(description="file with a client certificate for etcd")] = None
     etcd_key: Annotated[str | None, Field(description="file with its key")] = None
+    audit_log: Annotated[
+        str | None,
+        Field(
+            description="file for the audit trail: writes, 401, 403, reads of secrets, a JSON object a line"
+        ),
+    ] = None
     keyring_file: Annotated[
         str | None,
         Field(

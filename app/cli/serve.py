@@ -33,6 +33,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     logs.configure(settings.log_format, settings.log_level)
+    if settings.audit_log is not None:
+        logs.audit_to(settings.audit_log)
     if arguments.fd is not None:
         return _serve(settings, listening_at(arguments.fd))
     if settings.workers > 1:

@@ -9,6 +9,7 @@ from fastapi import Depends
 from fastapi.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from app.errors import RequestError
 from app.events.chronicle import Chronicle
 from app.events.claim_queue import ClaimQueue
 from app.events.fanout import Channels
@@ -85,6 +86,8 @@ class Call(HTTPConnection):
     template: str | None = None
     status: int | None = None
     answered: Sequence[tuple[bytes, bytes]] = ()
+    error: RequestError | None = None
+    audited = False
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, permit: Slot, given: Given | None = None

@@ -12,7 +12,7 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from app.errors import MethodNotAllowed, NotFound, RequestError
-from app.http import access_log
+from app.http import access_log, audit
 from app.http.access import Access, check, has_bearer
 from app.http.body import Bodies, refusal
 from app.http.context import Call
@@ -24,6 +24,7 @@ from app.http.json_body import ACCEPT_PATCH
 from app.http.metrics import METHODS, OTHER, Metrics
 from app.http.origin import trace_of
 from app.http.places import ALWAYS_SERVED, READS, Slot, Slots
+from app.http.principal import Principal
 from app.http.reads import ReadyAnswer
 from app.http.responses import fault_response, problem_response, with_standard_headers
 from app.http.routes import Routes, methods_of
@@ -110,6 +111,7 @@ class Front:
                 await self._admit(call, endpoint.row)
             return answer
         except RequestError as error:
+            call.error = error
             if call.sends_body:
                 return refusal(call, error, self._root_path)
             return problem_response(error, self._root_path)
@@ -162,6 +164,9 @@ class Front:
         if b"origin" in call.fields:
             headers += self._cors.headers(call.fields[b"origin"])
         call.status, call.answered = response.status_code, headers
+        # Before the answer: what was given to somebody is not to be missing where the process is killed.
+        if audit.wanted(scope["method"], call.status):
+            self._audit(call)
         body: Any = getattr(response, "body", None)
         if body is None and not call.is_head:
             response.raw_headers = headers
@@ -177,6 +182,22 @@ class Front:
         """A header as clients need it that see the service below a prefix."""
         return (name, self._root_path.encode() + value) if name == b"location" else (name, value)
 
+    def _audit(self, call: Call) -> None:
+        scope, call.audited = call.scope, True
+        principal: Principal | None = getattr(call, "principal", None)
+        client = scope.get("client")
+        audit.note(
+            method=scope["method"],
+            path=scope["path"].removeprefix(scope.get("root_path", "")),
+            status=call.status,
+            template=call.template,
+            rev=next((value.decode() for name, value in call.answered if name == b"visor-rev"), None),
+            peer=client[0] if client else None,
+            token_id=None if principal is None else principal.id,
+            token_name=None if principal is None else principal.name,
+            error=call.error,
+        )
+
     def _record(self, call: Call, seconds: float) -> None:
         """Have the request counted and written into the log."""
         method: str = call.scope["method"]
@@ -184,6 +205,8 @@ class Front:
             timed = None if call.permit.waited else seconds
             label = method if method in METHODS else OTHER
             self._metrics.record(label, call.template or OTHER, call.status, timed)
+        if not call.audited and audit.wanted(method, call.status):
+            self._audit(call)
         # Probes are asked every few seconds, and say something only where they fail.
         quiet = call.status == 200 and call.scope["path"] in ALWAYS_SERVED
         level = logging.DEBUG if quiet else logging.INFO

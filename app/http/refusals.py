@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from app.errors import RequestError
-from app.http import access_log
+from app.http import access_log, audit
 from app.http.cors import Cors
 from app.http.header_lists import joined
 from app.http.hosts import Hosts
@@ -40,5 +40,7 @@ class Refusals:
         """Have it counted and written into the log. Method and path are empty where none could be read."""
         label = method if method in METHODS else OTHER
         self._metrics.record(label, OTHER, error.status, None)
+        if method and audit.wanted(method, error.status):
+            audit.note(method=method, path=path, status=error.status, error=error)
         if access_log.logger.isEnabledFor(logging.INFO):
             access_log.log_request(method or "-", path or "-", error.status, 0.0, None, logging.INFO)

@@ -75,6 +75,12 @@ def kept(version: Version) -> dict[str, Any]:
     return said
 
 
+def with_secrets(said: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of an app, with these secrets and no others."""
+    first = {"secrets": secrets} if secrets else {}
+    return {**first, **{name: value for name, value in said.items() if name != "secrets"}}
+
+
 def has_secrets_in_place(said: dict[str, Any], value: bytes) -> bool:
     """Whether an app's secrets are kept as `encode` keeps them, where it has any."""
     secrets = said.get("secrets", {})

@@ -100,11 +100,9 @@ def _shown(record: Record) -> dict[str, Any]:
     return dict(codec.kept(record).get("secrets", {}))
 
 
-def _with(record: Record, at: datetime, secrets: Mapping[str, Any]) -> Changes:
-    app = codec.kept(record)
-    app.pop("secrets", None)
-    first = {"secrets": secrets} if secrets else {}
-    kept = codec.keep({**first, **app, "updated_at": rfc3339(at)})
+def _with(record: Record, at: datetime, secrets: dict[str, Any]) -> Changes:
+    app = codec.with_secrets(codec.kept(record), secrets)
+    kept = codec.keep({**app, "updated_at": rfc3339(at)})
     return Changes(puts={record.key: kept}, answer=record.key)
 
 

@@ -245,6 +245,8 @@ class _Restoring:
 
     def _parts_of_app(self, said: dict[str, Any], there: dict[str, Any] | None) -> dict[str, Any]:
         going = self._going
+        # Their values are kept apart and do not go back: what is shown of them would be of no value.
+        said = codec.with_secrets(said, {} if there is None else there.get("secrets", {}))
         if not going.parts and going.variable is None:
             return said
         if there is None:

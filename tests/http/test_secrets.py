@@ -267,3 +267,32 @@ def test_a_rewrite_seals_all_anew_without_an_event_or_a_change_of_an_app(visor, 
     assert visor.post(f"/instances/{id}/env", me).json()["vars"] == {
         f"S{n}": f"value {n}" for n in range(120)
     }
+
+
+def test_secrets_stay_as_they_are_when_their_app_goes_back(visor):
+    """Neither a revert nor an undo brings an older value back, and neither may lose the one there is."""
+    visor.runnable()
+    first = visor.rev
+    put(visor, "PW", "horse")
+    visor.put("/apps/cat/env/cow", {"value": "moo"})
+    set_at = visor.get("/apps/cat").json()["secrets"]["PW"]["rev"]
+    answer = visor.post("/revert", {"path": "/apps/cat", "to_rev": first})
+    assert answer.status_code == 200, answer.text
+    app = visor.get("/apps/cat").json()
+    assert (app["env"], app["secrets"].keys(), app["secrets"]["PW"]["rev"]) == ({}, {"PW"}, set_at)
+    put(visor, "PW", "house")
+    answer = visor.post(f"/commits/{visor.rev}/undo", {})
+    assert answer.status_code == 200, answer.text
+    id, me = claimed(visor)
+    assert visor.post(f"/instances/{id}/env", me).json()["vars"] == {"PW": "house"}
+
+
+def test_an_app_that_comes_back_by_a_revert_comes_without_secrets(visor):
+    visor.made("/apps", APP)
+    put(visor, "PW", "horse")
+    before = visor.rev
+    visor.delete("/apps/cat")
+    answer = visor.post("/revert", {"path": "/apps/cat", "to_rev": before})
+    assert answer.status_code == 200, answer.text
+    assert visor.get("/apps/cat/secrets").json()["secrets"] == {}
+    put(visor, "PW", "horse")

@@ -1,4 +1,4 @@
-"""Many changes as one: rev 47 on, after the ending."""
+"""Many changes as one: rev 49 on, after the ending."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _ABOUT: dict[str, Any] = {
 
 
 def _at(rev: int, cow: str) -> dict[str, Any]:
-    return resource(rev, 47, **_ABOUT, deploy_type="lxc", head=None, env={"cow": cow})
+    return resource(rev, 49, **_ABOUT, deploy_type="lxc", head=None, env={"cow": cow}, secrets={})
 
 
 def _cow(before: str, after: str) -> dict[str, Any]:
@@ -52,32 +52,32 @@ PLANS = (
         "POST /apply",
         {"apps": [{**_ABOUT, "env": {"cow": "moo"}}]},
         _planned(
-            47,
-            "138e790203607cabd42eeb1bf626d893fa3a5fc9e670efeb85f4e3d5fdf44b63",
-            _change("create", None, _at(47, "moo")),
+            49,
+            "742111b591b109e38a4af488350e7e45f67bc74df2440a7ea40d3b01168fff3a",
+            _change("create", None, _at(49, "moo")),
         ),
         operation="apply_document",
     ),
-    Step("PUT /apps/rocket/env/cow", {"value": "MOO"}, {"rev": 48, "key": "cow", "value": "MOO"}),
+    Step("PUT /apps/rocket/env/cow", {"value": "MOO"}, {"rev": 50, "key": "cow", "value": "MOO"}),
     Step(
         "POST /revert",
-        {"path": "/apps/rocket", "to_rev": 47},
+        {"path": "/apps/rocket", "to_rev": 49},
         _planned(
-            49,
-            "b9dc3de6c3729b1684854be186ed28f94792a935ccb45250cea272bd9d9f3920",
-            _change("update", _at(48, "MOO"), _at(49, "moo"), _cow("MOO", "moo")),
-            48,
+            51,
+            "cc28bb168934ffc2ddfcb9b4a02dbd00f848b94db19c9a72b80d56f25888f26e",
+            _change("update", _at(50, "MOO"), _at(51, "moo"), _cow("MOO", "moo")),
+            50,
         ),
         operation="revert_subtree",
     ),
     Step(
-        "POST /commits/49/undo",
+        "POST /commits/51/undo",
         {},
         _planned(
-            50,
-            "0003ea45da00ae9c6dca1b1fa054a34deec7a2509115b7e330834e41cd1e564a",
-            _change("update", _at(49, "moo"), _at(50, "MOO"), _cow("moo", "MOO")),
-            49,
+            52,
+            "58ad3071ef36fffbd90bf555af2a2d1d1289ce861d949a20a533923e56004d00",
+            _change("update", _at(51, "moo"), _at(52, "MOO"), _cow("moo", "MOO")),
+            51,
         ),
         operation="undo_commit",
     ),

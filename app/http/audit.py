@@ -1,0 +1,69 @@
+"""The audit trail: who asked for what, and what became of it, one JSON object a line.
+
+Every write is in it, every refusal for want of a right, and every read of secrets; never a query string, a
+header or a body. It is written where the setting `audit_log` names a file.
+"""
+
+import itertools
+import json
+import logging
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from app.errors import RequestError
+from app.http.places import READS
+from app.models.base import rfc3339
+
+logger = logging.getLogger("visor.audit")
+
+_REFUSED = frozenset({401, 403})
+
+MAX_NAME = 256
+"""Characters of a name that are kept: nobody has checked those of a request that is refused."""
+
+_numbers = itertools.count(1)
+_process = os.urandom(4).hex()
+
+
+def wanted(method: str, status: int | None) -> bool:
+    """Whether the request has its line. To read secrets is a POST."""
+    return bool(logger.handlers) and (method not in READS or status in _REFUSED)
+
+
+def note(
+    *,
+    method: str,
+    path: str,
+    status: int | None,
+    template: str | None = None,
+    rev: str | None = None,
+    peer: str | None = None,
+    token_id: str | None = None,
+    token_name: str | None = None,
+    error: RequestError | None = None,
+) -> None:
+    """The line of one request that is over. The status is null where the client left before there was one."""
+    entry: dict[str, Any] = {
+        "at": rfc3339(datetime.now(UTC)),
+        "request": f"{_process}-{next(_numbers)}",
+        "token_id": token_id,
+        "token_name": token_name,
+        "peer": peer,
+        "method": method[:16],
+        "route": template,
+        "names": _names(template, path),
+        "status": status,
+        "code": None if error is None else error.code,
+        "rev": int(rev) if rev is not None and rev.isdecimal() else None,
+        "reason": error.detail if error is not None and error.status in _REFUSED else None,
+    }
+    logger.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, json.dumps(entry), (), None))
+
+
+def _names(template: str | None, path: str) -> dict[str, str]:
+    """What the path names, by the names that the route gives these."""
+    if template is None:
+        return {}
+    parts = zip(template.split("/"), path.split("/"), strict=False)
+    return {part[1:-1]: given[:MAX_NAME] for part, given in parts if part.startswith("{")}

@@ -213,7 +213,8 @@ def test_only_the_environment_is_carried_into_the_image() -> None:
 
 def test_the_build_gets_all_it_needs_and_nothing_else() -> None:
     copied = {source for word, rest in stages()[0] if word == "COPY" for source in rest.split()[:-1]}
-    needed = {"pyproject.toml", "requirements.lock", PROJECT["readme"], *PROJECT["license-files"], "app"}
+    packages = {"app", "visor_client"}
+    needed = {"pyproject.toml", "requirements.lock", PROJECT["readme"], *PROJECT["license-files"], *packages}
     assert copied == needed
     rules = [line for line in (ROOT / ".dockerignore").read_text().split("\n") if line and line[0] != "#"]
     assert rules[0] == "*"

@@ -21,7 +21,7 @@ from tests.http.expect import refused
 from tests.serving import APP, Service, serving
 
 TABLE = {
-    400: {"rev-in-future", "invalid-cursor", "malformed-request"},
+    400: {"rev-in-future", "time-in-future", "time-unsettled", "invalid-cursor", "malformed-request"},
     401: {"unauthenticated"},
     403: {"forbidden", "not-claimer", "foreign-origin"},
     404: {"not-found"},

@@ -93,6 +93,7 @@ SECTIONS: dict[str, dict[str, Command]] = {
         "demo": Command("demo.command:declare", "", "a platform to look at, with a day behind it"),
         "backup": Command("backup:declare", "FILE", "copy the store to a file"),
         "restore": Command("restore:declare", "FILE", "put a backup in the store's place"),
+        "export": Command("export:declare", "[PATH]", "all objects of one moment, as lines of JSON"),
         "openapi": Command("openapi:declare", "[FILE]", "print openapi.yaml"),
     },
     "shell": {

@@ -46,6 +46,7 @@ DAY = [
     ("find cow=moo", r"APP     cow\nrocket  moo"),
     ("env import other {tmp}/vars", r"rev \d+  other: set a=1 b=two words"),
     ("env set rocket cow=MOO", r"rev \d+  rocket: set cow=MOO"),
+    ("export /apps/rocket --rev 1", r'{"visor":1,"rev":1,.*}\n{"path":"/apps/rocket",.*}\n{"end":true,.*}'),
     ("revert rocket --to 5 --plan", r'~ /apps/rocket env.cow "MOO" -> "moo"\nplan [0-9a-f]{64}'),
     ("revert /apps/rocket/env --to -0s -o name", r""),
     ("revert rocket --to 5 -m oops", r'~ /apps/rocket env.cow "MOO" -> "moo"\nrev \d+  1 changed'),

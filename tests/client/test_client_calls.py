@@ -1,6 +1,8 @@
 """Each operation of openapi.yaml has a call, with the same name, in both clients."""
 
 import asyncio
+import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ import yaml
 import visor_client
 from tests.serving import ARCHIVE, Service, serving
 from visor_client import AsyncVisor, Visor
+from visor_client.export_lines import Lines
 
 ROOT = Path(__file__).parents[2]
 STREAMS = {"get_events": "events", "get_app_events": "events", "list_app_events": "list_events"}
@@ -240,6 +243,26 @@ def test_what_was_goes_back_by_rev_and_by_commit(visor: Visor) -> None:
     assert visor.get_env("back").vars == {"k": "new"}
     with pytest.raises(visor_client.Conflict):
         visor.undo_commit(app.rev)
+
+
+def test_an_export_is_read_whole_or_not_at_all(service: Service, visor: Visor) -> None:
+    app = visor.register_app("exported", "r", "s", env={"k": "line\u2028end"})
+    lines = [json.loads(line) for line in visor.export_objects("/apps/exported")]
+    assert lines[0]["rev"] == app.rev
+    assert lines[1]["object"]["env"] == {"k": "line\u2028end"}
+    assert lines[2]["objects"] == len(lines) - 2 == 1
+    assert len(list(visor.export_objects("/apps/exported", rev=app.rev - 1))) == 2
+    whole = service.get("/export?path=/apps/exported").content
+    for damaged in (
+        whole[:-2],
+        whole[: whole.rindex(b"{")],
+        whole.replace(b'"stack":"s"', b'"stack":"t"'),
+        b"",
+    ):
+        lines_of = Lines()
+        seen = hashlib.sha256(b"".join(lines_of.take(damaged)))
+        with pytest.raises(visor_client.Unreachable, match="cut off"):
+            lines_of.check_end(seen.hexdigest(), "there")
 
 
 def test_a_session_takes_a_token(visor: Visor) -> None:

@@ -1,14 +1,19 @@
 """What has changed, by whom and why; and many changes at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Unpack
+
+import httpx2
 
 from visor_client.aio.listing import AsyncListing
 from visor_client.aio.transport import AsyncTransport
-from visor_client.options import Post, given, path, query
+from visor_client.export_lines import Lines
+from visor_client.options import Moment, Post, given, path, query
 from visor_client.records import Commit, ObjectChange, Planned, Timeline
+from visor_client.retrying import problem_of, unreachable
 
 
 class AsyncHistory(AsyncTransport):
@@ -108,3 +113,26 @@ class AsyncHistory(AsyncTransport):
     async def undo_commit(self, rev: int, *, plan: str | None = None, **options: Unpack[Post]) -> Planned:
         """What a commit changed goes back; `Conflict` where it was changed again since."""
         return await self.write(Planned, "POST", path("commits", rev, "undo"), options, given(plan=plan))
+
+    async def export_objects(
+        self, path: str = "/", *, include: str | None = None, **moment: Unpack[Moment]
+    ) -> AsyncGenerator[bytes, None]:
+        """One snapshot as lines of JSON: a header, a line for each object, and a last line with the sum of
+        the others, which is checked. Raises Unreachable where it was cut off."""
+        asked = query({"path": path, "include": include, **moment})
+        answer = await self.open("/export", asked, {"Accept": "application/x-ndjson"}, 60)
+        try:
+            if not answer.is_success:
+                await answer.aread()
+                raise problem_of(answer)
+            lines, seen = Lines(), sha256()
+            async for part in answer.aiter_bytes():
+                for line in lines.take(part):
+                    yield line
+                    seen.update(line)
+            lines.check_end(seen.hexdigest(), self.url)
+            yield lines.last
+        except httpx2.TransportError as error:
+            raise unreachable(error, self.url, read=True) from error
+        finally:
+            await answer.aclose()

@@ -1,12 +1,17 @@
 """What has changed, by whom and why; and many changes at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Unpack
 
-from visor_client.options import Post, given, path, query
+import httpx2
+
+from visor_client.export_lines import Lines
+from visor_client.options import Moment, Post, given, path, query
 from visor_client.records import Commit, ObjectChange, Planned, Timeline
+from visor_client.retrying import problem_of, unreachable
 from visor_client.sync.listing import Listing
 from visor_client.sync.transport import Transport
 
@@ -108,3 +113,26 @@ class History(Transport):
     def undo_commit(self, rev: int, *, plan: str | None = None, **options: Unpack[Post]) -> Planned:
         """What a commit changed goes back; `Conflict` where it was changed again since."""
         return self.write(Planned, "POST", path("commits", rev, "undo"), options, given(plan=plan))
+
+    def export_objects(
+        self, path: str = "/", *, include: str | None = None, **moment: Unpack[Moment]
+    ) -> Generator[bytes, None, None]:
+        """One snapshot as lines of JSON: a header, a line for each object, and a last line with the sum of
+        the others, which is checked. Raises Unreachable where it was cut off."""
+        asked = query({"path": path, "include": include, **moment})
+        answer = self.open("/export", asked, {"Accept": "application/x-ndjson"}, 60)
+        try:
+            if not answer.is_success:
+                answer.read()
+                raise problem_of(answer)
+            lines, seen = Lines(), sha256()
+            for part in answer.iter_bytes():
+                for line in lines.take(part):
+                    yield line
+                    seen.update(line)
+            lines.check_end(seen.hexdigest(), self.url)
+            yield lines.last
+        except httpx2.TransportError as error:
+            raise unreachable(error, self.url, read=True) from error
+        finally:
+            answer.close()

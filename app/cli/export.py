@@ -1,0 +1,20 @@
+"""`visor export`: the registry at one moment, as lines of JSON."""
+
+import argparse
+import sys
+
+from app.cli.calling import Calling, reads
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `visor export`."""
+    parser.add_argument("path", nargs="?", default="/", help="only what is at this path or below it")
+    parser.add_argument("--include", choices=("declared", "instances", "all"), help="which kinds (all)")
+    reads(parser, _run, watch=False)
+
+
+def _run(calling: Calling) -> None:
+    flags = calling.flags
+    lines = calling.visor.export_objects(flags.path, include=flags.include, **calling.moment)
+    for line in lines:
+        sys.stdout.write(line.decode())

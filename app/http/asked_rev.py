@@ -3,14 +3,13 @@
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import MISSING, AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import MISSING, Field
 
 from app.errors import InvalidRequest
 from app.http.context import Context
 from app.models.base import INT64, MAX_INT64
 from app.models.names import IN_DIGITS
-from app.models.times import PATTERN, AskedTime, asked_time
+from app.models.times import AskedTime, TimeText, asked_time
 
 AtRev = Annotated[
     Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS] | MISSING,
@@ -20,21 +19,6 @@ AtRev = Annotated[
     ),
 ]
 
-
-def _time(text: str) -> str:
-    try:
-        asked_time(text)
-    except ValueError:
-        raise PydanticCustomError(
-            "time", "Input should be a time as in RFC 3339, with Z or an offset, or how long ago: -15m"
-        ) from None
-    return text
-
-
-TimeText = Annotated[
-    str, AfterValidator(_time), Field(json_schema_extra={"format": "visor-time", "pattern": PATTERN})
-]
-"""RFC 3339 with `Z` or an offset, or how long ago in s, m, h or d: `-15m`."""
 
 AtTime = Annotated[
     TimeText | MISSING,

@@ -14,14 +14,14 @@ from app.events.filters import Filter, types_that_fit
 from app.events.list import read_page
 from app.events.position import Position
 from app.events.stream import Stream
-from app.http.asked_rev import TimeText, time_in
+from app.http.asked_rev import time_in
 from app.http.context import Call, Context, Ctx
 from app.http.disconnects import Gone, until_gone
 from app.http.event_stream import EVENT_STREAM, EventStream
 from app.http.header_lists import quality
 from app.http.reads import JSON, LIST_FRAME, check_page, list_answer
 from app.models.names import Host, InstanceId, Name, ProctypeName
-from app.models.times import AskedTime
+from app.models.times import AskedTime, TimeText
 
 
 def _type_pattern(text: str) -> str:

@@ -8,6 +8,7 @@ from pydantic import MISSING, Field
 from app.models.base import INT64, MAX_INT64, Model
 from app.models.document import PlanHash
 from app.models.paths import MAX_PATH
+from app.models.times import TimeText
 
 
 class Part(StrEnum):
@@ -37,11 +38,13 @@ class RevertRequest(Model):
         str, Field(max_length=MAX_PATH, description="The subtree that goes back.", examples=["/apps/rocket"])
     ]
     to_rev: Annotated[
-        int,
-        Field(
-            ge=0, le=MAX_INT64, json_schema_extra=INT64, description="The rev to go back to.", examples=[41]
-        ),
-    ]
+        Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64)] | MISSING,
+        Field(description="The rev to go back to; or say `to_at`.", examples=[41]),
+    ] = MISSING
+    to_at: Annotated[
+        TimeText | MISSING,
+        Field(description="Instead of `to_rev`: a time, or how long ago.", examples=["-15m"]),
+    ] = MISSING
     only: (
         Annotated[
             list[Annotated[Part, Field(strict=False)]],

@@ -2,7 +2,10 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 _RFC3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?"
@@ -42,3 +45,19 @@ def asked_time(text: str) -> AskedTime:
     # As numbers: what is no year of the calendar any more in UTC is still before or after all commits.
     whole = local // timedelta(seconds=1) - offset
     return AskedTime(whole * _MICRO + int((fraction or "0").ljust(6, "0")[:6]), False)
+
+
+def _time(text: str) -> str:
+    try:
+        asked_time(text)
+    except ValueError:
+        raise PydanticCustomError(
+            "time", "Input should be a time as in RFC 3339, with Z or an offset, or how long ago: -15m"
+        ) from None
+    return text
+
+
+TimeText = Annotated[
+    str, AfterValidator(_time), Field(json_schema_extra={"format": "visor-time", "pattern": PATTERN})
+]
+"""RFC 3339 with `Z` or an offset, or how long ago in s, m, h or d: `-15m`."""

@@ -13,7 +13,7 @@ from app.events.commit_changes import Sees, changes_of
 from app.events.commits import Wanted, detail, look_up
 from app.events.filters import Filter
 from app.http import cursors
-from app.http.asked_rev import TimeText, asked_rev, time_in
+from app.http.asked_rev import asked_rev, time_in
 from app.http.commit_list import CommitList
 from app.http.context import Call, Ctx
 from app.http.declared_responses import read
@@ -24,7 +24,7 @@ from app.models.base import INT64, MAX_INT64
 from app.models.commit import Bucket, CommitDetail, CommitPage, Timeline
 from app.models.names import IN_DIGITS
 from app.models.paths import Include
-from app.models.times import AskedTime
+from app.models.times import AskedTime, TimeText
 from app.registry.sighted import shows
 from app.store.micros import moment
 

@@ -9,7 +9,9 @@ from fastapi.routing import APIRouter
 from pydantic import MISSING, Field
 from pydantic_core import to_json
 
+from app.errors import InvalidRequest
 from app.http import cursors
+from app.http.asked_rev import AskedRev, asked_rev, rev_of
 from app.http.comparing import Pair, Span
 from app.http.context import Call, Context, Ctx
 from app.http.declared_responses import read
@@ -29,6 +31,7 @@ from app.models.base import INT64, MAX_INT64, rfc3339
 from app.models.diff import Diff
 from app.models.names import IN_DIGITS
 from app.models.paths import MAX_PATH, Include, Subtree, subtree
+from app.models.times import TimeText
 from app.registry.difference import Difference, backwards, difference
 from app.registry.sighted import shows
 
@@ -126,9 +129,21 @@ class _Asked:
 async def get_diff(
     context: Ctx,
     call: Call,
-    from_: Annotated[DiffRev, Query(alias=FROM, description="The rev before.", examples=[41])],
+    from_: Annotated[
+        DiffRev | MISSING,
+        Query(alias=FROM, description="The rev before; or say `from_at`.", examples=[41]),
+    ] = MISSING,
+    from_at: Annotated[
+        TimeText | MISSING,
+        Query(description="Instead of `from`: a time, or how long ago.", examples=["-15m"]),
+    ] = MISSING,
     to: Annotated[
-        DiffRev | MISSING, Query(description="The rev after; without it, the latest.", examples=[42])
+        DiffRev | MISSING,
+        Query(description="The rev after; without it and `to_at`, the latest.", examples=[42]),
+    ] = MISSING,
+    to_at: Annotated[
+        TimeText | MISSING,
+        Query(description="Instead of `to`: a time, or how long ago.", examples=["-5m"]),
     ] = MISSING,
     path: Annotated[
         str,
@@ -166,10 +181,14 @@ async def get_diff(
     check_page(limit, context.bounds.page)
     within = subtree(path, include if isinstance(include, Include) else None)
     of = _name(call)
-    asked = await _asked(context, call, within, from_, to, cursor if isinstance(cursor, str) else None, of)
+    begin, end = asked_rev(from_, from_at, "from_at"), asked_rev(to, to_at, "to_at")
+    if begin is None:
+        raise InvalidRequest.of(["query", FROM], "Field required, or `from_at`", "missing")
+    asked = await _asked(context, call, within, begin, end, cursor if isinstance(cursor, str) else None, of)
     await asked.span.check()
     as_text = isinstance(accept, str) and quality(accept, TEXT) > quality(accept, JSON)
-    tag = asked.high if isinstance(to, int) and not as_text else None
+    named = isinstance(from_, int) and isinstance(to, int)  # a time may be one that is counted from now
+    tag = asked.high if named and not as_text else None
     if tag is not None and isinstance(if_none_match, str) and unchanged(if_none_match, tag):
         return ReadyAnswer(b"", 304, [(b"visor-rev", b"%d" % tag), (b"etag", b'"%d"' % tag)])
     with context.comparisons.one():
@@ -196,17 +215,26 @@ def _name(call: Call) -> str:
 
 
 async def _asked(
-    context: Context, call: Call, within: Subtree, from_: int, to: object, cursor: str | None, of: str
+    context: Context,
+    call: Call,
+    within: Subtree,
+    begin: AskedRev,
+    end: AskedRev,
+    cursor: str | None,
+    of: str,
 ) -> _Asked:
     if cursor is not None:
         place = cursors.read(cursor, of)
-        before, _, rest = place.after.partition(" ")
-        end, _, after = rest.partition(" ")
-        if not (_REV.match(before) and _REV.match(end)):
+        first, _, rest = place.after.partition(" ")
+        last, _, after = rest.partition(" ")
+        if not (_REV.match(first) and _REV.match(last)):
             raise cursors.not_given()
-        return _Asked(context, call, int(before), int(end), within, after)
-    latest = to if isinstance(to, int) else (await context.store.latest()).rev
-    return _Asked(context, call, from_, latest, within, "")
+        return _Asked(context, call, int(first), int(last), within, after)
+    from_ = await rev_of(context, begin) or 0
+    to = await rev_of(context, end)
+    if to is None:
+        to = (await context.store.latest()).rev
+    return _Asked(context, call, from_, to, within, "")
 
 
 def _text(

@@ -10,6 +10,7 @@ from fastapi.routing import APIRouter
 from pydantic import Field
 
 from app.errors import Conflict, InvalidRequest, NotFound, RequestError, TooManyChanges
+from app.http.asked_rev import asked_rev, rev_of
 from app.http.comparing import Span, TooLong
 from app.http.context import Call, Context, Ctx
 from app.http.declared_responses import committed
@@ -54,8 +55,14 @@ async def revert_subtree(body: RevertRequest, write: Post, context: Ctx, call: C
     if not area.kinds:
         raise InvalidRequest.of(["body", "path"], "is no path of what is declared, such as `/apps/rocket`")
 
+    asked = asked_rev(body.to_rev, body.to_at, "to_at")
+    if asked is None:
+        raise InvalidRequest.of(["body", "to_rev"], "Field required, or `to_at`", "missing")
+
     async def begin() -> Rule:
-        going = await _going(context, call, area, body)
+        to_rev = await rev_of(context, asked)
+        assert to_rev is not None, "it was said"
+        going = await _going(context, call, area, body, to_rev)
         wanted = body.plan if isinstance(body.plan, str) else None
         return lambda snapshot, at: revert.revert(snapshot, at, going, wanted)
 
@@ -120,15 +127,15 @@ def _refusing(error: RequestError) -> Rule:
     return rule
 
 
-async def _going(context: Context, call: Call, area: Subtree, body: RevertRequest) -> Going:
+async def _going(context: Context, call: Call, area: Subtree, body: RevertRequest, to_rev: int) -> Going:
     """What differs between now and then."""
     store = context.store
     now = await store.latest()
     looked = await ask(call.principal.see(now), lambda snapshot: _look(snapshot, area))
-    old = call.principal.see(await store.at(body.to_rev))
+    old = call.principal.see(await store.at(to_rev))
     if not area.everything and not await ask(old, lambda snapshot: _is_there(snapshot, area)):
-        raise NotFound(f"There was nothing at {area.path} at rev {body.to_rev}.", rev=body.to_rev)
-    span = Span(store, context.channels.turns, body.to_rev, now.rev, area)
+        raise NotFound(f"There was nothing at {area.path} at rev {to_rev}.", rev=to_rev)
+    span = Span(store, context.channels.turns, to_rev, now.rev, area)
     then: dict[str, Record | None] = {}
     with context.comparisons.one():
         async for pair in span.pairs():

@@ -239,7 +239,7 @@ def test_more_than_one_commit_takes_is_refused_and_not_split():
     with serving() as visor:
         visor.runnable("rocket")
         rev = visor.rev
-        many = [{"ref": f"r{number}", "vars": {}} for number in range(MAX_CHANGES + 1)]
+        many = [{"ref": f"r{number}"} for number in range(MAX_CHANGES + 1)]
         said = refused(visor.post("/apply", _of({"env_sets": many})), 422, "too-many-changes")
         assert (said["changes"], said["limit"]) == (MAX_CHANGES + 1, MAX_CHANGES)
         scaled = _of({"proctypes": [{"name": "web", "scale": [{"revision": "128af9", "count": 10_000}]}]})

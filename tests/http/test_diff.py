@@ -356,3 +356,27 @@ def test_a_fifth_comparison_at_a_time_is_turned_away():
         for one in held:
             one.__exit__(None, None, None)
         assert visor.get("/diff?from=0").status_code == 200
+
+
+def test_both_ends_may_be_times(visor):
+    """A time stands for the rev that was the latest then. Counted from now it is settled, and has no tag."""
+    visor.made("/apps", APP)
+    before = visor.rev
+    visor.put("/apps/cat/env/cow", {"value": "moo"})
+    after = visor.rev
+    times = [visor.get("/rev", params={"rev": rev}).json()["at"] for rev in (before, after)]
+    if visor.coordinator == "etcd":
+        refused(visor.get("/diff", params={"from_at": times[0]}), 400, "time-unsettled")
+        return
+    said = visor.get("/diff", params={"from_at": times[0], "to_at": times[1]})
+    assert (said.json()["from"], said.json()["to"]) == (before, after)
+    assert len(said.json()["items"]) == 1
+    assert "ETag" not in said.headers
+    both = {"from": before, "from_at": times[0]}
+    invalid(visor.get("/diff", params=both), "query", "from_at")
+    invalid(visor.get("/diff", params={"from_at": "yesterday"}), "query", "from_at")
+    refused(visor.get("/diff", params={"from_at": "2999-01-01T00:00:00Z"}), 400, "time-in-future")
+    answer = visor.post("/revert", {"path": "/apps/cat", "to_at": times[0]})
+    assert answer.status_code == 200, answer.text
+    assert visor.get("/apps/cat/env").json()["vars"] == {}
+    invalid(visor.post("/revert", {"path": "/", "to_at": "yesterday"}), "body", "to_at")

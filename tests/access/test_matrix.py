@@ -21,7 +21,14 @@ from tests.serving import Service
 
 CANARY = "canary-in-the-coal-mine"
 
-OPERATIONS = Document(create_app(Settings(store="memory:")).api.openapi()).operations
+_DOCUMENT = Document(create_app(Settings(store="memory:")).api.openapi())
+OPERATIONS = _DOCUMENT.operations
+TRIED = {
+    f"{method} {path}"
+    for method, path, operation in OPERATIONS.values()
+    if any(_DOCUMENT.resolve(one)["name"] == "dry_run" for one in operation.get("parameters", ()))
+}
+"""Those that take `dry_run`."""
 
 QUERIES = {"unregister_instances": "status=lost", "get_diff": "from=1"}
 """What an operation has to be asked with."""
@@ -55,6 +62,8 @@ class World:
 
     def body(self, method: str, template: str) -> Any:
         """As the suites of every route have it, of these names."""
+        if template == "/instances/{id}/env":
+            return {"host": self.host, "claim_rev": 1}
         body = BODIES.get((method, template))
         if not isinstance(body, dict):
             return body
@@ -130,7 +139,7 @@ def registry() -> Iterator[Registry]:
 def ask(holder: Holder, name: str, world: World, *, dry: bool = False, head: bool = False) -> httpx2.Response:
     method, template, _ = OPERATIONS[name]
     query = [QUERIES[name]] if name in QUERIES else []
-    if dry and method != "get" and template != "/session":
+    if dry and f"{method} {template}" in TRIED:
         query.append("dry_run=true")
     path = template.format(**world.names(template)) + ("?" + "&".join(query) if query else "")
     body = world.body(method.upper(), template)

@@ -1,4 +1,4 @@
-"""Writes on one etcd: by how many clients, on many apps or one, through one replica or two; and claims.
+"""Writes on one etcd: by how many clients, on many apps or one, through one replica or two; and of instances.
 Beside each, as many clients that put a value of the same size through etcd's own gateway."""
 
 import json
@@ -31,7 +31,7 @@ def measure(plan: Plan) -> list[Row]:
         into_etcd(gateway, file)
         url = f"etcd://127.0.0.1:{gateway.port}"
         one, other = visor.start(stage, url), visor.start(stage, url)
-        tickets = _tickets(one)
+        instances = _running(one)
 
         def on(served: Served, requests: list[list[bytes]], connections: int) -> Callable[[], Seen]:
             return loading(plan, served, requests, connections=connections, beside=gateway)
@@ -40,13 +40,7 @@ def measure(plan: Plan) -> list[Row]:
         things = {f"{n}": on(one, puts[:n], n) for n in CLIENTS}
         things |= {f"gateway {n}": loading(plan, gateway, _gateway(n), connections=n) for n in CLIENTS}
         things["one app"] = on(one, hot, 32)
-        claims = on(one, tickets, 32)
-
-        def claiming() -> Seen:
-            _give_back(one)  # the turn before may have ended between a claim and its end
-            return claims()
-
-        things["claims"] = claiming
+        things["instances"] = on(one, instances, 32)
         seen = by_turns(plan, things)
         both = [_both(plan, one, other, hot) for _ in range(plan.repeat)]
     rows = [
@@ -62,7 +56,9 @@ def measure(plan: Plan) -> list[Row]:
     ]
     beside = seen["gateway 32"]
     rows.append(row_of(GROUP, "PUT env, 32 clients, one app", seen["one app"], gateway.name, beside, 0.4))
-    rows.append(row_of(GROUP, "claim and give back, 32 clients", seen["claims"], gateway.name, beside, 0.3))
+    rows.append(
+        row_of(GROUP, "restart of an instance, 32 clients", seen["instances"], gateway.name, beside, 0.3)
+    )
     rows.append(Row(GROUP, "PUT env, one app, two replicas, 16 clients each", "answers/s", both))
     rows.append(_waiting(gateway.name, seen["1"], seen["gateway 1"]))
     return rows
@@ -96,23 +92,17 @@ def _gateway(clients: int) -> list[list[bytes]]:
     ]
 
 
-def _give_back(served: Served) -> None:
-    for item in visor.call(served, "GET", "/instances?app=tickets&status=claimed&limit=1000")["items"]:
-        visor.call(served, "POST", f"/instances/{item['id']}/unclaim", {"host": item["host"]})
-
-
-def _tickets(served: Served) -> list[list[bytes]]:
-    """For each of 32 hosts a ticket of its own, to claim and to give back."""
+def _running(served: Served) -> list[list[bytes]]:
+    """For each of 32 hosts an instance of its own, which it says has been restarted, again and again."""
     visor.call(served, "POST", "/apps", APP)
     archive = {"ref": "r1", "archive_url": "https://archive.example.com/r1"}
     visor.call(served, "POST", "/apps/tickets/revisions", archive)
     visor.call(served, "POST", "/apps/tickets/proctypes", {"name": "web"})
     target = {"revision": "r1", "env": None, "count": 32}
     started = visor.call(served, "PUT", "/apps/tickets/proctypes/web/scale", target)["started"]
-    return [
-        [
-            request("POST", f"/instances/{id}/{call}", json.dumps({"host": f"10.9.0.{id % 200}"}).encode())
-            for call in ("claim", "unclaim")
-        ]
-        for id in started
-    ]
+    for id in started:
+        host = f"10.9.0.{id % 200}"
+        visor.call(served, "POST", f"/instances/{id}/claim", {"host": host})
+        visor.call(served, "POST", f"/instances/{id}/start", {"host": host, "hostname": "h", "port": 8000})
+    body = json.dumps({"reason": "fail"}).encode()
+    return [[request("POST", f"/instances/{id}/restart", body)] for id in started]

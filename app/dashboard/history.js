@@ -124,7 +124,8 @@ export function grouped(events) {
   return commits;
 }
 
-const TIMES = new Set(["rev", "created_rev", "created_at", "updated_at", "env"]);
+const TIMES = new Set(["rev", "created_rev", "created_at", "updated_at", "env", "secrets"]);
+const prints = (secrets) => Object.fromEntries(Object.entries(secrets ?? {}).map(([name, one]) => [`secret ${name}`, one.fingerprint]));
 const said = (value) => (value === undefined ? "nothing" : String(value ?? "none"));
 
 /** Say of each change of an app what it changed, where the app's state before is known. */
@@ -136,7 +137,7 @@ function compare(commits) {
       const before = known.get(event.app);
       known.set(event.app, event.object);
       if (event.type !== "app-update" || !before || event.changes) continue;
-      event.changes = [...fields(before, event.object, TIMES), ...fields(before.env, event.object.env, new Set())];
+      event.changes = [...fields(before, event.object, TIMES), ...fields(before.env, event.object.env, new Set()), ...fields(prints(before.secrets), prints(event.object.secrets), new Set())];
     }
   }
 }

@@ -1,4 +1,5 @@
 // What the page shows: which page, of which moment, by which registry.
+import { call } from "./api.js";
 import { History } from "./history.js";
 import { Live } from "./live.js";
 import { Past } from "./past.js";
@@ -21,6 +22,7 @@ export const state = {
   past: null,
   history: null,
   playing: false,
+  grants: [],
   search: "",
   place: read(),
 };
@@ -73,13 +75,33 @@ export const now = () => (state.place.rev === null ? Date.now() : Date.parse(sta
  *  changed and changed back does not. */
 export const changedAt = (object) => (Date.parse(object.updated_at) <= now() + 1000 ? object.updated_at : null);
 
-/** Whether the page may change anything: not in the past, and not by what is no longer true. */
-export const writable = () => state.place.rev === null && state.live.status === "live";
+const EVERYWHERE = new Set(["operator", "admin"]);
+const fits = (pattern, name) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name);
+
+/** Whether who looks at the page may change an app, by the grants of their token. */
+function granted(app) {
+  return state.grants.some(({ role, apps }) => EVERYWHERE.has(role) || (role === "deployer" && apps?.some((one) => fits(one, app))));
+}
+
+/** Whether the page offers to change an app: not in the past, not by what is no longer true, and not to those who may
+ *  not. The service decides all the same. */
+export const writable = (app) => state.place.rev === null && state.live.status === "live" && granted(app);
+
+/** Ask what whoever looks at the page may do. */
+export async function ask() {
+  try {
+    state.grants = (await call("GET", "/tokens/self")).body.grants;
+  } catch {
+    state.grants = [];
+  }
+  redraw();
+}
 
 export function begin(drawn) {
   draw = drawn;
   addEventListener("hashchange", arrive);
   addEventListener("popstate", arrive);
   state.live.start();
+  ask();
   arrive();
 }

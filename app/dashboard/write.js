@@ -32,8 +32,8 @@ function Write({ change, close }) {
     let over = false;
     const timer = setTimeout(async () => {
       try {
-        await call(change.method, change.path, { ...what, query: { ...change.query, dry_run: "true" } });
-        if (!over) setTried({ ok: true });
+        const { body: plan } = await call(change.method, change.path, { ...what, query: { ...change.query, dry_run: "true" } });
+        if (!over) setTried({ ok: true, plan });
       } catch (error) {
         if (!over) setTried({ error });
       }
@@ -58,7 +58,7 @@ function Write({ change, close }) {
       ${(change.fields || []).map((field) => html`<label class="field">${field.label}
         <input type=${field.type || "text"} min=${field.min} max=${field.max} value=${values[field.name]} required=${!field.optional}
           onInput=${(e) => set({ ...values, [field.name]: e.target.value })} /></label>`)}
-      ${change.detail}
+      ${change.detail}${change.planned && tried?.plan && change.planned(tried.plan)}
       <details open><summary>The same from a terminal</summary><${Copy} text=${curl(change.method, change.path, what)} /></details>
       <p class=${`verdict ${tried?.error ? "bad" : ""}`} role="status">
         ${tried === null ? " " : tried.error ? said(tried.error) : "The service would take it."}

@@ -113,3 +113,23 @@ def test_a_refusal_is_told_before_it_is_asked_for(visor: Service, open_tab: Any)
     until(lambda: "bad" in tab.page.get_attribute("dialog .verdict", "class"), "it would be refused")
     tab.page.keyboard.press("Escape")
     tab.page.wait_for_selector("dialog", state="detached")
+
+
+def test_an_app_is_taken_back_after_a_look_at_what_that_would_change(visor: Service, open_tab: Any) -> None:
+    """Found in its history by mouse alone."""
+    Speaker(visor, "carla").say("PATCH", "/apps/shop/env", {"POOL": "9000"})
+    before = visor.rev - 1
+    tab = open_tab(visor.url, "/apps/shop")
+    tab.waits_for("POOL 8 → 9000")
+    visor.put("/apps/mail/env/n", {"value": "1"})
+    good = next(
+        event["rev"]
+        for event in reversed(visor.get("/events/list?app=shop&rev=0&limit=1000").json()["items"])
+        if event["rev"] <= before
+    )
+    tab.press(f"back to here, rev {good}")
+    tab.waits_for("/apps/shop", "env.POOL: 9000 → 8", within="dialog")
+    assert env(visor)["POOL"] == "9000"
+    tab.press("Take it back")
+    tab.waits_for("POOL 9000 → 8")
+    assert env(visor)["POOL"] == "8"

@@ -25,7 +25,7 @@ export function App({ name }) {
     <${Variables} key=${here()} app=${app} path=${path} />
     <${Revisions} registry=${registry} of=${of} path=${path} />
     <${EnvSets} registry=${registry} name=${name} />
-    <section><h2>History</h2><${Commits} filter=${(commit) => appsOf(commit).has(name)} of=${`app ${name}`} back=${path} /></section>`;
+    <section><h2>History</h2><${Commits} filter=${(commit) => appsOf(commit).has(name)} of=${`app ${name}`} back=${path} revert=${writable(name) ? path : null} /></section>`;
 }
 
 function scaled(path, proctype, one) {
@@ -52,7 +52,7 @@ function Processes({ of, path }) {
         ${shownGroups.map((one) => html`<div class="group" key=${`${one.revision},${one.env}`}>
           <div class="line"><span class="ref">${one.revision}</span>${one.env && html`<span class="ref">env ${one.env}</span>`}
             <${Bar} counts=${one.counts} target=${one.target} /><${Of} counts=${one.counts} target=${one.target} />
-            ${writable() && html`<button type="button" onClick=${() => scaled(path, name, one)}>Scale<span class="hidden"> ${name} at ${one.revision}</span></button>`}</div>
+            ${writable(of.name) && html`<button type="button" onClick=${() => scaled(path, name, one)}>Scale<span class="hidden"> ${name} at ${one.revision}</span></button>`}</div>
           <${Instances} instances=${one.instances} />
         </div>`)}
       </article>`;
@@ -95,7 +95,7 @@ function Revisions({ registry, of, path }) {
     ${own.length === 0 ? html`<${Empty}>None is registered.</${Empty}>` : html`<${Table} label="Revisions" columns=${["Revision", "State", { name: "Run", class: "number" }, "Registered", "Archive", { name: html`<span class="hidden">What can be done</span>` }]}>
       ${own.map((one) => html`<tr key=${one.ref}><th scope="row" class="ref">${one.ref}${one.ref === app.head && html` <span class="tag">head</span>`}</th><td>${one.state}</td>
         <td class="number">${running(one.ref) || ""}</td><td class="when" title=${clock(one.created_at)}>${ago(one.created_at, now())}</td><td class="ref long">${one.archive_url ?? ""}</td>
-        <td class="actions">${writable() && (one.state === "proposed"
+        <td class="actions">${writable(name) && (one.state === "proposed"
           ? html`<button type="button" onClick=${() => ratify(one)}>Ratify<span class="hidden"> ${one.ref}</span></button>`
           : html`${one.ref !== app.head && html`<button type="button" onClick=${() => head(one)}>Make head<span class="hidden"> ${one.ref}</span></button>`}
             ${of.proctypes.size > 0 && !running(one.ref) && html`<button type="button" onClick=${() => start(one)}>Scale<span class="hidden"> ${one.ref}</span></button>`}`)}</td></tr>`)}

@@ -16,6 +16,11 @@ function Field({ field }) {
 
 const SIGN = { create: "+", update: "~", delete: "−", replace: "±" };
 
+/** Objects that differ, as a diff or a plan has them. */
+export const Objects = ({ items }) => html`<ul class="diff objects">${items.map((item) => html`<li class=${item.action}><p><b aria-label=${item.action}>${SIGN[item.action]}</b> <span class="ref">${item.path}</span>
+    ${item.by && html`<small>rev ${number(item.by.rev)}, ${clock(item.by.at)}, ${item.by.actor}${item.by.reason ? `: ${item.by.reason}` : ""}</small>`}</p>
+    ${item.action === "update" && html`<ul>${item.fields.map((field) => html`<${Field} field=${field} />`)}</ul>`}</li>`)}</ul>`;
+
 export function Diff() {
   const { params, rev } = state.place;
   const from = Number(params.get("from"));
@@ -36,8 +41,6 @@ export function Diff() {
       <a href=${link("/diff", from, { from: to })}>the other way round</a></p>
     ${said === null ? html`<p class="empty">Looking…</p>` : said.error ? html`<p class="notice bad" role="alert">${said.error.message}</p>`
       : said.body.items.length === 0 ? html`<${Empty}>Nothing differs${include === "declared" ? ", but for instances" : ""}.</${Empty}>`
-      : html`<ul class="diff objects">${said.body.items.map((item) => html`<li class=${item.action}><p><b aria-label=${item.action}>${SIGN[item.action]}</b> <span class="ref">${item.path}</span>
-          ${item.by && html`<small>rev ${number(item.by.rev)}, ${clock(item.by.at)}, ${item.by.actor}${item.by.reason ? `: ${item.by.reason}` : ""}</small>`}</p>
-          ${item.action === "update" && html`<ul>${item.fields.map((field) => html`<${Field} field=${field} />`)}</ul>`}</li>`)}</ul>
+      : html`<${Objects} items=${said.body.items} />
         ${said.body.next && html`<p class="more">There is more: <code>GET /diff?from=${from}&to=${to}</code> has it all.</p>`}`}`;
 }

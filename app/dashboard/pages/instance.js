@@ -68,7 +68,7 @@ export function InstancePage({ id }) {
   return html`<h1>Instance ${instance.id} <${Status} status=${instance.status} /></h1>
     <${Line} instance=${instance} />
     ${instance.reason && html`<p class="notice">${instance.reason}${instance.lost_by ? ` (${instance.lost_by})` : ""}</p>`}
-    ${writable() && html`<div class="actions">${active && html`<button type="button" onClick=${stop}>Stop</button>`}
+    ${writable(instance.app) && html`<div class="actions">${active && html`<button type="button" onClick=${stop}>Stop</button>`}
       ${instance.status !== "exited" && instance.status !== "lost" && html`<button type="button" onClick=${lost}>Lost</button>`}
       ${instance.lock ? html`<button type="button" onClick=${unlock}>Unlock</button>` : !final && html`<button type="button" onClick=${lock}>Lock</button>`}
       ${final && html`<button type="button" onClick=${unregister}>Unregister</button>`}</div>`}

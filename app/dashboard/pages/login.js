@@ -1,7 +1,7 @@
 // Where the service asks who is there: a token, once, for a session.
 import { html, useState } from "../html.js";
 import { call } from "../api.js";
-import { state } from "../state.js";
+import { ask, state } from "../state.js";
 
 export function Login() {
   const [token, set] = useState("");
@@ -12,6 +12,7 @@ export function Login() {
       await call("POST", "/session", { headers: { Authorization: `Bearer ${token.trim()}` } });
       set("");
       tell("");
+      await ask();
       state.live.hurry();
     } catch (error) {
       tell(error.status === 401 ? "The service does not know this token, or it has expired." : error.message);

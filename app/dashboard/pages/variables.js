@@ -16,9 +16,9 @@ export function differences(before, after) {
 export function Variables({ app, path }) {
   const [edit, set] = useState(null);
   const keys = Object.keys(app.env).sort(byName);
-  if (edit && writable()) return html`<${Editing} app=${app} path=${path} edit=${edit} set=${set} />`;
+  if (edit && writable(app.name)) return html`<${Editing} app=${app} path=${path} edit=${edit} set=${set} />`;
   return html`<section><h2>Variables <small>${keys.length}</small>
-    ${writable() && html`<button type="button" onClick=${() => set({ base: app.env, rev: app.rev, vars: { ...app.env }, added: [] })}>Edit<span class="hidden"> variables</span></button>`}</h2>
+    ${writable(app.name) && html`<button type="button" onClick=${() => set({ base: app.env, rev: app.rev, vars: { ...app.env }, added: [] })}>Edit<span class="hidden"> variables</span></button>`}</h2>
     ${keys.length === 0 ? html`<${Empty}>There are none.</${Empty}>` : html`<dl class="vars">${keys.map((key) => html`<div key=${key}><dt>${key}</dt><dd>${app.env[key]}</dd></div>`)}</dl>`}
   </section>`;
 }

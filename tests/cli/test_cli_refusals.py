@@ -44,6 +44,7 @@ REFUSALS = [
     ("show 999999", 1, r".*999999.*"),
     ("nothere", 2, r"there is no command nothere; `visor --help` lists them"),
     ("psa", 2, r"there is no command psa; did you mean ps\?"),
+    ("evn get cat", 2, r"there is no command evn; did you mean env\?"),
     ("env sett cat a=b", 2, r"there is no command env sett; did you mean env set\?"),
     ("instance stpo 1", 2, r"there is no command instance stpo; did you mean instance stop\?"),
     ("ps --stauts running", 2, r".*unrecognized arguments: --stauts; did you mean --status\?"),

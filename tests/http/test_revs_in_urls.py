@@ -26,7 +26,7 @@ NO_REVS = ["-1", "-0", "5_0", "+5", " 5", "5 ", "", "1.0", "1e1", "0x1", "٣", "
 
 def test_every_get_is_sorted_into_state_or_not():
     assert sorted([*STATE, *NOT_STATE]) == sorted(READS)
-    assert sorted([*LISTS, *SINGLE, "/rev", "/schema", DISCOVERY]) == sorted(STATE)
+    assert sorted([*LISTS, *SINGLE, "/rev", "/schema", "/export", DISCOVERY]) == sorted(STATE)
 
 
 def test_the_example_of_the_contract(visor):
@@ -70,6 +70,10 @@ def test_rev_0_is_the_empty_registry_while_it_is_kept(full, template):
         assert answer.status_code == 200
     elif template == DISCOVERY:
         assert answer.json() == []
+    elif template == "/export":
+        head, end = answer.text.splitlines()
+        assert '"rev":0,' in head
+        assert '"objects":0,' in end
     elif template in LISTS and "{app}" not in template and "{service}" not in template:
         assert answer.json() == {"rev": 0, "items": [], "next": None}
     else:

@@ -191,7 +191,7 @@ class ReadingRules:
                         "statuses": statuses,
                     }
                 )
-            return {"rev": self.both.model.rev if rev is None else rev, "items": items}
+            return {"rev": self.both.model.rev if rev is None else rev, "items": items, "next": None}
 
         query = {**({} if ref is None else {"revision": ref}), **({} if env is None else {"env": env})}
         self.both.read(f"/apps/{app}/proctypes/{proctype}/scale", rev, counted, **query)

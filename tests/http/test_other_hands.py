@@ -57,7 +57,10 @@ def memory_visor() -> Iterator[Service]:
 def said(answer: httpx2.Response) -> Any:
     """The JSON of an answer that is no fault of the service's; strictly read."""
     assert answer.status_code < 500, f"{answer.request.method} {answer.request.url}: {answer.text}"
-    if "json" not in answer.headers.get("Content-Type", ""):
+    media_type = answer.headers.get("Content-Type", "")
+    if "ndjson" in media_type:
+        return [json.loads(line, parse_constant=pytest.fail) for line in answer.content.splitlines()]
+    if "json" not in media_type:
         return None
     return json.loads(answer.content, parse_constant=pytest.fail)
 

@@ -35,9 +35,10 @@ FLAGS = [
 AXE = "axe-core@4.14.1"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """One Chromium for all tests."""
+    """One Chromium for the tests of a file. Not for more: while it is there, playwright keeps an event loop
+    running in this thread, and what needs a loop of its own in other files could not start one."""
     if CHROMIUM is None or importlib.util.find_spec("playwright") is None:
         pytest.skip(LEFT_OUT)
     from playwright.sync_api import sync_playwright

@@ -85,6 +85,9 @@ class Workers:
         worker = subprocess.Popen(self._command, pass_fds=[self._fd], env=environment, process_group=0)
         self._running[worker] = time.monotonic()
         self._signs[worker] = signs
+        if self._ending:
+            # The signal came while it was started, and did not reach it.
+            worker.send_signal(signal.SIGTERM)
 
     def _tell_supervisor(self) -> None:
         for worker, signs in self._signs.items():

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import reduce
 from typing import Annotated, Any, Self
 
-from pydantic import MISSING, AfterValidator, Field, StringConstraints, model_validator
+from pydantic import MISSING, AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.models import hosts
@@ -34,6 +34,8 @@ SCOPE_OF = {
     Role.REGISTRAR: "services",
 }
 """The field in which a role says what it is for. The other roles are for everything."""
+
+_ROLES = f"What it is for: one of {', '.join(f'`{role}`' for role in Role)}; a later version may add others."
 
 MAX_PATTERNS, MAX_GRANTS = 100, 50
 
@@ -72,8 +74,9 @@ class Grant(Model):
     """One role, with its scope where it has one: `apps` of a viewer, a deployer and a secret-reader, `hosts`
     of a host, `services` of a registrar. A token may do what any of its grants allows."""
 
-    # Not strict: a JSON string has to become the enum.
-    role: Annotated[Role, Field(strict=False)]
+    # Not strict: a JSON string has to become the enum. Told in words: a grant is in answers too, where a
+    # closed list would make clients fail at a role of a later version.
+    role: Annotated[Role, Field(strict=False), WithJsonSchema({"type": "string", "description": _ROLES})]
     apps: Annotated[list[NamePattern], Field(min_length=1, max_length=MAX_PATTERNS)] | MISSING = MISSING
     hosts: Annotated[list[HostPattern], Field(min_length=1, max_length=MAX_PATTERNS)] | MISSING = MISSING
     services: Annotated[list[NamePattern], Field(min_length=1, max_length=MAX_PATTERNS)] | MISSING = MISSING

@@ -111,12 +111,12 @@ def test_no_union_is_exclusive(document: Document) -> None:
 
 
 VERBS = {
-    "get": {"get", "list", "livez", "readyz"},
+    "get": {"get", "list", "livez", "readyz", "export"},
     "post": {"register", "ratify", "claim", "unclaim", "start", "stop", "exit", "fail", "lose", "restart"}
-    | {"apply", "revert", "undo"},
+    | {"apply", "revert", "undo", "rotate", "rewrite", "read", "begin"},
     "put": {"set", "lock"},
     "patch": {"patch"},
-    "delete": {"unregister", "unlock", "remove"},
+    "delete": {"unregister", "unlock", "remove", "revoke", "end"},
 }
 
 

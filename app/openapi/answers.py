@@ -15,6 +15,8 @@ def open_answers(document: dict[str, Any]) -> None:
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     asked = _reached(found, ([o.get("requestBody"), o.get("parameters")] for o in operations))
     answered = _reached(found, (o["responses"] for o in operations))
+    for name in found.keys() - asked - answered:
+        del found[name]  # an enum whose field says its values in words: declared, and not used
     for name in answered - asked:
         _open(found[name])
     # What is both asked and answered is a list of values: the answers say it as text.

@@ -12,7 +12,7 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text()
 APP = ROOT / "app"
 
 DRAWN = set(re.findall(r"^ +(\w+) --> (\w+)$", PAGE, re.MULTILINE))
-PLAIN = {"logs", "slips", "variables"}
+PLAIN = {"slips", "variables"}
 """Files beside the rooms that import nothing of them: not drawn."""
 
 

@@ -1,6 +1,7 @@
 """The fixtures that all suites share."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 
 from tests.etcd.cluster import Cluster
 from tests.serving import Service, serving
+
+# A run that a shell has started in the background ignores Ctrl-C, and so would what tests end by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

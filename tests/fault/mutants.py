@@ -12,7 +12,7 @@ from typing import Any
 from app.errors import RequestError
 from app.events import fanout, sse, stream
 from app.events.event import Event
-from app.events.filters import Filter
+from app.events.filters import Filter, Subject
 from app.events.position import Position
 from app.events.turns import Turns
 from app.http import reads, writes
@@ -56,12 +56,12 @@ def _repeated_event() -> None:
 
 def _unfiltered_event() -> None:
     """A filter that does not look at the host."""
-    fits = Filter.fits_names
+    fits = Filter.fits_subject
 
-    def blind(self: Filter, names: dict[str, str | int], host: str | None) -> bool:
-        return fits(replace(self, hosts=frozenset()), names, host)
+    def blind(self: Filter, subject: Subject) -> bool:
+        return fits(replace(self, hosts=frozenset()), subject)
 
-    Filter.fits_names = blind  # type: ignore[method-assign]
+    Filter.fits_subject = blind  # type: ignore[method-assign]
 
 
 def _early_bookmark() -> None:

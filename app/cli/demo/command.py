@@ -182,8 +182,9 @@ def things_to_try(app: str, now: datetime) -> list[tuple[str, str]]:
     """Five commands, and what each answers."""
     from app.cli.demo.day import trouble_of
 
-    today = trouble_of(now).date() == now.date()
-    before, start, after = (each if today else f"'yesterday {each}'" for each in ("18:03", "18:00", "18:05"))
+    # A time of day is the last such time; for half an hour that is not yet the one of the trouble.
+    last = trouble_of(now).date() == now.date() or now.hour < 18
+    before, start, after = (each if last else f"'yesterday {each}'" for each in ("18:03", "18:00", "18:05"))
     return [
         ("visor status", "what needs me?"),
         (f"visor ps {app}", f"where does {app} run, and since when?"),
@@ -199,8 +200,8 @@ def _welcome(flags: argparse.Namespace, platform: "DemoPlatform", now: datetime)
     if platform.url != "http://127.0.0.1:8000":
         lines.append(f"In another terminal:  export VISOR_URL={platform.url}\n")
     lines.append("Try:\n")
-    lines += [
-        f"  {command:<44} {question}" for command, question in things_to_try(platform.apps[0].name, now)
-    ]
+    things = things_to_try(platform.apps[0].name, now)
+    width = max(len(command) for command, _ in things)
+    lines += [f"  {command:<{width}}   {question}" for command, question in things]
     clean = f"; afterwards: visor demo --url {platform.url} --clean" if flags.url else ""
     return "\n".join([*lines, f"\nIt goes on until Ctrl-C{clean}.\n", ""])

@@ -111,7 +111,8 @@ class Front:
                 await self._admit(call, endpoint.row)
             return answer
         except RequestError as error:
-            call.error = error
+            # Without the frames that it came through: they hold the call, and neither would go by itself.
+            call.error = error.with_traceback(None)
             if call.sends_body:
                 return refusal(call, error, self._root_path)
             return problem_response(error, self._root_path)

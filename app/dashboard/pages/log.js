@@ -31,7 +31,7 @@ function One({ commit, path, revert }) {
   return html`<li class=${sort(commit)}><time>${clock(commit.at, false)}</time> <a class="rev" href=${link(path, commit.rev)} title="Show this moment">${number(commit.rev)}</a>
     <span class="told">${told(commit)}</span>${commit.reason && html`<q>${commit.reason}</q>`}
     <a class="small" href=${link("/diff", commit.rev, { from: Math.max(0, commit.rev - 1) })}>diff<span class="hidden"> of rev ${commit.rev}</span></a>
-    ${revert && html`<button type="button" class="plain small" onClick=${() => back(revert, commit.rev)}>back to here<span class="hidden">, rev ${commit.rev}</span></button>`}</li>`;
+    ${revert && html`<button type="button" class="plain small" aria-label=${`back to here, rev ${commit.rev}`} onClick=${() => back(revert, commit.rev)}>back to here</button>`}</li>`;
 }
 
 function Group({ group, path, revert }) {

@@ -114,7 +114,7 @@ def _scale(call: Call, state: dict[str, dict[Key, Told]], about: Key) -> dict[st
     if not items:
         none = {"revision": revision, "env": None, "count": 0, "target": None, "rev": None}
         items = [{**none, "statuses": dict.fromkeys(names, 0)}]
-    return {"rev": call.rev, "items": items}
+    return {"rev": call.rev, "items": items, "next": None}
 
 
 def _ended_targets(said: dict[str, Any]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class Front:
             call.row = row = endpoint.row
             principal = self._access.known(call.fields) if not row.open else self._access.nobody
             if principal is None or call.method not in READS or principal.scope(row) is None:
-                await self._admit(call, row)
+                await self._admit(call, row, principal)
             else:
                 # As `_admit` does, for a read that is not to be refused, at a part of its price.
                 call.principal = principal
@@ -108,7 +108,7 @@ class Front:
             answer = await endpoint(call, parts)
             if call.permit.waited and not self._access.still(call.principal):
                 # It may have waited for long: what it was told to do then may be no longer allowed.
-                await self._admit(call, endpoint.row)
+                await self._admit(call, row, self._access.known(call.fields))
             return answer
         except RequestError as error:
             # Without the frames that it came through: they hold the call, and neither would go by itself.
@@ -119,13 +119,13 @@ class Front:
         except Exception:
             return fault_response(call.method, self._root_path)
 
-    async def _admit(self, call: Call, row: Row) -> None:
-        """Find out who asks. Raises Unauthenticated, Forbidden, CoordinatorUnavailable."""
-        call.row = row
+    async def _admit(self, call: Call, row: Row, known: Principal | None) -> None:
+        """Hold the call to who asks: `known` by what is held here, else by the state that is confirmed now.
+        Raises Unauthenticated, Forbidden, CoordinatorUnavailable."""
         if row.open:
             call.principal = self._access.nobody
             return
-        call.principal = self._access.known(call.fields) or await self._access.find(call.fields)
+        call.principal = known or await self._access.find(call.fields)
         check(call.principal, row)
         if call.method not in READS and not call.principal.anonymous and not has_bearer(call.fields):
             self._cors.check_session(call.fields)

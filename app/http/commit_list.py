@@ -12,8 +12,6 @@ from app.http.context import Call, Context
 from app.http.reads import LIST_FRAME, check_page, json_answer
 from app.models.times import AskedTime
 
-_PAGING = frozenset({"cursor", "limit"})
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -53,12 +51,6 @@ class CommitList:
     limit: int
     cursor: str | None
 
-    @property
-    def _of(self) -> str:
-        """What names the list: two lists do not take each other's cursors."""
-        asked = sorted((name, value) for name, value in self.call.query if name not in _PAGING)
-        return f"{self.call.scope['path']}?{asked}{self.call.principal.digest}"
-
     async def page(self, wanted: Wanted) -> Response:
         """Raises InvalidRequest, InvalidCursor, RevCompacted, RevInFuture, CoordinatorUnavailable."""
         context = self.context
@@ -78,7 +70,10 @@ class CommitList:
         following = b"null"
         if page.last is not None:
             at = Span(span.rev, span.start, span.end, page.last)
-            following = b'"%b"' % cursors.write(cursors.Cursor(span.rev, at.written()), self._of).encode()
+            following = (
+                b'"%b"'
+                % cursors.write(cursors.Cursor(span.rev, at.written()), cursors.name_of(self.call)).encode()
+            )
         body = b'{"rev":%d,"items":[%b],"next":%b,"oldest_rev":%d}'
         answer = json_answer(body % (span.rev, b",".join(page.items), following, oldest), span.rev)
         answer.raw_headers += self.call.principal.filtered
@@ -104,7 +99,7 @@ class CommitList:
             return 0  # nothing is dropped: there was nothing yet
 
     async def _continued(self, text: str) -> Span:
-        cursor = cursors.read(text, self._of)
+        cursor = cursors.read(text, cursors.name_of(self.call))
         parts = cursor.after.split(" ")
         if len(parts) != 3 or not all(part.removeprefix("-").isdecimal() for part in parts):
             raise cursors.not_given()

@@ -7,10 +7,14 @@ import json
 from dataclasses import dataclass
 
 from app.errors import InvalidCursor, RevInFuture
+from app.http.context import Call
 from app.models.base import MAX_INT64
 from app.store.contract import Snapshot, Store
 
 _SUM = 9
+
+PAGING = frozenset({"cursor", "limit"})
+"""Parameters that say which page is asked for, and not of which list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,13 @@ class Cursor:
 
     rev: int
     after: str
+
+
+def name_of(call: Call, paging: frozenset[str] = PAGING) -> str:
+    """What names the list that is asked for, and what is seen of it: two lists do not take each other's
+    cursors, and no token those of what another sees."""
+    asked = sorted((name, value) for name, value in call.query if name not in paging)
+    return f"{call.scope['path']}?{asked}{call.principal.digest}"
 
 
 def _sum(payload: bytes, of: str) -> bytes:

@@ -206,9 +206,7 @@ class Listing:
 
     @property
     def _of(self) -> str:
-        """What names the list, and what is seen of it: two lists do not take each other's cursors."""
-        filters = sorted((name, value) for name, value in self._call.query if name not in _PAGING)
-        return f"{self._call.scope['path']}?{filters}{self._call.principal.digest}"
+        return cursors.name_of(self._call, _PAGING)
 
     @property
     def limit(self) -> int:
@@ -280,7 +278,7 @@ class Listing:
 LIST_FRAME = 8 * 1024
 """Bytes of a list at most beside its items: a cursor has 4 KiB."""
 
-_PAGING = frozenset({"cursor", "limit", "rev", "at", "consistency"})
+_PAGING = cursors.PAGING | {"rev", "at", "consistency"}
 
 
 async def _wires(records: Sequence[Record], turns: Turns) -> list[bytes]:

@@ -40,7 +40,6 @@ router = APIRouter(tags=["time"])
 TEXT = "text/plain"
 
 FROM, TO = "from", "to"
-_PAGING = frozenset({"cursor", "limit"})
 _REV = re.compile(r"[0-9]{1,19}\Z")
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -180,7 +179,7 @@ async def get_diff(
     the difference backwards. With an `Accept` that prefers `text/plain`: a line for each field."""
     check_page(limit, context.bounds.page)
     within = subtree(path, include if isinstance(include, Include) else None)
-    of = _name(call)
+    of = cursors.name_of(call)
     begin, end = asked_rev(from_, from_at, "from_at"), asked_rev(to, to_at, "to_at")
     if begin is None:
         raise InvalidRequest.of(["query", FROM], "Field required, or `from_at`", "missing")
@@ -206,12 +205,6 @@ async def get_diff(
     more = {"next": following, "counts": counts}
     body = to_json(head)[:-1] + b',"items":[' + b",".join(page.encoded) + b"]," + to_json(more)[1:]
     return json_answer(body, asked.high, etag=tag)
-
-
-def _name(call: Call) -> str:
-    """What names the list: two lists do not take each other's cursors."""
-    filters = sorted((name, value) for name, value in call.query if name not in _PAGING)
-    return f"{call.scope['path']}?{filters}{call.principal.digest}"
 
 
 async def _asked(

@@ -11,12 +11,12 @@ from pydantic_core import from_json
 
 from app.errors import Forbidden, InvalidRequest, Unauthenticated
 from app.models import codec
-from app.models.grants import EVERYTHING, NOTHING, SCOPE_OF, Grant, Role, Scope, host_of, own_scope, sight_of
+from app.models.grants import EVERYTHING, NOTHING, SCOPE_OF, Grant, Role, Scope, own_scope, sight_of
 from app.models.paths import key_of
 from app.registry import tokens
 from app.registry.idempotency import Replay
 from app.registry.readable import readable
-from app.registry.sighted import Sighted
+from app.registry.sighted import Sighted, scope_names
 from app.store.contract import Changes, Record, Rule, Snapshot
 
 
@@ -135,25 +135,19 @@ def _check_plan(snapshot: Snapshot, kept: Record | None, scope: Scope, row: Row)
             raise Forbidden.needing(row.needs)
 
 
-_OF_APPS = frozenset({"app", "revision", "envset", "proctype", "scale", "scaling", "secret"})
-_OF_SERVICES = frozenset({"service", "endpoint"})
 _OWN_BUSINESS = frozenset({"counter", "fence", "idempotency"})
 
 
 def _within(snapshot: Snapshot, key: str, value: bytes | None, scope: Scope) -> bool:
     """Whether a change of the key is inside the scope. Of what changes hands, one of both sides has to be."""
+    named = scope_names(scope, key)
+    if named is not None:
+        return named
     kind, _, rest = key.partition("/")
-    name = rest.partition(",")[0]
     if kind in _OWN_BUSINESS:
         return True
-    if kind in _OF_APPS:
-        return scope.apps.has(name)
-    if kind in _OF_SERVICES:
-        return scope.services.has(name)
-    if kind == "runner":
-        return scope.hosts.has(host_of(rest))
-    if kind == "member":
-        return scope.hosts.has(host_of(rest.partition(",")[2]))
+    if kind == "scaling":
+        return scope.apps.has(rest.partition(",")[0])
     if kind == "instance":
         before = snapshot.get(key)
         sides = [side for side in (before, None if value is None else Record(key, value, 1, 1)) if side]

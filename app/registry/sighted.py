@@ -174,23 +174,30 @@ class Sighted:
         )
 
 
+def scope_names(scope: Scope, key: str) -> bool | None:
+    """Whether a scope names what a key is of: its app, its service or its host. None where the key alone does
+    not say whose it is."""
+    kind, _, rest = key.partition("/")
+    if kind in _OF_APPS:
+        return scope.apps.has(rest.partition(",")[0])
+    if kind in _OF_SERVICES:
+        return scope.services.has(rest.partition(",")[0])
+    if kind == "runner":
+        return scope.hosts.has(host_of(rest))
+    if kind == "member":
+        return scope.hosts.has(host_of(rest.partition(",")[2]))
+    return None
+
+
 def shows(sight: Scope, record: Record) -> bool:
     """Whether a sight shows a record, by itself: the apps of a host's instances take a look at those."""
     if sight.all:
         return True
-    kind, _, rest = record.key.partition("/")
-    name = rest.partition(",")[0]
-    if kind in _OF_APPS:
-        return sight.apps.has(name)
-    if kind in _OF_SERVICES:
-        return sight.services.has(name)
-    if kind == "runner":
-        return sight.hosts.has(host_of(rest))
-    if kind == "member":
-        return sight.hosts.has(host_of(rest.partition(",")[2]))
-    if kind == "instance":
-        return _shows_instance(sight, record)
-    return kind not in HIDDEN
+    named = scope_names(sight, record.key)
+    if named is not None:
+        return named
+    kind = record.key.partition("/")[0]
+    return _shows_instance(sight, record) if kind == "instance" else kind not in HIDDEN
 
 
 def _shows_instance(sight: Scope, record: Record) -> bool:

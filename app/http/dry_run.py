@@ -27,6 +27,8 @@ class DryRun:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._planned: Overlay | None = None
+        self._last: datetime | None = None
+        """When the latest commit was made."""
         self.rev = 0
 
     def apart(self) -> "DryRun":
@@ -39,8 +41,7 @@ class DryRun:
         """As `Store.transact`, and nothing is committed."""
         await asyncio.sleep(0)  # a call of a hundred commits gives others their turn, as the store would
         planned = await self._on()
-        journal = await self._store.journal_at(self.rev)
-        at = latest_time(datetime.now(UTC), journal.at if journal else None)
+        at = latest_time(datetime.now(UTC), self._last)
         try:
             changes = rule(planned, at)
         except RequestError as error:
@@ -56,6 +57,8 @@ class DryRun:
         if self._planned is None:
             snapshot = await self._store.latest()
             self.rev = self.rev or snapshot.rev
+            journal = await self._store.journal_at(self.rev)
+            self._last = journal.at if journal else None
             self._planned = Overlay(snapshot, index)
         return self._planned
 

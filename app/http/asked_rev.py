@@ -11,8 +11,10 @@ from app.models.base import INT64, MAX_INT64
 from app.models.names import IN_DIGITS
 from app.models.times import AskedTime, TimeText, asked_time
 
+RevNumber = Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS]
+
 AtRev = Annotated[
-    Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS] | MISSING,
+    RevNumber | MISSING,
     Query(
         description="Read the snapshot at this rev; 0 is the empty registry, before the first commit.",
         examples=[42],

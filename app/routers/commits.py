@@ -13,14 +13,13 @@ from app.events.commit_changes import Sees, changes_of
 from app.events.commits import Wanted, detail, look_up
 from app.events.filters import Filter
 from app.http import cursors
-from app.http.asked_rev import asked_rev, time_in
+from app.http.asked_rev import RevNumber, asked_rev, time_in
 from app.http.commit_list import CommitList
 from app.http.context import Call, Ctx
 from app.http.declared_responses import read
 from app.http.event_query import Types
 from app.http.reads import DEFAULT_LIMIT, LIST_FRAME, PageCursor, PageLimit, json_answer, lasts
 from app.models import paths
-from app.models.base import INT64, MAX_INT64
 from app.models.commit import Bucket, CommitDetail, CommitPage, Timeline
 from app.models.names import IN_DIGITS
 from app.models.paths import Include
@@ -30,7 +29,6 @@ from app.store.micros import moment
 
 router = APIRouter(tags=["time"])
 
-_Rev = Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS]
 _NOW = AskedTime(0, True)
 
 
@@ -73,10 +71,10 @@ async def list_commits(
     ] = [],  # noqa: B006 - FastAPI reads it as a declaration
     types: Types = [],  # noqa: B006
     start: Annotated[
-        _Rev | MISSING, Query(alias="from", description="Only after this rev.", examples=[41])
+        RevNumber | MISSING, Query(alias="from", description="Only after this rev.", examples=[41])
     ] = MISSING,
     end: Annotated[
-        _Rev | MISSING, Query(alias="to", description="Only up to this rev.", examples=[42])
+        RevNumber | MISSING, Query(alias="to", description="Only up to this rev.", examples=[42])
     ] = MISSING,
     from_at: Annotated[
         TimeText | MISSING,
@@ -115,7 +113,7 @@ async def list_commits(
 async def get_commit(
     context: Ctx,
     call: Call,
-    rev: Annotated[_Rev, Path(description="Of the commit.", examples=[42])],
+    rev: Annotated[RevNumber, Path(description="Of the commit.", examples=[42])],
     cursor: PageCursor = MISSING,
 ) -> Response:
     """One commit, with each object that it changed before and after. A rev at which no commit of this

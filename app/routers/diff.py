@@ -6,12 +6,12 @@ from typing import Annotated, Any, NamedTuple
 
 from fastapi import Header, Query, Response
 from fastapi.routing import APIRouter
-from pydantic import MISSING, Field
+from pydantic import MISSING
 from pydantic_core import to_json
 
 from app.errors import InvalidRequest
 from app.http import cursors
-from app.http.asked_rev import AskedRev, asked_rev, rev_of
+from app.http.asked_rev import AskedRev, RevNumber, asked_rev, rev_of
 from app.http.comparing import Pair, Span
 from app.http.context import Call, Context, Ctx
 from app.http.declared_responses import read
@@ -22,14 +22,13 @@ from app.http.reads import (
     DEFAULT_LIMIT,
     JSON,
     LIST_FRAME,
-    MAX_LIMIT,
+    PageLimit,
     ReadyAnswer,
     check_page,
     json_answer,
 )
-from app.models.base import INT64, MAX_INT64, rfc3339
+from app.models.base import rfc3339
 from app.models.diff import Diff
-from app.models.names import IN_DIGITS
 from app.models.paths import MAX_PATH, Include, Subtree, subtree
 from app.models.times import TimeText
 from app.registry.difference import Difference, backwards, difference
@@ -53,8 +52,6 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
     },
 }
-
-DiffRev = Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64), IN_DIGITS]
 
 
 class _Page(NamedTuple):
@@ -129,7 +126,7 @@ async def get_diff(
     context: Ctx,
     call: Call,
     from_: Annotated[
-        DiffRev | MISSING,
+        RevNumber | MISSING,
         Query(alias=FROM, description="The rev before; or say `from_at`.", examples=[41]),
     ] = MISSING,
     from_at: Annotated[
@@ -137,7 +134,7 @@ async def get_diff(
         Query(description="Instead of `from`: a time, or how long ago.", examples=["-15m"]),
     ] = MISSING,
     to: Annotated[
-        DiffRev | MISSING,
+        RevNumber | MISSING,
         Query(description="The rev after; without it and `to_at`, the latest.", examples=[42]),
     ] = MISSING,
     to_at: Annotated[
@@ -161,9 +158,7 @@ async def get_diff(
         ),
     ] = MISSING,
     summary: Annotated[bool, Query(description="Only how many objects, by kind and action.")] = False,
-    limit: Annotated[
-        int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS, Query(description="Items of a page at most.")
-    ] = DEFAULT_LIMIT,
+    limit: PageLimit = DEFAULT_LIMIT,
     cursor: Annotated[
         str | MISSING,
         Query(

@@ -1,13 +1,11 @@
 """`visor serve`."""
 
 import argparse
-import asyncio
 import logging
 import os
 import signal
 import socket
 import sys
-from types import FrameType
 
 from app import logs
 from app.cli.flags import add_flags, settings_of
@@ -15,7 +13,7 @@ from app.cli.greeting import Greeting
 from app.errors import StartError
 from app.main import check_stance, create_app, open_checked, reload_keyring
 from app.server.notifier import Notifier
-from app.server.server import VisorServer, build_config, listen, listening_at
+from app.server.server import VisorServer, build_config, listen, listening_at, run_to_its_end
 from app.server.workers import Workers, command_of
 from app.settings import Settings
 
@@ -103,16 +101,7 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
             logging.shutdown()
             os._exit(1)
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        # The server has signal handlers of its own while it runs, and passes on what it got at its end:
-        # by then all is done, and that is no failure.
-        if not server.started:
-            raise SystemExit(0)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-    with listening, asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(run())
+    run_to_its_end(server, listening, run)
     return 0 if server.started else 1
 
 

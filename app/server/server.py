@@ -10,7 +10,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
 
@@ -263,3 +263,21 @@ class VisorServer(uvicorn.Server):
                 "the store does not close: the process ends without it. What was acknowledged is durable;"
                 " look for a disk or a coordinator that hangs"
             )
+
+
+def run_to_its_end(
+    server: VisorServer, listening: socket.socket, main: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    """Run `main`, which serves on `listening`, in a loop of its own; a signal before the server runs ends the
+    process in good order."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        # The server has signal handlers of its own while it runs, and passes on what it got at its end:
+        # by then all is done, and that is no failure.
+        if not server.started:
+            raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    with listening, asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(main())

@@ -62,14 +62,12 @@ def _visit(flags: argparse.Namespace) -> int:
 def _serve(flags: argparse.Namespace) -> int:
     """A service of its own, in memory."""
     import logging
-    import signal
-    from types import FrameType
 
     from app import logs
     from app.cli.demo.clock import DemoClock
     from app.main import create_app
     from app.registry.readable import index
-    from app.server.server import VisorServer, build_config, listen
+    from app.server.server import VisorServer, build_config, listen, run_to_its_end
     from app.settings import LogFormat, LogLevel, Settings
     from app.store.embedded.memory_log import NoLog
     from app.store.embedded.store import EmbeddedStore
@@ -122,15 +120,7 @@ def _serve(flags: argparse.Namespace) -> int:
         if driving.done() and not driving.cancelled() and (error := driving.exception()) is not None:
             raise error
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        # While the server runs it has handlers of its own, and passes on at its end what it got.
-        if not server.started:
-            raise SystemExit(0)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-    with listening, asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(run())
+    run_to_its_end(server, listening, run)
     return 0
 
 

@@ -25,6 +25,7 @@ from app.http.access import Access
 from app.http.admission import Admission
 from app.http.body import Bodies
 from app.http.bounds import Bounds
+from app.http.capacity import Capacity
 from app.http.context import Context, the_context
 from app.http.cors import Cors
 from app.http.endpoint import Plan
@@ -32,7 +33,6 @@ from app.http.front import Front
 from app.http.hosts import Hosts, is_loopback
 from app.http.metrics import Metrics, the_metrics
 from app.http.metrics import router as metrics_router
-from app.http.places import Slots
 from app.http.refusals import Refusals
 from app.http.resolving import Resolver
 from app.http.routes import Routes
@@ -168,7 +168,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         key_watch=key_watch,
         chronicle=Chronicle(store),
         durable=settings.store != "memory:",
-        slots=Slots(
+        capacity=Capacity(
             max_requests=settings.max_requests,
             max_writes=settings.max_writes,
             max_subscribers=settings.max_subscribers,
@@ -177,7 +177,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         pace=Pace(
             keep_alive=settings.keep_alive, bookmark=settings.bookmark, max_age=settings.stream_max_age
         ),
-        # A caller that waits for a name holds a place of a write: most of those are for others.
+        # A caller that waits for a name holds the permit of a write: most of those are for others.
         resolver=Resolver(max(1, settings.max_writes // 4), settings.nameservers),
         bounds=Bounds(settings.max_query, settings.max_filters, settings.max_page, settings.max_answer),
         access=access,
@@ -219,7 +219,7 @@ def create_app(settings: Settings, store: Store | None = None) -> Service:
     context = build_context(settings, store)
     hosts, cors = Hosts(settings.host, settings.allowed_hosts), Cors(settings.cors_origins)
     stop, metrics, limits = asyncio.Event(), Metrics(), limits_of(settings)
-    admission = Admission(context.slots, patience=settings.place_timeout)
+    admission = Admission(context.capacity, patience=settings.place_timeout)
     _add_figures(metrics, context, admission)
     api, plans = declared()
     provided = {
@@ -229,8 +229,8 @@ def create_app(settings: Settings, store: Store | None = None) -> Service:
     }
     front = Front(
         Routes(plans, provided, context.bounds),
-        slots=context.slots,
-        bodies=Bodies(context.slots, max_body=settings.max_body, timeout=settings.body_timeout),
+        admission=admission,
+        bodies=Bodies(admission, max_body=settings.max_body, timeout=settings.body_timeout),
         metrics=metrics,
         hosts=hosts,
         cors=cors,
@@ -249,12 +249,14 @@ def _add_figures(metrics: Metrics, context: Context, admission: Admission) -> No
     metrics.add((*store.timings.collectors, *measures.collectors))
     figures.constant("visor_build_info", "The version of Visor.", version=__version__)
     figures.store(store.statistics)
-    figures.gauge("visor_subscribers", "Event streams and waiting calls.", lambda: context.slots.subscribers)
+    figures.gauge(
+        "visor_subscribers", "Event streams and waiting calls.", lambda: context.capacity.subscribers
+    )
     figures.gauge("visor_streams", "Event streams that are open.", lambda: measures.streams)
     figures.gauge(
         "visor_waiting_calls",
         "Calls that wait for a ticket, a status or an event.",
-        lambda: context.slots.subscribers - measures.streams,
+        lambda: context.capacity.subscribers - measures.streams,
     )
     figures.gauge(
         "visor_http_requests_waiting",

@@ -130,7 +130,7 @@ class Service:
     @property
     def settled(self) -> bool:
         """Whether nothing is being worked on, neither a request nor the write of one that waits."""
-        return self._writes == 0 and bool(self.context.slots.requests == 0)
+        return self._writes == 0 and bool(self.context.capacity.requests == 0)
 
     def inside(self, work: Coroutine[Any, Any, T]) -> T:
         """Run this in the service's own event loop."""

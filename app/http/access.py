@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from app.errors import Forbidden, Unauthenticated
-from app.http.attendance import Attendance, Attendances
 from app.http.hosts import proxied
+from app.http.open_streams import OpenStream, OpenStreams
 from app.http.principal import NEVER, Principal
 from app.http.session import ADMIN_ID, COOKIE, session_of
 from app.models import keys
@@ -53,7 +53,7 @@ class Access:
         self._nobody = Principal(None, ANONYMOUS, _ADMINS, EVERYTHING)
         self._by_hash: dict[bytes, Principal] = {}
         self._used: dict[str, datetime] = {}
-        self._attendances = Attendances()
+        self._streams = OpenStreams()
 
     @property
     def nobody(self) -> Principal:
@@ -195,26 +195,26 @@ class Access:
         except Unauthenticated:
             return None
 
-    def attend(self, principal: Principal, row: Row) -> Attendance:
+    def open_stream(self, principal: Principal, row: Row) -> OpenStream:
         """Watch over a stream of this principal."""
-        attendance = Attendance(principal, row, self._renew)
-        self._attendances.add(attendance)
-        return attendance
+        stream = OpenStream(principal, row, self._renew)
+        self._streams.add(stream)
+        return stream
 
     def listen(self, commit: Commit | None) -> None:
         """The hub's listener."""
-        self._attendances.listen(commit)
+        self._streams.listen(commit)
 
     async def watch(self) -> None:
         """Notice for ever what no commit says: tokens that are over their time, a store that cannot be asked.
         Ends by being cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self._attendances.sweep()
+            self._streams.sweep()
             if self._proven:
-                self._attendances.tell_expired(time.time())
+                self._streams.tell_expired(time.time())
             else:
-                self._attendances.tell_all()
+                self._streams.tell_all()
 
     async def write_uses(self) -> None:
         """Write down which tokens were used since the last time."""

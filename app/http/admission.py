@@ -1,8 +1,8 @@
-"""Whether there is a place for a request, asked as soon as its headers have come.
+"""Whether a request may be worked on, asked as soon as its headers have come.
 
-A request for which there is none waits at the door, in line, its connection unread, which costs nothing:
-a burst is served as fast as the service can, and no more is worked on at a time than it does best. Who has
-waited too long is refused. What is refused later has cost a task, a scope and the way through the
+A request for which there is no room waits in line, its connection unread, which costs nothing:
+a burst is served as fast as the service can, and no more is worked on at a time than it does best. One that
+has waited too long is refused. What is refused later has cost a task, a scope and the way through the
 front: at five times what the service can do, refusing would then be most of what it does. Here a
 refusal costs little more than the two calls to the kernel that it takes; and as those add up too, there
 are only so many in a second.
@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from app.errors import TooManyRequests
-from app.http.places import ALWAYS_SERVED, READS, Slot, Slots
+from app.http.capacity import Capacity
+from app.http.permits import ALWAYS_SERVED, READS, Permit
 
 logger = logging.getLogger("visor.admission")
 
@@ -27,29 +28,29 @@ SAVED = 0.25
 """Seconds whose refusals are made together where none could be made meanwhile."""
 
 TURN = 0.02
-"""Seconds between two looks at who has waited too long."""
+"""Seconds between two looks at what has waited too long."""
 
 QUIET_SECONDS = 10.0
 """Between two lines of the log that say so: one for each refusal would be a load of its own."""
 
 
-class Caller(Protocol):
-    """Whoever waits at the door. One of the two is called, once; the slot has its place when it is let in."""
+class Applicant(Protocol):
+    """Whatever waits for a permit. One of the two is called, once; the permit is taken when it is given."""
 
-    def let_in(self, slot: Slot) -> None: ...
+    def admitted(self, permit: Permit) -> None: ...
 
-    def turn_away(self, error: TooManyRequests) -> None: ...
+    def refused(self, error: TooManyRequests) -> None: ...
 
 
-class Waiting:
-    """A request at the door. `method` is None where its refusal is counted elsewhere."""
+class PendingRequest:
+    """A request that waits in line. `method` is None where its refusal is counted elsewhere."""
 
-    __slots__ = ("caller", "method", "over", "since", "slot")
+    __slots__ = ("applicant", "method", "over", "permit", "since")
 
-    def __init__(self, slot: Slot, method: str | None, caller: Caller) -> None:
-        self.slot = slot
+    def __init__(self, permit: Permit, method: str | None, applicant: Applicant) -> None:
+        self.permit = permit
         self.method = method
-        self.caller = caller
+        self.applicant = applicant
         self.since = time.monotonic()
         self.over = False
 
@@ -64,96 +65,97 @@ class _Returning:
     def __init__(self, future: asyncio.Future[None]) -> None:
         self._future = future
 
-    def let_in(self, slot: Slot) -> None:
-        # Where the call was cancelled it gives back, in ending, what its slot holds.
+    def admitted(self, permit: Permit) -> None:
+        # Where the call was cancelled it gives back, in ending, what its permit holds.
         if not self._future.done():
             self._future.set_result(None)
 
-    def turn_away(self, error: TooManyRequests) -> None:
+    def refused(self, error: TooManyRequests) -> None:
         if not self._future.done():
             self._future.set_exception(error)
 
 
 class Admission:
-    """Gives requests their places, first come, first served; reads and writes wait in lines of their own.
+    """Gives requests their permits, first come, first served; reads and writes wait in lines of their own.
 
-    `patience`: seconds that a request waits for a place before it is refused.
+    `patience`: seconds that a request waits for its permit before it is refused.
     """
 
-    def __init__(self, slots: Slots, *, patience: float) -> None:
-        self._slots = slots
+    def __init__(self, capacity: Capacity, *, patience: float) -> None:
+        self.capacity = capacity
         self._patience = patience
-        self._said = float("-inf")
-        self._reads: deque[Waiting] = deque()
-        self._writes: deque[Waiting] = deque()
+        self._told_at = float("-inf")
+        self._reads: deque[PendingRequest] = deque()
+        self._writes: deque[PendingRequest] = deque()
         self._looking = False
-        self._letting_in = False
+        self._admitting = False
         self._left = REFUSALS * SAVED
         self._counted = float("-inf")
-        slots.door = self
+        capacity.when_freed(self._on_freed)
 
-    def place(
-        self, method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], caller: Caller
-    ) -> Slot | Waiting | None:
-        """A place for the request, or its wait in line for one, whose end the
-        caller is told in a later turn of the loop; None where it needs none, or where the application is to
-        decide."""
-        # A preflight may be answered before it comes to where places are given back.
+    def apply(
+        self, method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], applicant: Applicant
+    ) -> Permit | PendingRequest | None:
+        """The permit of the request; or its wait in line for one, whose end the applicant is told in a later
+        turn of the loop; None where it needs none, or where the application is to decide."""
+        # A preflight may be answered before it comes to where permits are given back.
         if method == "OPTIONS" or target.partition(b"?")[0].decode("latin-1") in ALWAYS_SERVED:
             return None
-        slot = Slot(self._slots, writes=method not in READS)
-        if not (self._writes if slot.writes else self._reads) and slot.taken():
-            return slot
-        return self._line_up(Waiting(slot, method, caller))
+        permit = Permit(self.capacity, writes=method not in READS)
+        if not (self._writes if permit.writes else self._reads) and permit.taken():
+            return permit
+        return self._line_up(PendingRequest(permit, method, applicant))
 
-    async def let_back(self, slot: Slot) -> None:
-        # Its own may be free still, where all of the body was there. Not to be lost to who is next in line.
-        if slot.taken():
+    async def readmit(self, permit: Permit) -> None:
+        """Take a permit again that has stepped aside, if need be after those who wait. Raises
+        TooManyRequests."""
+        # There may be room still, where all of the body was there: not to be lost to the next in line.
+        if not permit.stepped_aside() or permit.taken():
             return
         future = asyncio.get_running_loop().create_future()
-        waiting = self._line_up(Waiting(slot, None, _Returning(future)))
+        pending = self._line_up(PendingRequest(permit, None, _Returning(future)))
         try:
             await future
         finally:
-            waiting.leave()
+            pending.leave()
 
-    def _line_up(self, waiting: Waiting) -> Waiting:
-        (self._writes if waiting.slot.writes else self._reads).append(waiting)
+    def _line_up(self, pending: PendingRequest) -> PendingRequest:
+        (self._writes if pending.permit.writes else self._reads).append(pending)
         if not self._looking:
             self._looking = True
             asyncio.get_running_loop().call_later(min(TURN, self._patience), self._look)
-        return waiting
+        return pending
 
     @property
     def waiting(self) -> int:
         """How many wait."""
         return sum(not one.over for line in (self._reads, self._writes) for one in line)
 
-    def refuse(self, waiting: Waiting) -> None:
+    def refuse(self, pending: PendingRequest) -> None:
         """Have the wait end now, with a refusal."""
-        if waiting.over:
+        if pending.over:
             return
-        waiting.leave()
-        self._tell()
-        waiting.caller.turn_away(self._slots.no_place(writes=waiting.slot.writes))
+        pending.leave()
+        self._log_refusals()
+        pending.applicant.refused(self.capacity.refusal(writes=pending.permit.writes))
 
-    def freed(self) -> None:
-        """A place is free. Who waits gets it in the next turn of the loop: whoever gave it back is not to
-        be the one in whose name another request is begun."""
-        if (self._reads or self._writes) and not self._letting_in:
-            self._letting_in = True
-            asyncio.get_running_loop().call_soon(self._let_in)
+    def _on_freed(self) -> None:
+        """There is room for one more. The next in line gets it in the next turn of the loop: the request
+        that has just ended is not to be the one in whose name another is begun."""
+        if (self._reads or self._writes) and not self._admitting:
+            self._admitting = True
+            asyncio.get_running_loop().call_soon(self._admit)
 
-    def _let_in(self) -> None:
-        self._letting_in = False
-        while line := self._first(lambda line: self._slots.have_place(writes=line is self._writes)):
-            waiting = line.popleft()
-            waiting.leave()
-            waiting.slot.take()
-            waiting.caller.let_in(waiting.slot)
+    def _admit(self) -> None:
+        self._admitting = False
+        while line := self._first(lambda line: self.capacity.has_room(writes=line is self._writes)):
+            pending = line.popleft()
+            pending.leave()
+            pending.permit.take()
+            pending.applicant.admitted(pending.permit)
 
     def _look(self) -> None:
-        """Refuse those who have waited too long, as many as may be."""
+        """Refuse those that have waited too long, as many as may be."""
         due = time.monotonic() - self._patience
         while (line := self._first(lambda line: line[0].since <= due)) and self._may_refuse():
             self.refuse(line.popleft())
@@ -161,7 +163,7 @@ class Admission:
         if self._looking:
             asyncio.get_running_loop().call_later(TURN, self._look)
 
-    def _first(self, wanted: Callable[[deque[Waiting]], bool]) -> deque[Waiting] | None:
+    def _first(self, wanted: Callable[[deque[PendingRequest]], bool]) -> deque[PendingRequest] | None:
         """Of the lines that are wanted the one whose first has waited longer."""
         for line in (self._reads, self._writes):
             while line and line[0].over:
@@ -178,11 +180,11 @@ class Admission:
         self._left -= 1
         return True
 
-    def _tell(self) -> None:
+    def _log_refusals(self) -> None:
         now = time.monotonic()
-        if now - self._said >= QUIET_SECONDS:
-            self._said = now
+        if now - self._told_at >= QUIET_SECONDS:
+            self._told_at = now
             logger.warning(
-                "more requests at a time than there are places for: some are refused with 429"
+                "more requests at a time than the server is allowed to work on: some are refused with 429"
                 " (visor_http_requests_total counts them)"
             )

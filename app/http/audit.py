@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.errors import RequestError
-from app.http.places import READS
+from app.http.permits import READS
 from app.models.base import rfc3339
 
 logger = logging.getLogger("visor.audit")

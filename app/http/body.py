@@ -7,8 +7,9 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import BodyTooLarge, MalformedRequest, RequestError
+from app.http.admission import Admission
+from app.http.capacity import too_many
 from app.http.context import Call
-from app.http.places import Slots, too_many
 from app.http.responses import problem_response
 
 LINGER_SECONDS = 5.0
@@ -23,8 +24,9 @@ class Bodies:
     rest, keep nobody else out. What has come of such bodies has a bound together.
     """
 
-    def __init__(self, slots: Slots, *, max_body: int = 1024 * 1024, timeout: float = 30.0) -> None:
-        self._slots = slots
+    def __init__(self, admission: Admission, *, max_body: int = 1024 * 1024, timeout: float = 30.0) -> None:
+        self._admission = admission
+        self._capacity = admission.capacity
         self._max_body = max_body
         self._timeout = timeout
 
@@ -66,8 +68,8 @@ class Bodies:
                 self._count(len(part))
         finally:
             # It is there, or will not come.
-            self._slots.arriving -= arriving
-        await call.permit.step_back()
+            self._capacity.arriving -= arriving
+        await self._admission.readmit(call.permit)
         return b"".join(parts)
 
     async def _receive(self, call: Call, deadline: float) -> Message:
@@ -85,10 +87,10 @@ class Bodies:
         return message
 
     def _count(self, size: int) -> None:
-        self._slots.arriving += size
-        if self._slots.arriving > self._slots.max_arriving:
+        self._capacity.arriving += size
+        if self._capacity.arriving > self._capacity.max_arriving:
             raise too_many(
-                f"Bodies of more than {self._slots.max_arriving} bytes together are on their way to the"
+                f"Bodies of more than {self._capacity.max_arriving} bytes together are on their way to the"
                 " server."
             )
 

@@ -18,10 +18,11 @@ from app.events.key_watch import KeyWatch
 from app.events.stream import Pace
 from app.http.access import Access
 from app.http.bounds import Bounds
+from app.http.capacity import Capacity
 from app.http.comparing import Comparisons
 from app.http.given import Given
 from app.http.header_lists import joined
-from app.http.places import Slot, Slots
+from app.http.permits import Permit
 from app.http.principal import Principal
 from app.http.resolving import Resolver
 from app.keyring import Keyring
@@ -39,7 +40,7 @@ class Context:
     claim_queue: ClaimQueue
     key_watch: KeyWatch
     chronicle: Chronicle
-    slots: Slots
+    capacity: Capacity
     pace: Pace
     resolver: Resolver
     bounds: Bounds
@@ -90,7 +91,7 @@ class Call(HTTPConnection):
     audited = False
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, permit: Slot, given: Given | None = None
+        self, scope: Scope, receive: Receive, send: Send, permit: Permit, given: Given | None = None
     ) -> None:
         super().__init__(scope)
         self.receive = receive

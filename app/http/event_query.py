@@ -177,7 +177,7 @@ class EventQuery:
         if self.call.is_head:
             return Response(None, 200, headers, EVENT_STREAM)
         self.call.permit.subscribe()
-        attendance = context.access.attend(self.call.principal, self.call.row)
+        open_stream = context.access.open_stream(self.call.principal, self.call.row)
         stream = Stream(
             context.store,
             context.channels,
@@ -186,9 +186,9 @@ class EventQuery:
             context.pace,
             snapshot,
             gone,
-            attendance.standing,
+            open_stream.standing,
         )
-        attendance.look = WeakMethod(stream.look)
+        open_stream.look = WeakMethod(stream.look)
         return EventStream(stream, headers)
 
 

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from app.errors import MethodNotAllowed, NotFound, RequestError
 from app.http import access_log, audit
 from app.http.access import Access, check, has_bearer
+from app.http.admission import Admission
 from app.http.body import Bodies, refusal
 from app.http.context import Call
 from app.http.cors import Cors
@@ -23,7 +24,7 @@ from app.http.hosts import Hosts
 from app.http.json_body import ACCEPT_PATCH
 from app.http.metrics import METHODS, OTHER, Metrics
 from app.http.origin import trace_of
-from app.http.places import ALWAYS_SERVED, READS, Slot, Slots
+from app.http.permits import ALWAYS_SERVED, READS, Permit
 from app.http.principal import Principal
 from app.http.reads import ReadyAnswer
 from app.http.responses import fault_response, problem_response, with_standard_headers
@@ -40,7 +41,7 @@ class Front:
         self,
         routes: Routes,
         *,
-        slots: Slots,
+        admission: Admission,
         bodies: Bodies,
         metrics: Metrics,
         hosts: Hosts,
@@ -51,7 +52,7 @@ class Front:
         root_path: str = "",
     ) -> None:
         self._routes = routes
-        self._slots = slots
+        self._capacity = admission.capacity
         self._bodies = bodies
         self._metrics = metrics
         self._hosts = hosts
@@ -68,7 +69,7 @@ class Front:
         began = time.perf_counter()
         given = given or Given()
         # As the server has taken it when the headers had come, or a new one.
-        permit = given.permit or Slot(self._slots, writes=scope["method"] not in READS)
+        permit = given.permit or Permit(self._capacity, writes=scope["method"] not in READS)
         call = Call(scope, receive, send, permit, given)
         try:
             await self._send(call, await self._respond(call))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from app.http.places import Slot
+from app.http.permits import Permit
 from app.http.responses import RawHeaders
 
 Answer = Callable[[Scope, int, RawHeaders, bytes], bool]
@@ -19,6 +19,6 @@ class Given:
     and short; it can be received as well. `answer` takes the whole answer at once. Another server than ours
     gives none of them."""
 
-    permit: Slot | None = None
+    permit: Permit | None = None
     body: bytes | None = None
     answer: Answer | None = None

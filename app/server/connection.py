@@ -13,9 +13,9 @@ from starlette.types import Scope
 from uvicorn.server import ServerState
 
 from app.errors import MalformedRequest, RequestError, TooManyRequests
-from app.http.admission import Waiting
+from app.http.admission import PendingRequest
 from app.http.given import Given
-from app.http.places import Slot
+from app.http.permits import Permit
 from app.http.responses import RawHeaders
 from app.server.answers import refusal
 from app.server.config import ConnectionConfig
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
         self._progress = False
         self._read_paused = False
         # Waiting for a permit.
-        self._waiting: Waiting | None = None
+        self._waiting: PendingRequest | None = None
         self._waiting_scope: Scope = {}
         self._kept = bytearray()
         self._kept_whole = False
@@ -357,22 +357,22 @@ class Connection(asyncio.Protocol):
         admission, permit = self.config.admission, None
         # One that is sent before the last is answered has to wait for its turn to be refused, too.
         if admission is not None and not self._answering():
-            permit = admission.place(self._method, scope["raw_path"], scope["headers"], self)
-        if isinstance(permit, Waiting):
+            permit = admission.apply(self._method, scope["raw_path"], scope["headers"], self)
+        if isinstance(permit, PendingRequest):
             self._waiting, self._waiting_scope = permit, scope
             # Not read from while it waits, it costs nothing then.
             self._pause_reading()
         else:
             self._begin(scope, permit)
 
-    def let_in(self, slot: Slot) -> None:
+    def admitted(self, permit: Permit) -> None:
         """The request that has waited has its permit: all that came meanwhile, once more."""
         self._waiting = None
         if self._transport.is_closing():
-            slot.release()
+            permit.release()
             return
         self._resume_reading()
-        self._begin(self._waiting_scope, slot)
+        self._begin(self._waiting_scope, permit)
         exchange, kept = self._exchanges[-1], bytes(self._kept)
         self._kept = bytearray()
         if kept:
@@ -381,7 +381,7 @@ class Connection(asyncio.Protocol):
             exchange.end_body()
         self._watch()
 
-    def turn_away(self, error: TooManyRequests) -> None:
+    def refused(self, error: TooManyRequests) -> None:
         """The request that has waited gets no permit. Its connection goes on where its client would have
         it so."""
         self._waiting = None
@@ -416,7 +416,7 @@ class Connection(asyncio.Protocol):
     def _answering(self) -> bool:
         return bool(self._exchanges) or self._waiting is not None
 
-    def _begin(self, scope: Scope, permit: Slot | None) -> None:
+    def _begin(self, scope: Scope, permit: Permit | None) -> None:
         # Not a method of the exchange: the two would hold one another until the garbage collector comes.
         given = Given(permit, answer=self._answer_whole)
         expects_continue = self._head.expects_continue

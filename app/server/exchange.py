@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import CoordinatorUnavailable, InternalError, RequestError
 from app.http.given import Given
-from app.http.places import READS
+from app.http.permits import READS
 from app.http.responses import RawHeaders
 from app.server.answers import head_of
 

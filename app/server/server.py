@@ -62,7 +62,7 @@ def build_config(
     `keep_alive` (seconds): how long a connection may idle between requests, longer than the 60 s of
     common proxies so that they close first. `shutdown_timeout` (seconds): how long the server takes to
     end, at most. `rev` gives the `Visor-Rev` of requests that are refused before they reach the application.
-    `admission`, where there is one, is asked for the place of each request, and `refusals` is
+    `admission`, where there is one, is asked for the permit of each request, and `refusals` is
     told of what is refused before it reaches the application. `root_path` is the prefix under
     which clients see the service.
     """

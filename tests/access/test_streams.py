@@ -120,7 +120,7 @@ def test_a_call_that_waits_is_refused_when_its_token_is_revoked_meanwhile(tenant
         target=lambda: answers.append(holder.get(f"/events/list?rev={tenants.rev}&wait=20"))
     )
     waiting.start()
-    while tenants.context.slots.subscribers == 0:
+    while tenants.context.capacity.subscribers == 0:
         waiting.join(0.01)
     tenants.delete(f"/tokens/{holder.id}")
     write(tenants, "mine", "1")

@@ -18,7 +18,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.errors import NotFound
 from app.http.access import Access
+from app.http.admission import Admission
 from app.http.body import Bodies
+from app.http.capacity import Capacity
 from app.http.context import Call
 from app.http.cors import Cors
 from app.http.endpoint import Plan
@@ -26,7 +28,6 @@ from app.http.front import Front
 from app.http.hosts import Hosts
 from app.http.metrics import Metrics, the_metrics
 from app.http.metrics import router as metrics_router
-from app.http.places import Slots
 from app.http.routes import Routes
 from app.routers import problems
 from app.server.server import VisorServer, build_config, listen
@@ -123,7 +124,7 @@ class Edge:
     server: VisorServer
     thread: threading.Thread
     port: int
-    slots: Slots
+    capacity: Capacity
     client: httpx2.Client
     connections: list[Connection] = field(default_factory=list)
 
@@ -245,16 +246,16 @@ def open_access() -> Access:
     return Access(open_store("memory:", lambda key, value: (), history=1, memory_revs=1))
 
 
-def build_front(slots: Slots, state: State, limits: dict[str, Any]) -> Front:
-    metrics = Metrics()
+def build_front(capacity: Capacity, state: State, limits: dict[str, Any]) -> Front:
+    metrics, admission = Metrics(), Admission(capacity, patience=0)
     metrics.figures.store(lambda: {"rev": 42.0, "file_bytes": 7.0})
-    metrics.figures.gauge("visor_subscribers", "Subscribers.", lambda: slots.subscribers)
+    metrics.figures.gauge("visor_subscribers", "Subscribers.", lambda: capacity.subscribers)
     routers = (_router(), _endless(state), problems.router, metrics_router)
     plans = [Plan(route, [the_metrics]) for router in routers for route in router.routes]
     return Front(
         Routes(plans, {the_metrics: metrics}),
-        slots=slots,
-        bodies=Bodies(slots, **limits),
+        admission=admission,
+        bodies=Bodies(admission, **limits),
         metrics=metrics,
         hosts=Hosts("127.0.0.1", ["*"]),
         cors=Cors([]),
@@ -271,16 +272,16 @@ def running(
     limits: dict[str, Any] | None = None,
     **config: Any,
 ) -> Iterator[Edge]:
-    slots = Slots(max_requests=max_requests, max_subscribers=max_subscribers)
+    capacity = Capacity(max_requests=max_requests, max_subscribers=max_subscribers)
     state = State()
-    front = build_front(slots, state, limits or {})
+    front = build_front(capacity, state, limits or {})
     sock = listen("127.0.0.1", 0)
     port = sock.getsockname()[1]
     server = VisorServer(build_config(front, rev=lambda: 42, **config), state.stop)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False)
-    edge = Edge(state, server, thread, port, slots, client)
+    edge = Edge(state, server, thread, port, capacity, client)
     try:
         edge.eventually(lambda: server.started or not thread.is_alive())
         yield edge

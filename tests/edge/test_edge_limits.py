@@ -12,14 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import TooManyRequests, TooManySubscribers
+from app.http.admission import Admission
 from app.http.body import Bodies
+from app.http.capacity import Capacity
 from app.http.context import Call
 from app.http.cors import Cors
 from app.http.endpoint import Plan
 from app.http.front import Front
 from app.http.hosts import Hosts
 from app.http.metrics import Metrics
-from app.http.places import Slot, Slots
+from app.http.permits import Permit
 from app.http.routes import Routes
 from tests.edge.conftest import open_access
 
@@ -125,14 +127,14 @@ def test_a_body_that_does_not_arrive_in_time_is_400_and_closed(serve, path):
         assert answer.startswith(b"HTTP/1.1 400")
         assert b'"code":"malformed-request"' in answer
         assert b"within 0.4 seconds" in answer
-        assert edge.slots.requests == 0
+        assert edge.capacity.requests == 0
 
 
 def test_one_request_too_many_is_429_with_retry_after_but_probes_are_served(serve):
     with serve(max_requests=1) as edge:
         connection = edge.connect()
         connection.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-        edge.eventually(lambda: edge.slots.requests == 1)
+        edge.eventually(lambda: edge.capacity.requests == 1)
         response = edge.client.get("/things/a")
         assert response.status_code == 429
         assert response.headers["retry-after"] == "1"
@@ -155,19 +157,19 @@ def test_streams_and_waiting_calls_take_no_request_place_but_are_limited_too(ser
         stream.send(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
         assert stream.answer().status == 200
         waiting.send(b"GET /wait?waiting=true HTTP/1.1\r\nHost: x\r\n\r\n")
-        edge.eventually(lambda: edge.slots.subscribers == 2)
+        edge.eventually(lambda: edge.capacity.subscribers == 2)
         assert edge.client.get("/things/a").status_code == 200
         for path in ("/stream", "/wait?waiting=true"):
             response = edge.client.get(path)
             assert response.status_code == 429
             assert response.headers["retry-after"] == "1"
             assert response.json()["code"] == "too-many-subscribers"
-        assert edge.slots.requests == 0
+        assert edge.capacity.requests == 0
         stream.socket.close()
-        edge.eventually(lambda: edge.slots.subscribers == 1)
+        edge.eventually(lambda: edge.capacity.subscribers == 1)
         edge.state.gate.set()
         assert waiting.answer().status == 200
-        edge.eventually(lambda: edge.slots.subscribers == 0)
+        edge.eventually(lambda: edge.capacity.subscribers == 0)
 
 
 def test_a_stream_is_not_cut_by_the_body_deadline(serve):
@@ -177,7 +179,7 @@ def test_a_stream_is_not_cut_by_the_body_deadline(serve):
         assert stream.answer().status == 200
         time.sleep(0.5)
         stream.socket.sendall(b"ab")
-        assert edge.slots.subscribers == 1
+        assert edge.capacity.subscribers == 1
         edge.server.should_exit = True
         assert stream.until_closed().endswith(b"event: gone\n\n\r\n0\r\n\r\n")
 
@@ -188,8 +190,8 @@ def test_a_stream_is_not_cut_by_the_body_deadline(serve):
     steps=st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["take", "subscribe", "release"]))),
 )
 def test_places_are_counted_exactly_whatever_happens_in_whatever_order(max_requests, max_subscribers, steps):
-    slots = Slots(max_requests=max_requests, max_subscribers=max_subscribers)
-    every = [Slot(slots) for _ in range(6)]
+    capacity = Capacity(max_requests=max_requests, max_subscribers=max_subscribers)
+    every = [Permit(capacity) for _ in range(6)]
     holds = [""] * 6
     for which, step in steps:
         try:
@@ -203,27 +205,28 @@ def test_places_are_counted_exactly_whatever_happens_in_whatever_order(max_reque
                 holds[which] = ""
             elif step == "subscribe" or not holds[which]:
                 holds[which] = step
-        assert slots.requests == holds.count("take") <= max_requests
-        assert slots.subscribers == holds.count("subscribe") <= max_subscribers
-    for slot in every:
-        slot.release()
-    assert (slots.requests, slots.subscribers) == (0, 0)
+        assert capacity.requests == holds.count("take") <= max_requests
+        assert capacity.subscribers == holds.count("subscribe") <= max_subscribers
+    for permit in every:
+        permit.release()
+    assert (capacity.requests, capacity.subscribers) == (0, 0)
 
 
 def test_waiting_inside_a_subscription_keeps_it():
-    slots = Slots(max_requests=1, max_subscribers=1)
-    slot = Slot(slots)
-    slot.take()
-    slot.subscribe()
-    with slot.waiting():
-        assert slots.subscribers == 1
-    assert (slots.requests, slots.subscribers) == (0, 1)
+    capacity = Capacity(max_requests=1, max_subscribers=1)
+    permit = Permit(capacity)
+    permit.take()
+    permit.subscribe()
+    with permit.waiting():
+        assert capacity.subscribers == 1
+    assert (capacity.requests, capacity.subscribers) == (0, 1)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 3)), max_size=12))
 def test_every_place_comes_back_when_requests_are_cancelled_or_fail(plans):
     """Each plan: (waits, fails, at which turn of the loop it is cancelled; 3 is never)."""
-    slots = Slots(max_requests=4, max_subscribers=3)
+    capacity = Capacity(max_requests=4, max_subscribers=3)
+    admission = Admission(capacity, patience=0)
 
     async def answer(call: Call) -> Response:
         waits, fails = call.scope["plan"]
@@ -237,8 +240,8 @@ def test_every_place_comes_back_when_requests_are_cancelled_or_fail(plans):
 
     front = Front(
         Routes([Plan(APIRoute("/x", answer))], {}),
-        slots=slots,
-        bodies=Bodies(slots),
+        admission=admission,
+        bodies=Bodies(admission),
         metrics=Metrics(),
         hosts=Hosts("127.0.0.1", ["*"]),
         cors=Cors([]),
@@ -251,8 +254,8 @@ def test_every_place_comes_back_when_requests_are_cancelled_or_fail(plans):
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message):
-        assert slots.requests <= 4
-        assert slots.subscribers <= 3
+        assert capacity.requests <= 4
+        assert capacity.subscribers <= 3
 
     async def main():
         tasks = []
@@ -267,4 +270,4 @@ def test_every_place_comes_back_when_requests_are_cancelled_or_fail(plans):
         await asyncio.gather(*tasks, return_exceptions=True)
 
     asyncio.run(main())
-    assert (slots.requests, slots.subscribers) == (0, 0)
+    assert (capacity.requests, capacity.subscribers) == (0, 0)

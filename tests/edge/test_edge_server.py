@@ -30,7 +30,7 @@ def test_what_does_not_end_is_cancelled_at_the_shutdown_timeout(serve):
     with serve(shutdown_timeout=1) as edge:
         connection = edge.connect()
         connection.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-        edge.eventually(lambda: edge.slots.requests == 1)
+        edge.eventually(lambda: edge.capacity.requests == 1)
         assert edge.shut_down() < 4
 
 
@@ -169,7 +169,7 @@ def test_broken_bytes_after_an_answer_began_break_it_off_and_are_not_answered_in
     assert connection.answer().status == 200
     connection.send(b"\x00\x00\r\n\r\n")
     assert b"HTTP/1.1 400" not in connection.until_closed()
-    edge.eventually(lambda: edge.slots.subscribers == 0)
+    edge.eventually(lambda: edge.capacity.subscribers == 0)
 
 
 def test_answers_have_a_date_and_name_no_software(edge):
@@ -202,9 +202,9 @@ def test_a_client_that_goes_away_while_it_sends_is_no_fault(edge, caplog):
     connection.send(
         b"POST /things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
     )
-    edge.eventually(lambda: edge.slots.arriving == 1)
+    edge.eventually(lambda: edge.capacity.arriving == 1)
     connection.socket.close()
-    edge.eventually(lambda: edge.slots.arriving == 0)
+    edge.eventually(lambda: edge.capacity.arriving == 0)
     assert edge.client.get("/livez", headers={"Connection": "close"}).status_code == 200
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
@@ -222,8 +222,8 @@ def test_a_client_that_reads_nothing_is_cut_off_and_holds_nothing(serve):
     with serve(send_timeout=0.3) as edge:
         connection = edge.connect()
         connection.send(b"GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")
-        edge.eventually(lambda: edge.slots.requests == 1)
-        edge.eventually(lambda: edge.slots.requests == 0)
+        edge.eventually(lambda: edge.capacity.requests == 1)
+        edge.eventually(lambda: edge.capacity.requests == 0)
 
 
 def test_a_client_that_reads_slowly_is_served(serve):

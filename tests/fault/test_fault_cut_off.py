@@ -95,7 +95,7 @@ def test_writes_in_flight_on_a_disk_that_hangs_are_told_that_nobody_knows(
         stream = open_.enter_context(asked(visor, b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"))
         waiting = [open_.enter_context(asked(visor, call)) for call in calls]
         assert disk.hanging.wait(30)
-        until(lambda: visor.context.slots.requests == len(calls), "all are being worked on")
+        until(lambda: visor.context.capacity.requests == len(calls), "all are being worked on")
         visor.server.should_exit = True
         for one in waiting:
             assert _told(heard(one))["outcome"] == "unknown"
@@ -167,7 +167,7 @@ def test_what_is_cut_off_while_etcd_is_away_is_told_so_too(
             cluster.members[0].kill() if how == "killed" else cluster.members[0].freeze()
             writes = [open_.enter_context(asked(visor, put(n))) for n in range(20)]
             read = open_.enter_context(asked(visor, b"GET /apps HTTP/1.1\r\nHost: x\r\n\r\n"))
-            until(lambda: visor.context.slots.requests == 21, "all are being worked on")
+            until(lambda: visor.context.capacity.requests == 21, "all are being worked on")
             visor.server.should_exit = True
             for one in writes:
                 assert _told(heard(one))["outcome"] == "unknown"

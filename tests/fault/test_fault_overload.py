@@ -1,4 +1,4 @@
-"""More requests at a time than there are places for: each is answered, as it should be, and soon after all
+"""More requests at a time than the server may work on: each is answered, as it should be, and soon after all
 is as before. What it costs in throughput `python -m tests.fault.overload` measures."""
 
 import asyncio

@@ -60,10 +60,10 @@ def test_a_client_that_vanishes_is_let_go_within_the_send_timeout(
         clients = [_on(there, lambda: socket.create_connection(address, 30)) for _ in asked]
         for client, request in zip(clients, asked, strict=True):
             client.sendall(request)
-        until(lambda: visor.context.slots.subscribers == 2, "both are there")
+        until(lambda: visor.context.capacity.subscribers == 2, "both are there")
         there.unplug()
         # The wait would end by itself after a minute, and the kernel's own patience is a quarter of an hour.
-        until(lambda: visor.context.slots.subscribers == 0, "both are gone", 30)
+        until(lambda: visor.context.capacity.subscribers == 0, "both are gone", 30)
         for client in clients:
             client.close()
 
@@ -85,4 +85,4 @@ def test_a_client_that_is_there_and_silent_is_kept(
             client.settimeout(5)
             with pytest.raises(TimeoutError):
                 client.recv(4096)
-            assert visor.context.slots.subscribers == 1
+            assert visor.context.capacity.subscribers == 1

@@ -129,7 +129,7 @@ def test_a_stream_sends_what_has_happened_and_ends_whole(visor: Service) -> None
     assert b"text/event-stream" in head
     assert body.endswith(b"0\r\n\r\n"), "the last chunk"
     assert b"event: app-register" in body
-    until(lambda: visor.context.slots.subscribers == 0, "its permit is given back")
+    until(lambda: visor.context.capacity.subscribers == 0, "its permit is given back")
 
 
 def test_a_stream_ends_too_when_its_client_closes_its_side_later(visor: Service) -> None:
@@ -139,7 +139,7 @@ def test_a_stream_ends_too_when_its_client_closes_its_side_later(visor: Service)
         came += _rest(one)
     body = came.partition(b"\r\n\r\n")[2]
     assert body.endswith(b"0\r\n\r\n")
-    until(lambda: visor.context.slots.subscribers == 0, "its permit is given back")
+    until(lambda: visor.context.capacity.subscribers == 0, "its permit is given back")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests.http.held import JSON, READ, asked, heard, held_writes
 from tests.serving import APP, Service, serving
 
 AT_ONCE = {"place_timeout": 0.0}
-"""Whoever finds no place is refused at once: how long others wait, tests/http/test_waiting_at_the_door.py."""
+"""Refused at once where there is no room: waiting has tests/http/test_waiting_for_a_permit.py."""
 
 
 def full(answer: Any, words: str) -> None:
@@ -38,8 +38,8 @@ def test_writes_that_hang_keep_no_read_out() -> None:
             for path in ("/members/pms", "/rev", "/livez", "/readyz", "/metrics"):
                 assert visor.get(path).status_code == 200, path
         assert visor.put("/members/pms/10.0.0.1", {"version": "2"}).status_code == 200
-        slots = visor.context.slots
-        until(lambda: slots.writes == slots.requests == 0, "all places are given back")
+        capacity = visor.context.capacity
+        until(lambda: capacity.writes == capacity.requests == 0, "all places are given back")
 
 
 def test_requests_at_a_time() -> None:
@@ -156,9 +156,10 @@ def test_bodies_that_are_on_their_way() -> None:
             one = open_.enter_context(socket.create_connection(("127.0.0.1", visor.port), 10))
             one.sendall(head + part)
             until(
-                lambda number=number: visor.context.slots.arriving == 1000 * (number + 1), "its body arrives"
+                lambda number=number: visor.context.capacity.arriving == 1000 * (number + 1),
+                "its body arrives",
             )
-        assert visor.context.slots.requests == 0, "they hold places"
+        assert visor.context.capacity.requests == 0, "they hold places"
         assert visor.post("/apps", APP).status_code == 201, "a body that is there at once counts for nothing"
         with socket.create_connection(("127.0.0.1", visor.port), 10) as extra:
             extra.sendall(head + part)
@@ -167,7 +168,7 @@ def test_bodies_that_are_on_their_way() -> None:
             assert b"10000 bytes together" in came
             assert b"retry-after: 1" in came.lower()
         open_.close()
-        until(lambda: visor.context.slots.arriving == 0, "nothing arrives")
+        until(lambda: visor.context.capacity.arriving == 0, "nothing arrives")
         assert visor.get("/apps/cat").status_code == 200
 
 

@@ -84,16 +84,16 @@ def test_what_fails_gives_back_what_it_held(visor, monkeypatch, path):
         broken_store.setattr(visor.context.store, "stale", broken)
         broken_store.setattr(visor.context.store, "latest", broken)
         refused(visor.get(path), 500, "internal-error")
-    until(lambda: visor.context.slots.requests == 0, "places are given back")
+    until(lambda: visor.context.capacity.requests == 0, "places are given back")
     assert visor.get(path).status_code == 200
 
 
 def test_a_write_that_finds_no_place_is_refused_and_holds_none(visor):
     visor.made("/apps", APP)
-    visor.context.slots.max_requests = 0
+    visor.context.capacity.max_requests = 0
     refused(visor.put("/apps/cat/env/cow", {"value": "moo"}), 429, "too-many-requests")
     refused(visor.get("/apps/cat"), 429, "too-many-requests")
-    until(lambda: visor.context.slots.requests == 0, "places are given back")
+    until(lambda: visor.context.capacity.requests == 0, "places are given back")
 
 
 def test_each_request_is_one_line_in_the_log(caplog):

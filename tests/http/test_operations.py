@@ -52,11 +52,11 @@ def test_health(visor):
 def test_health_and_metrics_need_no_place():
     """They are asked most when the server is full."""
     with serving(max_requests=1) as visor:
-        visor.context.slots.requests += 1
+        visor.context.capacity.requests += 1
         refused(visor.get("/apps"), 429, "too-many-requests")
         for path in ("/livez", "/readyz", "/metrics"):
             assert visor.get(path).status_code == 200
-        visor.context.slots.requests -= 1
+        visor.context.capacity.requests -= 1
 
 
 def test_metrics_tell_routes_and_not_names(visor):

@@ -165,9 +165,9 @@ def test_429():
         ):
             refused(answer, 429, "too-many-subscribers")
             assert int(answer.headers["Retry-After"]) >= 1
-        visor.context.slots.requests += 1
+        visor.context.capacity.requests += 1
         answer = visor.get("/apps")
-        visor.context.slots.requests -= 1
+        visor.context.capacity.requests -= 1
         refused(answer, 429, "too-many-requests")
         assert int(answer.headers["Retry-After"]) >= 1
         assert visor.get("/apps").status_code == 200

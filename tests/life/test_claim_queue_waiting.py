@@ -187,7 +187,7 @@ def test_who_waits_takes_a_subscribers_place_and_no_requests_place() -> None:
         started = visor.scale(5)["started"]
         got = [host.end().claimed["id"] for host in (*line[:3], line[4], sixth)]
         assert sorted(got) == started
-        until(lambda: visor.context.slots.subscribers == 0)
+        until(lambda: visor.context.capacity.subscribers == 0)
 
 
 def test_who_is_refused_a_place_leaves_the_line_as_it_was() -> None:

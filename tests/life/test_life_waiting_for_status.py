@@ -155,7 +155,7 @@ def test_who_waits_takes_a_subscribers_place_and_no_requests_place() -> None:
         visor.runnable()
         id = visor.ticket()
         line = [Waiting(visor, id, "running") for _ in range(2)]
-        until(lambda: visor.context.slots.subscribers == 2)
+        until(lambda: visor.context.capacity.subscribers == 2)
         full = visor.get(f"/instances/{id}?status=running&wait=5")
         assert (full.status_code, full.json()["code"]) == (429, "too-many-subscribers")
         done(visor, "claim", id)
@@ -169,5 +169,5 @@ def test_who_went_away_gives_its_place_back() -> None:
         id = visor.ticket()
         with pytest.raises(httpx2.ReadTimeout):
             httpx2.get(f"{visor.url}/instances/{id}?status=running&wait=60", timeout=0.3)
-        until(lambda: visor.context.slots.subscribers == 0)
+        until(lambda: visor.context.capacity.subscribers == 0)
         assert visor.get(f"/instances/{id}?status=running&wait=1").status_code == 200

@@ -84,7 +84,7 @@ def test_a_history_that_falters_ends_streams_cleanly_and_nothing_else(
         with SseStream(visor.port, "/events", last_event_id=place) as again, ThreadPoolExecutor(1) as pool:
             assert [f.rev for f in rest + again.events(5 - len(rest))] == [6, 7, 8, 9, 10]
             waiting = pool.submit(visor.get, "/events?wait=20", headers={"Accept": "application/json"})
-            while visor.context.slots.subscribers < 2:
+            while visor.context.capacity.subscribers < 2:
                 pass
             visor.made("/services", {"name": "after"})
             assert [event["type"] for event in waiting.result(15).json()["items"]] == ["service-register"]

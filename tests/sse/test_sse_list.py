@@ -127,14 +127,14 @@ def test_a_wait_ends_with_the_first_event_that_fits(visor: Service) -> None:
     with ThreadPoolExecutor(2) as pool:
         any_ = pool.submit(_page, visor, rev=0, wait=30)
         fitting = pool.submit(_page, visor, rev=0, wait=30, type="app-*")
-        until(lambda: visor.context.slots.subscribers == 2, "both wait")
+        until(lambda: visor.context.capacity.subscribers == 2, "both wait")
         visor.made("/services", {"name": "a"})
         assert [event["type"] for event in any_.result(10)["items"]] == ["service-register"]
         assert not fitting.done()
         visor.runnable()
         page = fitting.result(10)
     assert [event["type"] for event in page["items"]] == ["app-register"]
-    assert visor.context.slots.subscribers == 0
+    assert visor.context.capacity.subscribers == 0
     follower = _page(visor, place=page["next"])
     assert [event["rev"] for event in follower["items"]] == [visor.nth(3), visor.nth(4)]
 
@@ -155,7 +155,7 @@ def test_a_wait_ends_empty_when_its_time_is_over(visor: Service) -> None:
 def test_a_wait_that_saw_what_does_not_fit_says_how_far_it_came(visor: Service) -> None:
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(_page, visor, rev=0, wait=1, type="app-*")
-        until(lambda: visor.context.slots.subscribers == 1, "it waits")
+        until(lambda: visor.context.capacity.subscribers == 1, "it waits")
         visor.made("/services", {"name": "a"})
         assert waiting.result(10) == _empty(visor.nth(1))
 
@@ -164,7 +164,7 @@ def test_a_wait_ends_at_shutdown(serve: Serve) -> None:
     visor = serve()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(_page, visor, rev=0, wait=30)
-        until(lambda: visor.context.slots.subscribers == 1, "it waits")
+        until(lambda: visor.context.capacity.subscribers == 1, "it waits")
         visor.server.should_exit = True
         assert waiting.result(10) == _empty(visor.nth(0))
 
@@ -179,4 +179,4 @@ def test_a_client_that_leaves_gives_its_place_back(visor: Service) -> None:
             pytest.raises(httpx2.TimeoutException),
         ):
             client.get(path, headers=LIST)
-        until(lambda: visor.context.slots.subscribers == 0, "its place is free")
+        until(lambda: visor.context.capacity.subscribers == 0, "its place is free")

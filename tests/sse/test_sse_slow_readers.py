@@ -53,11 +53,11 @@ def test_a_frozen_reader_is_let_go(serve: Serve, follow: Follow, caplog: pytest.
     visor.runnable()
     frozen = follow(visor, receive_buffer=4096)
     live = follow(visor)
-    until(lambda: visor.context.slots.subscribers == 2, "both have their places")
+    until(lambda: visor.context.capacity.subscribers == 2, "both have their places")
     for number in range(120):
         _fill(visor, 1, number)
         live.events(1)
-    until(lambda: visor.context.slots.subscribers == 1, "one place is free again")
+    until(lambda: visor.context.capacity.subscribers == 1, "one place is free again")
     left = 2  # the live one's and the client's
     until(lambda: len(visor.server.server_state.connections) <= left, "the frozen one is cut off")
     assert len(list(iter(frozen.event, None))) < 120
@@ -96,7 +96,7 @@ def test_there_are_so_many_places_for_subscribers(serve: Serve, follow: Follow) 
     """One too many is told so, with when to try again; a place that is free again can be had."""
     visor = serve(max_subscribers=2)
     streams = [follow(visor) for _ in range(2)]
-    until(lambda: visor.context.slots.subscribers == 2, "both have their places")
+    until(lambda: visor.context.capacity.subscribers == 2, "both have their places")
     refused = follow(visor)
     assert refused.status == 429
     assert refused.headers["retry-after"] == "1"
@@ -107,5 +107,5 @@ def test_there_are_so_many_places_for_subscribers(serve: Serve, follow: Follow) 
     assert visor.post("/instances/claim", {"host": "10.0.0.7", "wait": 1}).status_code == 429
     assert visor.post("/instances/claim", {"host": "10.0.0.7"}).status_code == 204
     streams[0].close()
-    until(lambda: visor.context.slots.subscribers == 1, "one place is free again")
+    until(lambda: visor.context.capacity.subscribers == 1, "one place is free again")
     assert follow(visor).status == 200

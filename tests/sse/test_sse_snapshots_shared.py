@@ -76,7 +76,7 @@ def test_for_those_who_have_left_nothing_more_is_made():
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.sendall(b"GET /events?snapshot=true HTTP/1.1\r\nHost: localhost\r\n\r\n")
             until(lambda: visor.context.channels.frames.made > 0, "it has begun")
-        until(lambda: visor.context.slots.subscribers == 0, "it has ended")
+        until(lambda: visor.context.capacity.subscribers == 0, "it has ended")
         assert visor.context.channels.frames.made < 20
 
 

@@ -131,7 +131,7 @@ def test_head_answers_at_once(visor: Service) -> None:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["visor-rev"] == str(visor.nth(1))
         assert answer.content == b""
-        assert visor.context.slots.subscribers == 0
+        assert visor.context.capacity.subscribers == 0
     assert visor.client.head(f"/events?rev={visor.nth(7)}").status_code == 400, "it refuses what GET refuses"
 
 

@@ -14,9 +14,10 @@ from pydantic import MISSING, BaseModel, ConfigDict, Field
 
 from app.errors import InvalidRequest, MalformedRequest, UnsupportedMediaType
 from app.http.bounds import Bounds
+from app.http.capacity import Capacity
 from app.http.context import Call
 from app.http.endpoint import Endpoint, Plan, pairs_of
-from app.http.places import Slot, Slots
+from app.http.permits import Permit
 
 Parts = Annotated[list[str], Query(alias="state")]
 
@@ -79,7 +80,7 @@ def call_of(query: bytes = b"", headers: Any = (), body: bytes = b"") -> Call:
     async def none(*_: Any) -> Any:
         raise AssertionError
 
-    call = Call(scope, none, none, Slot(Slots(max_requests=1, max_subscribers=1)))
+    call = Call(scope, none, none, Permit(Capacity(max_requests=1, max_subscribers=1)))
     call.content = body
     return call
 

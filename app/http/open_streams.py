@@ -16,8 +16,8 @@ valid any more."""
 
 
 @dataclass(eq=False, slots=True)
-class Attendance:
-    """One stream's. `look` has the stream look whether it may go on."""
+class OpenStream:
+    """A stream that is sent to a principal. `look` has what sends it look whether it may go on."""
 
     principal: Principal
     row: Row
@@ -45,16 +45,16 @@ class Attendance:
         return Standing.WIDER if now.sight.covers(before.sight) else Standing.OVER
 
 
-class Attendances:
-    """All of a process, by the keys of their tokens. An attendance is forgotten with its stream."""
+class OpenStreams:
+    """All of a process, by the keys of their tokens. Each is forgotten when nothing sends it any more."""
 
     def __init__(self) -> None:
-        self._of: dict[str, weakref.WeakSet[Attendance]] = {}
+        self._of: dict[str, weakref.WeakSet[OpenStream]] = {}
 
-    def add(self, attendance: Attendance) -> None:
-        record = attendance.principal.record
+    def add(self, stream: OpenStream) -> None:
+        record = stream.principal.record
         key = keys.ACCESS if record is None else record.key
-        self._of.setdefault(key, weakref.WeakSet()).add(attendance)
+        self._of.setdefault(key, weakref.WeakSet()).add(stream)
 
     def listen(self, commit: Commit | None) -> None:
         """Have the streams look of whose tokens a commit says something; None: all."""
@@ -63,23 +63,23 @@ class Attendances:
             return
         for change in commit.changes:
             if change.key.startswith(keys.TOKENS) or change.key == keys.ACCESS:
-                for attendance in self._of.pop(change.key, weakref.WeakSet()):
-                    attendance.tell()
-                    if attendance.standing() is Standing.GOES_ON:
-                        self.add(attendance)
+                for stream in self._of.pop(change.key, weakref.WeakSet()):
+                    stream.tell()
+                    if stream.standing() is Standing.GOES_ON:
+                        self.add(stream)
 
     def tell_all(self) -> None:
         """Have all look."""
-        for attendances in list(self._of.values()):
-            for attendance in list(attendances):
-                attendance.tell()
+        for streams in list(self._of.values()):
+            for stream in list(streams):
+                stream.tell()
 
     def tell_expired(self, now: float) -> None:
         """Have those look whose tokens are over their time."""
-        for attendances in list(self._of.values()):
-            for attendance in list(attendances):
-                if now >= attendance.principal.until:
-                    attendance.tell()
+        for streams in list(self._of.values()):
+            for stream in list(streams):
+                if now >= stream.principal.until:
+                    stream.tell()
 
     def sweep(self) -> None:
         """Forget the tokens that have no stream any more."""

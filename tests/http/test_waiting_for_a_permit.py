@@ -1,4 +1,4 @@
-"""A request for which there is no place waits for one, for so long, and is done then as if it came then."""
+"""A request for which there is no room waits for its permit, and is done then as if it came then."""
 
 import re
 import time
@@ -12,12 +12,12 @@ PATIENT = {"place_timeout": 60.0}
 
 
 def waiting(visor: Service, count: int) -> None:
-    """Wait until so many wait at the door."""
+    """Wait until so many wait in line."""
     until(lambda: visor.app.admission.waiting == count, f"{count} wait")
 
 
 def test_a_burst_is_served_and_not_refused() -> None:
-    """Of ten times as many as there are places for, each is done, with its body, and nothing is left over."""
+    """Of ten times as many as there is room for, each is done, with its body, and nothing is left over."""
     with serving(max_requests=4, max_writes=2, **PATIENT) as visor, ExitStack() as open_:
         with held_writes(visor, 2):
             burst = [open_.enter_context(asked(visor, put(100 + n))) for n in range(40)]
@@ -32,7 +32,7 @@ def test_a_burst_is_served_and_not_refused() -> None:
 
 
 def test_first_come_first_served() -> None:
-    """Those who wait get their places in the order in which they came, and nobody who comes later one
+    """Those who wait get their permits in the order in which they came, and nobody who comes later one
     before them."""
     with serving(max_requests=1, **PATIENT) as visor, ExitStack() as open_:
         with held_writes(visor, 1):
@@ -122,7 +122,7 @@ def test_who_sends_its_body_later_waits_for_its_place_again() -> None:
     request = put(7)
     with serving(max_requests=1, **PATIENT) as visor, ExitStack() as open_:
         slow = open_.enter_context(asked(visor, request[:-5]))
-        until(lambda: visor.context.slots.arriving > 0, "its body arrives")
+        until(lambda: visor.context.capacity.arriving > 0, "its body arrives")
         with held_writes(visor, 1):
             others = [open_.enter_context(asked(visor, put(100 + n))) for n in range(3)]
             waiting(visor, 3)
@@ -138,7 +138,7 @@ def test_who_has_sent_its_body_and_waits_too_long_is_refused() -> None:
     request = put(7)
     with serving(max_requests=1, place_timeout=0.05) as visor:
         with asked(visor, request[:-5]) as slow:
-            until(lambda: visor.context.slots.arriving > 0, "its body arrives")
+            until(lambda: visor.context.capacity.arriving > 0, "its body arrives")
             with held_writes(visor, 1):
                 slow.sendall(request[-5:])
                 assert heard(slow).startswith(b"HTTP/1.1 429")
@@ -151,7 +151,7 @@ def test_a_client_that_goes_when_its_body_is_there_keeps_no_place() -> None:
     request = put(7)
     with serving(max_requests=1, **PATIENT) as visor:
         slow = asked(visor, request[:-5])
-        until(lambda: visor.context.slots.arriving > 0, "its body arrives")
+        until(lambda: visor.context.capacity.arriving > 0, "its body arrives")
         with held_writes(visor, 1):
             slow.sendall(request[-5:])
             waiting(visor, 1)

@@ -1,0 +1,62 @@
+"""The capacity of a service: how much of what costs something is done at a time, and how much may be."""
+
+from collections.abc import Callable
+
+from app.errors import TooManyRequests
+
+
+class Capacity:
+    """Counts the requests being worked on, the writes among them, the subscribers (event streams and
+    waiting calls), and the bytes of bodies that are still arriving.
+
+    Belongs to one event loop. `requests`, `writes`, `subscribers` and `arriving` are what is in use now.
+    Writes have a lower limit than all requests: where the store does not get on with them, reads do.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_requests: int,
+        max_subscribers: int,
+        max_writes: int | None = None,
+        max_arriving: int = 64 * 1024 * 1024,
+    ) -> None:
+        self.max_requests = max_requests
+        self.max_subscribers = max_subscribers
+        self.max_writes = max_requests if max_writes is None else max_writes
+        self.max_arriving = max_arriving
+        self.requests = 0
+        self.writes = 0
+        self.subscribers = 0
+        self.arriving = 0
+        self._tell: Callable[[], None] = lambda: None
+
+    def when_freed(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called whenever the permit of a request has come back."""
+        self._tell = tell
+
+    def has_room(self, *, writes: bool) -> bool:
+        """Whether one more request, or write, may be worked on."""
+        return self.requests < self.max_requests and not (writes and self.writes >= self.max_writes)
+
+    def begin(self, *, writes: bool) -> None:
+        """Count one more request."""
+        self.writes += writes
+        self.requests += 1
+
+    def end(self, *, writes: bool) -> None:
+        """Count one request less."""
+        self.requests -= 1
+        self.writes -= writes
+        self._tell()
+
+    def refusal(self, *, writes: bool) -> TooManyRequests:
+        """Of a request, or write, for which there is no room."""
+        if writes and self.requests < self.max_requests:
+            return too_many(f"The server works on {self.max_writes} writes, as many as it is allowed to.")
+        return too_many(f"The server works on {self.max_requests} requests, as many as it is allowed to.")
+
+
+def too_many(detail: str) -> TooManyRequests:
+    """The refusal of what there is no room for now."""
+    return TooManyRequests(f"{detail} Try again.", headers={"Retry-After": "1"})

@@ -1,0 +1,108 @@
+"""Permits: what a request holds of the service's capacity."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+from app.errors import TooManySubscribers
+from app.http.capacity import Capacity
+
+ALWAYS_SERVED = frozenset({"/livez", "/readyz", "/metrics"})
+"""Paths that need no permit: they are asked most when the server is full."""
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
+
+
+class _Holds(Enum):
+    NOTHING = 0
+    REQUEST = 1
+    SUBSCRIBER = 2
+
+
+class Permit:
+    """The permit of one request: to be worked on, to be a subscriber, or (at first, and in the end) none.
+
+    A handler finds its own as `call.permit`. The front gives back whatever is held when the request
+    ends, however it ends. `waited` is True once it has been a subscriber. A request that
+    `writes` counts among the writes too.
+    """
+
+    __slots__ = ("_aside", "_capacity", "_holds", "waited", "writes")
+
+    def __init__(self, capacity: Capacity, *, writes: bool = False) -> None:
+        self._capacity = capacity
+        self._holds = _Holds.NOTHING
+        self.writes = writes
+        self._aside = False
+        self.waited = False
+
+    def take(self) -> None:
+        """Begin to be worked on. Raises TooManyRequests where there is no room."""
+        if self._holds is _Holds.NOTHING and not self.taken():
+            raise self._capacity.refusal(writes=self.writes)
+
+    def taken(self) -> bool:
+        """The same for a permit that holds nothing; False where there is no room."""
+        capacity = self._capacity
+        if not capacity.has_room(writes=self.writes):
+            return False
+        capacity.begin(writes=self.writes)
+        self._holds = _Holds.REQUEST
+        return True
+
+    def subscribe(self) -> None:
+        """Be a subscriber instead, for the rest of the request: for streams.
+
+        Call it before the answer starts. Raises TooManySubscribers where there is no room; then it
+        goes on as it was.
+        """
+        if self._holds is _Holds.SUBSCRIBER:
+            return
+        capacity = self._capacity
+        if capacity.subscribers >= capacity.max_subscribers:
+            raise TooManySubscribers(
+                f"The server has {capacity.max_subscribers} streams and waiting calls, as many as it is"
+                " allowed to. Try again, or use another replica.",
+                headers={"Retry-After": "1"},
+            )
+        self.release()
+        capacity.subscribers += 1
+        self._holds = _Holds.SUBSCRIBER
+        self.waited = True
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Be a subscriber instead while the body of the `with` runs: for calls that wait. Raises as
+        `subscribe` does.
+
+        Afterwards the request ends without counting: those that wait wake together, and would use up
+        the capacity of others at once. So have what is left to do short, or inside.
+        """
+        if self._holds is _Holds.SUBSCRIBER:
+            yield
+            return
+        self.subscribe()
+        try:
+            yield
+        finally:
+            self.release()
+
+    def step_aside(self) -> None:
+        """Do not count for as long as the client is waited for."""
+        if self._holds is _Holds.REQUEST:
+            self.release()
+            self._aside = True
+
+    def stepped_aside(self) -> bool:
+        """Whether it has stepped aside since this was last asked, and so has to be taken again."""
+        aside, self._aside = self._aside, False
+        return aside
+
+    def release(self) -> None:
+        """Give back what is held. May be called again."""
+        held, self._holds = self._holds, _Holds.NOTHING
+        if held is _Holds.REQUEST:
+            self._capacity.end(writes=self.writes)
+        elif held is _Holds.SUBSCRIBER:
+            self._capacity.subscribers -= 1

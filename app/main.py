@@ -20,6 +20,7 @@ from app.events.claim_queue import ClaimQueue
 from app.events.fanout import Channels
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
+from app.events.seen_times import SeenTimes
 from app.events.stream import Pace
 from app.http.access import Access
 from app.http.admission import Admission
@@ -160,13 +161,15 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
     local = is_loopback(settings.host) and not settings.insecure
     access = Access(store, settings.admin_sha256, local=local)
     hub.listen(access.listen)
+    channels, chronicle = Channels(store, hub), Chronicle(store)
     return Context(
         store=store,
         hub=hub,
-        channels=Channels(store, hub),
+        channels=channels,
         claim_queue=claim_queue,
         key_watch=key_watch,
-        chronicle=Chronicle(store),
+        chronicle=chronicle,
+        seen_times=SeenTimes(store, chronicle, channels.turns),
         durable=settings.store != "memory:",
         capacity=Capacity(
             max_requests=settings.max_requests,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -23,6 +24,10 @@ PAUSE = 1.0
 
 _KINDS = {kind: number for number, kind in enumerate(ASKED_KINDS)}
 _UPKEEP = _KINDS[UPKEEP]
+
+
+SeenUpTo = Callable[[int], Awaitable[tuple[TimeIndex, int]]]
+"""Gives the commits up to a rev that somebody may see, and the time after which all of them are there."""
 
 
 class Found(NamedTuple):
@@ -82,7 +87,7 @@ class Chronicle:
                 if index is not self._index:
                     continue
                 for rev, journal in entries:
-                    index.add(rev, micros(journal.at), _kind_of(journal))
+                    index.add(rev, micros(journal.at), kind_of(journal))
                 if not entries:
                     # What is left has no entries of its own, or is not of this registry.
                     index.upto = max(index.upto, wanted)
@@ -95,7 +100,7 @@ class Chronicle:
         oldest = self._store.oldest_rev
         journal = await self._store.journal_at(oldest) if oldest else None
         if journal is not None:
-            index.add(oldest, micros(journal.at), _kind_of(journal))
+            index.add(oldest, micros(journal.at), kind_of(journal))
         index.upto = oldest
         self._begun = index is self._index
 
@@ -123,20 +128,25 @@ class Chronicle:
             return self._store.oldest_rev
 
     async def counts(
-        self, start: AskedTime | None, end: AskedTime, buckets: int
+        self, start: AskedTime | None, end: AskedTime, buckets: int, seen: SeenUpTo | None = None
     ) -> tuple[int, list[int], list[dict[str, int]]]:
         """The rev up to which was counted, the edges of so many equal spans from the start (none: where the
-        history begins) to the end, and how many commits were asked for in each, by kind."""
+        history begins) to the end, and how many commits were asked for in each, by kind. With `seen` only of
+        those that are seen, and from no earlier than these are known."""
         begin = None if start is None else await self._settled(start)
         last = await self._settled(end)
-        if begin is None:
+        index = self._index
+        if seen is not None:
+            index, since = await seen(index.upto)
+            begin = max(since, self._beginning(last), begin or 0)
+        elif begin is None:
             begin = self._beginning(last)
         begin = min(begin, last)
         edges = [begin + (last - begin) * number // buckets for number in range(buckets + 1)]
         found = self._index.at(last)
         named = [
             {ASKED_KINDS[kind]: count for kind, count in sorted(counts.items()) if kind != _UPKEEP}
-            for counts in self._index.counts(edges)
+            for counts in index.counts(edges)
         ]
         return max(found.rev if found else 0, self._store.oldest_rev), edges, named
 
@@ -152,6 +162,11 @@ class Chronicle:
         """A rev that so many commits, or some more, lie behind up to `rev`; not before the oldest."""
         await self.catch_up()
         return max(self._index.back(rev, entries), self._store.oldest_rev)
+
+    async def back_to(self, rev: int, entries: int) -> Point:
+        """As `back`, and since when that rev was the latest; 0 where nobody knows."""
+        start = await self.back(rev, entries)
+        return Point(start, self._index.time_of(start))
 
     async def _settled(self, asked: AskedTime) -> int:
         """The time that is meant, once no commit can come at or before it any more, and all are here."""
@@ -183,5 +198,6 @@ def _text(time: int) -> str:
     return rfc3339(moment(time))
 
 
-def _kind_of(journal: Journal) -> int:
+def kind_of(journal: Journal) -> int:
+    """The number of what a commit was asked to change, as an index counts it."""
     return _KINDS[asked_kind(journal.actor, journal.request)]

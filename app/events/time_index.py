@@ -83,6 +83,11 @@ class TimeIndex:
         number = bisect_right(self._revs, rev, lo=self._dropped) - 1 - entries
         return self._revs[number] if number >= self._dropped else 0
 
+    def time_of(self, rev: int) -> int:
+        """T(rev), as far as entries say it; 0 where all are later."""
+        number = bisect_right(self._revs, rev, lo=self._dropped) - 1
+        return self._times[number] if number >= self._dropped else 0
+
     def counts(self, edges: Sequence[int]) -> list[Counter[int]]:
         """How many entries of each kind have T after an edge and up to the next one."""
         numbers = [max(self._number(edge), self._dropped) for edge in edges]

@@ -99,7 +99,7 @@ TABLE: dict[str, Row] = {
     "get_diff": READ_INSTANCES,
     "list_commits": READ_INSTANCES,
     "get_commit": READ_INSTANCES,
-    "get_timeline": OBSERVE,
+    "get_timeline": READ_INSTANCES,
     "export_objects": READ_INSTANCES,
     "list_prometheus_targets": READ_INSTANCES,
     "get_events": READ_INSTANCES,

@@ -15,6 +15,7 @@ from app.events.claim_queue import ClaimQueue
 from app.events.fanout import Channels
 from app.events.hub import Hub
 from app.events.key_watch import KeyWatch
+from app.events.seen_times import SeenTimes
 from app.events.stream import Pace
 from app.http.access import Access
 from app.http.bounds import Bounds
@@ -40,6 +41,7 @@ class Context:
     claim_queue: ClaimQueue
     key_watch: KeyWatch
     chronicle: Chronicle
+    seen_times: SeenTimes
     capacity: Capacity
     pace: Pace
     resolver: Resolver

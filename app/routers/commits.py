@@ -146,6 +146,7 @@ async def get_commit(
 @router.get("/timeline", response_model=Timeline, responses=read(), summary="Count commits over time")
 async def get_timeline(
     context: Ctx,
+    call: Call,
     from_at: Annotated[
         TimeText | MISSING,
         Query(description="After this time, or so long ago; as a rule since the history begins."),
@@ -158,10 +159,17 @@ async def get_timeline(
     ] = 60,
 ) -> Response:
     """How many commits were made in each span of time, by what they were asked to change. A commit counts
-    once. The service's own upkeep does not count."""
-    rev, edges, counted = await context.chronicle.counts(time_in(from_at), time_in(to_at) or _NOW, buckets)
+    once. The service's own upkeep does not count. Whoever may see a part counts the commits that changed
+    something of it (`Visor-Filtered`), among the newest 50,000 at first: the spans begin no earlier."""
+    sees = _sees(call)
+    seen = None if sees is None else partial(context.seen_times.upto, call.principal.sight, sees)
+    rev, edges, counted = await context.chronicle.counts(
+        time_in(from_at), time_in(to_at) or _NOW, buckets, seen
+    )
     items = [
         Bucket(from_at=moment(start), to_at=moment(end), total=sum(counts.values()), counts=counts)
         for start, end, counts in zip(edges, edges[1:], counted, strict=False)
     ]
-    return json_answer(Timeline(rev=rev, items=items).model_dump_json().encode(), rev)
+    answer = json_answer(Timeline(rev=rev, items=items).model_dump_json().encode(), rev)
+    answer.raw_headers += call.principal.filtered
+    return answer

@@ -88,6 +88,26 @@ def test_the_history_shows_nothing_of_the_other(tenants: Service) -> None:
     assert holder.get("/apps/theirs-1/events/list?rev=0").json()["items"] == []
 
 
+@pytest.mark.parametrize("kind", GRANTS)
+def test_the_timeline_counts_the_commits_that_are_seen(tenants: Service, kind: str) -> None:
+    """As many as the list of commits has, in all and in each span; what happens later is counted too."""
+    holder = give(tenants, GRANTS[kind])
+    for _ in range(2):
+        commits = pages(holder, "/commits", 100)
+        answer = holder.get("/timeline?buckets=9")
+        assert answer.headers["Visor-Filtered"] == "true"
+        spans = answer.json()["items"]
+        assert sum(span["total"] for span in spans) == len(commits)
+        middle = commits[len(commits) // 2]["at"]
+        later = holder.get("/timeline", params={"from_at": middle, "buckets": 3}).json()["items"]
+        assert sum(span["total"] for span in later) == sum(one["at"] > middle for one in commits)
+        assert len(commits) < tenants.get("/timeline?buckets=1").json()["items"][0]["total"]
+        # One that is seen, and one that is not.
+        tenants.made("/apps/mine-1/revisions", {"ref": f"next-{kind}", "archive_url": ARCHIVE})
+        tenants.made("/apps/theirs-1/revisions", {"ref": f"next-{kind}", "archive_url": ARCHIVE})
+        kind += "-again"
+
+
 def test_what_is_hidden_is_not_there_at_any_rev(tenants: Service) -> None:
     holder = give(tenants, GRANTS["prefix"])
     for rev in (tenants.rev, tenants.start + 30):

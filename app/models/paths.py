@@ -37,6 +37,9 @@ from app.models.service import EndpointId
 MAX_PATH = 1024
 """Characters of a path."""
 
+PATH_SCHEMA = {"format": "visor-path", "maxLength": MAX_PATH}
+"""What the schema says of one. `subtree` refuses what is none."""
+
 
 class Include(StrEnum):
     """`declared`: apps, revisions, env sets, proctypes, services, endpoints. `instances`: instances, and the

@@ -7,7 +7,7 @@ from pydantic import MISSING, Field
 
 from app.models.base import INT64, MAX_INT64, Model
 from app.models.document import PlanHash
-from app.models.paths import MAX_PATH
+from app.models.paths import PATH_SCHEMA
 from app.models.times import TimeText
 
 
@@ -35,7 +35,12 @@ class RevertRequest(Model):
     """What is to be as it was, and when that was."""
 
     path: Annotated[
-        str, Field(max_length=MAX_PATH, description="The subtree that goes back.", examples=["/apps/rocket"])
+        str,
+        Field(
+            json_schema_extra=PATH_SCHEMA,
+            description="The subtree that goes back.",
+            examples=["/apps/rocket"],
+        ),
     ]
     to_rev: Annotated[
         Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64)] | MISSING,

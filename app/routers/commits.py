@@ -55,7 +55,7 @@ async def list_commits(
             description="Only what changed an object at this path or below it: `/apps/rocket`; or a part of "
             "an app: `/apps/rocket/env/cow`. An instance is below its app and its proctype too.",
             examples=["/apps/rocket"],
-            json_schema_extra={"format": "visor-path", "maxLength": paths.MAX_PATH},
+            json_schema_extra=paths.PATH_SCHEMA,
         ),
     ] = MISSING,
     include: Annotated[

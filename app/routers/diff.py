@@ -29,7 +29,7 @@ from app.http.reads import (
 )
 from app.models.base import rfc3339
 from app.models.diff import Diff
-from app.models.paths import MAX_PATH, Include, Subtree, subtree
+from app.models.paths import PATH_SCHEMA, Include, Subtree, subtree
 from app.models.times import TimeText
 from app.registry.difference import Difference, backwards, difference
 from app.registry.sighted import shows
@@ -145,7 +145,7 @@ async def get_diff(
         str,
         Query(
             description="Only what is at this path or below it: `/`, `/apps/rocket`, `/apps/rocket/env`.",
-            max_length=MAX_PATH,
+            json_schema_extra=PATH_SCHEMA,
             examples=["/apps/rocket"],
         ),
     ] = "/",

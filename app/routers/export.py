@@ -9,7 +9,7 @@ from app.http.context import Call, Ctx
 from app.http.declared_responses import read
 from app.http.export import NDJSON, Export, ExportAnswer
 from app.http.reads import Moment
-from app.models.paths import MAX_PATH, Include, subtree
+from app.models.paths import PATH_SCHEMA, Include, subtree
 
 router = APIRouter(tags=["time"])
 
@@ -39,7 +39,7 @@ async def export_objects(
         Query(
             description="Only what is at this path or below it.",
             examples=["/apps/rocket"],
-            max_length=MAX_PATH,
+            json_schema_extra=PATH_SCHEMA,
         ),
     ] = "/",
     include: Annotated[

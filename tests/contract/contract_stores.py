@@ -48,6 +48,11 @@ def place_of(kind: str, path: Path, request: pytest.FixtureRequest) -> Place:
     return Place(path, cluster.endpoints[0])
 
 
+PATIENCE = 60.0
+"""Seconds for a commit of an embedded store: these tests are not about slow disks, and on a machine that runs
+other tests beside them the disk may take longer for a large commit than the setting allows."""
+
+
 def build(kind: str, place: Place, *, history: int = 1000, **more: Any) -> EmbeddedStore | ShiftedStore:
     """A store that is not open. With the small window nearly all reads are served by the archive, of what is
     sorted in by key and of what is not yet."""
@@ -67,6 +72,7 @@ def build(kind: str, place: Place, *, history: int = 1000, **more: Any) -> Embed
         return ShiftedStore(store, place.numbering)
     recent = 7 if small else RECENT_COMMITS
     log = NoLog() if kind == "memory" else SqliteLog(place.path, recent=recent)
+    more = {"commit_timeout": PATIENCE, **more}
     return EmbeddedStore(log, index, history=history, memory_revs=window, **more)
 
 

@@ -4,6 +4,7 @@ wait, how a stream is read; and a line for every call it makes."""
 import atexit
 import json
 import os
+from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -198,10 +199,32 @@ _host = _ip | st.builds(lambda labels, top: ".".join([*labels, top]), st.lists(_
 _host_port = st.builds(
     lambda host, port: f"[{host}]:{port}" if ":" in host else f"{host}:{port}", _host, st.integers(1, 65535)
 )
+_paths = st.sampled_from(
+    [
+        *("/", "/apps", "/apps/cat", "/apps/cat/env", "/apps/cat/env/cow", "/apps/rocket", "/apps/nobody"),
+        *("/apps/cat/revisions", "/apps/cat/revisions/128af9", "/apps/cat/envs/128af9", "/services"),
+        *("/apps/cat/proctypes/web", "/apps/cat/proctypes/web/scale/128af9", "/apps/cat/instances"),
+        *("/services/memcached", "/services/memcached/endpoints/10-0-0-7-11211", "/instances/1", "/runners"),
+        *("/members/pms/10.0.0.7", "/members", "/schema"),
+    ]
+)
+_BEGUN = datetime.now(UTC)
+_times = st.builds(
+    lambda number, unit: f"-{number}{unit}", st.integers(0, 90), st.sampled_from("smhd")
+) | st.builds(
+    lambda ago, zone, separator: (_BEGUN + timedelta(seconds=ago)).astimezone(zone).isoformat(separator),
+    st.integers(-10, 30) | st.integers(-(10**9), 10**9),
+    st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30)), timezone(-timedelta(hours=8))]),
+    st.sampled_from("Tt"),
+)
+"""Mostly moments of the run itself, of which something can be told."""
 _tags = st.from_regex(r'\*|((W/)?"[!#-~]{0,9}", ?){0,3}(W/)?"[0-9]{1,4}"', fullmatch=True)
 _reasons = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=40)
 for _name, _strategy in {
     "visor-reason": _reasons.map(quote),
+    "visor-path": _paths,
+    "host-pattern": st.sampled_from(["10.0.0.7", "box7.example.com", "10.0.*", "box*", "*"]),
+    "visor-time": _times,
     "entity-tags": _tags,
     "ip": _ip,
     "host": _host,

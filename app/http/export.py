@@ -2,7 +2,9 @@
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from typing import Any
 
 from fastapi import Response
 from pydantic_core import to_json
@@ -16,6 +18,7 @@ from app.models.base import rfc3339
 from app.models.paths import Subtree, path_of
 from app.models.revs import SCHEMA_VERSION
 from app.registry.readable import readable
+from app.registry.transfer import following_numbers, in_their_life
 from app.store.contract import Journal, Record, Snapshot
 from app.store.snapshots import Find, ask, find_page
 
@@ -41,8 +44,7 @@ class Export:
 
     async def lines(self) -> AsyncIterator[bytes]:
         """Chunks of whole lines. Raises RequestError where the snapshot cannot be read to its end."""
-        at = None if self._journal is None else rfc3339(self._journal.at)
-        front = to_json({"visor": 1, "rev": self._rev, "at": at, "schema": SCHEMA_VERSION}) + b"\n"
+        front = to_json(await self._header()) + b"\n"
         sum, objects = hashlib.sha256(front), 0
         yield front
         async for page in self._pages():
@@ -52,6 +54,15 @@ class Export:
             yield lines
         yield to_json({"end": True, "objects": objects, "sha256": sum.hexdigest()}) + b"\n"
 
+    async def _header(self) -> dict[str, Any]:
+        at = None if self._journal is None else rfc3339(self._journal.at)
+        header: dict[str, Any] = {"visor": 1, "rev": self._rev, "at": at, "schema": SCHEMA_VERSION}
+        if self._within.everything and self._within.instances and self._call.principal.sight.all:
+            # So that no id and no port is given again that was given to what is gone.
+            found = await ask(await self._snapshot(), following_numbers)
+            header["next"] = found._asdict()
+        return header
+
     async def _pages(self) -> AsyncIterator[list[Record]]:
         within = self._within
         single = [key for key in within.single_keys if key != keys.SCHEMA]
@@ -59,26 +70,49 @@ class Export:
             found = await ask(await self._snapshot(), lambda snapshot: [snapshot.get(key) for key in single])
             yield [record for record in found if record is not None and readable(record)]
         for term in within.terms:
-            after: str | None = ""
-            while after is not None:
-                page, more = await find_page(await self._snapshot(), _having(term), after, _PAGE, _PAGE_BYTES)
-                yield [record for record in page if within.covers(record.key, record.terms)]
-                after = page[-1].key if more else None
-                turns = self._context.channels.turns
-                if turns.over:
-                    await turns.give_way()
+            pages = self._instances(term) if term == within.instances else self._found(_having([term]))
+            async for page in pages:
+                yield page
+
+    async def _instances(self, term: str) -> AsyncIterator[list[Record]]:
+        """Those that live and the entries of those that have ended, by id. What an earlier app or proctype of
+        the same name has left is not told, as it is in no list."""
+        app = term.partition("=")[2].partition(",")[0]
+        snapshot = await self._snapshot()
+        proctypes = await ask(snapshot, lambda snapshot: snapshot.scan(keys.proctypes_of(app))) if app else []
+        terms = [term, *keys.ended_beside(term, [record.key for record in proctypes])]
+        began: dict[str, int] = {}
+        async for page in self._found(_having(terms)):
+            yield await ask(await self._snapshot(), partial(in_their_life, page, began))
+
+    async def _found(self, find: Find) -> AsyncIterator[list[Record]]:
+        after: str | None = ""
+        while after is not None:
+            page, more = await find_page(await self._snapshot(), find, after, _PAGE, _PAGE_BYTES)
+            yield [record for record in page if self._covers(record)]
+            after = page[-1].key if more else None
+            turns = self._context.channels.turns
+            if turns.over:
+                await turns.give_way()
+
+    def _covers(self, record: Record) -> bool:
+        # Entries of what has ended are found by their own terms alone.
+        return keys.is_ended(record.value) or self._within.covers(record.key, record.terms)
 
     async def _snapshot(self) -> Snapshot:
         """Anew for each page: it may have left the memory since."""
         return self._call.principal.see(await self._context.store.at(self._rev))
 
 
-def _having(term: str) -> Find:
-    return lambda snapshot, after, limit: snapshot.scan(term, after=after, limit=limit)
+def _having(terms: Sequence[str]) -> Find:
+    if len(terms) == 1:
+        return lambda snapshot, after, limit: snapshot.scan(terms[0], after=after, limit=limit)
+    return lambda snapshot, after, limit: snapshot.select([terms], after=after, limit=limit)
 
 
 def _line(record: Record) -> bytes:
-    return b'{"path":%b,"object":%b}\n' % (to_json(path_of(record.key)), codec.wire(record))
+    ended = b'"ended":true,' if keys.is_ended(record.value) else b""
+    return b'{"path":%b,%b"object":%b}\n' % (to_json(path_of(record.key)), ended, codec.wire(record))
 
 
 class ExportAnswer(Response):

@@ -17,7 +17,7 @@ An instance that was unregistered stays under its key as its ended entry.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -220,6 +220,17 @@ def ended_of(app: str, proctype: str) -> str:
     return f"instance/?ended={app},{proctype}"
 
 
+def ended_beside(term: str, proctypes: Iterable[str]) -> list[str]:
+    """The terms of the ended entries of what a term of instances means: all, or an app's, or a proctype's.
+    `proctypes` are the keys of the app's."""
+    if term == LIVE:
+        return [ENDED]
+    _, _, owner = term.partition("=")
+    if term.startswith("instance/?proctype="):
+        return [f"instance/?ended={owner}"]
+    return [f"instance/?ended={key.removeprefix(PROCTYPES)}" for key in proctypes]
+
+
 def kind_of(key: str) -> str:
     """`instance` for `instance/000..17`."""
     return key.partition("/")[0]
@@ -311,8 +322,11 @@ def _scale_terms(rest: str, value: bytes) -> tuple[str, ...]:
 
 
 def proctype_of(terms: Sequence[str]) -> str:
-    """The key of an instance's proctype, as the instance's terms name it; "" where they do not."""
+    """The key of an instance's proctype, as the terms of the instance, or of its ended entry, name it; ""
+    where they do not."""
     for term in terms:
+        if term.startswith("instance/?ended="):
+            return PROCTYPES + term.removeprefix("instance/?ended=")
         if term.startswith("instance/?proctype=") and not term.startswith("instance/?proctype=,"):
             return PROCTYPES + term.removeprefix("instance/?proctype=")
     return ""

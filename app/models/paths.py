@@ -139,11 +139,16 @@ class Subtree:
         return [some.key for some in self._below if some.exact and some.kind in self.kinds]
 
     @property
+    def instances(self) -> str:
+        """The term of the instances in it, where it names not a single one; "" where there are none."""
+        return self._instances if "instance" in self.kinds else ""
+
+    @property
     def terms(self) -> list[str]:
         """The terms under which all its other objects are found. Some that are found there may be outside:
         `covers` tells."""
         terms = [some.term for some in self._below if not some.exact and some.kind in self.kinds]
-        return [*terms, self._instances] if self._instances and "instance" in self.kinds else terms
+        return [*terms, self.instances] if self.instances else terms
 
 
 def path_of(key: str) -> str | None:

@@ -46,7 +46,7 @@ class Selection:
         looked, step = 0, limit
         while True:
             page = snapshot.select(self._groups(), after=after, limit=step)
-            found += [record for record in page if record.created_rev >= _began(snapshot, record, began)]
+            found += [record for record in page if record.created_rev >= began_at(snapshot, record, began)]
             if isinstance(page, Partial):
                 return found[:limit] if len(found) >= limit else Partial(found, page.upto)
             if len(found) >= limit or len(page) < step:
@@ -59,8 +59,8 @@ class Selection:
             step = min(max(2 * step, limit), LOOK // 4)
 
 
-def _began(snapshot: Snapshot, record: Record, known: dict[str, int]) -> int:
-    """The rev since which the instance's proctype is what it is; 0 where there is none."""
+def began_at(snapshot: Snapshot, record: Record, known: dict[str, int]) -> int:
+    """The rev since which the instance's proctype is what it is; 0 where there is none. `known` is filled."""
     proctype = keys.proctype_of(record.terms)
     if proctype not in known:
         registered = snapshot.get(proctype)

@@ -17,7 +17,8 @@ LINES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": 'Lines of JSON: `{"visor":1,"rev","at","schema"}`, then `{"path","object"}` for each '
         'object, then `{"end":true,"objects","sha256"}`. Without that last line the export was cut off. The '
-        "sum is that of all bytes before the line.",
+        'sum is that of all bytes before the line. A line with `"ended":true` has what is kept of an '
+        "instance that was unregistered. The first line of a whole export has `next`, the next id and port.",
         "content": {NDJSON: {"schema": {"type": "string"}}},
     }
 }

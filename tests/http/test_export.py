@@ -40,9 +40,12 @@ def test_an_export_has_every_object_as_it_is_read(visor):
     for path in (*lists, "/services/memcached/endpoints", "/runners", "/members/pms"):
         for item in visor.get(path).json()["items"]:
             assert item in found.values(), path
+    ended = visor.get("/apps/cat/proctypes/web/ended").json()["items"]
+    assert ended == [found["/instances/2"]]
     for path, kept in found.items():
-        if "/scale/" not in path:
+        if "/scale/" not in path and kept not in ended:
             assert visor.get(path).json() == kept
+    assert head["next"] == {"instance": 3, "port": 8001}
     visor.put("/apps/cat/env/later", {"value": "x"})
     assert exported(visor, f"?rev={head['rev']}") == (head, found)
 
@@ -64,6 +67,26 @@ def test_a_part_of_an_export(full):
     for path in ("x", "/rev", "/apps/"):
         invalid(full.get(f"/export?path={path}"), "query", "path")
     refused(full.get("/export?rev=99999999"), 400, "rev-in-future")
+
+
+def test_what_an_earlier_app_of_the_name_has_left_is_in_no_export(visor):
+    """Neither its final instances nor the entries of those that were unregistered: no list shows them."""
+    visor.runnable()
+    visor.scale(2)
+    visor.scale(1)
+    visor.post("/instances/2/lost", {"client": "tests", "reason": "gone"})
+    ids = {path for path in exported(visor)[1] if path.startswith("/instances/")}
+    assert ids == {"/instances/1", "/instances/2"}
+    visor.scale(0)
+    visor.delete("/apps/cat")
+    _, found = exported(visor)
+    assert [path for path in found if path.startswith("/instances/")] == ["/instances/2"], found.keys()
+    visor.runnable()
+    assert not [path for path in exported(visor)[1] if path.startswith("/instances/")]
+    visor.scale(1)
+    for path in ("/", "/instances", "/apps/cat", "/apps/cat/proctypes/web"):
+        _, found = exported(visor, f"?path={path}&include=instances")
+        assert [path for path in found if path.startswith("/instances/")] == ["/instances/3"]
 
 
 def test_what_another_hand_wrote_is_left_out(visor):

@@ -1,0 +1,37 @@
+"""What an export tells beside the objects, and which instances are in it."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from app.models import keys
+from app.registry import counters, ports
+from app.registry.selection import began_at
+from app.registry.tickets import FIRST_ID
+from app.store.contract import Record, Snapshot
+
+
+class Following(NamedTuple):
+    """The next id of an instance, and the next port of a proctype; None where another hand has spoiled the
+    counter."""
+
+    instance: int | None
+    port: int | None
+
+
+def following_numbers(snapshot: Snapshot) -> Following:
+    """What the registry would give next."""
+    id = counters.read(snapshot, keys.INSTANCE_COUNTER, FIRST_ID, lost=0)
+    port = counters.read(snapshot, keys.PORT_COUNTER, ports.FIRST, lost=0)
+    return Following(id or None, port or None)
+
+
+def in_their_life(records: Iterable[Record], began: dict[str, int], snapshot: Snapshot) -> list[Record]:
+    """Of instances, and of entries of those that have ended, the ones that the present app and proctype have
+    run. An entry goes with its proctype; a final instance is listed still while there is none of its name.
+    `began` is filled with what is looked up."""
+    found = []
+    for record in records:
+        since = began_at(snapshot, record, began)
+        if record.created_rev >= since and (since or not keys.is_ended(record.value)):
+            found.append(record)
+    return found

@@ -75,8 +75,9 @@ class Connection(asyncio.Protocol):
 
     ENDED begins with a request that asks for it (`Connection: close`, HTTP/1.0), with bytes that are no
     request, with the client's half-close, and with the shutdown of the server. Every request before it is
-    answered; bytes that are no request are answered last. Where a request stands in BODY and has not been
-    admitted yet, it waits for its permit and nothing is read from the connection.
+    answered; bytes that are no request are answered last. A client that asks for the end may send more all
+    the same; a reset then would keep it from reading its answer. Where a request stands in BODY and has not
+    been admitted yet, it waits for its permit and nothing is read from the connection.
 
     What the client has to do in time:
 
@@ -112,6 +113,7 @@ class Connection(asyncio.Protocol):
         self._method = ""
         self._keeps_alive = True
         self._no_more = False
+        self._last_asked = False
         self._drops = False
         self._fault: RequestError | None = None
         self._stalled_bytes = 0
@@ -247,6 +249,7 @@ class Connection(asyncio.Protocol):
         except RequestError as error:
             self._stop(error)
         self._keeps_alive = version == "1.1" and self._parser.should_keep_alive()
+        self._last_asked = not self._keeps_alive
         self._reading = _Reading.BODY
         self._kept_whole = False
         self._admit(scope)
@@ -268,6 +271,7 @@ class Connection(asyncio.Protocol):
         if self._keeps_alive and not self._parser.should_keep_alive():
             # By a trailer: it is none of the headers, but the parser reads no further.
             self._keeps_alive = False
+            self._last_asked = True
             if refused or not self._answering():
                 self._end()
             elif self._exchanges:
@@ -400,9 +404,6 @@ class Connection(asyncio.Protocol):
                 self._reading = _Reading.REFUSED_BODY
             self._idle = self._kept_whole
             self._watch()
-        elif self._kept_whole:
-            self._reading = _Reading.ENDED
-            self._transport.close()
         else:
             self._linger()
 
@@ -560,7 +561,7 @@ class Connection(asyncio.Protocol):
             self.write(self._last_words)
             self._last_words = None
             self._linger()
-        elif self._drops or self._reading is _Reading.BODY:
+        elif self._drops or self._last_asked or self._reading is _Reading.BODY:
             self._linger()  # its client may be sending
         else:
             self._transport.close()

@@ -172,7 +172,8 @@ def main() -> int:
             visor.start()
             soak = Soak(visor, asked.minutes * 60, asked.subscribers, asked.rate, asked.seed)
             asyncio.run(soak.run())
-    sys.stdout.write(report(soak))
+            sys.stdout.write(report(soak))
+            sys.stdout.flush()
     return 0 if is_flat(soak.memory) and not soak.failures else 1
 
 

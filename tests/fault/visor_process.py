@@ -68,7 +68,7 @@ class Launcher:
             os.kill(pid, signal.SIGKILL)
             self.wait(pid)
         self._process.stdin and self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
         self._process.stdout and self._process.stdout.close()
 
 

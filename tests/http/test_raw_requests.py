@@ -6,6 +6,7 @@ what follows them is never taken for a request. It would remove a service, were 
 
 import json
 import re
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -349,6 +350,28 @@ def test_nothing_is_heard_after_a_request_that_asks_to_close(full: Service) -> N
     for request in (get(b"/rev"), b"GET /rev HTTP/1.0\r\n\r\n"):
         answers = said_to(full, request + SMUGGLED + b"\0 junk\r\n\r\n")
         assert [status for status, _, _ in answers] == [200]
+
+
+def test_who_asks_to_close_and_sends_more_gets_the_answer(full: Service) -> None:
+    """A server that closes both ways at once resets what comes then, and a client that is writing may not
+    get to read."""
+    for request in (get(b"/rev"), b"GET /rev HTTP/1.0\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", full.port), 20) as client:
+            client.sendall(request)
+            expected = _up_to_the_end(client)
+            for _ in range(3):
+                client.sendall(SMUGGLED)
+            assert client.recv(65536) == expected
+            assert expected.startswith(b"HTTP/1.1 200")
+            assert client.recv(1) == b""
+
+
+def _up_to_the_end(client: socket.socket) -> bytes:
+    """What there is to read once the server has ended its side; none of it is taken."""
+    poll = select.poll()
+    poll.register(client, select.POLLRDHUP)
+    assert poll.poll(20_000), "the server does not end"
+    return client.recv(65536, socket.MSG_PEEK)
 
 
 @pytest.mark.parametrize(

@@ -109,9 +109,9 @@ class Unauthenticated(RequestError):
         return cls("This call needs a token that is valid: send it as `Authorization: Bearer <token>`.")
 
     @classmethod
-    def expired(cls) -> "Unauthenticated":
-        """Only for who has the secret."""
-        return cls("The token is over its time: ask for a new one.", reason="expired")
+    def expired(cls, what: str = "token") -> "Unauthenticated":
+        """Only for those who have the secret."""
+        return cls(f"The {what} is over its time: ask for a new one.", reason="expired")
 
 
 class Forbidden(RequestError):

@@ -220,7 +220,10 @@ class Service:
 def create_app(settings: Settings, store: Store | None = None) -> Service:
     """The application. Its lifespan opens and closes the store. Raises StartError."""
     context = build_context(settings, store)
-    hosts, cors = Hosts(settings.host, settings.allowed_hosts), Cors(settings.cors_origins)
+    hosts, cors = (
+        Hosts(settings.host, settings.allowed_hosts),
+        Cors(settings.cors_origins, tls=settings.tls_cert is not None),
+    )
     stop, metrics, limits = asyncio.Event(), Metrics(), limits_of(settings)
     admission = Admission(context.capacity, patience=settings.place_timeout)
     _add_figures(metrics, context, admission)

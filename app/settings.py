@@ -133,6 +133,18 @@ class Settings(BaseSettings):
         Field(ge=0, description="seconds to serve on after SIGTERM, with /readyz saying so, before the end"),
     ] = 0.0
     shutdown_timeout: Annotated[int, Field(ge=1, description="seconds to end requests at shutdown")] = 10
+    tls_cert: Annotated[
+        str | None,
+        Field(description="file with the service's certificate (PEM, with those it is signed by): serve TLS"),
+    ] = None
+    tls_key: Annotated[str | None, Field(description="file with its key")] = None
+    tls_client_ca: Annotated[
+        str | None,
+        Field(
+            description="file with the CA of clients' certificates (and its revocation list): whoever has one"
+            " is the host that it names"
+        ),
+    ] = None
     etcd_user: Annotated[str, Field(description="user of etcd")] = ""
     etcd_password: Annotated[str, Field(repr=False, description="its password; better as a variable")] = ""
     etcd_ca: Annotated[str | None, Field(description="file with the CA of etcd's certificates")] = None

@@ -16,6 +16,7 @@ import httpx2
 
 from app.main import create_app
 from app.server.server import VisorServer, build_config, listen
+from app.server.tls import Tls
 from app.settings import Settings
 from app.store.contract import Store
 
@@ -75,7 +76,8 @@ class Service:
         self.app = create_app(settings, store)
         socket = listen("127.0.0.1", 0)
         self.port: int = socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.tls = Tls.of(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+        self.url = f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self.port}"
         config = build_config(
             self.app.front,
             header_timeout=settings.header_timeout,
@@ -87,6 +89,7 @@ class Service:
             admission=self.app.admission,
             refusals=self.app.refusals,
             root_path=settings.root_path,
+            tls=self.tls,
         )
         self.server = QuickServer(
             config, self.app.stop, drain=settings.drain, on_draining=self.app.begin_draining
@@ -98,7 +101,7 @@ class Service:
             if not self._thread.is_alive():
                 raise RuntimeError("the service did not start")
             self._thread.join(0.005)
-        # Plain HTTP: to load the authorities of TLS would take most of a start.
+        # Plain HTTP mostly: to load the authorities of TLS would take most of a start.
         self.client = httpx2.Client(base_url=self.url, timeout=90, verify=False)
         self.start: int = self.context.store.rev
         self.coordinator = settings.store.partition(":")[0]

@@ -64,7 +64,8 @@ class Greeting:
         host, port = self._listening.getsockname()[:2]
         if host in EVERY_ADDRESS:
             host = "localhost"
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self._settings.tls_cert is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     def _lines(self) -> list[str]:
         settings, store, url = self._settings, self._store, self._url

@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from app import logs
 from app.cli.flags import add_flags, settings_of
@@ -14,6 +16,7 @@ from app.errors import StartError
 from app.main import check_stance, create_app, open_checked, reload_keyring
 from app.server.notifier import Notifier
 from app.server.server import VisorServer, build_config, listen, listening_at, run_to_its_end
+from app.server.tls import Tls
 from app.server.workers import Workers, command_of
 from app.settings import Settings
 
@@ -33,20 +36,22 @@ def _run(arguments: argparse.Namespace) -> int:
     logs.configure(settings.log_format, settings.log_level)
     if settings.audit_log is not None:
         logs.audit_to(settings.audit_log)
+    # By each worker for itself, and here for all: what is wrong with the files is said once.
+    tls = Tls.of(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
     if arguments.fd is not None:
-        return _serve(settings, listening_at(arguments.fd))
+        return _serve(settings, tls, listening_at(arguments.fd))
     if settings.workers > 1:
         return _serve_by_workers(settings)
-    return _serve(settings, None)
+    return _serve(settings, tls, None)
 
 
 def _reloads(settings: Settings) -> bool:
     """Whether there is something to read again at SIGHUP. Else it ends the service, as when its terminal is
     gone."""
-    return settings.keyring_file is not None
+    return settings.keyring_file is not None or settings.tls_cert is not None
 
 
-def _serve(settings: Settings, listening: socket.socket | None) -> int:
+def _serve(settings: Settings, tls: Tls | None, listening: socket.socket | None) -> int:
     if _reloads(settings):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that could be read again
     app = create_app(settings)
@@ -64,6 +69,7 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
         admission=app.admission,
         refusals=app.refusals,
         root_path=settings.root_path,
+        tls=tls,
     )
     context = app.context
     greeting = Greeting(
@@ -71,11 +77,13 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
     )
 
     def reload() -> None:
-        try:
-            if settings.keyring_file is not None:
+        if settings.keyring_file is not None:
+            with _kept_if_wrong():
                 reload_keyring(app.context, settings.keyring_file)
-        except StartError as error:
-            logger.error("%s; what was read before stays in use", error)
+        if tls is not None:
+            with _kept_if_wrong():
+                if tls.reload():
+                    server.retire_certified()
 
     server = VisorServer(
         config,
@@ -103,6 +111,14 @@ def _serve(settings: Settings, listening: socket.socket | None) -> int:
 
     run_to_its_end(server, listening, run)
     return 0 if server.started else 1
+
+
+@contextmanager
+def _kept_if_wrong() -> Iterator[None]:
+    try:
+        yield
+    except StartError as error:
+        logger.error("%s; what was read before stays in use", error)
 
 
 def _serve_by_workers(settings: Settings) -> int:

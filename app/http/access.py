@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from app.errors import Forbidden, Unauthenticated
+from app.http.certificate import Certificate
 from app.http.hosts import proxied
 from app.http.open_streams import OpenStream, OpenStreams
 from app.http.principal import NEVER, Principal
@@ -52,6 +53,7 @@ class Access:
         self._admin = Principal(None, ADMIN_NAME, _ADMINS, EVERYTHING, bytes.fromhex(admin_sha256))
         self._nobody = Principal(None, ANONYMOUS, _ADMINS, EVERYTHING)
         self._by_hash: dict[bytes, Principal] = {}
+        self._by_certificate: dict[Certificate, Principal] = {}
         self._used: dict[str, datetime] = {}
         self._streams = OpenStreams()
 
@@ -64,11 +66,16 @@ class Access:
         """Whether a token is needed."""
         return bool(self._admin.sha256) or tokens.needs_a_token(snapshot)
 
-    def known(self, fields: Mapping[bytes, bytes]) -> Principal | None:
-        """Who asks, by what is held here; None where that says nothing good."""
+    def known(
+        self, fields: Mapping[bytes, bytes], certificate: Certificate | None = None
+    ) -> Principal | None:
+        """Who asks, by what is held here; None where that says nothing good. A token, or a session's cookie,
+        counts before the certificate of the connection."""
         snapshot = self._store.stale()
         token = _token(fields)
         if token is None:
+            if certificate is not None and COOKIE not in fields.get(b"cookie", b""):
+                return self._of_certificate(certificate)
             return self._without(fields, snapshot) or self._of_session(fields, snapshot)
         sha256, now = hashlib.sha256(token).digest(), time.time()
         principal = self._by_hash.get(sha256)
@@ -96,8 +103,10 @@ class Access:
         """Who asks without a token: None where one is needed."""
         return None if self.closed(snapshot) or (self._local and proxied(fields)) else self._nobody
 
-    async def find(self, fields: Mapping[bytes, bytes]) -> Principal:
+    async def find(self, fields: Mapping[bytes, bytes], certificate: Certificate | None = None) -> Principal:
         """The same on the state that is confirmed now. Raises Unauthenticated, CoordinatorUnavailable."""
+        if certificate is not None and time.time() >= certificate.until and _token(fields) is None:
+            raise Unauthenticated.expired("certificate")
         if (
             _token(fields) is None
             and self.closed(self._store.stale())
@@ -105,7 +114,7 @@ class Access:
         ):
             raise Unauthenticated.unknown()
         snapshot = await self._store.latest()
-        principal = self.known(fields)
+        principal = self.known(fields, certificate)
         if principal is not None:
             return principal
         nobody = self._without(fields, snapshot)
@@ -115,6 +124,22 @@ class Access:
         if token is not None:
             self._of_token(snapshot, token, hashlib.sha256(token).digest(), time.time())
         raise Unauthenticated.unknown()
+
+    def _of_certificate(self, certificate: Certificate) -> Principal | None:
+        """The host that a certificate names; None where it has expired since the handshake."""
+        if time.time() >= certificate.until:
+            return None
+        found = self._by_certificate.get(certificate)
+        if found is None:
+            if len(self._by_certificate) >= MAX_KNOWN:
+                self._by_certificate.clear()
+            hosts = certificate.hosts
+            grants = (Grant(role=Role.HOST, hosts=list(hosts)),)
+            found = Principal(
+                None, certificate.name, grants, sight_of(grants), until=certificate.until, hosts=hosts
+            )
+            self._by_certificate[certificate] = found
+        return found
 
     def _of_session(self, fields: Mapping[bytes, bytes], snapshot: Snapshot) -> Principal | None:
         """Who asks by a browser's cookie."""
@@ -183,6 +208,9 @@ class Access:
         record, store = principal.record, self._store
         if principal.anonymous:
             return None if self.closed(store.stale()) else principal
+        if principal.hosts:
+            # What it says does not stand in the store.
+            return principal if time.time() < principal.until else None
         if not self._proven:
             return None
         if record is None:
@@ -249,6 +277,14 @@ def _token(fields: Mapping[bytes, bytes]) -> bytes | None:
 def has_bearer(fields: Mapping[bytes, bytes]) -> bool:
     """Whether a request names a token itself, and no cookie speaks for it."""
     return _token(fields) is not None
+
+
+def needs_own_page(principal: Principal, fields: Mapping[bytes, bytes]) -> bool:
+    """Whether a write has to show that it is of a page of this service: a browser sends a cookie, and a
+    certificate, whoever has it ask."""
+    if principal.anonymous or has_bearer(fields):
+        return False
+    return not principal.hosts or b"origin" in fields or b"sec-fetch-site" in fields
 
 
 def check(principal: Principal, row: Row) -> None:

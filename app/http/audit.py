@@ -41,6 +41,7 @@ def note(
     peer: str | None = None,
     token_id: str | None = None,
     token_name: str | None = None,
+    certificate: str | None = None,
     error: RequestError | None = None,
 ) -> None:
     """The line of one request that is over. The status is null where the client left before there was one."""
@@ -49,6 +50,7 @@ def note(
         "request": f"{_process}-{next(_numbers)}",
         "token_id": token_id,
         "token_name": token_name,
+        "certificate": certificate,
         "peer": peer,
         "method": method[:16],
         "route": template,

@@ -15,9 +15,11 @@ _PORTS = {"http": "80", "https": "443"}
 
 
 class Cors:
-    """The origins that are allowed; `*` allows any. Pages of the service itself need no leave."""
+    """The origins that are allowed; `*` allows any. Pages of the service itself need no leave. Where the
+    service speaks `tls` itself, they come over TLS: one of plain HTTP may be anybody's on the way."""
 
-    def __init__(self, origins: Sequence[str]) -> None:
+    def __init__(self, origins: Sequence[str], *, tls: bool = False) -> None:
+        self._tls = tls
         self._any = "*" in origins
         self._origins = frozenset(origin.encode("latin-1") for origin in origins)
 
@@ -58,7 +60,7 @@ class Cors:
         """Whether the origin is that of the host which the request is for."""
         scheme, _, authority = origin.partition("://")
         page, asked = host_and_port(authority), host_and_port(host.decode("latin-1"))
-        if page is None or asked is None or scheme not in _PORTS:
+        if page is None or asked is None or scheme not in _PORTS or (self._tls and scheme != "https"):
             return False
         default = _PORTS[scheme]
         # What ends TLS before the service leaves no port in the Host either.

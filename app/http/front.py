@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import MethodNotAllowed, NotFound, RequestError
 from app.http import access_log, audit
-from app.http.access import Access, check, has_bearer
+from app.http.access import Access, check, needs_own_page
 from app.http.admission import Admission
 from app.http.body import Bodies, refusal
 from app.http.context import Call
@@ -98,7 +98,7 @@ class Front:
             self._bodies.check_length(call)
             endpoint = self._endpoint(call, parts)
             call.row = row = endpoint.row
-            principal = self._access.known(call.fields) if not row.open else self._access.nobody
+            principal = self._known(call) if not row.open else self._access.nobody
             if principal is None or call.method not in READS or principal.scope(row) is None:
                 await self._admit(call, row, principal)
             else:
@@ -109,7 +109,7 @@ class Front:
             answer = await endpoint(call, parts)
             if call.permit.waited and not self._access.still(call.principal):
                 # It may have waited for long: what it was told to do then may be no longer allowed.
-                await self._admit(call, row, self._access.known(call.fields))
+                await self._admit(call, row, self._known(call))
             return answer
         except RequestError as error:
             # Without the frames that it came through: they hold the call, and neither would go by itself.
@@ -120,15 +120,18 @@ class Front:
         except Exception:
             return fault_response(call.method, self._root_path)
 
+    def _known(self, call: Call) -> Principal | None:
+        return self._access.known(call.fields, call.given.certificate)
+
     async def _admit(self, call: Call, row: Row, known: Principal | None) -> None:
         """Hold the call to who asks: `known` by what is held here, else by the state that is confirmed now.
         Raises Unauthenticated, Forbidden, CoordinatorUnavailable."""
         if row.open:
             call.principal = self._access.nobody
             return
-        call.principal = known or await self._access.find(call.fields)
+        call.principal = known or await self._access.find(call.fields, call.given.certificate)
         check(call.principal, row)
-        if call.method not in READS and not call.principal.anonymous and not has_bearer(call.fields):
+        if call.method not in READS and needs_own_page(call.principal, call.fields):
             self._cors.check_session(call.fields)
 
     def _endpoint(self, call: Call, parts: list[str]) -> Endpoint:
@@ -196,7 +199,8 @@ class Front:
             rev=next((value.decode() for name, value in call.answered if name == b"visor-rev"), None),
             peer=client[0] if client else None,
             token_id=None if principal is None else principal.id,
-            token_name=None if principal is None else principal.name,
+            token_name=None if principal is None or principal.hosts else principal.name,
+            certificate=principal.name if principal is not None and principal.hosts else None,
             error=call.error,
         )
 

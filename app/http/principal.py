@@ -14,8 +14,9 @@ NEVER = float("inf")
 
 @dataclass(slots=True, eq=False)
 class Principal:
-    """Who asks, by a token that was valid when it was looked at. `record` is where that token is kept; None
-    for the admin token of the settings, and where nobody needs a token."""
+    """Who asks, by a token or a certificate that was valid when it was looked at. `record` is where the
+    token is kept; None for a certificate, for the admin token of the settings, and where nobody needs a
+    token."""
 
     id: str | None
     name: str
@@ -26,11 +27,13 @@ class Principal:
     until: float = NEVER
     """When this has to be decided anew: the token expires, or its old secret does."""
     used_hour: int = 0
+    hosts: tuple[str, ...] = ()
+    """Those that a client's certificate names, where it is by that."""
     scopes: dict[Row, Scope | None] = field(default_factory=dict)
 
     @property
     def anonymous(self) -> bool:
-        return self.id is None and not self.sha256
+        return self.id is None and not self.sha256 and not self.hosts
 
     def scope(self, row: Row) -> Scope | None:
         """What it may do an operation for; None where it may not at all."""
@@ -68,4 +71,6 @@ class Principal:
     @property
     def called(self) -> str:
         """Whose its idempotency keys are: a token's stay its own when it is renamed."""
+        if self.hosts:
+            return f"certificate:{self.name}"
         return f"token:{self.id}" if self.id is not None else self.name

@@ -1,9 +1,10 @@
-"""What the document says of tokens: how they are sent, and which operations need one."""
+"""What the document says of tokens: and certificates: how they are sent, and which operations need one."""
 
 from typing import Any
 
 from app.http.access_table import row_of
 from app.http.declared_responses import DESCRIPTIONS
+from app.models.grants import Role
 
 SCHEMES: dict[str, Any] = {
     "token": {
@@ -11,7 +12,13 @@ SCHEMES: dict[str, Any] = {
         "scheme": "bearer",
         "description": "A token, `vsr_..`, as `Authorization: Bearer <token>`, never in a URL. A service "
         "that has no token yet, and serves its own machine, needs none.",
-    }
+    },
+    "certificate": {
+        "type": "mutualTLS",
+        "description": "A client certificate whose SAN names a host, where the service takes them "
+        "(`tls_client_ca`). It allows what a token with the role `host` does for that host. A token that is "
+        "sent counts in its place.",
+    },
 }
 NEEDED: list[dict[str, list[str]]] = [{"token": []}]
 
@@ -22,6 +29,8 @@ def declare(operation: dict[str, Any]) -> None:
     if row.open:
         operation["security"] = []
         return
+    if Role.HOST in row.all | row.own:
+        operation["security"] = [*NEEDED, {"certificate": []}]
     responses = operation["responses"]
     content = responses["500"]["content"]
     for status in (401, 403):

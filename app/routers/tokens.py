@@ -1,11 +1,14 @@
 """/tokens: who may do what."""
 
+from datetime import UTC, datetime
+
 from fastapi import Response
 from fastapi.routing import APIRouter
 
 from app.errors import Forbidden
 from app.http.context import Call, Ctx
 from app.http.declared_responses import changed, found, listed, read, removed
+from app.http.principal import Principal
 from app.http.reads import List, Read, json_answer
 from app.http.writes import Post, Put, at_key
 from app.models import keys
@@ -32,9 +35,14 @@ async def get_self(call: Call, context: Ctx) -> Response:
         id=principal.id,
         name=principal.name,
         grants=list(principal.grants),
-        expires_at=None if kept is None else kept.expires_at,
+        expires_at=_end_of(principal) if kept is None else kept.expires_at,
     )
     return json_answer(said.model_dump_json().encode(), context.store.rev)
+
+
+def _end_of(principal: Principal) -> datetime | None:
+    """When a certificate expires."""
+    return datetime.fromtimestamp(principal.until, UTC) if principal.hosts else None
 
 
 @router.get("/tokens/{id}", response_model=Token, responses=found(404), summary="Read a token")

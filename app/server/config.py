@@ -6,6 +6,7 @@ import uvicorn
 
 from app.http.admission import Admission
 from app.http.refusals import Refusals
+from app.server.tls import Tls
 
 
 class ConnectionConfig(uvicorn.Config):
@@ -21,4 +22,5 @@ class ConnectionConfig(uvicorn.Config):
     admission: Admission | None = None
     refusals: Refusals | None = None
     prefix: str = ""
+    tls: Tls | None = None
     lingering: int = 0

@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from app.errors import MalformedRequest, RequestError, TooManyRequests
 from app.http.admission import PendingRequest
+from app.http.certificate import Certificate
 from app.http.given import Given
 from app.http.permits import Permit
 from app.http.responses import RawHeaders
@@ -106,6 +107,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._server: tuple[str, int | None] | None = None
         self._client: tuple[str, int] | None = None
+        self._certificate: Certificate | None = None
         # Reading.
         self._parser = self._new_parser()
         self._reading = _Reading.BETWEEN
@@ -144,6 +146,8 @@ class Connection(asyncio.Protocol):
             return
         self._server_state.connections.add(self)  # type: ignore[arg-type]
         self._server, self._client = _address(transport, "sockname"), _address(transport, "peername")
+        if self.config.tls is not None:
+            self._certificate = transport.get_extra_info("certificate")
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -321,7 +325,7 @@ class Connection(asyncio.Protocol):
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": version,
             "method": self._method,
-            "scheme": "http",
+            "scheme": "http" if self.config.tls is None else "https",
             "root_path": root,
             "path": root + target.path,
             "raw_path": root.encode("ascii") + target.raw_path,
@@ -419,7 +423,7 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, scope: Scope, permit: Permit | None) -> None:
         # Not a method of the exchange: the two would hold one another until the garbage collector comes.
-        given = Given(permit, answer=self._answer_whole)
+        given = Given(permit, answer=self._answer_whole, certificate=self._certificate)
         expects_continue = self._head.expects_continue
         exchange = Exchange(
             self, scope, given, keep_alive=self._keeps_alive, expects_continue=expects_continue
@@ -530,6 +534,21 @@ class Connection(asyncio.Protocol):
             self._reading = _Reading.ENDED
         self._keeps_alive = False
         self._exchanges[-1].keep_alive = False
+
+    def retire(self) -> None:
+        """Other clients are trusted than when this one's certificate was verified: it has to connect anew.
+        What was begun is answered; a wait or a stream as if its time were over."""
+        if self._certificate is None:
+            return
+        for exchange in self._exchanges:
+            if self._reading is not _Reading.BODY or exchange is not self._exchanges[-1]:
+                exchange.half_close()
+        self.shutdown()
+
+    def turn_off(self, error: RequestError) -> None:
+        """Tell this to a client that speaks something else, and close."""
+        if self._reading is _Reading.BETWEEN:
+            self._end_with(error)
 
     def _end_with(self, error: RequestError) -> None:
         """What was read is no request, or not all of one: nothing more is read."""

@@ -22,6 +22,8 @@ from app.http.refusals import Refusals
 from app.server.config import ConnectionConfig
 from app.server.connection import Connection
 from app.server.notifier import Notifier
+from app.server.tls import Tls
+from app.server.tls_connection import TlsConnection
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ def build_config(
     admission: Admission | None = None,
     refusals: Refusals | None = None,
     root_path: str = "",
+    tls: Tls | None = None,
 ) -> ConnectionConfig:
     """Settings for `VisorServer`. `app` is an ASGI application.
 
@@ -64,13 +67,14 @@ def build_config(
     end, at most. `rev` gives the `Visor-Rev` of requests that are refused before they reach the application.
     `admission`, where there is one, is asked for the permit of each request, and `refusals` is
     told of what is refused before it reaches the application. `root_path` is the prefix under
-    which clients see the service.
+    which clients see the service. With `tls` nothing but TLS is spoken, and a
+    handshake has to be done within `header_timeout` too.
     """
     config = ConnectionConfig(
         app,
         host=host,
         port=port,
-        http=Connection,
+        http=Connection if tls is None else TlsConnection,
         ws="none",
         lifespan="on",
         interface="asgi3",
@@ -85,6 +89,7 @@ def build_config(
     )
     config.header_timeout = header_timeout
     config.prefix = root_path
+    config.tls = tls
     config.max_header = max_header
     config.send_timeout = send_timeout
     config.max_connections = min(max_connections, room_for(max_connections))
@@ -220,6 +225,11 @@ class VisorServer(uvicorn.Server):
         elif time.monotonic() >= until:
             self.should_exit = True
             logger.warning("drained: the service ends")
+
+    def retire_certified(self) -> None:
+        """Other clients are trusted now: have those that came by a certificate connect anew."""
+        for connection in list(self.server_state.connections):
+            connection.retire()  # type: ignore[union-attr]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         seconds = float(self.config.timeout_graceful_shutdown or 0)

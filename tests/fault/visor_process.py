@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -90,7 +91,8 @@ class Serving:
         self._launcher = launcher
         self.store = store
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self._tls = "tls_cert" in flags
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
         self._store_url = url or f"sqlite:///{store}"
         self._place = {"machine": machine, "listen": self.port} if machine is not None else {}
         self._mutant = {"mutant": mutant} if mutant is not None else {}
@@ -118,11 +120,19 @@ class Serving:
     def _ready(self) -> bool:
         # A connection of its own: those of the client may be of a process that is no more.
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 5) as asking:
+            with self._dialed() as asking:
                 asking.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                 return asking.recv(64).startswith(b"HTTP/1.1 200")
         except OSError:
             return False
+
+    def _dialed(self) -> socket.socket:
+        raw = socket.create_connection(("127.0.0.1", self.port), 5)
+        if not self._tls:
+            return raw
+        anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+        return anybody.wrap_socket(raw)
 
     @property
     def said(self) -> str:

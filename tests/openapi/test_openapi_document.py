@@ -11,6 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.http.access_table import TABLE
 from app.main import create_app
+from app.models.grants import Role
 from app.settings import Settings
 from tests.openapi.documented import Document
 from tests.serving import serving
@@ -102,9 +103,12 @@ def test_the_calls_that_need_a_token_say_so(document: Document) -> None:
     """By the table: all but those that are open, with the answers where there is none that will do."""
     assert document.content["security"] == [{"token": []}]
     assert document.content["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert document.content["components"]["securitySchemes"]["certificate"]["type"] == "mutualTLS"
     for name, (_, _, operation) in document.operations.items():
         row = TABLE[name]
-        assert ("security" in operation) == row.open, name
+        by_certificate = Role.HOST in row.all | row.own
+        said = [] if row.open else [{"token": []}, {"certificate": []}] if by_certificate else None
+        assert operation.get("security") == said, name
         if not row.open:
             assert {"401", "403"} <= set(operation["responses"]), name
 

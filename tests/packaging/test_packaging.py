@@ -290,7 +290,7 @@ def test_the_health_check_asks_the_port_that_the_service_was_started_with(
     monkeypatch: pytest.MonkeyPatch, command: str, port: int
 ) -> None:
     monkeypatch.setenv("VISOR_PORT", "8001")
-    assert healthy.port_of(command.split()) == port
+    assert healthy.setting_of(command.split(), "port") == str(port)
 
 
 def test_the_label_of_the_image_is_the_version_of_the_package() -> None:

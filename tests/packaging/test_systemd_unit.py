@@ -84,3 +84,18 @@ def test_as_many_files_may_be_open_as_connections_are_allowed() -> None:
 def test_the_process_metrics_can_be_read() -> None:
     """They come from /proc/stat, which `ProcSubset=pid` hides: there would be no `process_*` at all."""
     assert "ProcSubset" not in directives()
+
+
+def test_the_drop_in_for_tls_hands_over_what_it_names() -> None:
+    """The key is readable for root alone: the service gets a copy of systemd, and is told where that is."""
+    lines = (ROOT / "deploy" / "visor-tls.conf").read_text().splitlines()
+    handed = {
+        line.partition("=")[2].partition(":")[0] for line in lines if line.startswith("LoadCredential=")
+    }
+    told = dict(
+        line.removeprefix("Environment=").split("=") for line in lines if line.startswith("Environment=")
+    )
+    assert told.keys() == {"VISOR_TLS_CERT", "VISOR_TLS_KEY"}
+    assert {value.removeprefix("%d/") for value in told.values()} == handed
+    for name in told:
+        assert name.removeprefix("VISOR_").lower() in Settings.model_fields

@@ -7,6 +7,7 @@ each field at most once, so that nothing sloppy on the wire goes unseen.
 import json
 import re
 import socket
+import ssl
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +78,7 @@ class SseStream:
         headers: dict[str, str] | None = None,
         receive_buffer: int | None = None,
         timeout: float = 20,
+        tls: ssl.SSLContext | None = None,
         **query: Any,
     ) -> None:
         if query:
@@ -96,6 +98,8 @@ class SseStream:
         self.whole: bool | None = None
         try:
             self.socket.connect(("127.0.0.1", port))
+            if tls is not None:
+                self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
             self.socket.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
             self.status, self.headers = self._read_head()
         except BaseException:

@@ -88,9 +88,7 @@ def _early_answer() -> None:
 
         async def late() -> None:
             await asyncio.sleep(0.4)
-            await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._log.append, commits, oldest, marks
-            )
+            await self._thread.run(self._log.append, commits, oldest, marks)
 
         self._late = [*getattr(self, "_late", [])[-100:], asyncio.create_task(late())]
         return None

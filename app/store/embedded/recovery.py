@@ -18,13 +18,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from app.errors import CoordinatorUnavailable, RequestError
 from app.store.contract import Commit, Index
 from app.store.embedded.held import Held, load
 from app.store.embedded.leases import Leases
 from app.store.embedded.log import Identity, Loaded, Log, LogMoved
+from app.store.embedded.log_thread import LogThread
 from app.store.history import History, Window
 from app.store.troubles import LOST, Troubles, lost_error
 
@@ -51,7 +51,7 @@ class Recovery:
     """Opens the log, the first time and again. `refuse_waiting` refuses those who wait to write."""
 
     def __init__(
-        self, log: Log, index: Index, window: Window, held: Held, leases: Leases, thread: ThreadPoolExecutor
+        self, log: Log, index: Index, window: Window, held: Held, leases: Leases, thread: LogThread
     ) -> None:
         self._log = log
         self._index = index
@@ -92,8 +92,7 @@ class Recovery:
 
     async def open(self) -> None:
         """Open the log for the first time. Raises StartError."""
-        loop = asyncio.get_running_loop()
-        self._install(*await loop.run_in_executor(self._thread, self._open, True))
+        self._install(*await self._thread.run(self._open, True))
 
     def _open(self, create: bool) -> tuple[History, Loaded]:
         loaded = self._log.open(self._index, self._window, create=create)
@@ -110,7 +109,6 @@ class Recovery:
     ) -> RequestError | None:
         """After a log that failed: serve on once it continues what was served. What those are to be told
         whose commits were being written; None where these were kept. Until then nothing is written."""
-        loop = asyncio.get_running_loop()
         known = self._held.identity
         began = time.monotonic()
         outcome = unknown("The store failed while it wrote")
@@ -125,7 +123,7 @@ class Recovery:
                     give_up(outcome)
             self.refuse_waiting()
             try:
-                opened = await loop.run_in_executor(self._thread, self._open_again, known)
+                opened = await self._thread.run(self._open_again, known)
             except Exception as error:
                 if not isinstance(error, LogMoved):
                     logger.error("the log does not open: %s", error)

@@ -29,6 +29,7 @@ from app.store.contract import (
 from app.store.embedded.held import Held
 from app.store.embedded.leases import Leases, expire
 from app.store.embedded.log import Log
+from app.store.embedded.log_thread import LogThread
 from app.store.embedded.recovery import Recovery
 from app.store.embedded.writer import Writer
 from app.store.history import Window
@@ -63,7 +64,7 @@ class EmbeddedStore:
         self._patience = commit_timeout
         self._held = Held(index, window, history, history_bytes)
         self._leases = Leases()
-        self._log_thread = ThreadPoolExecutor(1, thread_name_prefix="visor-log")
+        self._log_thread = LogThread("visor-log")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="visor-archive")
         self._recovery = Recovery(log, index, window, self._held, self._leases, self._log_thread)
         self._writer = Writer(
@@ -116,8 +117,9 @@ class EmbeddedStore:
         if self._writing is not None and not await self._written():
             return
         await loop.run_in_executor(self._reader, lambda: None)
-        await loop.run_in_executor(self._log_thread, self._log.close)
-        self._log_thread.shutdown()
+        await self._log_thread.run(self._log.close)
+        self._log_thread.end()
+        self._log_thread.join()
         self._reader.shutdown()
 
     async def _written(self) -> bool:
@@ -128,7 +130,7 @@ class EmbeddedStore:
             logger.error("closed with a commit on its way to the disk: the next start finds out what is kept")
             self._writing.cancel()
             self._log_thread.submit(self._log.close)  # once the disk answers
-            self._log_thread.shutdown(wait=False)
+            self._log_thread.end()
             self._reader.shutdown(wait=False)
         return bool(done)
 

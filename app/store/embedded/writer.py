@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from app.errors import CoordinatorUnavailable, RequestError, StorageFull
@@ -21,6 +20,7 @@ from app.store.embedded.group import Group, Waiting
 from app.store.embedded.held import Held
 from app.store.embedded.leases import Leases
 from app.store.embedded.log import Log, LogBroken, LogMoved
+from app.store.embedded.log_thread import LogThread
 from app.store.embedded.recovery import FULL, SLOW, GiveUp, Recovery, unknown
 from app.store.history import Draft
 from app.store.history_size import Mark
@@ -49,7 +49,7 @@ class Writer:
         held: Held,
         leases: Leases,
         rescue: Recovery,
-        thread: ThreadPoolExecutor,
+        thread: LogThread,
         clock: Callable[[], datetime],
         *,
         patience: float,
@@ -177,7 +177,7 @@ class Writer:
         """Have the log keep them, however long it takes: a disk that hangs cannot be told to stop."""
         loop = asyncio.get_running_loop()
         patience = loop.call_later(self._patience, self._tell_slow, give_up)
-        appending = loop.run_in_executor(self._thread, self._log.append, commits, oldest, marks)
+        appending = self._thread.run(self._log.append, commits, oldest, marks)
         try:
             with self._timings.append.time():
                 await appending
@@ -203,12 +203,11 @@ class Writer:
 
     async def watch_place(self) -> None:
         """Look again and again whether the log is where it was: for when nobody writes."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(recovery.REOPEN_SECONDS)
             async with self._turn:
                 try:
-                    await loop.run_in_executor(self._thread, self._log.check)
+                    await self._thread.run(self._log.check)
                 except LogMoved as error:
                     logger.error("the log failed: %s", error)
                     await self._recovery.find_out(error, (), _wait_on)

@@ -33,9 +33,9 @@ from app.store.sqlite.versions import RECENT_COMMITS, Recent, put_versions, sort
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT_PAGES = 250
-"""Pages that are written to the write-ahead log between two checkpoints: so many take some milliseconds,
-which whoever writes next may have to wait."""
+CHECKPOINT_PAGES = 1000
+"""Pages that are written to the write-ahead log between two checkpoints, for which whoever writes next may
+have to wait: of a client that writes alone, one write in 250. Few of them are different pages."""
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 

@@ -19,11 +19,12 @@ class Presence:
     """The store's file and its write-ahead log, as they were when they were opened."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._files: dict[Path, _File | None] = {}
-        for one in (path, path.with_name(path.name + "-wal")):
+        # As text: each write looks twice, and to compare paths takes longer than to ask the system.
+        self._path = str(path)
+        self._files: dict[str, _File | None] = {}
+        for one in (self._path, f"{path}-wal"):
             self._files[one], size = _look(one)
-            if one == path:
+            if one == self._path:
                 self._size = size
 
     def check(self) -> None:
@@ -36,12 +37,12 @@ class Presence:
                 self._files[path] = found  # SQLite has begun it since
             elif found != known:
                 raise LogMoved(f"{path} was replaced by another file while it was served")
-            if path == self._path and size < self._size:
+            if size < self._size and path == self._path:
                 # SQLite never makes it shorter here: nothing is vacuumed.
                 raise LogMoved(f"{path} was cut off while it was served")
 
 
-def _look(path: Path) -> tuple[_File | None, int]:
+def _look(path: str) -> tuple[_File | None, int]:
     try:
         found = os.stat(path)
     except OSError:

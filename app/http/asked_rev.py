@@ -51,7 +51,11 @@ def asked_rev(rev: object, at: object, name: str = "at") -> AskedRev:
     return rev
 
 
+async def named_rev(context: Context, asked: int | AskedTime) -> int:
+    """The rev that is named. Raises RevCompacted, TimeInFuture, TimeUnsettled, CoordinatorUnavailable."""
+    return asked if isinstance(asked, int) else (await context.chronicle.at(asked)).rev
+
+
 async def rev_of(context: Context, asked: AskedRev) -> int | None:
-    """The rev that is meant; None for the latest. Raises RevCompacted, TimeInFuture, TimeUnsettled,
-    CoordinatorUnavailable."""
-    return (await context.chronicle.at(asked)).rev if isinstance(asked, AskedTime) else asked
+    """The same; None for the latest."""
+    return None if asked is None else await named_rev(context, asked)

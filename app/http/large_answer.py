@@ -4,7 +4,9 @@ It is never put together: what is sent are the bytes that are kept with the reco
 slowly share them, and hold some hundred kilobytes each of their own.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
@@ -18,8 +20,8 @@ _CHUNK = 64 * 1024
 
 
 class LargeAnswer(Response):
-    """Sends its pieces one after the other. `begun` is called before the first: what is left to do costs
-    next to nothing, and takes as long as the reader likes."""
+    """Sends its pieces one after the other, with the separator between them. `begun` is called before the
+    first: what is left to do costs next to nothing, and takes as long as the reader likes."""
 
     def __init__(
         self,
@@ -27,6 +29,7 @@ class LargeAnswer(Response):
         headers: list[tuple[bytes, bytes]],
         turns: Turns,
         begun: Callable[[], None],
+        separator: bytes = b"",
     ) -> None:
         # No `body`: not what the base class would begin with.
         self.status_code = 200
@@ -35,26 +38,25 @@ class LargeAnswer(Response):
         self._pieces = pieces
         self._turns = turns
         self._begun = begun
+        self._separator = separator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         self._begun()
-        for chunk in _chunks(self._pieces):
+        for chunk in _chunks(self._pieces, self._separator):
             if self._turns.over:
                 await self._turns.give_way()
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _chunks(pieces: Iterable[bytes]) -> Iterable[bytes]:
+def _chunks(pieces: Sequence[bytes], separator: bytes) -> Iterator[bytes]:
     """The pieces, small ones joined."""
-    chunk: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        chunk.append(piece)
-        size += len(piece)
-        if size >= _CHUNK:
-            yield b"".join(chunk)
-            chunk, size = [], 0
-    if chunk:
-        yield b"".join(chunk)
+    # Where each ends, so that a chunk is found and not added up: there are thousands of pieces.
+    ends = list(accumulate(map(len, pieces)))
+    begin = sent = 0
+    while begin < len(pieces):
+        end = bisect_left(ends, sent + _CHUNK) + 1
+        chunk = separator.join(pieces[begin:end])
+        yield chunk + separator if separator and end < len(pieces) else chunk
+        begin, sent = end, ends[min(end, len(ends)) - 1]

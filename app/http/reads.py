@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from operator import attrgetter
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Depends, Query, Response
 from pydantic import MISSING, Field
@@ -10,7 +11,7 @@ from pydantic import MISSING, Field
 from app.errors import InvalidCursor, InvalidRequest, NotFound
 from app.events.turns import Turns
 from app.http import cursors
-from app.http.asked_rev import AskedRev, AtRev, AtTime, asked_rev, rev_of
+from app.http.asked_rev import AskedRev, AtRev, AtTime, asked_rev, named_rev, rev_of
 from app.http.context import Call, Context, Ctx
 from app.http.entity_tags import IfNoneMatch, unchanged
 from app.http.item_fields import PageFields, fields_in, in_part
@@ -23,6 +24,8 @@ from app.store.contract import Record, Snapshot
 from app.store.snapshots import Find, ask, find_page
 
 T = TypeVar("T")
+
+_WIRE = attrgetter("wire")
 
 JSON = "application/json"
 _JSON = (b"content-type", JSON.encode())
@@ -103,10 +106,9 @@ class View:
 
     async def snapshot(self) -> Snapshot:
         """Raises RevCompacted, RevInFuture, TimeInFuture, TimeUnsettled, CoordinatorUnavailable."""
-        rev = await rev_of(self._context, self._rev)
-        if rev is not None:
-            return self._principal.see(await self._store.at(rev))
-        return self._principal.see(self._store.stale() if self._stale else await self._store.latest())
+        if self._rev is None:
+            return self._principal.see(self._store.stale() if self._stale else await self._store.latest())
+        return self._principal.see(await self._store.at(await named_rev(self._context, self._rev)))
 
     async def ask(self, query: Callable[[Snapshot], T]) -> tuple[int, T]:
         """A query's answer, and the rev of the snapshot that gave it."""
@@ -283,6 +285,9 @@ _PAGING = cursors.PAGING | {"rev", "at", "consistency"}
 
 async def _wires(records: Sequence[Record], turns: Turns) -> list[bytes]:
     """What is said of each. To copy megabytes that nobody has asked for yet takes a while."""
+    made: list[bytes | None] = list(map(_WIRE, records))
+    if None not in made:
+        return cast("list[bytes]", made)
     if sum(len(record.value) for record in records) < LARGE:
         return codec.wires(records)
     said = []
@@ -304,17 +309,15 @@ def list_answer(
         answer = json_answer(front + b",".join(items) + end, rev)
         answer.raw_headers += call.principal.filtered
         return answer
-    pieces = [front]
-    for item in items:
-        pieces += (item, b",")
-    pieces[-1] = end
+    pieces = [front + items[0], *items[1:]]
+    pieces[-1] += end
     headers = [
         (b"visor-rev", b"%d" % rev),
         (b"content-length", b"%d" % (size + len(front) + len(end))),
         _JSON,
         *call.principal.filtered,
     ]
-    return LargeAnswer(pieces, headers, context.channels.turns, call.permit.release)
+    return LargeAnswer(pieces, headers, context.channels.turns, call.permit.release, b",")
 
 
 PageLimit = Annotated[

@@ -321,6 +321,10 @@ def _scale_terms(rest: str, value: bytes) -> tuple[str, ...]:
     return tuple(terms)
 
 
+PROCTYPE_TERM = 2
+"""Where among the terms of an instance that is not unregistered the one stands that names its proctype."""
+
+
 def proctype_of(terms: Sequence[str]) -> str:
     """The key of an instance's proctype, as the terms of the instance, or of its ended entry, name it; ""
     where they do not."""

@@ -133,6 +133,7 @@ class Connection(asyncio.Protocol):
         # Time.
         self._timer: TimerHandle | None = None
         self._timer_of: _Timer | None = None
+        self._due = 0.0
         self._idle = False
         self._frozen: TimerHandle | None = None
         self._one_too_many = False
@@ -156,6 +157,9 @@ class Connection(asyncio.Protocol):
             self.config.lingering -= 1
         self._reading = _Reading.ENDED
         self._stop_timer()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._stop_frozen()
         if self._waiting is not None:
             self._waiting.leave()
@@ -632,15 +636,31 @@ class Connection(asyncio.Protocol):
             self._set_timer(_Timer.OWES, self.config.header_timeout)
 
     def _set_timer(self, what: _Timer, seconds: float) -> None:
-        if self._timer_of is not what:
-            self._stop_timer()
-            self._timer_of = what
-            self._timer = self._loop.call_later(seconds, self._transport.close)
+        if self._timer_of is what:
+            return
+        self._timer_of = what
+        self._due = self._loop.time() + seconds
+        # One that runs for what is over looks again when it rings: to cancel and start one for each request
+        # costs more than that.
+        if self._timer is None or self._timer.when() > self._due:
+            self._start_timer()
 
-    def _stop_timer(self) -> None:
+    def _start_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = self._timer_of = None
+        self._timer = self._loop.call_at(self._due, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._timer_of is None:
+            return
+        if self._loop.time() < self._due:
+            self._start_timer()
+        else:
+            self._transport.close()
+
+    def _stop_timer(self) -> None:
+        self._timer_of = None
 
     def _stop_frozen(self) -> None:
         if self._frozen is not None:

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import TypeVar
 
 from app.store.contract import Record, Snapshot
 
 T = TypeVar("T")
+
+_VALUE = attrgetter("value")
 
 
 class Partial(list[Record]):
@@ -49,9 +52,9 @@ async def find_page(
         else:
             read = find(snapshot, after, step)
         found += read
-        length += sum(len(record.value) for record in read)
+        length += sum(map(len, map(_VALUE, read)))
         if (len(read) < step and not isinstance(read, Partial)) or len(found) > limit or length > size:
-            return _cut(found, limit, size)
+            return _cut(found, length, limit, size)
         after = read.upto if isinstance(read, Partial) else found[-1].key
         if snapshot.blocking and found:
             # As many as there should be room for: a page of large records must not be read into memory whole.
@@ -61,7 +64,9 @@ async def find_page(
             await asyncio.sleep(0)  # others have their turn
 
 
-def _cut(found: Sequence[Record], limit: int, size: int) -> tuple[list[Record], bool]:
+def _cut(found: list[Record], length: int, limit: int, size: int) -> tuple[list[Record], bool]:
+    if length + _BESIDE * len(found) <= size:
+        return found[:limit], len(found) > limit
     page: list[Record] = []
     for record in found[:limit]:
         size -= len(record.value) + _BESIDE

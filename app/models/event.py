@@ -11,6 +11,7 @@ from app.models.base import Model, Resource, Rev, Timestamp
 from app.models.envset import EnvSet
 from app.models.instance import Instance
 from app.models.member import Member
+from app.models.names import Id
 from app.models.proctype import Proctype
 from app.models.revision import Revision
 from app.models.revs import SchemaInfo
@@ -112,7 +113,7 @@ class InstanceEvent(BaseEvent):
     app: str
     proctype: str
     revision: str
-    instance: int
+    instance: Id
     object: Instance
 
 
@@ -192,7 +193,7 @@ TYPES = frozenset([*_KNOWN, "unknown"])
 """The types that an event of the history can have."""
 
 
-class UnknownEvent(BaseEvent):
+class AnyOtherEvent(BaseEvent):
     """`unknown`: something was written by another hand and cannot be read; `key` says where. It stands
     for every type that a later version may add, too: clients take what they do not know, and go on."""
 
@@ -217,11 +218,11 @@ Event = TypeAliasType(
         | RunnerEvent
         | MemberEvent
         | SchemaEvent
-        | UnknownEvent,
+        | AnyOtherEvent,
         Field(
             discriminator="type",
             description="What happened; `type` tells which. A type that is not listed here is one of a later "
-            "version: read it as an `UnknownEvent`.",
+            "version: read it as an `AnyOtherEvent`.",
         ),
     ],
 )
@@ -262,7 +263,7 @@ class SnapshotEvent(Model):
     revision: str | MISSING = MISSING
     env: str | MISSING = MISSING
     proctype: str | MISSING = MISSING
-    instance: int | MISSING = MISSING
+    instance: Id | MISSING = MISSING
     service: str | MISSING = MISSING
     endpoint: str | MISSING = MISSING
     runner: str | MISSING = MISSING

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from app.models.base import Model, Rev
 from app.models.diff import FieldChange, ObjectPath, State
+from app.models.names import Id
 
 
 class PlannedChange(Model):
@@ -51,9 +52,9 @@ class Planned(Model):
     ]
     changes: Annotated[list[PlannedChange], Field(description="What becomes of each object, by path.")]
     counts: PlanCounts
-    started: Annotated[list[int], Field(description="The ids of the tickets that were registered.")]
+    started: Annotated[list[Id], Field(description="The ids of the tickets that were registered.")]
     stopped: Annotated[
-        list[int], Field(description="The ids of the instances that were taken back or are stopping.")
+        list[Id], Field(description="The ids of the instances that were taken back or are stopping.")
     ]
     undoes: Annotated[
         list[Rev], Field(description="The later commits whose changes are undone; of a revert or undo.")

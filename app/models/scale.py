@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.models.base import Model, Resource, Rev
-from app.models.names import Name, ProctypeName, Ref
+from app.models.names import Id, Name, ProctypeName, Ref
 from app.models.page import Page
 
 MAX_SCALE = 10_000
@@ -65,5 +65,5 @@ class Scaled(Model):
     rev: Rev
     previous: int
     count: int
-    started: list[int]
-    stopped: list[int]
+    started: list[Id]
+    stopped: list[Id]

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 SCHEMAS = "#/components/schemas/"
 
-OPEN = ("Problem", "UnknownEvent")
+OPEN = ("Problem", "AnyOtherEvent")
 """Objects that may have members which are not documented: errors (RFC 9457), and events of types to come."""
 
 
@@ -30,7 +30,7 @@ class Document:
             if "properties" in schema and name not in OPEN:
                 schema.setdefault("additionalProperties", False)
         mapping = components["schemas"]["Event"]["discriminator"]["mapping"]
-        components["schemas"]["UnknownEvent"]["properties"]["type"]["not"] = {
+        components["schemas"]["AnyOtherEvent"]["properties"]["type"]["not"] = {
             "enum": sorted(set(mapping) - {"unknown"})
         }
         for type_, reference in mapping.items():

@@ -234,7 +234,7 @@ def create_app(settings: Settings, store: Store | None = None) -> Service:
         the_document: ServedDocument(api.openapi, settings.root_path),
     }
     front = Front(
-        Routes(plans, provided, context.bounds),
+        Routes(plans, provided, context.bounds, context.channels.turns),
         admission=admission,
         bodies=Bodies(admission, max_body=settings.max_body, timeout=settings.body_timeout),
         metrics=metrics,

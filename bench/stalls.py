@@ -1,11 +1,14 @@
 """How long one turn of the event loop lasts, whatever is asked.
 
     python -m bench.stalls [--apps 60] [--instances 10000] [--revs 40000] [--only TEXT]
+    python -m bench.stalls --large [--store etcd://127.0.0.1:2379/bench] [--only TEXT]
 
 A service of its own, in this process, is filled with a large registry: apps of 0.95 MB, thousands of
 instances, a long history. Then it is asked one thing after the other. A line of JSON each: the longest turn
 of its loop meanwhile, in milliseconds of the CPU of its thread, so that neither other processes nor the
-clients count; how long `/livez` took at most beside it; and how long the work itself took.
+clients count; how long `/livez` took at most beside it; and how long the work itself took. With `--large` the
+registry is empty, and what is asked are writes that change much at once (`bench/large_writes.py`): each
+finds what those before it have made, so that `--only` leaves out their lines alone.
 """
 
 import argparse
@@ -23,6 +26,7 @@ from typing import Any
 from app.main import create_app
 from app.server.server import VisorServer, build_config, listen
 from app.settings import Settings
+from bench.large_writes import LargeWrites
 
 PROBE_SECONDS = 0.005
 LARGE_VALUE = "x" * 64 * 1024
@@ -53,10 +57,10 @@ class WatchedLoop(asyncio.SelectorEventLoop):
 
 
 class Watched:
-    """A service with the store in memory, on a loop that is watched."""
+    """A service on a loop that is watched, with the store in memory where none is named."""
 
-    def __init__(self, **settings: Any) -> None:
-        app = create_app(Settings(store="memory:", log_level="warning", **settings))
+    def __init__(self, store: str = "memory:", **settings: Any) -> None:
+        app = create_app(Settings(store=store, log_level="warning", **settings))
         self._socket = listen("127.0.0.1", 0)
         self.port: int = self._socket.getsockname()[1]
         self._server = VisorServer(build_config(app.front, admission=app.admission), app.stop)
@@ -83,7 +87,8 @@ class Watched:
         """One call on a connection of its own."""
         caller = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
-            caller.request(method, path, None if body is None else json.dumps(body), {**JSON, **headers})
+            said = body if body is None or isinstance(body, bytes) else json.dumps(body)
+            caller.request(method, path, said, {**JSON, **headers})
             answer = caller.getresponse()
             return answer.status, answer.read()
         finally:
@@ -298,6 +303,15 @@ def measure(service: Watched, name: str, work: Work) -> dict[str, object]:
     }
 
 
+def _measure_large(service: Watched, only: str) -> None:
+    writes = LargeWrites(service)
+    writes.prepare()
+    for name, work in writes.works():
+        line = json.dumps(measure(service, name, lambda _, work=work: work())) + "\n"
+        sys.stdout.write(line if only in name else "")
+        sys.stdout.flush()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m bench.stalls", description=__doc__.partition("\n")[0])
@@ -306,9 +320,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--revs", type=int, default=40_000, help="of history, after all that is registered")
     parser.add_argument("--only", default="", help="only what has this in its name")
     parser.add_argument("--quick", action="store_true", help="without what takes long itself")
+    parser.add_argument("--large", action="store_true", help="writes that change much at once")
+    parser.add_argument("--store", default="memory:", help="an empty one")
     given = parser.parse_args(argv)
-    service = Watched(memory_revs=1_000_000, memory_bytes=1 << 31)
+    service = Watched(given.store, memory_revs=1_000_000, memory_bytes=1 << 31)
     try:
+        if given.large:
+            _measure_large(service, given.only)
+            return 0
         fill(service, apps=given.apps, instances=given.instances, revs=given.revs)
         for name, work in works(given.revs).items():
             if given.only in name and not (given.quick and work in LONG):

@@ -8,6 +8,11 @@ came, so that everything else has its turn in between however many they are.
 import asyncio
 from collections import deque
 from time import perf_counter, thread_time
+from typing import TypeVar
+
+from app.store.steps import Steps
+
+T = TypeVar("T")
 
 SECONDS = 0.004
 """Of CPU, for long work in one turn. What is begun is finished: a turn takes longer by one piece, such as an
@@ -44,6 +49,17 @@ class Turns:
         finally:
             # One that is cancelled too, or those behind it would wait for ever.
             self._begin()
+
+    async def take(self, steps: Steps[T]) -> T:
+        """What comes of work in steps, as many in each turn as there is time for."""
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            if self.over:
+                await self.give_way()
 
     def _begin(self) -> None:
         if not self._begun:

@@ -89,6 +89,8 @@ class Span:
         for key in sorted(found):
             if key > after:
                 yield found[key]
+            if self._turns.over:
+                await self._turns.give_way()
 
     async def commits(self, most: int = SHORT) -> AsyncIterator[tuple[Commit, list[Change]]]:
         """The commits that changed the subtree with what they changed in it, oldest first. Raises as `check`

@@ -53,6 +53,10 @@ class DryRun:
         record = planned.get(changes.answer) if changes.answer else None
         return Outcome(planned.rev, changes, record, False)
 
+    def planned_on(self, rev: int) -> None:
+        """A plan was made on the snapshot at `rev`, and is not carried out."""
+        self.rev = rev
+
     async def _on(self) -> Overlay:
         if self._planned is None:
             snapshot = await self._store.latest()

@@ -8,7 +8,7 @@ tests/unit/test_endpoint.py.
 """
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_origin
 from urllib.parse import parse_qsl
@@ -19,6 +19,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
 from app.errors import InvalidRequest
+from app.events.turns import Turns
 from app.http import json_body
 from app.http.access_table import row_of
 from app.http.bounds import Bounds
@@ -28,6 +29,9 @@ from app.registry.planner import pointer_of
 
 READS_BODY = "reads_body"
 """The attribute of a route's function that names what reads its bodies, where `json_body.read` does not."""
+
+ReadSlowly = Callable[[Call, Turns], Awaitable[Any]]
+"""Reads a body that takes more than one turn."""
 
 
 @dataclass(slots=True)
@@ -79,7 +83,7 @@ class Plan:
     def __init__(self, route: APIRoute, provided: Collection[Callable[..., Any]] = ()) -> None:
         self.template: str = route.path_format
         self.methods: frozenset[str] = frozenset(route.methods or ())
-        self.read_body: Callable[[Call], Any] = getattr(route.endpoint, READS_BODY, json_body.read)
+        self.read_slowly: ReadSlowly | None = getattr(route.endpoint, READS_BODY, None)
         self.row = row_of(route.name)
         self.steps: list[Step] = []
         self.path: list[tuple[int, Parameter]] = []
@@ -153,7 +157,11 @@ class Endpoint:
     """Calls a route's function with what a request gives it, and with what the service has `provided`."""
 
     def __init__(
-        self, plan: Plan, provided: Mapping[Callable[..., Any], Any], bounds: Bounds | None = None
+        self,
+        plan: Plan,
+        provided: Mapping[Callable[..., Any], Any],
+        bounds: Bounds | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.template = plan.template
         self.methods = plan.methods
@@ -162,7 +170,8 @@ class Endpoint:
         self._bounds = bounds or Bounds()
         self._steps = plan.steps
         self._path, self._query, self._headers, self._body = plan.path, plan.query, plan.headers, plan.body
-        self._read = plan.read_body
+        self._read_slowly = plan.read_slowly
+        self._turns = turns or Turns()
         self._required, self._lists, self._parameters = plan.required, plan.lists, plan.parameters
         self._constants: list[dict[str, Any]] = [
             {**step.constant, **{name: provided[function] for name, function in step.provided}}
@@ -172,15 +181,23 @@ class Endpoint:
     async def __call__(self, call: Call, parts: Sequence[str]) -> Response:
         """The function's answer; `parts` are those of the path. Raises InvalidRequest, UnsupportedMediaType,
         MalformedRequest, and what the function raises."""
-        arguments = self._arguments(self._given(call, parts))
+        given = self._given(call, parts)
+        if call.content:
+            slowly = self._read_slowly
+            value = await slowly(call, self._turns) if slowly else json_body.read(call)
+            if self._body is not None:
+                given.append((self._body, value))
+            elif value not in ({}, None):
+                raise InvalidRequest.of(["body"], "this call takes none")
+        arguments = self._arguments(given)
         results: list[Any] = []
         result: Any = None
-        for step, given in zip(self._steps, arguments, strict=True):
+        for step, taken in zip(self._steps, arguments, strict=True):
             for name, number in step.inner:
-                given[name] = results[number]
+                taken[name] = results[number]
             if step.takes_call is not None:
-                given[step.takes_call] = call
-            result = step.function(**given)
+                taken[step.takes_call] = call
+            result = step.function(**taken)
             if step.is_async:
                 result = await result
             results.append(result)
@@ -188,7 +205,7 @@ class Endpoint:
         return response
 
     def _given(self, call: Call, parts: Sequence[str]) -> list[tuple[Parameter, Any]]:
-        """What the request gives, as it gives it. Raises where it gives what is not declared."""
+        """What the request gives but for its body, as it gives it. Raises where that is not declared."""
         given: list[tuple[Parameter, Any]] = [(parameter, parts[at]) for at, parameter in self._path]
         if call.scope["query_string"]:
             given += self._queried(call)
@@ -196,12 +213,6 @@ class Endpoint:
         for name, parameter in self._headers:
             if name in fields:
                 given.append((parameter, fields[name].decode("latin-1")))
-        if call.content:
-            value = self._read(call)
-            if self._body is not None:
-                given.append((self._body, value))
-            elif value not in ({}, None):
-                raise InvalidRequest.of(["body"], "this call takes none")
         return given
 
     def _arguments(self, given: list[tuple[Parameter, Any]]) -> list[dict[str, Any]]:
@@ -230,7 +241,7 @@ class Endpoint:
             elif parameter.required:
                 errors.append(parameter.missing)
         refusal = invalid_request(errors)
-        if self._read is not json_body.read:
+        if self._read_slowly is not None:
             for entry in refusal.members["errors"]:
                 entry["pointer"] = pointer_of(entry["loc"][1:])
         return refusal

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.events.turns import Turns
 from app.http.bounds import Bounds
 from app.http.endpoint import Endpoint, Plan
 
@@ -36,12 +37,13 @@ class Routes:
         plans: Iterable[Plan],
         provided: Mapping[Callable[..., Any], Any],
         bounds: Bounds | None = None,
+        turns: Turns | None = None,
     ) -> None:
         # By the number of parts and the first of them, which is a word.
         self._found: dict[tuple[int, str], list[Resource]] = {}
         for plan in plans:
             resource = self._resource(plan.template)
-            endpoint = Endpoint(plan, provided, bounds)
+            endpoint = Endpoint(plan, provided, bounds, turns)
             for method in endpoint.methods:
                 resource.endpoints.setdefault(method, endpoint)
 

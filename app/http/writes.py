@@ -53,8 +53,8 @@ def nothing(snapshot: Snapshot) -> None:
 
 
 class Write:
-    """A write request: who asks, under which conditions, and, for a POST, as which idempotent call. With a
-    `dry_run` it is tried, and not made."""
+    """A write request: who asks (`origin`), what its token allows (`permission`), under which `conditions`,
+    and, for a POST, as which idempotent `call`. With a `dry_run` it is tried, and not made."""
 
     def __init__(
         self,
@@ -65,39 +65,39 @@ class Write:
         permission: Permission,
         dry_run: DryRun | None = None,
     ) -> None:
-        self._store = store
-        self._origin = origin
-        self._permission = permission
-        self._conditions = conditions
-        self._call = call
-        self._dry_run = dry_run
+        self.store = store
+        self.origin = origin
+        self.permission = permission
+        self.conditions = conditions
+        self.call = call
+        self.dry_run = dry_run
 
     @property
     def is_dry(self) -> bool:
         """Whether nothing comes of it: then it waits for nothing either."""
-        return self._dry_run is not None
+        return self.dry_run is not None
 
     @property
     def record_key(self) -> str | None:
         """Where the first answer to this Idempotency-Key is kept, once there is one."""
-        return None if self._call is None else keys.idempotency(self._call.digest)
+        return None if self.call is None else keys.idempotency(self.call.digest)
 
     def unconditional(self) -> "Write":
         """The same request, past its preconditions: they were for its first commit."""
-        return Write(self._store, self._origin, UNCONDITIONAL, None, self._permission, self._dry_run)
+        return Write(self.store, self.origin, UNCONDITIONAL, None, self.permission, self.dry_run)
 
     def apart(self) -> "Write":
         """The same, for a commit that does not depend on those before it: in a dry run they are forgotten."""
-        dry_run = self._dry_run.apart() if self._dry_run else None
-        return Write(self._store, self._origin, UNCONDITIONAL, None, self._permission, dry_run)
+        dry_run = self.dry_run.apart() if self.dry_run else None
+        return Write(self.store, self.origin, UNCONDITIONAL, None, self.permission, dry_run)
 
     def speak_for(self, host: str) -> None:
         """Raises Forbidden where the caller is a host, and not this one."""
-        self._permission.speak_for(host)
+        self.permission.speak_for(host)
 
     def speak_by(self, claim_rev: object) -> None:
         """Raises InvalidRequest where the caller is a host and does not say by which claim it speaks."""
-        self._permission.speak_by(claim_rev)
+        self.permission.speak_by(claim_rev)
 
     async def commit(self, rule: Rule, target: Target) -> Outcome:
         """Run the rule as one transaction, in which the caller's token is looked at again. Raises
@@ -105,21 +105,25 @@ class Write:
         CoordinatorUnavailable, StorageFull."""
 
         def guarded(snapshot: Snapshot, at: datetime) -> Changes:
-            self._conditions.check(snapshot, target)
+            self.conditions.check(snapshot, target)
             return rule(snapshot, at)
 
-        whole = once(self._call, guarded) if self._call else guarded
-        allowed = self._permission.guard(whole)
-        outcome = await (self._dry_run or self._store).transact(allowed, self._origin)
+        whole = once(self.call, guarded) if self.call else guarded
+        allowed = self.permission.guard(whole)
+        outcome = await (self.dry_run or self.store).transact(allowed, self.origin)
+        return await self.found_again(outcome)
+
+    async def found_again(self, outcome: Outcome) -> Outcome:
+        """The outcome; of a replay with its record, out of the history where it was not kept. Raises Conflict
+        where that no longer has it."""
         replay = outcome.changes.result
         if isinstance(replay, Replay) and replay.record is None:
-            outcome.changes.result = await self._found_again(replay)
+            outcome.changes.result = await self._from_history(replay)
         return outcome
 
-    async def _found_again(self, replay: Replay) -> Replay:
-        """The replay with its record out of the history. Raises Conflict where that no longer has it."""
+    async def _from_history(self, replay: Replay) -> Replay:
         try:
-            snapshot = await self._store.at(replay.rev)
+            snapshot = await self.store.at(replay.rev)
             record = await ask(snapshot, lambda snapshot: snapshot.get(replay.key))
         except RevCompacted as gone:
             raise Conflict(
@@ -177,7 +181,7 @@ class Write:
     ) -> Response:
         """JSON as the answer to the write, which made the commit at `rev`. With `planned` it says of a dry
         run what there is to say."""
-        dry_run = self._dry_run
+        dry_run = self.dry_run
         if dry_run is None:
             return json_answer(body, rev, status, etag=etag, location=location)
         # What is not there has no place yet.
@@ -188,11 +192,11 @@ class Write:
 
     def rev_of(self, outcome: Outcome) -> int:
         """The rev of the commit; where there is none, that of the snapshot that was read."""
-        return outcome.rev if self._dry_run is None else self._dry_run.rev
+        return outcome.rev if self.dry_run is None else self.dry_run.rev
 
     def said_nothing(self, rev: int) -> Response:
         """204: there was nothing to do."""
-        headers = {"Visor-Rev": str(self._dry_run.rev if self._dry_run else rev)}
+        headers = {"Visor-Rev": str(self.dry_run.rev if self.dry_run else rev)}
         return Response(status_code=204, headers={**headers, **({DRY_RUN: "true"} if self.is_dry else {})})
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from app.errors import MalformedRequest
 from app.http.json_body import MAX_DEPTH, MAX_DIGITS
+from app.store.steps import STEP, Steps
 
 MEDIA_TYPES = frozenset({b"application/yaml", b"application/x-yaml", b"text/yaml"})
 
@@ -21,14 +22,14 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
 _TEXT = "tag:yaml.org,2002:str"
 
 
-def parse(body: bytes, most: int) -> Any:
-    """The value of the one document, of at most `most` values. Raises MalformedRequest."""
+def parsing(body: bytes, most: int) -> Steps[Any]:
+    """The value of the one document, of at most `most` values, made in steps. Raises MalformedRequest."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedRequest(f"The body is not UTF-8, at byte {error.start}.") from None
     try:
-        return _Reader(text, most).document()
+        return (yield from _Reader(text, most).document())
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f", at line {mark.line + 1}, column {mark.column + 1}"
@@ -43,12 +44,12 @@ class _Reader:
         self._most = most
         self._values = 0
 
-    def document(self) -> Any:
+    def document(self) -> Steps[Any]:
         self._next()  # the stream
         event = self._next()
         if isinstance(event, yaml.StreamEndEvent):
             raise MalformedRequest("The body has no document.")
-        value = self._value(self._next(), 0)
+        value = yield from self._value(self._next(), 0)
         self._next()  # the end of the document
         if not isinstance(self._next(), yaml.StreamEndEvent):
             raise MalformedRequest("The body has more than one document: send one at a time.")
@@ -57,10 +58,12 @@ class _Reader:
     def _next(self) -> Any:
         return next(self._events)
 
-    def _value(self, event: Any, depth: int) -> Any:
+    def _value(self, event: Any, depth: int) -> Steps[Any]:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise MalformedRequest(f"The body has an anchor or alias{_at(event)}: write out what it means.")
         self._values += 1
+        if self._values % STEP == 0:
+            yield
         if self._values > self._most:
             raise MalformedRequest(f"The body holds more than {self._most} values, those inside others too.")
         if depth > MAX_DEPTH:
@@ -70,16 +73,16 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             return _scalar(event)
         if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(depth)
-        return self._mapping(depth)
+            return (yield from self._sequence(depth))
+        return (yield from self._mapping(depth))
 
-    def _sequence(self, depth: int) -> list[Any]:
+    def _sequence(self, depth: int) -> Steps[list[Any]]:
         made = []
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            made.append(self._value(event, depth + 1))
+            made.append((yield from self._value(event, depth + 1)))
         return made
 
-    def _mapping(self, depth: int) -> dict[str, Any]:
+    def _mapping(self, depth: int) -> Steps[dict[str, Any]]:
         made: dict[str, Any] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
@@ -88,7 +91,7 @@ class _Reader:
                 raise MalformedRequest(f"The body has an anchor or alias{_at(event)}: write it out.")
             if event.value in made:
                 raise MalformedRequest(f"The body repeats a key{_at(event)}.")
-            made[event.value] = self._value(self._next(), depth + 1)
+            made[event.value] = yield from self._value(self._next(), depth + 1)
         return made
 
 

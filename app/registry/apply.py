@@ -36,6 +36,7 @@ from app.registry.planner import Planner, Pointer
 from app.registry.scale import Step
 from app.registry.state import find
 from app.store.contract import Changes, Snapshot
+from app.store.steps import Steps
 
 Addresses = Mapping[str, str | RequestError]
 """What names of endpoints have resolved to, or why they did not."""
@@ -44,23 +45,23 @@ Addresses = Mapping[str, str | RequestError]
 # what the document names:
 # - app/, envset/, revision/, proctype/, scale/, instance/, service/, endpoint/ (as they are)
 # + the same (as they are to be)
-def apply(snapshot: Snapshot, at: datetime, document: Document, addresses: Addresses) -> Changes:
-    """The changes, whose `result` is a Plan. Raises InvalidRequest with all that is wrong in the document,
-    Conflict with all that the registry does not allow, TooManyChanges, RevMismatch where the document names
-    another plan."""
+def apply(snapshot: Snapshot, at: datetime, document: Document, addresses: Addresses) -> Steps[Changes]:
+    """The changes, whose `result` is a CommitPlan, made in steps. Raises InvalidRequest with all that is
+    wrong in the document, Conflict with all that the registry does not allow, TooManyChanges, RevMismatch
+    where the document names another plan."""
     planner = Planner(snapshot, at)
     twice(planner, document)
     planner.check()
     applying = _Applying(planner, addresses)
     for number, app in enumerate(document.apps):
         if not app.absent:
-            applying.app(app, ("apps", number))
+            yield from applying.app(app, ("apps", number))
     for number, service in enumerate(document.services):
         if not service.absent:
-            applying.service(service, ("services", number))
-    applying.remove(document)
+            yield from applying.service(service, ("services", number))
+    yield from applying.remove(document)
     wanted = document.plan if isinstance(document.plan, str) else None
-    return plan(planner, wanted, applying.started, applying.stopped)
+    return (yield from plan(planner, wanted, applying.started, applying.stopped))
 
 
 def twice(planner: Planner, document: Document) -> None:
@@ -110,27 +111,27 @@ class _Applying:
 
     # Apps
 
-    def app(self, entry: AppEntry, place: Pointer) -> None:
-        if not self._app_itself(entry, place):
+    def app(self, entry: AppEntry, place: Pointer) -> Steps[None]:
+        if not (yield from self._app_itself(entry, place)):
             return
         for number, one in enumerate(entry.env_sets):
             if not one.absent:
-                self._envset(entry.name, one, (*place, "env_sets", number))
+                yield from self._envset(entry.name, one, (*place, "env_sets", number))
         for number, revision in enumerate(entry.revisions):
             if not revision.absent:
-                self._revision(entry.name, revision, (*place, "revisions", number))
+                yield from self._revision(entry.name, revision, (*place, "revisions", number))
         for number, proctype in enumerate(entry.proctypes):
             if not proctype.absent:
-                self._proctype(entry.name, proctype, (*place, "proctypes", number))
+                yield from self._proctype(entry.name, proctype, (*place, "proctypes", number))
         if entry.head is not MISSING:
-            self._head(entry.name, entry.head, place)
+            yield from self._head(entry.name, entry.head, place)
         for number, proctype in enumerate(entry.proctypes):
             for at, target in enumerate(proctype.scale):
                 if not proctype.absent:
                     inside = (*place, "proctypes", number, "scale", at)
-                    self._scale(entry.name, proctype.name, target, inside)
+                    yield from self._scale(entry.name, proctype.name, target, inside)
 
-    def _app_itself(self, entry: AppEntry, place: Pointer) -> bool:
+    def _app_itself(self, entry: AppEntry, place: Pointer) -> Steps[bool]:
         """Whether the app is there, with what is said of itself but the head."""
         path = f"/apps/{entry.name}"
         fields = {
@@ -150,52 +151,59 @@ class _Applying:
             if fields.get("deploy_type", "") is None:
                 del fields["deploy_type"]
             body = AppCreate(name=entry.name, env=first, **fields)
-            return self._planner.run(path, place, apps.register, body) is not None
+            return (yield from self._planner.run(path, place, apps.register, body)) is not None
         if AppList.ENV in entry.exact:
             variables = {**{key: None for key in there.env if key not in variables}, **variables}
-        changed = self._run_app(entry.name, place, AppPatch(**fields))
-        set_ = self._planner.run(path, (*place, "env"), env.patch, entry.name, variables)
+        changed = yield from self._run_app(entry.name, place, AppPatch(**fields))
+        set_ = yield from self._planner.run(path, (*place, "env"), env.patch, entry.name, variables)
         return changed and set_ is not None
 
-    def _head(self, app: str, head: str | None, place: Pointer) -> None:
+    def _head(self, app: str, head: str | None, place: Pointer) -> Steps[None]:
         named = head and find(self._planner.draft, keys.revision(app, head), Revision)
-        if self._run_app(app, place, AppPatch(head=head)) and named and named.state is RevisionState.PROPOSED:
+        changed = yield from self._run_app(app, place, AppPatch(head=head))
+        if changed and named and named.state is RevisionState.PROPOSED:
             self._planner.warnings.append(
                 f"/apps/{app}: its head {head} is only proposed, and cannot be run."
             )
 
-    def _run_app(self, name: str, place: Pointer, body: AppPatch) -> bool:
-        return self._planner.run(f"/apps/{name}", place, apps.patch, name, body) is not None
+    def _run_app(self, name: str, place: Pointer, body: AppPatch) -> Steps[bool]:
+        changes = yield from self._planner.run(f"/apps/{name}", place, apps.patch, name, body)
+        return changes is not None
 
-    def _envset(self, app: str, entry: EnvSetEntry, place: Pointer) -> None:
+    def _envset(self, app: str, entry: EnvSetEntry, place: Pointer) -> Steps[None]:
+        yield
         path = f"/apps/{app}/envs/{entry.ref}"
         there = find(self._planner.draft, keys.envset(app, entry.ref), EnvSet)
         if there is None:
             vars = {} if entry.vars is MISSING else entry.vars
-            self._planner.run(path, place, envsets.register, app, EnvSetCreate(ref=entry.ref, vars=vars))
+            yield from self._planner.run(
+                path, place, envsets.register, app, EnvSetCreate(ref=entry.ref, vars=vars)
+            )
         elif entry.vars is not MISSING and entry.vars != there.vars:
             self._planner.conflict(
                 path, AlreadyExists.code, "It has other variables, and never changes: take another ref."
             )
 
-    def _revision(self, app: str, entry: RevisionEntry, place: Pointer) -> None:
+    def _revision(self, app: str, entry: RevisionEntry, place: Pointer) -> Steps[None]:
+        yield
         path = f"/apps/{app}/revisions/{entry.ref}"
         there = find(self._planner.draft, keys.revision(app, entry.ref), Revision)
         archive = entry.archive_url if isinstance(entry.archive_url, str) else None
         if there is None:
             body = RevisionCreate(ref=entry.ref, archive_url=archive)
-            self._planner.run(path, place, revisions.register, app, body)
+            yield from self._planner.run(path, place, revisions.register, app, body)
         elif archive is None or archive == there.archive_url:
             return
         elif there.state is RevisionState.PROPOSED:
             ratified = Ratification(archive_url=archive)
-            self._planner.run(path, place, revisions.ratify, app, entry.ref, ratified)
+            yield from self._planner.run(path, place, revisions.ratify, app, entry.ref, ratified)
         else:
             self._planner.conflict(
                 path, InvalidState.code, "It is accepted with another archive, and never changes."
             )
 
-    def _proctype(self, app: str, entry: ProctypeEntry, place: Pointer) -> None:
+    def _proctype(self, app: str, entry: ProctypeEntry, place: Pointer) -> Steps[None]:
+        yield
         path = f"/apps/{app}/proctypes/{entry.name}"
         if self._planner.draft.get(keys.proctype(app, entry.name)) is None:
             limits = entry.limits
@@ -203,30 +211,33 @@ class _Applying:
             if limits is not MISSING and limits is not None and limits.memory_limit_mb is not MISSING:
                 memory = limits.memory_limit_mb
             body = ProctypeCreate(name=entry.name, limits=LimitsCreate(memory_limit_mb=memory))
-            self._planner.run(path, place, proctypes.register, app, body)
+            yield from self._planner.run(path, place, proctypes.register, app, body)
         elif entry.limits is not MISSING:
             patch = ProctypePatch(limits=entry.limits)
-            self._planner.run(path, place, proctypes.patch, app, entry.name, patch)
+            yield from self._planner.run(path, place, proctypes.patch, app, entry.name, patch)
 
-    def _scale(self, app: str, proctype: str, entry: ScaleEntry, place: Pointer) -> None:
+    def _scale(self, app: str, proctype: str, entry: ScaleEntry, place: Pointer) -> Steps[None]:
+        yield
         target = ScaleTarget(revision=entry.revision, env=entry.env, count=entry.count)
-        done = scale_to(self._planner, app, proctype, target, place)
+        done = yield from scale_to(self._planner, app, proctype, target, place)
         if done is not None:
             self.started += done.started
             self.stopped += done.stopped
 
     # Services
 
-    def service(self, entry: ServiceEntry, place: Pointer) -> None:
+    def service(self, entry: ServiceEntry, place: Pointer) -> Steps[None]:
         if self._planner.draft.get(keys.service(entry.name)) is None:
             body = ServiceCreate(name=entry.name)
-            if self._planner.run(f"/services/{entry.name}", place, services.register, body) is None:
+            made = yield from self._planner.run(f"/services/{entry.name}", place, services.register, body)
+            if made is None:
                 return
         for number, one in enumerate(entry.endpoints):
             if not one.absent:
-                self._endpoint(entry.name, one, (*place, "endpoints", number))
+                yield from self._endpoint(entry.name, one, (*place, "endpoints", number))
 
-    def _endpoint(self, service: str, entry: EndpointEntry, place: Pointer) -> None:
+    def _endpoint(self, service: str, entry: EndpointEntry, place: Pointer) -> Steps[None]:
+        yield
         id = endpoint_id(entry.addr, entry.port)
         path = f"/services/{service}/endpoints/{id}"
         there = find(self._planner.draft, keys.endpoint(service, id), Endpoint)
@@ -239,7 +250,7 @@ class _Applying:
         if there is None:
             body = EndpointCreate(addr=entry.addr, port=entry.port, ip=own, **given)
             ip = own or self._addresses[entry.addr]
-            self._planner.run(path, place, services.register_endpoint, service, body, ip)
+            yield from self._planner.run(path, place, services.register_endpoint, service, body, ip)
         elif any(getattr(there, name) != value for name, value in given.items()) or own not in (
             None,
             there.ip,
@@ -250,32 +261,34 @@ class _Applying:
 
     # Removals
 
-    def remove(self, document: Document) -> None:
+    def remove(self, document: Document) -> Steps[None]:
         """What is absent, and what an exact list does not name: from the last that is needed to the first."""
         for number, service in enumerate(document.services):
-            self._remove_of_service(service, ("services", number))
+            yield from self._remove_of_service(service, ("services", number))
         for number, app in enumerate(document.apps):
             place = ("apps", number)
             if app.absent:
                 if self._planner.draft.get(keys.app(app.name)) is not None:
-                    self._planner.run(f"/apps/{app.name}", place, apps.unregister, app.name)
+                    yield from self._planner.run(f"/apps/{app.name}", place, apps.unregister, app.name)
             else:
-                self._remove_of_app(app, place)
+                yield from self._remove_of_app(app, place)
 
-    def _remove_of_service(self, entry: ServiceEntry, place: Pointer) -> None:
+    def _remove_of_service(self, entry: ServiceEntry, place: Pointer) -> Steps[None]:
         key = keys.service(entry.name)
         if entry.absent:
             if self._planner.draft.get(key) is not None:
-                self._planner.run(path_of(key) or "", place, services.unregister, entry.name)
+                yield from self._planner.run(path_of(key) or "", place, services.unregister, entry.name)
             return
         named = {endpoint_id(one.addr, one.port) for one in entry.endpoints if not one.absent}
         gone = [endpoint_id(one.addr, one.port) for one in entry.endpoints if one.absent]
         if entry.exact:
             gone += self._unnamed(keys.endpoints_of(entry.name), named | set(gone))
         for id in gone:
-            self._remove(keys.endpoint(entry.name, id), place, services.unregister_endpoint, entry.name, id)
+            yield from self._remove(
+                keys.endpoint(entry.name, id), place, services.unregister_endpoint, entry.name, id
+            )
 
-    def _remove_of_app(self, entry: AppEntry, place: Pointer) -> None:
+    def _remove_of_app(self, entry: AppEntry, place: Pointer) -> Steps[None]:
         for listed, entries, term, key, rule in (
             (AppList.PROCTYPES, entry.proctypes, keys.proctypes_of, keys.proctype, proctypes.unregister),
             (AppList.REVISIONS, entry.revisions, keys.revisions_of, keys.revision, revisions.purge),
@@ -286,7 +299,7 @@ class _Applying:
             if listed in entry.exact:
                 gone += self._unnamed(term(entry.name), names.keys())
             for name in gone:
-                self._remove(key(entry.name, name), place, rule, entry.name, name)
+                yield from self._remove(key(entry.name, name), place, rule, entry.name, name)
 
     def _unnamed(self, term: str, named: Iterable[str]) -> list[str]:
         """The names of what is there and not named. More than fit into a commit are not looked for."""
@@ -294,9 +307,10 @@ class _Applying:
         found = self._planner.draft.scan(term)
         return [name for record in found if (name := record.key.removeprefix(term)) not in known]
 
-    def _remove(self, key: str, place: Pointer, rule: Any, *names: str) -> None:
+    def _remove(self, key: str, place: Pointer, rule: Any, *names: str) -> Steps[None]:
+        yield
         if self._planner.draft.get(key) is not None and self._planner.has_room(1):
-            self._planner.run(path_of(key) or key, place, rule, *names)
+            yield from self._planner.run(path_of(key) or key, place, rule, *names)
 
 
 def _name(entry: Any) -> str:
@@ -304,7 +318,9 @@ def _name(entry: Any) -> str:
     return name
 
 
-def scale_to(planner: Planner, app: str, proctype: str, target: ScaleTarget, place: Pointer) -> Step | None:
+def scale_to(
+    planner: Planner, app: str, proctype: str, target: ScaleTarget, place: Pointer
+) -> Steps[Step | None]:
     """All steps of a scale in the one commit; None where it is refused, or has no room in it."""
     path = f"/apps/{app}/proctypes/{proctype}/scale/{target.revision}" + (
         f"/{target.env}" if target.env else ""
@@ -315,7 +331,9 @@ def scale_to(planner: Planner, app: str, proctype: str, target: ScaleTarget, pla
     started: list[int] = []
     stopped: list[int] = []
     while True:
-        changes = planner.run(path, place, scale.step, app, proctype, target, "apply", not started + stopped)
+        changes = yield from planner.run(
+            path, place, scale.step, app, proctype, target, "apply", not started + stopped
+        )
         if changes is None:
             return None
         step: Step = changes.result

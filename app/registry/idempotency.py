@@ -74,32 +74,45 @@ def used_bytes(snapshot: Snapshot) -> int:
     return sum(size * snapshot.count(keys.idempotency_of(size)) for size in keys.IDEMPOTENCY_SIZES)
 
 
+def first_answer(call: IdempotentCall, snapshot: Snapshot, at: datetime) -> Changes | None:
+    """No changes, with the first answer as `result`, a Replay; None where the key was not used before. Raises
+    IdempotencyKeyReused."""
+    record = snapshot.get(keys.idempotency(call.digest))
+    kept = None if record is None else read(record)
+    if record is None or kept is None or at - kept.at >= LIFETIME:
+        return None
+    if kept.fingerprint != call.fingerprint:
+        raise IdempotencyKeyReused("This Idempotency-Key was used for another request before.")
+    return Changes(result=_replay(kept, record))
+
+
 # + idempotency/{digest}, in the commit of the rule's own changes
+def keep_answer(call: IdempotentCall, snapshot: Snapshot, at: datetime, changes: Changes) -> None:
+    """Have the commit of the changes keep what answers them, where there is anything to keep."""
+    key = keys.idempotency(call.digest)
+    if changes.answer is not None:
+        changes.puts[key] = _keep(snapshot, at, changes, changes.answer, call.fingerprint)
+    elif isinstance(changes.result, WholeAnswer) and not changes.empty:
+        kept = IdempotencyRecord(
+            at=at,
+            fingerprint=call.fingerprint,
+            key="",
+            created_rev=None,
+            rev=None,
+            value=changes.result.kept().decode(),
+        )
+        changes.puts[key] = kept.model_dump_json().encode()
+
+
 def once(call: IdempotentCall, rule: Rule) -> Rule:
-    """The rule, run only if the key was not used before; else the first answer as `result`, a Replay.
-    Raises IdempotencyKeyReused, and what the rule raises: a refusal is not kept."""
+    """The rule, run only if the key was not used before; else the first answer. Raises IdempotencyKeyReused,
+    and what the rule raises: a refusal is not kept."""
 
     def run(snapshot: Snapshot, at: datetime) -> Changes:
-        key = keys.idempotency(call.digest)
-        record = snapshot.get(key)
-        kept = None if record is None else read(record)
-        if record is not None and kept is not None and at - kept.at < LIFETIME:
-            if kept.fingerprint != call.fingerprint:
-                raise IdempotencyKeyReused("This Idempotency-Key was used for another request before.")
-            return Changes(result=_replay(kept, record))
-        changes = rule(snapshot, at)
-        if changes.answer is not None:
-            changes.puts[key] = _keep(snapshot, at, changes, changes.answer, call.fingerprint)
-        elif isinstance(changes.result, WholeAnswer) and not changes.empty:
-            kept = IdempotencyRecord(
-                at=at,
-                fingerprint=call.fingerprint,
-                key="",
-                created_rev=None,
-                rev=None,
-                value=changes.result.kept().decode(),
-            )
-            changes.puts[key] = kept.model_dump_json().encode()
+        changes = first_answer(call, snapshot, at)
+        if changes is None:
+            changes = rule(snapshot, at)
+            keep_answer(call, snapshot, at, changes)
         return changes
 
     return run

@@ -18,6 +18,10 @@ from app.registry.idempotency import Replay
 from app.registry.readable import readable
 from app.registry.sighted import Sighted, scope_names
 from app.store.contract import Changes, Record, Rule, Snapshot
+from app.store.steps import Steps, in_one_go
+
+CHECKED = 50
+"""Changes that are held against a scope at once: those of instances are read for it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,22 +67,33 @@ class Permission:
         what the rule raises: of what the token may not see, that it is not there."""
 
         def run(snapshot: Snapshot, at: datetime) -> Changes:
-            if self.anonymous:
-                if tokens.needs_a_token(snapshot):
-                    raise Unauthenticated.unknown()
-                return rule(snapshot, at)
-            grants = self._grants(snapshot, at)
-            scope = self.row.scope(grants)
-            if scope is None:
-                raise Forbidden.needing(self.row.needs)
-            if scope.all:
-                return rule(snapshot, at)
-            seen = Sighted(snapshot, sight_of(grants), of_rule=True)
+            scope, seen = self.admit(snapshot, at)
             changes = rule(seen, at)
-            _check(snapshot, changes, scope, self.row)
+            in_one_go(self.checking(snapshot, changes, scope))
             return changes
 
         return run
+
+    def admit(self, snapshot: Snapshot, at: datetime) -> tuple[Scope, Snapshot]:
+        """What the token allows the request for, and what a rule may see of the snapshot for it. Raises
+        Unauthenticated, Forbidden."""
+        if self.anonymous:
+            if tokens.needs_a_token(snapshot):
+                raise Unauthenticated.unknown()
+            return EVERYTHING, snapshot
+        grants = self._grants(snapshot, at)
+        scope = self.row.scope(grants)
+        if scope is None:
+            raise Forbidden.needing(self.row.needs)
+        if scope.all:
+            return scope, snapshot
+        return scope, Sighted(snapshot, sight_of(grants), of_rule=True)
+
+    def checking(self, snapshot: Snapshot, changes: Changes, scope: Scope) -> Steps[None]:
+        """Raises Forbidden where something is changed, or was by the first call of a replay, that is outside
+        the scope."""
+        if not scope.all:
+            yield from _checking(snapshot, changes, scope, self.row)
 
     def speak_for(self, host: str) -> None:
         """Raises Forbidden where only hosts may do this, and the token is not this one's."""
@@ -107,9 +122,7 @@ class Permission:
         return kept.grants
 
 
-def _check(snapshot: Snapshot, changes: Changes, scope: Scope, row: Row) -> None:
-    """Raises Forbidden where something is changed, or was by the first call of a replay, that is outside the
-    scope."""
+def _checking(snapshot: Snapshot, changes: Changes, scope: Scope, row: Row) -> Steps[None]:
     if isinstance(changes.result, Replay):
         replay = changes.result
         if replay.key == "":
@@ -119,7 +132,9 @@ def _check(snapshot: Snapshot, changes: Changes, scope: Scope, row: Row) -> None
         if not _within(snapshot, replay.key, value, scope):
             raise Forbidden.needing(row.needs)
         return
-    for key, value in changes.puts.items():
+    for number, (key, value) in enumerate(changes.puts.items(), start=1):
+        if number % CHECKED == 0:
+            yield
         if not _within(snapshot, key, value, scope):
             raise Forbidden.needing(row.needs)
     for key in (*changes.deletes, *changes.prefixes, *changes.renews):

@@ -1,24 +1,31 @@
 """A plan: what several rules want together, with the answer that tells it, and a hash that names it."""
 
+import dataclasses
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
 from app.errors import RevMismatch
 from app.models import keys
+from app.models.base import rfc3339
 from app.models.diff import Action
 from app.models.paths import DECLARED
 from app.registry.difference import NO_FIELDS, Difference
 from app.registry.idempotency import MAX_ANSWER, WholeAnswer
 from app.registry.planner import Planner
 from app.store.contract import Changes
+from app.store.steps import STEP, Steps
 
 _REVS = ("rev", "created_rev")
+
+_HASHED = 50
+"""Changes that are hashed at once: a large app's takes a millisecond."""
 
 SHOWN = DECLARED | {"scale"}
 """What the changes of a plan are told of; instances are told by their ids."""
@@ -26,38 +33,64 @@ SHOWN = DECLARED | {"scale"}
 
 @dataclass(frozen=True, slots=True)
 class CommitPlan(WholeAnswer):
-    """The answer of a plan. Until it is committed the revs of what it makes are null."""
+    """The answer of a plan. Until it is committed the revs of what it makes are null. `made`: the time that
+    it tells of as now, and the one that it was committed at."""
 
     said: dict[str, Any]
+    made: tuple[bytes, bytes] | None = None
 
     def kept(self) -> bytes:
         """What an idempotency record keeps of it: of a long one not each change."""
+        size = 0
+        for change in self.said["changes"]:
+            size += len(to_json(change))
+            if size >= MAX_ANSWER:
+                return to_json({**self.said, "changes": []})
         body = to_json(self.said)
         return body if len(body) < MAX_ANSWER else to_json({**self.said, "changes": []})
 
-    def answer(self, rev: int, committed: bool) -> bytes:
+    def answer(self, rev: int, committed: bool) -> Steps[bytes]:
         """The body, with the rev of the commit that it became, or of the snapshot that it was made on."""
-        return _answer(self.said, rev, committed)
+        body = yield from _answer(self.said, rev, committed)
+        return body if self.made is None else body.replace(*self.made)
 
 
-def answer_of(kept: bytes, rev: int) -> bytes:
+def answer_of(kept: bytes, rev: int) -> Steps[bytes]:
     """The first answer again: what is kept of a plan that was committed at `rev`."""
     return _answer(from_json(kept), rev, True)
 
 
-def _answer(said: dict[str, Any], rev: int, committed: bool) -> bytes:
-    if not committed:
-        return to_json({**said, "rev": rev})
-    changes = [one if one["after"] is None else _made(one, rev) for one in said["changes"]]
-    return to_json({**said, "rev": rev, "changes": changes})
+def _answer(said: dict[str, Any], rev: int, committed: bool) -> Steps[bytes]:
+    changes = []
+    for number, one in enumerate(said["changes"], start=1):
+        changes.append(to_json(_made(one, rev) if committed else one))
+        if number % STEP == 0:
+            yield
+    whole = to_json({**said, "rev": rev, "changes": []})
+    # A string in JSON cannot hold a bare quote, so this can only be the list itself.
+    return whole.replace(b'"changes":[]', b'"changes":[%b]' % b",".join(changes), 1)
 
 
 def _made(change: dict[str, Any], rev: int) -> dict[str, Any]:
     """The change as it was committed at `rev`."""
+    if change["after"] is None:
+        return change
     after = {
         name: rev if value is None and name in _REVS else value for name, value in change["after"].items()
     }
     return {**change, "rev_after": rev, "after": after}
+
+
+def made_at(changes: Changes, planned: datetime, at: datetime) -> Changes:
+    """The changes that were planned at one time, as they are made at another. Wherever they tell of their own
+    time, to the microsecond, they tell of the new one; nothing older can name it."""
+    old, new = rfc3339(planned).encode(), rfc3339(at).encode()
+    # What was encoded here stays `Encoded`: it need not be looked at again.
+    puts = {key: type(value)(value.replace(old, new)) for key, value in changes.puts.items()}
+    result = changes.result
+    if isinstance(result, CommitPlan):
+        result = dataclasses.replace(result, made=(old, new))
+    return dataclasses.replace(changes, puts=puts, result=result)
 
 
 # all that the rules of the planner want, as one
@@ -67,24 +100,29 @@ def plan(
     started: Sequence[int] = (),
     stopped: Sequence[int] = (),
     undoes: Sequence[int] = (),
-) -> Changes:
+) -> Steps[Changes]:
     """The changes, whose `result` is the CommitPlan. Raises what the planner has noted, and RevMismatch
     where the plan is not the one that is `wanted`."""
     planner.check()
-    changes = planner.changes()
-    found = planner.differences(changes, SHOWN)
-    hashed = _hash(found, len(started), len(stopped))
+    changes = yield from planner.changes()
+    found = yield from planner.differences(changes, SHOWN)
+    hashed = yield from _hash(found, len(started), len(stopped))
     if wanted is not None and wanted != hashed:
         raise RevMismatch(
             "What would be changed is no longer what was planned: look at the new plan, and send that.",
             plan=hashed,
         )
     actions = Counter(one.action for one in found)
+    said = []
+    for number, one in enumerate(found, start=1):
+        said.append(_said(one))
+        if number % STEP == 0:
+            yield
     changes.result = CommitPlan(
         {
             "rev": None,
             "plan": hashed,
-            "changes": [_said(one) for one in found],
+            "changes": said,
             "counts": {
                 "create": actions[Action.CREATE],
                 "update": actions[Action.UPDATE] + actions[Action.REPLACE],
@@ -112,12 +150,19 @@ def _said(one: Difference) -> dict[str, Any]:
     return {**said, "rev_after": None}
 
 
-def _hash(found: Sequence[Difference], start: int, stop: int) -> str:
+def _hash(found: Sequence[Difference], start: int, stop: int) -> Steps[str]:
     """Of all that is meant by the changes: not of when objects came to be, nor of ports that are given out in
     their order, which changes elsewhere would move."""
-    meant = [[one.key, one.action, *(_content(one, side) for side in one.states)] for one in found]
-    text = json.dumps([meant, start, stop], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    hashed = hashlib.sha256(b"[[")
+    for number, one in enumerate(found):
+        if number:
+            hashed.update(b",")
+        meant = [one.key, one.action, *(_content(one, side) for side in one.states)]
+        hashed.update(json.dumps(meant, sort_keys=True, separators=(",", ":")).encode())
+        if number % _HASHED == 0:
+            yield
+    hashed.update(b"],%d,%d]" % (start, stop))
+    return hashed.hexdigest()
 
 
 def _content(one: Difference, state: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -1,4 +1,7 @@
-"""Several rules as one change: each sees what those before it want, and all that they refuse is told."""
+"""Several rules as one change: each sees what those before it want, and all that they refuse is told.
+
+What goes through many objects is made in steps: between two of them others may have their turn.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -7,8 +10,9 @@ from typing import Any
 from app.errors import BodyTooLarge, Conflict, InvalidRequest, RequestError, TooManyChanges
 from app.registry.difference import Difference, difference
 from app.registry.readable import index
-from app.store.contract import MAX_CHANGES, Changes, Record, Snapshot
+from app.store.contract import MAX_CHANGES, Changes, Snapshot
 from app.store.overlay import Overlay
+from app.store.steps import STEP, Steps
 
 COUNTERS = "counter/"
 
@@ -40,8 +44,11 @@ class Planner:
         """Keys that would change, of rules that were not run for their number."""
         self.warnings: list[str] = []
 
-    def run(self, path: str, place: Pointer, rule: Callable[..., Changes], *given: Any) -> Changes | None:
+    def run(
+        self, path: str, place: Pointer, rule: Callable[..., Changes], *given: Any
+    ) -> Steps[Changes | None]:
         """Run a rule for the object at a path, which the document names at a place. None where it refuses."""
+        yield
         try:
             changes = rule(self.draft, self._at, *given)
         except BodyTooLarge:
@@ -53,13 +60,13 @@ class Planner:
         except RequestError as error:
             self.conflict(path, error.code, error.detail)
             return None
-        self.put(changes)
+        yield from self.put(changes)
         return changes
 
-    def put(self, changes: Changes) -> None:
+    def put(self, changes: Changes) -> Steps[None]:
         """What was decided elsewhere is part of the plan too."""
         if not changes.empty:
-            self.draft.commit(changes, self._rev)
+            yield from self.draft.committing(changes, self._rev)
 
     def invalid(self, place: Pointer, msg: str, kind: str = "value_error") -> None:
         """Note what is wrong with the document."""
@@ -90,10 +97,12 @@ class Planner:
         if self._more or len(self.draft.over) > MAX_CHANGES:
             raise TooManyChanges.of(len(self.draft.over) + self._more, MAX_CHANGES)
 
-    def changes(self) -> Changes:
+    def changes(self) -> Steps[Changes]:
         """All of it as one change: what comes out as it was is left out."""
         made = Changes()
-        for key, record in self.draft.over.items():
+        for number, (key, record) in enumerate(self.draft.over.items(), start=1):
+            if number % STEP == 0:
+                yield
             before = self._snapshot.get(key)
             if record.deleted:
                 if before is not None:
@@ -102,16 +111,13 @@ class Planner:
                 made.puts[key] = record.value
         return made
 
-    def differences(self, changes: Changes, kinds: frozenset[str]) -> list[Difference]:
+    def differences(self, changes: Changes, kinds: frozenset[str]) -> Steps[list[Difference]]:
         """What becomes of the objects of these kinds, by key."""
         found = []
         for key in sorted([*changes.puts, *changes.deletes]):
             if key.partition("/")[0] in kinds:
+                yield
                 one = difference(self._snapshot.get(key), self.draft.get(key))
                 if one is not None:
                     found.append(one)
         return found
-
-    def before(self, key: str) -> Record | None:
-        """What is there now."""
-        return self._snapshot.get(key)

@@ -5,7 +5,7 @@ asked for; then what was not there is removed, the other way round. Instances li
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from app.registry.readable import readable
 from app.registry.state import find
 from app.registry.usage import active_instance
 from app.store.contract import Changes, Record, Snapshot
+from app.store.steps import STEP, Steps
 
 WOULD_DELETE = "would-delete"
 
@@ -47,40 +48,12 @@ _FIELDS = {
 }
 
 
-class Moved(Exception):
-    """The subtree has changed since it was looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """A subtree as it was when the plan was begun, at `rev`: the revs of its single keys (0: not there), and
-    how many records its terms have."""
-
-    rev: int = 0
-    keys: Mapping[str, int] = field(default_factory=dict)
-    terms: Mapping[str, int] = field(default_factory=dict)
-
-    def check(self, snapshot: Snapshot) -> None:
-        """Raises Moved where the subtree is not as it was. What came in is newer, what went is missing."""
-        if snapshot.rev == self.rev:
-            return
-        for key, rev in self.keys.items():
-            record = snapshot.get(key)
-            if (0 if record is None else record.rev) != rev:
-                raise Moved
-        for term, count in self.terms.items():
-            records = snapshot.scan(term)
-            if len(records) != count or any(record.rev > self.rev for record in records):
-                raise Moved
-
-
 @dataclass(frozen=True, slots=True)
 class Going:
     """What goes back: for each key what it was, None where it was not there. `parts` are the only ones
     (empty: all), `variable` the only one of an app's."""
 
     then: Mapping[str, Record | None]
-    looked: Looked = Looked()
     parts: frozenset[Part] = frozenset()
     variable: str | None = None
     scale: bool = False
@@ -93,23 +66,23 @@ class Going:
 # what differs from then:
 # - app/, envset/, revision/, proctype/, service/, endpoint/, with `scale` scale/ and instance/ (as they are)
 # + the same (as they were)
-def revert(snapshot: Snapshot, at: datetime, going: Going, wanted: str | None) -> Changes:
-    """The changes, whose `result` is a CommitPlan. Raises Moved, Conflict with all that stands against it,
-    TooManyChanges, RevMismatch where the plan is another than `wanted`."""
-    going.looked.check(snapshot)
+def revert(snapshot: Snapshot, at: datetime, going: Going, wanted: str | None) -> Steps[Changes]:
+    """The changes, whose `result` is a CommitPlan, made in steps. `going` has to be what differs between this
+    snapshot and the earlier one. Raises Conflict with all that stands against it, TooManyChanges, RevMismatch
+    where the plan is another than `wanted`."""
     planner = Planner(snapshot, at)
     planner.warnings += going.warnings
     restoring = _Restoring(planner, at, going)
     for key, was in restoring.in_order():
         if was is not None:
-            restoring.put_back(key, was)
+            yield from restoring.put_back(key, was)
     if going.scale:
-        restoring.scale()
+        yield from restoring.scale()
     for key, was in reversed(list(restoring.in_order())):
         if was is None:
-            restoring.remove(key)
-    restoring.check_heads()
-    return plan(planner, wanted, restoring.started, restoring.stopped, going.undoes)
+            yield from restoring.remove(key)
+    yield from restoring.check_heads()
+    return (yield from plan(planner, wanted, restoring.started, restoring.stopped, going.undoes))
 
 
 # - what a commit changed (as it is)
@@ -120,12 +93,13 @@ def undo(
     rev: int,
     changed: Mapping[str, tuple[Record | None, Record | None]],
     wanted: str | None,
-) -> Changes:
+) -> Steps[Changes]:
     """The same for what the commit at `rev` changed: key by key what was before it and after it. What was
     changed again since is a conflict, unless only in other fields."""
     planner = Planner(snapshot, at)
     then: dict[str, Record | None] = {}
     for key, (before, after) in changed.items():
+        yield
         now = snapshot.get(key)
         if _same(now, after):
             then[key] = before
@@ -138,7 +112,7 @@ def undo(
             _check_alone(planner, key, changed)
     planner.check()
     going = Going(then, scale=True, delete=True, undoes=(rev,))
-    return revert(snapshot, at, going, wanted)
+    return (yield from revert(snapshot, at, going, wanted))
 
 
 def _check_alone(planner: Planner, key: str, changed: Collection[str]) -> None:
@@ -213,7 +187,8 @@ class _Restoring:
 
     # What was there
 
-    def put_back(self, key: str, was: Record) -> None:
+    def put_back(self, key: str, was: Record) -> Steps[None]:
+        yield
         path, now = path_of(key) or key, self._planner.draft.get(key)
         if not readable(was) or (now is not None and not readable(now)):
             self._planner.conflict(
@@ -241,7 +216,7 @@ class _Restoring:
         }
         changes.puts[key] = codec.keep({**said, **times})
         if self._planner.has_room(1):
-            self._planner.put(changes)
+            yield from self._planner.put(changes)
 
     def _parts_of_app(self, said: dict[str, Any], there: dict[str, Any] | None) -> dict[str, Any]:
         going = self._going
@@ -303,9 +278,11 @@ class _Restoring:
         self._holders[port] = key
         return port
 
-    def check_heads(self) -> None:
+    def check_heads(self) -> Steps[None]:
         """A head has to be registered still."""
-        for key in self._going.then:
+        for number, key in enumerate(self._going.then, start=1):
+            if number % STEP == 0:
+                yield
             if keys.kind_of(key) != "app":
                 continue
             app = self._planner.draft.over.get(key)
@@ -318,13 +295,14 @@ class _Restoring:
 
     # Counts
 
-    def scale(self) -> None:
+    def scale(self) -> Steps[None]:
         """The targets as they were; of those that were not there, 0."""
         for key in sorted(self._going.then):
             if keys.kind_of(key) == "scale":
-                self._scale(key, self._going.then[key])
+                yield from self._scale(key, self._going.then[key])
 
-    def _scale(self, key: str, was: Record | None) -> None:
+    def _scale(self, key: str, was: Record | None) -> Steps[None]:
+        yield
         draft = self._planner.draft
         now = draft.get(key)
         known = was or now
@@ -346,15 +324,16 @@ class _Restoring:
                 self._planner.conflict(path_of(key) or key, NotFound.code, detail)
             return
         target = ScaleTarget(revision=kept.revision, env=kept.env, count=count)
-        step = scale_to(self._planner, kept.app, kept.proctype, target, ())
+        step = yield from scale_to(self._planner, kept.app, kept.proctype, target, ())
         if step is not None:
             self.started += step.started
             self.stopped += step.stopped
 
     # What was not there
 
-    def remove(self, key: str) -> None:
+    def remove(self, key: str) -> Steps[None]:
         """It came later: it goes, where that is asked for, and all that is below it."""
+        yield
         if self._planner.draft.get(key) is None:
             return
         path = path_of(key) or key
@@ -374,7 +353,7 @@ class _Restoring:
         if kind not in ("app", "service") and self._going.then.get(owner, self) is None:
             return  # it goes with that
         if self._planner.has_room(1):
-            self._planner.run(path, (), _REMOVE[kind], *names)
+            yield from self._planner.run(path, (), _REMOVE[kind], *names)
 
 
 def _has_a_path(key: str, path: str) -> bool:

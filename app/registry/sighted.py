@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.models import codec, keys
 from app.models.grants import Names, Scope, host_of
-from app.store.contract import UNREADABLE, Record, Snapshot
+from app.store.contract import UNREADABLE, Reads, Record, Snapshot
 from app.store.snapshots import Partial
 
 LOOK = 1000
@@ -64,6 +64,9 @@ class Sighted:
         if self._shows_all(term):
             return self.inner.count(term)
         return len(self.scan(term))
+
+    def has_changed(self, reads: Reads) -> bool:
+        return self.inner.has_changed(reads)
 
     def _shows_all(self, term: str) -> bool:
         kind = keys.kind_of(term)

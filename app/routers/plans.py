@@ -1,7 +1,6 @@
 """/apply: many changes as one, planned and then made."""
 
 import asyncio
-from datetime import datetime
 from typing import Any
 
 from fastapi import Response
@@ -11,7 +10,8 @@ from app.errors import RequestError
 from app.http.context import Context, Ctx
 from app.http.declared_responses import committed
 from app.http.document_body import takes_document
-from app.http.writes import Post, Write, nothing
+from app.http.planned_write import Begin, SteppedRule, plan_and_commit
+from app.http.writes import Post, Write
 from app.models import keys
 from app.models.document import Document
 from app.models.plan import Planned
@@ -19,7 +19,7 @@ from app.models.service import endpoint_id
 from app.registry import apply
 from app.registry.idempotency import Replay
 from app.registry.plan import CommitPlan, answer_of
-from app.store.contract import Changes, Rule, Snapshot
+from app.store.reads import Remembering
 
 router = APIRouter(tags=["plans"])
 
@@ -35,23 +35,25 @@ async def apply_document(body: Document, write: Post, context: Ctx) -> Response:
     done what was seen there, or nothing."""
     addresses = await _addresses(context, body)
 
-    def rule(snapshot: Snapshot, at: datetime) -> Changes:
-        return apply.apply(snapshot, at, body, addresses)
+    async def begin(snapshot: Remembering) -> SteppedRule:
+        return lambda seen, at: apply.apply(seen, at, body, addresses)
 
-    return await answer(write, rule)
+    return await answer(write, context, begin)
 
 
-async def answer(write: Write, rule: Rule) -> Response:
+async def answer(write: Write, context: Context, begin: Begin) -> Response:
     """The answer to a write whose rule makes a CommitPlan."""
-    outcome = await write.commit(rule, nothing)
+    turns = context.channels.turns
+    outcome = await plan_and_commit(write, turns, begin)
     found: Any = outcome.changes.result
     if isinstance(found, Replay):
         assert found.record is not None, "a plan's answer is kept with its key"
-        response = write.said(answer_of(found.record.value, found.rev), found.rev, planned=True)
+        body = await turns.take(answer_of(found.record.value, found.rev))
+        response = write.said(body, found.rev, planned=True)
         response.headers["Idempotency-Replayed"] = "true"
         return response
     assert isinstance(found, CommitPlan), "the rule says what it does"
-    body = found.answer(write.rev_of(outcome), outcome.committed)
+    body = await turns.take(found.answer(write.rev_of(outcome), outcome.committed))
     return write.said(body, outcome.rev, planned=True)
 
 

@@ -1,20 +1,19 @@
 """/revert and /commits/{rev}/undo: what is declared goes back to what it was."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Response
 from fastapi.routing import APIRouter
 from pydantic import Field
 
-from app.errors import Conflict, InvalidRequest, NotFound, RequestError, TooManyChanges
+from app.errors import InvalidRequest, NotFound, TooManyChanges
 from app.http.asked_rev import asked_rev, rev_of
 from app.http.comparing import Span, TooLong
 from app.http.context import Call, Context, Ctx
 from app.http.declared_responses import committed
-from app.http.writes import Post, Write
+from app.http.planned_write import SteppedRule
+from app.http.writes import Post
 from app.models.base import INT64, MAX_INT64
 from app.models.names import IN_DIGITS
 from app.models.paths import DECLARED, Include, Subtree, subtree
@@ -22,10 +21,11 @@ from app.models.plan import Planned
 from app.models.revert import Part, RevertRequest, UndoRequest
 from app.registry import revert
 from app.registry.difference import difference
-from app.registry.revert import Going, Looked, Moved
+from app.registry.revert import Going
 from app.registry.sighted import shows
 from app.routers.plans import answer
-from app.store.contract import MAX_CHANGES, Changes, Record, Rule, Snapshot
+from app.store.contract import MAX_CHANGES, UNREADABLE, Record, Snapshot
+from app.store.reads import Remembering
 from app.store.snapshots import ask
 
 router = APIRouter(tags=["plans"])
@@ -33,9 +33,6 @@ router = APIRouter(tags=["plans"])
 GOES_BACK = DECLARED | {"scale"}
 
 _NO_BODY = UndoRequest()
-
-RACES = 10
-"""Times that a plan is made anew because its subtree has changed meanwhile."""
 
 CommitRev = Annotated[
     int,
@@ -59,14 +56,18 @@ async def revert_subtree(body: RevertRequest, write: Post, context: Ctx, call: C
     if asked is None:
         raise InvalidRequest.of(["body", "to_rev"], "Field required, or `to_at`", "missing")
 
-    async def begin() -> Rule:
-        to_rev = await rev_of(context, asked)
-        assert to_rev is not None, "it was said"
-        going = await _going(context, call, area, body, to_rev)
-        wanted = body.plan if isinstance(body.plan, str) else None
-        return lambda snapshot, at: revert.revert(snapshot, at, going, wanted)
+    to_rev: int | None = None
 
-    return await _settled(write, begin)
+    async def begin(snapshot: Remembering) -> SteppedRule:
+        nonlocal to_rev
+        # Once: to know the rev at a time may take a write, and those wait while the plan is made alone.
+        to_rev = await rev_of(context, asked) if to_rev is None else to_rev
+        assert to_rev is not None, "it was said"
+        going = await _going(context, call, area, body, to_rev, snapshot)
+        wanted = body.plan if isinstance(body.plan, str) else None
+        return lambda seen, at: revert.revert(seen, at, going, wanted)
+
+    return await answer(write, context, begin)
 
 
 @router.post(
@@ -79,11 +80,11 @@ async def undo_commit(
     was changed again since, unless only in other fields."""
     wanted = body.plan if isinstance(body.plan, str) else None
 
-    async def begin() -> Rule:
+    async def begin(snapshot: Remembering) -> SteppedRule:
         changed = await _changed(context, call, rev)
-        return lambda snapshot, at: revert.undo(snapshot, at, rev, changed, wanted)
+        return lambda seen, at: revert.undo(seen, at, rev, changed, wanted)
 
-    return await _settled(write, begin)
+    return await answer(write, context, begin)
 
 
 async def _changed(context: Context, call: Call, rev: int) -> dict[str, tuple[Record | None, Record | None]]:
@@ -105,33 +106,13 @@ async def _changed(context: Context, call: Call, rev: int) -> dict[str, tuple[Re
     return changed
 
 
-async def _settled(write: Write, begin: Callable[[], Awaitable[Rule]]) -> Response:
-    """The answer of a plan that was made on what is there when it is committed."""
-    for _ in range(RACES):
-        try:
-            rule = await begin()
-        except RequestError as error:
-            # The rule's to refuse: a retry is answered whatever is kept of the past by now.
-            rule = _refusing(error)
-        try:
-            return await answer(write, rule)
-        except Moved:
-            continue
-    raise Conflict("The subtree was changed again and again meanwhile. Try again.")
-
-
-def _refusing(error: RequestError) -> Rule:
-    def rule(snapshot: Snapshot, at: datetime) -> Changes:
-        raise error
-
-    return rule
-
-
-async def _going(context: Context, call: Call, area: Subtree, body: RevertRequest, to_rev: int) -> Going:
-    """What differs between now and then."""
+async def _going(
+    context: Context, call: Call, area: Subtree, body: RevertRequest, to_rev: int, now: Remembering
+) -> Going:
+    """What differs between now and then: of now, all of the subtree is read for it."""
     store = context.store
-    now = await store.latest()
-    looked = await ask(call.principal.see(now), lambda snapshot: _look(snapshot, area))
+    now.reads.keys.update(area.single_keys)
+    now.reads.terms.update(area.terms, (UNREADABLE,))
     old = call.principal.see(await store.at(to_rev))
     if not area.everything and not await ask(old, lambda snapshot: _is_there(snapshot, area)):
         raise NotFound(f"There was nothing at {area.path} at rev {to_rev}.", rev=to_rev)
@@ -156,7 +137,6 @@ async def _going(context: Context, call: Call, area: Subtree, body: RevertReques
     only = frozenset(body.only) if isinstance(body.only, list) else frozenset[Part]()
     return Going(
         then,
-        looked,
         frozenset({Part.ENV}) if area.field else only,
         area.field[1] if len(area.field) > 1 else None,
         body.scale,
@@ -165,12 +145,6 @@ async def _going(context: Context, call: Call, area: Subtree, body: RevertReques
         tuple(undoes),
         tuple(warnings),
     )
-
-
-def _look(snapshot: Snapshot, area: Subtree) -> Looked:
-    there = {key: snapshot.get(key) for key in area.single_keys}
-    revs = {key: 0 if record is None else record.rev for key, record in there.items()}
-    return Looked(snapshot.rev, revs, {term: snapshot.count(term) for term in area.terms})
 
 
 def _is_there(snapshot: Snapshot, area: Subtree) -> bool:

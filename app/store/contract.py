@@ -14,7 +14,8 @@ counts as one, as etcd's DeleteRange does), a value has at most `MAX_VALUE` byte
 together at most `MAX_BYTES`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -121,6 +122,17 @@ class Commit:
     events: Any = None
 
 
+@dataclass(slots=True)
+class Reads:
+    """What was read of the snapshot at `rev`: keys, there or not; terms whose records were looked at; terms
+    whose records were only counted."""
+
+    rev: int
+    keys: set[str] = field(default_factory=set)
+    terms: set[str] = field(default_factory=set)
+    counted: set[str] = field(default_factory=set)
+
+
 class Snapshot(Protocol):
     """The whole registry at one rev. Immutable."""
 
@@ -148,6 +160,10 @@ class Snapshot(Protocol):
 
     def count(self, term: str) -> int:
         """How many records carry the term."""
+
+    def has_changed(self, reads: Reads) -> bool:
+        """Whether, in this snapshot, anything is not as it was read at an earlier rev. True as well where
+        that can no longer be told. A rule that asks has read it."""
 
 
 @dataclass(slots=True)
@@ -236,6 +252,9 @@ class Health:
     reason: str = ""
 
 
+Transact = Callable[[Rule, Origin], Awaitable[Outcome]]
+
+
 class Store(Protocol):
     """A coordinator. All methods belong to one event loop."""
 
@@ -288,6 +307,10 @@ class Store(Protocol):
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
         """Run the rule and commit what it wants; answered when it is durable. What the rule raises
         is raised here, once what it has read is durable. Raises CoordinatorUnavailable, StorageFull."""
+
+    def alone(self) -> AbstractAsyncContextManager[Transact]:
+        """Keeps all other writes of this process waiting: what is read meanwhile stays so until it is written
+        by the `transact` that this gives, as far as other processes leave it. For a moment only."""
 
     async def commits(self, after: int, limit: int) -> Sequence[Commit]:
         """Up to `limit` commits after `rev`, in order; none only where there is none up to the rev held

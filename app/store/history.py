@@ -11,12 +11,14 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice, takewhile
 from operator import attrgetter
 from typing import NamedTuple
 
 from app.errors import RevCompacted
-from app.store.contract import UNREADABLE, Commit, Index, Record
+from app.store.contract import UNREADABLE, Commit, Index, Reads, Record
 from app.store.overlay import Overlay
+from app.store.reads import touched
 from app.store.sorted_keys import add, blocks, discard
 from app.store.steps import STEP
 
@@ -195,6 +197,14 @@ class History:
         start = bisect_right(self._commits, rev, lo=self._dropped, key=_REV)
         return self._commits[start : start + limit]
 
+    def has_changed(self, reads: Reads, rev: int) -> bool:
+        """As `Snapshot.has_changed`, at `rev`."""
+        if reads.rev < self.floor:
+            return True
+        start = bisect_right(self._commits, reads.rev, lo=self._dropped, key=_REV)
+        since = takewhile(lambda commit: commit.rev <= rev, islice(self._commits, start, None))
+        return touched(reads, (change for commit in since for change in commit.changes))
+
     def last_commit(self, rev: int) -> Commit | None:
         """The latest known commit at or before `rev`: a held one, or the one that made the floor."""
         at = bisect_right(self._commits, rev, lo=self._dropped, key=_REV) - 1
@@ -345,6 +355,9 @@ class HeldSnapshot:
 
     def count(self, term: str) -> int:
         return self._held().count(term, self.rev)
+
+    def has_changed(self, reads: Reads) -> bool:
+        return self._held().has_changed(reads, self.rev)
 
 
 class Draft(Overlay):

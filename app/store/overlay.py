@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from operator import attrgetter
 
-from app.store.contract import UNREADABLE, Change, Changes, Index, Record, Snapshot, carries
+from app.store.contract import UNREADABLE, Change, Changes, Index, Reads, Record, Snapshot, carries
+from app.store.reads import touched
 from app.store.steps import STEP, in_one_go
 
 
@@ -49,43 +50,64 @@ class Overlay:
     def scan(
         self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
-        def below(most: int | None) -> list[Record]:
-            return self._below.scan(term, after=after, limit=most, reverse=reverse)
+        if reverse:
+            return self._backwards(term, limit)
 
-        return self._merged(below, ((term,),), "" if reverse else after, limit, reverse)
+        def below(after: str, most: int | None) -> list[Record]:
+            return self._below.scan(term, after=after, limit=most)
+
+        return self._merged(below, ((term,),), after, limit)
 
     def select(
         self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
     ) -> list[Record]:
-        def below(most: int | None) -> list[Record]:
+        def below(after: str, most: int | None) -> list[Record]:
             return self._below.select(groups, after=after, limit=most)
 
-        return self._merged(below, groups, after, limit, False)
+        return self._merged(below, groups, after, limit)
 
     def _merged(
         self,
-        below: Callable[[int | None], list[Record]],
+        below: Callable[[str, int | None], list[Record]],
         groups: Sequence[Collection[str]],
         after: str,
         limit: int | None,
-        reverse: bool,
     ) -> list[Record]:
-        under = below(limit)
+        page = below(after, limit)
         if not self._over:
-            return under
-        found = [record for record in under if record.key not in self._over]
+            return page
+        found = [record for record in page if record.key not in self._over]
         most = limit or 0
-        while limit is not None and len(under) == most and len(found) < limit:
-            most *= 2  # what is hidden makes room for more of what is below
-            under = below(most)
-            found = [record for record in under if record.key not in self._over]
+        while limit is not None and len(page) == most and len(found) < limit:
+            # What is hidden makes room for more of what is below.
+            most = max(limit, STEP)
+            page = below(page[-1].key, most)
+            found += [record for record in page if record.key not in self._over]
+        on_top = [record for record in self._on_top(groups) if record.key > after]
+        return sorted(found + on_top, key=attrgetter("key"))[:limit]
+
+    def _backwards(self, term: str, limit: int | None) -> list[Record]:
+        """What carries a term, from its last key down."""
+        most = limit
+        while True:
+            page = self._below.scan(term, limit=most, reverse=True)
+            found = [record for record in page if record.key not in self._over]
+            if most is None or limit is None or len(page) < most or len(found) >= limit:
+                break
+            most *= 2
+        found += self._on_top(((term,),))
+        return sorted(found, key=attrgetter("key"), reverse=True)[:limit]
+
+    def _on_top(self, groups: Sequence[Collection[str]]) -> list[Record]:
         keys = {key for term in groups[0] for key in self._carriers.get(term, ())}
-        on_top = (self._over[key] for key in keys if key > after)
-        found += (record for record in on_top if carries(record, groups))
-        return sorted(found, key=attrgetter("key"), reverse=reverse)[:limit]
+        return [record for key in keys if carries(record := self._over[key], groups)]
 
     def count(self, term: str) -> int:
         return self._below.count(term) + self._more[term]
+
+    def has_changed(self, reads: Reads) -> bool:
+        on_top = (Change(key, self._below.get(key), record) for key, record in self._over.items())
+        return self._below.has_changed(reads) or touched(reads, on_top)
 
     def commit(self, changes: Changes, rev: int) -> list[Change]:
         """Put the changes on top as of `rev`; what became of each key."""

@@ -6,11 +6,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+Steps = Generator[None, None, T]
+"""Work in steps, and what comes of it."""
+
 STEP = 250
 """Changes of a large commit that are made, applied or forgotten at once: a few milliseconds."""
 
 
-def in_one_go(steps: Generator[None, None, T]) -> T:
+def in_one_go(steps: Steps[T]) -> T:
     """What comes of work in steps, without a pause."""
     while True:
         try:
@@ -20,7 +23,7 @@ def in_one_go(steps: Generator[None, None, T]) -> T:
             return value
 
 
-async def with_pauses(steps: Generator[None, None, T]) -> T:
+async def with_pauses(steps: Steps[T]) -> T:
     """The same; between the steps others have their turn."""
     while True:
         try:

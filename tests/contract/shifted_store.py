@@ -6,8 +6,8 @@ word for word what it asks of the others.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -22,9 +22,11 @@ from app.store.contract import (
     Journal,
     Origin,
     Outcome,
+    Reads,
     Record,
     Rule,
     Settled,
+    Transact,
 )
 from app.store.contract import Snapshot as StoreSnapshot
 from app.store.etcd.revs import UnnumberedRecord
@@ -113,14 +115,26 @@ class ShiftedStore:
         return await self._store.settle(at)
 
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
+        return await self._shifted(self._store.transact, rule, origin)
+
+    async def _shifted(self, transact: Transact, rule: Rule, origin: Origin) -> Outcome:
         def seen(snapshot: StoreSnapshot, at: datetime) -> Changes:
             return rule(ShiftedSnapshot(snapshot, self._numbering), at)
 
         with shifted_errors(self._numbering):
-            outcome = await self._store.transact(seen, origin)
+            outcome = await transact(seen, origin)
         return outcome._replace(
             rev=self._numbering.shifted(outcome.rev), record=shifted(outcome.record, self._numbering)
         )
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Transact]:
+        async with self._store.alone() as transact:
+
+            async def shifted_transact(rule: Rule, origin: Origin) -> Outcome:
+                return await self._shifted(transact, rule, origin)
+
+            yield shifted_transact
 
     async def commits(self, after: int, limit: int) -> Sequence[Commit]:
         with shifted_errors(self._numbering):
@@ -186,6 +200,9 @@ class ShiftedSnapshot:
     def count(self, term: str) -> int:
         with shifted_errors(self._numbering):
             return self._snapshot.count(term)
+
+    def has_changed(self, reads: Reads) -> bool:
+        return self._snapshot.has_changed(replace(reads, rev=self._numbering.real(reads.rev)))
 
 
 def shifted(record: R, numbering: Numbering) -> R:

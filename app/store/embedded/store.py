@@ -7,8 +7,9 @@ what is held in memory (`held.py`).
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture
@@ -25,6 +26,7 @@ from app.store.contract import (
     Rule,
     Settled,
     Snapshot,
+    Transact,
 )
 from app.store.embedded.held import Held
 from app.store.embedded.leases import Leases, expire
@@ -234,10 +236,19 @@ class EmbeddedStore:
     # Writing
 
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
-        if self._closing or self._writing is None:
-            raise CoordinatorUnavailable("The store is closing. Nothing was written; ask another replica.")
+        self._check_open()
         with self.timings.commit.time():
             return await self._writer.transact(rule, origin)
+
+    def _check_open(self) -> None:
+        if self._closing or self._writing is None:
+            raise CoordinatorUnavailable("The store is closing. Nothing was written; ask another replica.")
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Transact]:
+        self._check_open()
+        async with self._writer.alone() as transact:
+            yield transact
 
     async def compact(self, rev: int) -> None:
         if self._recovery.lost:

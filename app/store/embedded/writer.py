@@ -9,12 +9,13 @@ refused too, for what they were refused by was in the draft.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from app.errors import CoordinatorUnavailable, RequestError, StorageFull
 from app.store.clock_watch import ClockWatch
-from app.store.contract import Commit, Origin, Outcome, Rule
+from app.store.contract import Commit, Origin, Outcome, Rule, Transact
 from app.store.embedded import recovery
 from app.store.embedded.group import Group, Waiting
 from app.store.embedded.held import Held
@@ -98,6 +99,26 @@ class Writer:
         now = self._clock()
         return now if self._floor is None else max(now, self._floor + _MOMENT)
 
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Transact]:
+        """As `Store.alone`."""
+        async with self._turn:
+            yield self._transact_now
+
+    async def _transact_now(self, rule: Rule, origin: Origin) -> Outcome:
+        """As `transact`, by who has the turn."""
+        refusal = self._recovery.refusal()
+        if refusal is not None:
+            raise refusal
+        waiting = Waiting(rule, origin, asyncio.get_running_loop().create_future())
+        writing = asyncio.create_task(self._write_group([waiting]))
+        try:
+            await asyncio.shield(writing)
+        finally:
+            # A caller that goes away takes nothing back, and has the turn until what was begun is finished.
+            await asyncio.wait([writing])
+        return await waiting.answer
+
     async def run(self) -> None:
         """Write for ever; what waits when the writer is closed is written still."""
         while True:
@@ -106,7 +127,10 @@ class Writer:
                 # Those who wait for the turn stay in the queue: who finds meanwhile that nothing can be
                 # written refuses them there.
                 async with self._turn:
-                    await self._write_group()
+                    # Who wrote alone meanwhile may have had them refused.
+                    await self._write_group(
+                        [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
+                    )
             self._wake.clear()
             if self._closing:
                 return
@@ -117,8 +141,7 @@ class Writer:
         if self._until_room is not None:
             self._until_room.cancel()
 
-    async def _write_group(self) -> None:
-        waiting = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
+    async def _write_group(self, waiting: Sequence[Waiting]) -> None:
         try:
             await self._write(waiting)
         except Exception:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Self
 
-from app.store.contract import Fences, Record
+from app.store.contract import Fences, Reads, Record
 from app.store.etcd.revs import UnnumberedRecord, is_draft
 from app.store.history import Draft, HeldSnapshot
 
@@ -76,6 +76,14 @@ class Recording:
     def count(self, term: str) -> int:
         self._note(term)
         return self._draft.count(term)
+
+    def has_changed(self, reads: Reads) -> bool:
+        for key in reads.keys:
+            self.guards.add(key)
+        for term in reads.terms | reads.counted:
+            self._note(term)
+        # A draft has what was read, or has changed it: that is of the group itself.
+        return self._draft.has_changed(reads)
 
     def _note(self, term: str) -> None:
         self.drafted = self.drafted or self._draft.changed

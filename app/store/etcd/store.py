@@ -10,7 +10,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from app.store.contract import (
     Rule,
     Settled,
     Snapshot,
+    Transact,
 )
 from app.store.etcd.archive import EtcdArchive
 from app.store.etcd.client.client import (
@@ -437,8 +439,17 @@ class EtcdStore:
 
     # Writing
 
-    async def transact(self, rule: Rule, origin: Origin) -> Outcome:
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Transact]:
+        self._check_open()
+        async with self._writer.alone() as transact:
+            yield transact
+
+    def _check_open(self) -> None:
         if self._closing or not self._tasks:
             raise CoordinatorUnavailable("The store is closing. Nothing was written; ask another replica.")
+
+    async def transact(self, rule: Rule, origin: Origin) -> Outcome:
+        self._check_open()
         with self.timings.commit.time():
             return await self._writer.transact(rule, origin)

@@ -11,14 +11,14 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
 from app.errors import Conflict, CoordinatorUnavailable, RequestError
 from app.store.clock_watch import ClockWatch
-from app.store.contract import Changes, Fences, Origin, Outcome, Rule
+from app.store.contract import Changes, Fences, Origin, Outcome, Rule, Transact
 from app.store.etcd.client.client import EtcdClient, EtcdError, LeaseNotFound
 from app.store.etcd.client.errors import cannot_ask
 from app.store.etcd.confirmer import Confirmer
@@ -75,6 +75,10 @@ class Writer:
         """Who has waited before, and goes ahead of the queue."""
         self._queue: deque[Waiting] = deque()
         self._flying = False
+        self._holding = asyncio.Lock()
+        self._held = False
+        self._alone: Waiting | None = None
+        """Who alone may write while the writer is held."""
         self._unsaid: set[Group] = set()
         """Groups of which etcd has not said what became of them."""
         self._heard = 0.0
@@ -105,6 +109,27 @@ class Writer:
         # A client that goes away takes back nothing: its rule is run, and nobody told.
         return await answer
 
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Transact]:
+        """As `Store.alone`."""
+        async with self._holding:
+            self._held = True
+            try:
+                while self._flying:
+                    await asyncio.wait(set(self._running), return_when=asyncio.FIRST_COMPLETED)
+                yield self._transact_now
+            finally:
+                self._held, self._alone = False, None
+                self._go_on()
+
+    async def _transact_now(self, rule: Rule, origin: Origin) -> Outcome:
+        """As `transact`, while all others wait."""
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._alone = Waiting(rule, origin, answer, time.monotonic() + self._patience)
+        self._first.appendleft(self._alone)
+        self._go_on()
+        return await answer
+
     def _keep_running(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._running.add(task)
@@ -114,7 +139,7 @@ class Writer:
 
     def _go_on(self) -> None:
         """Send the next group, unless one is on its way."""
-        if self._flying or not (self._first or self._queue):
+        if self._flying or not self._has_next():
             return
         refusal = self._refusal()
         if refusal is not None:
@@ -126,8 +151,18 @@ class Writer:
         if group.members:
             self._flying = True
             self._keep_running(self._fly(group))
-        elif self._first or self._queue:
+        elif self._has_next():
             asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _has_next(self) -> bool:
+        """Whether somebody waits who may write. While the writer is held, only one may."""
+        return self._alone in self._first if self._held else bool(self._first or self._queue)
+
+    def _next(self) -> Waiting:
+        if self._held and self._alone is not None:
+            self._first.remove(self._alone)
+            return self._alone
+        return (self._first or self._queue).popleft()
 
     def _refusal(self) -> CoordinatorUnavailable | None:
         if self._continuity.lost:
@@ -150,8 +185,8 @@ class Writer:
             self._clock,
             self._clock_watch,
         )
-        while (self._first or self._queue) and time.monotonic() < until:
-            waiting = (self._first or self._queue).popleft()
+        while self._has_next() and time.monotonic() < until:
+            waiting = self._next()
             busy = set().union(*(other.touched for other in self._unsaid)) if self._unsaid else set()
             took = group.take(waiting, busy)
             if took is Take.NEXT:
@@ -328,6 +363,8 @@ class Writer:
         """Refuse those whose time is over, as long as etcd answers none of those before."""
         self._looking = None
         now = time.monotonic()
+        if self._held:
+            self._heard = now  # it is not etcd that they wait for
         behind = [group.behind for group in self._unsaid]
         if now - self._heard > MOVING:
             for line in (self._first, self._queue, *behind):

@@ -290,16 +290,25 @@ class IdempotencyKeyReused(RequestError):
 
 
 class TooManyRequests(RequestError):
-    """The server works on as many requests as it is allowed to. Wait for `Retry-After` seconds."""
+    """With `scope` `server`: the server works on as many requests as it is allowed to. With `client`: your
+    token, or else your address, has as many connections or requests, or has written as often in a second, as
+    one client is allowed to. Wait for `Retry-After` seconds."""
 
     status, code, title = 429, "too-many-requests", "Too many requests at a time"
 
+    def __init__(self, detail: str, *, scope: str = "server", **more: Any) -> None:
+        super().__init__(detail, scope=scope, **more)
+
 
 class TooManySubscribers(RequestError):
-    """The server has as many event streams and waiting calls as it is allowed to. Wait for
-    `Retry-After` seconds, or use another replica."""
+    """There are as many event streams and waiting calls as are allowed: of all clients where `scope` is
+    `server`, of your token, or else your address, where it is `client`. Wait for `Retry-After` seconds, end
+    some of your own, or use another replica."""
 
     status, code, title = 429, "too-many-subscribers", "Too many subscribers"
+
+    def __init__(self, detail: str, *, scope: str = "server", **more: Any) -> None:
+        super().__init__(detail, scope=scope, **more)
 
 
 class InternalError(RequestError):

@@ -27,6 +27,7 @@ from app.http.admission import Admission
 from app.http.body import Bodies
 from app.http.bounds import Bounds
 from app.http.capacity import Capacity
+from app.http.clients import ClientLimits, Clients
 from app.http.context import Context, the_context
 from app.http.cors import Cors
 from app.http.endpoint import Plan
@@ -134,6 +135,20 @@ def limits_of(settings: Settings) -> list[Limit]:
     return limits
 
 
+def limits_of_client(settings: Settings) -> ClientLimits:
+    """What one client may have: as it is set, or a tenth of what all may, and at least one."""
+    return ClientLimits(
+        connections=_or_a_tenth(settings.client_connections, settings.max_connections, 1),
+        requests=_or_a_tenth(settings.client_requests, settings.max_requests, 1),
+        subscribers=_or_a_tenth(settings.client_subscribers, settings.max_subscribers, 1),
+        writes=settings.client_writes,
+    )
+
+
+def _or_a_tenth(setting: int | None, whole: int, least: int = 0) -> int:
+    return max(least, whole // 10) if setting is None else setting
+
+
 def build_context(settings: Settings, store: Store | None = None) -> Context:
     """The parts of a service, wired but not started. `store` instead of the one that is set."""
     if store is None:
@@ -176,6 +191,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
             max_writes=settings.max_writes,
             max_subscribers=settings.max_subscribers,
             max_arriving=settings.max_arriving,
+            kept_for_claims=_or_a_tenth(settings.kept_for_claims, settings.max_subscribers),
         ),
         pace=Pace(
             keep_alive=settings.keep_alive, bookmark=settings.bookmark, max_age=settings.stream_max_age
@@ -225,7 +241,8 @@ def create_app(settings: Settings, store: Store | None = None) -> Service:
         Cors(settings.cors_origins, tls=settings.tls_cert is not None),
     )
     stop, metrics, limits = asyncio.Event(), Metrics(), limits_of(settings)
-    admission = Admission(context.capacity, patience=settings.place_timeout)
+    clients = Clients(limits_of_client(settings))
+    admission = Admission(context.capacity, patience=settings.place_timeout, clients=clients)
     _add_figures(metrics, context, admission)
     api, plans = declared()
     provided = {
@@ -252,7 +269,7 @@ def _add_figures(metrics: Metrics, context: Context, admission: Admission) -> No
     """Show what the parts of the service say of themselves."""
     store, figures = context.store, metrics.figures
     measures = context.hub.measures
-    metrics.add((*store.timings.collectors, *measures.collectors))
+    metrics.add((*store.timings.collectors, *measures.collectors, admission.clients.refusals.count))
     figures.constant("visor_build_info", "The version of Visor.", version=__version__)
     figures.store(store.statistics)
     figures.gauge(

@@ -108,6 +108,33 @@ class Settings(BaseSettings):
         int, Field(ge=1024, description="bytes of bodies that are still arriving, together")
     ] = 64 * 1024 * 1024
     max_subscribers: Annotated[int, Field(ge=0, description="streams and waiting calls at a time")] = 5000
+    kept_for_claims: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="of max_subscribers, those kept for hosts that wait for a ticket; a tenth if not set",
+        ),
+    ] = None
+    client_connections: Annotated[
+        int | None,
+        Field(
+            ge=0, description="connections of one client at a time; a tenth of all if not set, 0: any number"
+        ),
+    ] = None
+    client_requests: Annotated[
+        int | None,
+        Field(ge=0, description="requests of one client at a time; a tenth of all if not set, 0: any number"),
+    ] = None
+    client_subscribers: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="streams and waiting calls of one client; a tenth of all if not set, 0: any number",
+        ),
+    ] = None
+    client_writes: Annotated[
+        int, Field(ge=0, description="writes of one client in a second; 0: any number")
+    ] = 200
     max_query: Annotated[int, Field(ge=1024, description="bytes of a query string")] = 8192
     max_filters: Annotated[
         int, Field(ge=1, description="values of the repeatable parameters of a query, together")

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from app.errors import TooManyRequests
 from app.http.capacity import Capacity
+from app.http.clients import ClientLimits, Clients
 from app.http.permits import ALWAYS_SERVED, READS, Permit
 
 logger = logging.getLogger("visor.admission")
@@ -78,11 +79,13 @@ class _Returning:
 class Admission:
     """Gives requests their permits, first come, first served; reads and writes wait in lines of their own.
 
-    `patience`: seconds that a request waits for its permit before it is refused.
+    `patience`: seconds that a request waits for its permit before it is refused. `clients` counts what each
+    client has of the capacity.
     """
 
-    def __init__(self, capacity: Capacity, *, patience: float) -> None:
+    def __init__(self, capacity: Capacity, *, patience: float, clients: Clients | None = None) -> None:
         self.capacity = capacity
+        self.clients = Clients(ClientLimits()) if clients is None else clients
         self._patience = patience
         self._told_at = float("-inf")
         self._reads: deque[PendingRequest] = deque()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.errors import TooManyRequests
+from app.errors import TooManyRequests, TooManySubscribers
 
 
 class Capacity:
@@ -10,7 +10,8 @@ class Capacity:
     waiting calls), and the bytes of bodies that are still arriving.
 
     Belongs to one event loop. `requests`, `writes`, `subscribers` and `arriving` are what is in use now.
-    Writes have a lower limit than all requests: where the store does not get on with them, reads do.
+    Writes have a lower limit than all requests: where the store does not get on with them, reads do. Of the
+    subscribers, `kept_for_claims` may only be `claims`: hosts that wait for a ticket.
     """
 
     def __init__(
@@ -20,14 +21,17 @@ class Capacity:
         max_subscribers: int,
         max_writes: int | None = None,
         max_arriving: int = 64 * 1024 * 1024,
+        kept_for_claims: int = 0,
     ) -> None:
         self.max_requests = max_requests
         self.max_subscribers = max_subscribers
         self.max_writes = max_requests if max_writes is None else max_writes
         self.max_arriving = max_arriving
+        self.kept_for_claims = kept_for_claims
         self.requests = 0
         self.writes = 0
         self.subscribers = 0
+        self.claims = 0
         self.arriving = 0
         self._tell: Callable[[], None] = lambda: None
 
@@ -50,6 +54,22 @@ class Capacity:
         self.writes -= writes
         self._tell()
 
+    def subscribe(self, *, claims: bool) -> None:
+        """Count one more subscriber. Raises TooManySubscribers."""
+        most = self.max_subscribers
+        if self.subscribers >= most:
+            raise _too_many_subscribers(f"The server has {most} streams and waiting calls")
+        most -= self.kept_for_claims
+        if not claims and self.subscribers - self.claims >= most:
+            raise _too_many_subscribers(f"The server has {most} streams and calls that wait for no claim")
+        self.subscribers += 1
+        self.claims += claims
+
+    def unsubscribe(self, *, claims: bool) -> None:
+        """Count one subscriber less."""
+        self.subscribers -= 1
+        self.claims -= claims
+
     def refusal(self, *, writes: bool) -> TooManyRequests:
         """Of a request, or write, for which there is no room."""
         if writes and self.requests < self.max_requests:
@@ -60,3 +80,10 @@ class Capacity:
 def too_many(detail: str) -> TooManyRequests:
     """The refusal of what there is no room for now."""
     return TooManyRequests(f"{detail} Try again.", headers={"Retry-After": "1"})
+
+
+def _too_many_subscribers(what: str) -> TooManySubscribers:
+    return TooManySubscribers(
+        f"{what}, as many as it is allowed to. Try again, or use another replica.",
+        headers={"Retry-After": "1"},
+    )

@@ -52,7 +52,7 @@ class Front:
         root_path: str = "",
     ) -> None:
         self._routes = routes
-        self._capacity = admission.capacity
+        self._capacity, self._clients = admission.capacity, admission.clients
         self._bodies = bodies
         self._metrics = metrics
         self._hosts = hosts
@@ -81,7 +81,7 @@ class Front:
             call.status = call.status or 500
             raise
         finally:
-            call.permit.release()
+            call.permit.end()
             self._record(call, time.perf_counter() - began)
 
     async def _respond(self, call: Call) -> Response:
@@ -104,6 +104,8 @@ class Front:
             else:
                 # As `_admit` does, for a read that is not to be refused, at a part of its price.
                 call.principal = principal
+            if path not in ALWAYS_SERVED:
+                self._count(call)
             if endpoint.reads_body:
                 call.content = await self._bodies.read(call)
             answer = await endpoint(call, parts)
@@ -133,6 +135,15 @@ class Front:
         check(call.principal, row)
         if call.method not in READS and needs_own_page(call.principal, call.fields):
             self._cors.check_session(call.fields)
+
+    def _count(self, call: Call) -> None:
+        """Count the request for the client that asks. Raises TooManyRequests."""
+        peer = call.given.peer
+        client = self._clients.of(call.principal, peer)
+        if peer is not None and peer.client is not client:
+            peer.speaks_for(client)
+        if client is not None:
+            call.permit.count_for(client)
 
     def _endpoint(self, call: Call, parts: list[str]) -> Endpoint:
         endpoint = self._routes.find(call.scope["method"], parts)

@@ -6,6 +6,7 @@ from enum import Enum
 
 from app.errors import TooManySubscribers
 from app.http.capacity import Capacity
+from app.http.clients import Client
 
 ALWAYS_SERVED = frozenset({"/livez", "/readyz", "/metrics"})
 """Paths that need no permit: they are asked most when the server is full."""
@@ -23,17 +24,19 @@ class _Holds(Enum):
 class Permit:
     """The permit of one request: to be worked on, to be a subscriber, or (at first, and in the end) none.
 
-    A handler finds its own as `call.permit`. The front gives back whatever is held when the request
-    ends, however it ends. `waited` is True once it has been a subscriber. A request that
-    `writes` counts among the writes too.
+    A handler finds its own as `call.permit`. The front ends it when the request ends, however that is.
+    `waited` is True once it has been a subscriber. A request that `writes` counts among the writes too. Once
+    it is known who asks, it counts for that client as well, to its end.
     """
 
-    __slots__ = ("_aside", "_capacity", "_holds", "waited", "writes")
+    __slots__ = ("_aside", "_capacity", "_claims", "_client", "_holds", "_of_client", "waited", "writes")
 
     def __init__(self, capacity: Capacity, *, writes: bool = False) -> None:
         self._capacity = capacity
-        self._holds = _Holds.NOTHING
+        self._client: Client | None = None
+        self._holds = self._of_client = _Holds.NOTHING
         self.writes = writes
+        self._claims = False
         self._aside = False
         self.waited = False
 
@@ -51,28 +54,36 @@ class Permit:
         self._holds = _Holds.REQUEST
         return True
 
-    def subscribe(self) -> None:
-        """Be a subscriber instead, for the rest of the request: for streams.
+    def count_for(self, client: Client) -> None:
+        """Count for this client too, once. Raises TooManyRequests where that has as many as it may."""
+        if self._client is None:
+            client.begin(writes=self.writes)
+            self._client, self._of_client = client, _Holds.REQUEST
+
+    def subscribe(self, *, claims: bool = False) -> None:
+        """Be a subscriber instead, for the rest of the request: for streams. `claims`: one that waits for a
+        ticket.
 
         Call it before the answer starts. Raises TooManySubscribers where there is no room; then it
         goes on as it was.
         """
         if self._holds is _Holds.SUBSCRIBER:
             return
-        capacity = self._capacity
-        if capacity.subscribers >= capacity.max_subscribers:
-            raise TooManySubscribers(
-                f"The server has {capacity.max_subscribers} streams and waiting calls, as many as it is"
-                " allowed to. Try again, or use another replica.",
-                headers={"Retry-After": "1"},
-            )
+        self._capacity.subscribe(claims=claims)
+        try:
+            if self._client is not None:
+                self._client.subscribe()
+        except TooManySubscribers:
+            self._capacity.unsubscribe(claims=claims)
+            raise
         self.release()
-        capacity.subscribers += 1
-        self._holds = _Holds.SUBSCRIBER
+        self._leave_client()
+        self._claims = claims
+        self._holds = self._of_client = _Holds.SUBSCRIBER
         self.waited = True
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def waiting(self, *, claims: bool = False) -> Iterator[None]:
         """Be a subscriber instead while the body of the `with` runs: for calls that wait. Raises as
         `subscribe` does.
 
@@ -82,14 +93,14 @@ class Permit:
         if self._holds is _Holds.SUBSCRIBER:
             yield
             return
-        self.subscribe()
+        self.subscribe(claims=claims)
         try:
             yield
         finally:
-            self.release()
+            self.end()
 
     def step_aside(self) -> None:
-        """Do not count for as long as the client is waited for."""
+        """Do not count for as long as the client is waited for; among its own requests it still does."""
         if self._holds is _Holds.REQUEST:
             self.release()
             self._aside = True
@@ -100,9 +111,24 @@ class Permit:
         return aside
 
     def release(self) -> None:
-        """Give back what is held. May be called again."""
+        """Give back what is held of the capacity. May be called again."""
         held, self._holds = self._holds, _Holds.NOTHING
         if held is _Holds.REQUEST:
             self._capacity.end(writes=self.writes)
         elif held is _Holds.SUBSCRIBER:
-            self._capacity.subscribers -= 1
+            self._capacity.unsubscribe(claims=self._claims)
+
+    def end(self) -> None:
+        """Count for nothing and nobody any more. May be called again."""
+        self.release()
+        if self._client is not None:
+            self._leave_client()
+
+    def _leave_client(self) -> None:
+        counted, self._of_client = self._of_client, _Holds.NOTHING
+        if self._client is None:
+            return
+        if counted is _Holds.REQUEST:
+            self._client.requests -= 1
+        elif counted is _Holds.SUBSCRIBER:
+            self._client.subscribers -= 1

@@ -108,6 +108,13 @@ class Problem(Model):
     changes: Annotated[
         int | MISSING, Field(description="`too-many-changes`: how many objects would change.")
     ] = MISSING
+    scope: Annotated[
+        str | MISSING,
+        Field(
+            description="`too-many-requests`, `too-many-subscribers`: whose limit, `client` or `server`.",
+            examples=["client"],
+        ),
+    ] = MISSING
     outcome: Annotated[
         Literal["unknown"] | MISSING,
         Field(description="`coordinator-unavailable`: the write may have happened nevertheless."),

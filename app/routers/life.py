@@ -62,7 +62,7 @@ async def claim_next(body: ClaimNext, write: Post, context: Ctx, call: Call) -> 
         with (
             context.claim_queue.place(app, proctype) as place,
             _answer_to_the_same(context, write, place),
-            call.permit.waiting(),
+            call.permit.waiting(claims=True),
         ):
             # Once more from inside the queue: a ticket may have come before the place was taken.
             answered = answer(outcome := await attempt(write))

@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from app.errors import MalformedRequest, RequestError, TooManyRequests
 from app.http.admission import PendingRequest
 from app.http.certificate import Certificate
+from app.http.clients import Peer
 from app.http.given import Given
 from app.http.permits import Permit
 from app.http.responses import RawHeaders
@@ -108,6 +109,7 @@ class Connection(asyncio.Protocol):
         self._server: tuple[str, int | None] | None = None
         self._client: tuple[str, int] | None = None
         self._certificate: Certificate | None = None
+        self._peer: Peer | None = None
         # Reading.
         self._parser = self._new_parser()
         self._reading = _Reading.BETWEEN
@@ -142,11 +144,13 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
-        if len(self._server_state.connections) >= self.config.max_connections:
-            self._refuse_connection()
+        self._server, self._client = _address(transport, "sockname"), _address(transport, "peername")
+        try:
+            self._count_connection()
+        except TooManyRequests as error:
+            self._refuse_connection(error)
             return
         self._server_state.connections.add(self)  # type: ignore[arg-type]
-        self._server, self._client = _address(transport, "sockname"), _address(transport, "peername")
         if self.config.tls is not None:
             self._certificate = transport.get_extra_info("certificate")
         self._watch()
@@ -155,6 +159,8 @@ class Connection(asyncio.Protocol):
         self._server_state.connections.discard(self)
         if self._one_too_many:
             self.config.lingering -= 1
+        if self._peer is not None:
+            self._peer.leave()
         self._reading = _Reading.ENDED
         self._stop_timer()
         if self._timer is not None:
@@ -427,7 +433,7 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, scope: Scope, permit: Permit | None) -> None:
         # Not a method of the exchange: the two would hold one another until the garbage collector comes.
-        given = Given(permit, answer=self._answer_whole, certificate=self._certificate)
+        given = Given(permit, answer=self._answer_whole, certificate=self._certificate, peer=self._peer)
         expects_continue = self._head.expects_continue
         exchange = Exchange(
             self, scope, given, keep_alive=self._keeps_alive, expects_continue=expects_continue
@@ -599,7 +605,18 @@ class Connection(asyncio.Protocol):
         self._resume_reading()
         self._set_timer(_Timer.LINGER, LINGER)
 
-    def _refuse_connection(self) -> None:
+    def _count_connection(self) -> None:
+        """Raises TooManyRequests."""
+        if len(self._server_state.connections) >= self.config.max_connections:
+            raise TooManyRequests(
+                f"The server has {self.config.max_connections} connections, as many as it is allowed to."
+                " Close those that are not used, and try again.",
+                headers={"Retry-After": "1"},
+            )
+        if self.config.admission is not None:
+            self._peer = self.config.admission.clients.connected(self._client)
+
+    def _refuse_connection(self, error: TooManyRequests) -> None:
         """Say that there are too many, and close; it does not count among those there are."""
         if self.config.lingering >= MAX_LINGERING:
             self._reading = _Reading.ENDED
@@ -607,11 +624,6 @@ class Connection(asyncio.Protocol):
             return
         self._one_too_many = True
         self.config.lingering += 1
-        error = TooManyRequests(
-            f"The server has {self.config.max_connections} connections, as many as it is allowed to."
-            " Close those that are not used, and try again.",
-            headers={"Retry-After": "1"},
-        )
         self.write(self._refusal(error, [], close=True, path=""))
         self._linger()
 

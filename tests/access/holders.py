@@ -44,9 +44,9 @@ def let_root_in(service: Service, root: str) -> Holder:
 
 @contextmanager
 def closed_service(**settings: Any) -> Iterator[Service]:
-    """A service with an admin token, as which its own client asks."""
+    """A service with an admin token, as which its own client asks, and as often as it likes."""
     root = new_token(new_id())
-    with serving(admin_token_sha256=sha256_of(root), **settings) as service:
+    with serving(admin_token_sha256=sha256_of(root), **{"client_writes": 0, **settings}) as service:
         let_root_in(service, root)
         yield service
 

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.skipif("etcd" not in STORES, reason="the other stores h
 @pytest.fixture(scope="module")
 def three(etcd: Cluster) -> Iterator[list[Service]]:
     root = new_token(new_id())
-    with replicas(etcd.endpoints, "access", 3, admin_token_sha256=sha256_of(root)) as services:
+    with replicas(
+        etcd.endpoints, "access", 3, admin_token_sha256=sha256_of(root), client_writes=0
+    ) as services:
         for service in services:
             let_root_in(service, root)
         yield services

@@ -16,12 +16,12 @@ JSON = b"Content-Type: application/json\r\n"
 READ = b"GET /rev HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def put(number: int, version: str = "1") -> bytes:
-    """A write of a member of its own."""
+def put(number: int, version: str = "1", headers: bytes = b"") -> bytes:
+    """A write of a member of its own; `headers` are further lines of its head."""
     body = b'{"version":"%b"}' % version.encode()
     return b"PUT /members/pms/10.0.1.%d HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n%b" % (
         number,
-        JSON,
+        JSON + headers,
         len(body),
         body,
     )
@@ -35,7 +35,7 @@ def asked(visor: Service, request: bytes) -> socket.socket:
 
 
 @contextmanager
-def held_writes(visor: Service, count: int) -> Iterator[Callable[[], None]]:
+def held_writes(visor: Service, count: int, headers: bytes = b"") -> Iterator[Callable[[], None]]:
     """So many writes that are being worked on and do not end, as with a disk that hangs, until what is given
     is called, or the test is done."""
     store = visor.context.store
@@ -52,7 +52,7 @@ def held_writes(visor: Service, count: int) -> Iterator[Callable[[], None]]:
     store.transact = hanging
     with ExitStack() as open_:
         open_.callback(release.set)
-        waiting = [open_.enter_context(asked(visor, put(n))) for n in range(count)]
+        waiting = [open_.enter_context(asked(visor, put(n, headers=headers))) for n in range(count)]
         until(lambda: hang == count, "the writes are held")
         store.transact = transact
         yield release.set
@@ -72,3 +72,20 @@ def heard(one: socket.socket) -> bytes:
         part = one.recv(65536)
         assert part, f"closed after {came!r}"
         came += part
+
+
+def heard_all(one: socket.socket, count: int) -> list[bytes]:
+    """So many whole answers, one after the other."""
+    came, found = b"", []
+    while len(found) < count:
+        head, ended, rest = came.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        if ended and length is not None and len(rest) >= int(length[1]):
+            size = len(head) + 4 + int(length[1])
+            found.append(came[:size])
+            came = came[size:]
+            continue
+        part = one.recv(65536)
+        assert part, f"closed after {came!r}"
+        came += part
+    return found

@@ -12,7 +12,16 @@ export class Problem extends Error {
   }
 }
 
-const WRITES = { "Content-Type": "application/json", "Visor-Csrf": "1", "Visor-Actor": "dashboard" };
+const WRITES = { "Content-Type": "application/json", "Visor-Csrf": "1" };
+
+/** As whom changes are made where nobody has a token; with one, its name is who did it, and null is right. */
+export function actAs(name) {
+  if (name === null) delete WRITES["Visor-Actor"];
+  else WRITES["Visor-Actor"] = name;
+}
+
+/** A key that makes a POST safe to send twice. */
+export const onceKey = () => `ui-${[...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("")}`;
 
 /** The answer to a call: its body, and the rev that it is of. Throws Problem, and TypeError where nobody answers. */
 export async function call(method, path, { body, headers = {}, query = {}, signal } = {}) {
@@ -52,7 +61,7 @@ export async function items(path, query = {}, signal = undefined) {
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** The same call for a terminal. */
+/** The same call for a terminal. A body that is text stands as it is. */
 export function curl(method, path, { body, headers = {}, query = {} } = {}) {
   const url = new URL(path.replace(/^\//, ""), BASE);
   for (const [name, value] of Object.entries(query)) url.searchParams.append(name, value);
@@ -60,6 +69,7 @@ export function curl(method, path, { body, headers = {}, query = {} } = {}) {
   if (method !== "POST" || body === undefined) parts.push(`-X ${method}`);
   parts.push(quoted(url.href));
   for (const [name, value] of Object.entries(headers)) parts.push(`-H ${quoted(`${name}: ${value}`)}`);
-  if (body !== undefined) parts.push(`--json ${quoted(JSON.stringify(body))}`);
+  if (typeof body === "string") parts.push(`--json ${body}`);
+  else if (body !== undefined) parts.push(`--json ${quoted(JSON.stringify(body))}`);
   return parts.join(" \\\n  ");
 }

@@ -29,7 +29,9 @@ export function ago(at, now) {
   return `${Math.floor(seconds / 86400)} d ago`;
 }
 
-export const number = (value) => Number(value).toLocaleString("en");
+const grouping = new Intl.NumberFormat("en");
+
+export const number = (value) => (value >= 0 && value < 1000 ? String(value) : grouping.format(value));
 
 const collator = new Intl.Collator("en", { numeric: true });
 export const byName = (a, b) => collator.compare(a, b);

@@ -1,46 +1,78 @@
-// Commits: those before the page was opened, as far as they were asked for, and those that came since.
-import { call } from "./api.js";
+// Commits: those that came since the page was opened, and those before, as far as they were loaded. Each event knows
+// its object before it, so that the registry can be taken back and forth along them.
+import { call, items } from "./api.js";
+import { keyOf, kindOf } from "./registry.js";
 
-const ENOUGH = 300;
-const PAGES = 4;
+const FIRST = 300;
+const MORE = 1000;
+const PAGES = 8; // of a thousand events
+const MOST = 40000; // events that are loaded unasked; each is a kilobyte or two
 
 export class History {
-  constructor(live, changed) {
-    this.live = live;
+  constructor(changed) {
     this.changed = changed;
-    this.older = []; // commits, oldest first
-    this.from = null; // the rev after which they are all here
-    this.oldest = 0;
-    this.loading = null;
-    this.made = { length: -1, commits: [] };
+    this.reset(0);
   }
 
-  /** All that is known, oldest first: {rev, at, actor, events}. */
-  get commits() {
-    const { recent } = this.live;
-    const key = `${this.older.length} ${recent.length} ${recent.at(-1)?.rev}`;
-    if (this.made.key !== key) {
-      const last = this.older.at(-1)?.rev ?? 0;
-      const commits = [...this.older, ...grouped(recent.filter((event) => event.rev > last))];
-      compare(commits);
-      this.made = { key, commits };
+  /** Begin anew: what was before `rev` is not known. */
+  reset(rev) {
+    this.commits = []; // oldest first: {rev, at, time, actor, reason, sort, apps, events}
+    this.from = rev; // the rev after which they are all here
+    this.oldest = 0;
+    this.begun = false;
+    this.loading = null;
+    this.filling = false;
+    this.events = 0;
+    this.version = (this.version ?? 0) + 1;
+    this.epoch = this.version;
+    this.of_apps = new Map(); // app -> its commits
+    this.unexplained = 0;
+  }
+
+  /** An event of the stream. */
+  take(event) {
+    if (event.rev <= this.from) return;
+    const last = this.commits.at(-1);
+    this.events += 1;
+    this.version += 1;
+    if (last && last.rev === event.rev) {
+      last.events.push(event);
+      this.describe(last);
+      return;
     }
-    return this.made.commits;
+    const [commit] = grouped([event]);
+    commit.time = Math.max(commit.time, last?.time ?? 0);
+    this.commits.push(commit);
+    this.describe(commit);
+    this.unexplained += 1;
+  }
+
+  describe(commit) {
+    commit.sort = sort(commit);
+    commit.apps = new Set(commit.events.map((event) => event.app).filter(Boolean));
+    for (const app of commit.apps) {
+      const own = this.of_apps.get(app);
+      if (!own) this.of_apps.set(app, [commit]);
+      else if (own.at(-1) !== commit) own.push(commit);
+    }
   }
 
   /** Have the newest commits loaded, once. */
   begin() {
-    if (this.from === null && this.loading === null && this.live.complete) this.more();
+    if (this.begun) return;
+    this.begun = true;
+    this.more(FIRST);
   }
 
   get complete() {
-    return this.from !== null && this.from <= this.oldest;
+    return this.begun && this.from <= this.oldest;
   }
 
   /** Load what was before. */
-  more() {
-    this.loading ??= this.load()
-      .catch(() => {})
+  more(count = MORE) {
+    this.begun = true;
+    this.loading ??= this.load(count)
+      .then(() => true, () => false)
       .finally(() => {
         this.loading = null;
         this.changed();
@@ -48,67 +80,132 @@ export class History {
     return this.loading;
   }
 
-  async load() {
-    const { body } = await call("GET", "/rev");
-    this.oldest = body.oldest_rev;
-    const upto = this.from ?? body.rev;
-    // Revs may be far apart (on etcd): go back until there is enough.
-    for (let span = 250; ; span *= 4) {
-      const from = Math.max(this.oldest, upto - span);
-      const found = await between(from, upto);
-      if (found.length >= ENOUGH || from === this.oldest || span > 1e15) {
-        this.older = [...(await explained(grouped(found))), ...this.older];
-        this.from = from;
-        return;
-      }
-    }
+  /** Load all there is, up to a bound: who drags along the axis goes anywhere. */
+  async fill() {
+    if (this.filling) return;
+    this.filling = true;
+    while (!this.complete && this.events < MOST && (await this.more()));
+    this.filling = false;
   }
 
-  /** The newest commit at or before a time; null where none is known. */
-  at(time) {
-    const { commits } = this;
+  async load(count) {
+    const { epoch, from: upto } = this;
+    const { body } = await call("GET", "/commits", { query: { to: upto, limit: count, include: "all" } });
+    this.oldest = body.oldest_rev;
+    const start = body.next === null || !body.items.length ? this.oldest : body.items.at(-1).rev - 1;
+    const found = upto > start ? await between(start, upto) : [];
+    if (found === null) return count > 1 ? this.load(Math.ceil(count / 4)) : undefined;
+    const commits = grouped(found);
+    await knowBefore(found, start, upto);
+    if (this.from !== upto || epoch !== this.epoch) return undefined; // begun anew meanwhile
+    tell(commits, body.items);
+    this.commits = [...commits, ...this.commits];
+    this.from = start;
+    this.events += found.length;
+    this.version += 1;
+    this.of_apps = new Map();
+    for (const commit of this.commits) this.describe(commit);
+    return undefined;
+  }
+
+  /** Have it said why the commits were made that came by the stream, which does not tell. */
+  async explain() {
+    if (!this.unexplained || this.explaining) return;
+    this.explaining = true;
+    this.unexplained = 0;
+    const from = Math.max(this.from, (this.commits.find((one) => one.reason === undefined)?.rev ?? 1) - 1);
+    const said = await call("GET", "/commits", { query: { from, limit: 1000, include: "all" } }).catch(() => ({ body: { items: [] } }));
+    for (const commit of tell(this.commits.slice(this.count("rev", from)), said.body.items)) commit.sort = sort(commit);
+    this.version += 1;
+    this.changed();
+    setTimeout(() => { this.explaining = false; this.changed(); }, 3000);
+  }
+
+  /** How many of some commits have a value of at most this much. */
+  count(key, value, commits = this.commits) {
     let low = 0;
     let high = commits.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (commits[middle].time <= time) low = middle + 1;
+      if (commits[middle][key] <= value) low = middle + 1;
       else high = middle;
     }
-    return low ? commits[low - 1] : null;
+    return low;
+  }
+
+  /** The newest commit at or before a time; null where none is known. */
+  at(time) {
+    return this.commits[this.count("time", time) - 1] ?? null;
   }
 
   before(rev) {
-    return this.commits.findLast((commit) => commit.rev < rev) ?? null;
+    return this.commits[this.count("rev", rev - 1) - 1] ?? null;
   }
 
   after(rev) {
-    return this.commits.find((commit) => commit.rev > rev) ?? null;
+    return this.commits[this.count("rev", rev)] ?? null;
   }
 
   of(rev) {
-    return this.commits.findLast((commit) => commit.rev <= rev) ?? null;
+    return this.commits[this.count("rev", rev) - 1] ?? null;
+  }
+
+  /** The newest commit of an app at a rev (null: at all). */
+  last(app, rev) {
+    const own = this.of_apps.get(app);
+    return (own && (rev === null ? own.at(-1) : own[this.count("rev", rev, own) - 1])) ?? null;
+  }
+
+  /** Whether the registry can be taken from the present to a rev along the commits that are here. */
+  reaches(rev) {
+    return rev >= this.from;
   }
 }
 
+/** The events after one rev, up to another; null where these are too many for one go. */
 async function between(from, upto) {
   const found = [];
   let place = from;
   for (let page = 0; page < PAGES; page += 1) {
     const { body } = await call("GET", "/events/list", { query: { rev: place, limit: 1000 } });
-    found.push(...body.items.filter((event) => event.rev <= upto));
-    if (body.items.length < 1000 || body.items.at(-1).rev >= upto) break;
+    for (const event of body.items) if (event.rev <= upto) found.push(event);
+    if (body.items.length < 1000 || body.items.at(-1).rev > upto) return found;
     place = body.next;
   }
-  return found;
+  return null;
 }
 
-/** The commits with why they were made, where somebody has said so; events do not tell. */
-async function explained(commits) {
-  if (!commits.length) return commits;
-  const span = { from: Math.max(0, commits[0].rev - 1), to: commits.at(-1).rev, limit: 1000 };
-  const said = await call("GET", "/commits", { query: span }).catch(() => ({ body: { items: [] } }));
-  const reasons = new Map(said.body.items.map((one) => [one.rev, one.reason]));
-  for (const commit of commits) commit.reason = reasons.get(commit.rev) ?? undefined;
+/** Give each event its object before it: what the event before has made of it, or what it was at the start. */
+async function knowBefore(events, from, upto) {
+  const known = new Map();
+  const open = [];
+  for (const event of events) {
+    const kind = kindOf(event.type);
+    if (!kind || !event.object) continue;
+    const key = `${kind} ${keyOf(kind, event.object)}`;
+    if (known.has(key)) event.before = known.get(key);
+    else if (event.type.endsWith("-register")) event.before = null;
+    else if (event.type.endsWith("-unregister")) event.before = event.object;
+    else open.push([key, event]);
+    known.set(key, event.type.endsWith("-unregister") ? null : event.object);
+  }
+  if (!open.length) return;
+  const old = new Map();
+  for (const { kind, before, after } of await items("/diff", { from: upto, to: from, include: "all", limit: 1000 })) {
+    const one = after ?? before;
+    if (!one.unreadable && keyOf(kind, one) !== undefined) old.set(`${kind} ${keyOf(kind, one)}`, after);
+  }
+  // What was changed and changed back is as it was.
+  for (const [key, event] of open) event.before = old.has(key) ? old.get(key) : known.get(key);
+}
+
+/** Have commits know why and by which request they were made, which events do not tell. */
+function tell(commits, listed) {
+  const known = new Map(listed.map((one) => [one.rev, one]));
+  for (const commit of commits) {
+    commit.reason = known.get(commit.rev)?.reason ?? commit.reason ?? null;
+    commit.request = known.get(commit.rev)?.request;
+  }
   return commits;
 }
 
@@ -118,83 +215,20 @@ export function grouped(events) {
   for (const event of events) {
     const last = commits.at(-1);
     if (last && last.rev === event.rev) last.events.push(event);
-    else commits.push({ rev: event.rev, at: event.at, time: Date.parse(event.at), actor: event.actor, reason: event.reason, events: [event] });
+    else commits.push({ rev: event.rev, at: event.at, time: Math.max(Date.parse(event.at), last?.time ?? 0), actor: event.actor, reason: undefined, events: [event] });
   }
-  for (let i = 1; i < commits.length; i += 1) commits[i].time = Math.max(commits[i].time, commits[i - 1].time);
   return commits;
 }
 
-const TIMES = new Set(["rev", "created_rev", "created_at", "updated_at", "env", "secrets"]);
-const prints = (secrets) => Object.fromEntries(Object.entries(secrets ?? {}).map(([name, one]) => [`secret ${name}`, one.fingerprint]));
-const said = (value) => (value === undefined ? "nothing" : String(value ?? "none"));
+const CHANGES = new Set(["scale-update", "app-update", "rev-update", "rev-register"]);
 
-/** Say of each change of an app what it changed, where the app's state before is known. */
-function compare(commits) {
-  const known = new Map();
-  for (const commit of commits) {
-    for (const event of commit.events) {
-      if (event.app === undefined || !event.type.startsWith("app-")) continue;
-      const before = known.get(event.app);
-      known.set(event.app, event.object);
-      if (event.type !== "app-update" || !before || event.changes) continue;
-      event.changes = [...fields(before, event.object, TIMES), ...fields(before.env, event.object.env, new Set()), ...fields(prints(before.secrets), prints(event.object.secrets), new Set())];
-    }
+/** What a commit is, for its mark on the axis: failure, revert, deploy (another head), change, other. */
+function sort({ events, request }) {
+  let found = "other";
+  for (const { type, before, object } of events) {
+    if (type === "instance-fail" || type === "instance-lost") return "failure";
+    if (type === "app-update" && before && before.head !== object.head) found = "deploy";
+    else if (found === "other" && CHANGES.has(type)) found = "change";
   }
+  return /^POST \/(revert|commits\/\d+\/undo)/.test(request ?? "") ? "revert" : found;
 }
-
-function fields(before, after, without) {
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => !without.has(name));
-  return names
-    .filter((name) => before[name] !== after[name])
-    .map((name) => `${name} ${said(before[name])} → ${said(after[name])}`);
-}
-
-const WORDS = {
-  "instance-register": "registered", "instance-claim": "claimed", "instance-unclaim": "given back", "instance-start": "started",
-  "instance-stop": "told to stop", "instance-exit": "exited", "instance-fail": "failed", "instance-lost": "lost",
-  "instance-restart": "restarted", "instance-lock": "locked", "instance-unlock": "unlocked", "instance-unregister": "unregistered",
-};
-
-/** What a commit did, in one line. */
-export function told(commit) {
-  const { events } = commit;
-  const scale = events.find((event) => event.type === "scale-update");
-  if (scale) {
-    const { app, proctype, revision, target } = scale.object;
-    const was = scale.previous ? scale.previous.target : 0;
-    return `${app} ${proctype} ${revision}: scaled ${was} → ${target}`;
-  }
-  const first = events[0];
-  const more = events.length > 1 ? ` and ${events.length - 1} more` : "";
-  return one(first) + more;
-}
-
-function one(event) {
-  const o = event.object || {};
-  const word = WORDS[event.type];
-  if (word) return `instance ${o.id} of ${o.app} ${o.proctype} ${word}${event.type === "instance-fail" && o.reason ? `: ${o.reason}` : ""}`;
-  const [kind] = event.type.split("-");
-  const what = event.type.slice(kind.length + 1);
-  const done = { register: "registered", unregister: "unregistered", update: "changed" }[what] || what;
-  switch (kind) {
-    case "app": return event.changes?.length ? `app ${o.name}: ${event.changes.join(", ")}` : `app ${o.name} ${done}`;
-    case "rev": return `revision ${o.ref} of ${o.app} ${what === "update" ? o.state : done}`;
-    case "env": return `env set ${o.ref} of ${o.app} ${done}`;
-    case "proc": return `proctype ${o.name} of ${o.app} ${done}`;
-    case "service": return `service ${o.name} ${done}`;
-    case "endpoint": return `endpoint ${o.id} of ${o.service} ${done}`;
-    case "runner": return `runner ${o.addr} ${done}`;
-    case "member": return `${o.kind} ${o.addr} ${done}`;
-    default: return event.type;
-  }
-}
-
-/** What a commit is, for its mark on the axis. */
-export function sort(commit) {
-  const types = new Set(commit.events.map((event) => event.type));
-  if (types.has("instance-fail") || types.has("instance-lost")) return "failure";
-  if (types.has("scale-update") || types.has("app-update") || types.has("rev-update") || types.has("rev-register")) return "change";
-  return "other";
-}
-
-export const appsOf = (commit) => new Set(commit.events.map((event) => event.app).filter(Boolean));

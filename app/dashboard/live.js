@@ -3,15 +3,14 @@ import { BASE } from "./api.js";
 import { Registry } from "./registry.js";
 import { Stream } from "./stream.js";
 
-const RECENT = 2000;
-
 export class Live {
-  constructor(changed) {
+  /** `history` is told of each event that comes. */
+  constructor(history, changed) {
+    this.history = history;
     this.changed = changed;
     this.registry = new Registry();
     this.status = "connecting"; // live, reconnecting, restarted, login
     this.complete = false;
-    this.recent = []; // events that came since the page was opened
     this.boundary = null;
     this.heard = 0;
   }
@@ -23,6 +22,7 @@ export class Live {
       worker.onerror = () => this.alone();
       addEventListener("pagehide", () => worker.port.postMessage("bye"));
       this.hurry = () => worker.port.postMessage("hurry");
+      this.again = () => worker.port.postMessage("again");
     } else {
       this.alone();
     }
@@ -33,6 +33,7 @@ export class Live {
   alone() {
     const stream = new Stream(BASE, (message) => this.take(message));
     this.hurry = () => stream.hurry();
+    this.again = () => stream.again();
     stream.run();
   }
 
@@ -40,7 +41,7 @@ export class Live {
     if (message.type === "reset") {
       this.fresh = new Registry();
     } else if (message.type === "events") {
-      for (const text of message.events) this.event(JSON.parse(text));
+      for (const event of JSON.parse(`[${message.events}]`)) this.event(event);
     } else {
       if (message.status === "live") this.finish();
       this.status = message.status;
@@ -53,9 +54,8 @@ export class Live {
     const registry = this.fresh || this.registry;
     if (this.boundary && !this.fresh && event.rev > registry.rev) this.reached(registry);
     registry.apply(event);
-    if (event.type === "snapshot" || !event.object || event.index === undefined) return;
-    this.recent.push(event);
-    if (this.recent.length > 2 * RECENT) this.recent.splice(0, RECENT);
+    if (event.type === "snapshot" || !event.object || event.index === undefined || this.fresh) return;
+    this.history.take(event);
   }
 
   /** The snapshot is whole: show it instead of what was before. */
@@ -64,6 +64,7 @@ export class Live {
     this.registry = this.fresh;
     this.fresh = null;
     this.complete = true;
+    this.history.reset(this.registry.rev);
   }
 
   /** A copy of the registry that is whole at its rev: between two commits. */

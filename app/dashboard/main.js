@@ -1,7 +1,7 @@
 // The frame of every page: where to go, how the connection is, which moment is shown.
 import { html, render, useEffect, useRef, useState } from "./html.js";
 import { byName, clock, number } from "./format.js";
-import { begin, here, link, redraw, show, shown, state } from "./state.js";
+import { begin, here, leave, link, maySee, redraw, show, shown, state } from "./state.js";
 import { Slider, play, step } from "./slider.js";
 import { Asked } from "./write.js";
 import { App } from "./pages/app.js";
@@ -14,7 +14,7 @@ import { Overview } from "./pages/overview.js";
 import { Members, Services, Store } from "./pages/platform.js";
 
 const PAGES = [["/", "Overview"], ["/hosts", "Hosts"], ["/log", "Log"], ["/services", "Services"], ["/members", "Members"], ["/store", "Store"]];
-const LIGHTS = { live: "live", connecting: "connecting", reconnecting: "reconnecting", restarted: "restarted", login: "log in" };
+const LIGHTS = { live: "live", connecting: "connecting", reconnecting: "reconnecting", restarted: "restarted", login: "log in", refused: "refused" };
 
 function Page() {
   const [first, second] = state.place.parts;
@@ -65,13 +65,15 @@ function Search() {
   </form>`;
 }
 
+const roles = () => state.self.grants.map(({ role, apps, hosts, services }) => `${role}${apps || hosts || services ? ` of ${(apps ?? hosts ?? services).join(", ")}` : ""}`).join("; ");
+
 function Frame() {
   const { live, past, place } = state;
   const main = useRef(null);
   useEffect(() => {
     document.title = `${place.parts.map((part) => part).join(" ") || "Visor"}${place.rev === null ? "" : ` at rev ${place.rev}`} - Visor`;
   }, [here(), place.rev]);
-  if (live.status === "login") return html`<${Login} />`;
+  if (live.status === "login" || live.status === "refused") return html`<${Login} />`;
   if (!live.complete) return html`<main class="starting"><p role="status">${live.status === "connecting" ? "Loading the registry…" : "The service does not answer. Trying again…"}</p></main>`;
   const registry = shown();
   const current = place.parts.length ? `/${place.parts[0]}` : "/";
@@ -79,10 +81,11 @@ function Frame() {
   return html`<div class=${then ? "frame past" : "frame"}>
     <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); main.current.focus(); }}>To the content</a>
     <header class="top"><a class="brand" href=${link("/", null)}>Visor</a>
-      <nav aria-label="Pages">${PAGES.map(([path, name]) => html`<a href=${link(path)} aria-current=${current === path || (path === "/" && current === "/apps") ? "page" : undefined}>${name}</a>`)}</nav>
+      <nav aria-label="Pages">${PAGES.filter(([path]) => path !== "/members" || maySee.platform()).map(([path, name]) => html`<a href=${link(path)} aria-current=${current === path || (path === "/" && current === "/apps") ? "page" : undefined}>${name}</a>`)}</nav>
       <${Search} />
       <p class=${`light ${live.status}`} role="status"><i aria-hidden="true"></i>${LIGHTS[live.status]}</p>
-      <p class="rev" title="The rev that is shown"><b>rev ${number(then ? place.rev : registry.rev)}</b> <time>${clock(registry.at ?? state.history.of(registry.rev)?.at)}</time></p>
+      <p class="rev" title="The rev that is shown"><b>rev ${number(then ? place.rev : registry.rev)}</b> <time>${clock(registry.at)}</time></p>
+      ${state.self.name && state.self.name !== "anonymous" && html`<p class="self"><span title=${roles()}>${state.self.name}</span> <button type="button" class="plain" onClick=${leave}>Log out</button></p>`}
     </header>
     ${then && html`<p class="banner" role="status">This is the past${past.moving ? "…" : ""}: rev ${number(place.rev)}, ${clock(past.registry?.at)}. Nothing can be changed here. <button type="button" onClick=${() => show(null)}>Back to the present</button></p>`}
     ${then && past.problem && html`<p class="notice bad" role="alert">${past.problem.message}</p>`}

@@ -29,7 +29,15 @@ export class Kept extends Component {
   }
 }
 
-export const A = ({ to, children, ...more }) => html`<a href=${link(to)} ...${more}>${children}</a>`;
+export const A = ({ to, children, ...more }) => html`<a href=${link(to)} data-to=${to} ...${more}>${children}</a>`;
+
+// What is drawn is kept while the moment goes on; a link leads to the one that is shown when somebody reaches for it.
+for (const reached of ["pointerover", "focusin"]) {
+  addEventListener(reached, ({ target }) => {
+    const a = target.closest?.("a[data-to]");
+    if (a) a.setAttribute("href", link(a.dataset.to));
+  });
+}
 
 export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 

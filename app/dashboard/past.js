@@ -1,9 +1,12 @@
-// The past: the registry as it was at a rev, made from the one that is there by what differs.
+// The past: the registry as it was at a rev. Made from the one that is there along the commits between, where these are
+// loaded; else by what differs, as the service says.
 import { call, items } from "./api.js";
+import { kindOf } from "./registry.js";
 
 export class Past {
-  constructor(live, changed) {
+  constructor(live, history, changed) {
     this.live = live;
+    this.history = history;
     this.changed = changed;
     this.registry = null;
     this.wanted = null;
@@ -17,9 +20,12 @@ export class Past {
     if (rev === null) {
       this.registry = null;
       this.problem = null;
-    } else if (!this.moving) {
-      this.move();
+      return;
     }
+    this.history.fill();
+    if (this.moving) return;
+    if (this.registry && this.walk(this.registry, rev)) this.problem = null;
+    else this.move();
   }
 
   async move() {
@@ -28,7 +34,7 @@ export class Past {
       const target = this.wanted;
       try {
         const from = this.registry || (await this.live.whole());
-        await this.step(from, target);
+        if (!this.walk(from, target)) await this.step(from, target);
         if (this.wanted !== null) this.registry = from;
         this.problem = null;
       } catch (error) {
@@ -41,7 +47,25 @@ export class Past {
     this.changed();
   }
 
+  /** Take a registry to a rev along the commits that are known; false where these do not reach from here to there. */
+  walk(registry, target) {
+    const { history } = this;
+    if (!history.reaches(target) || !history.reaches(registry.rev) || target > this.live.registry.rev) return false;
+    const { commits } = history;
+    let place = history.count("rev", registry.rev);
+    const goal = history.count("rev", target);
+    for (; place < goal; place += 1) for (const event of commits[place].events) registry.turn(event);
+    for (; place > goal; place -= 1) for (const event of commits[place - 1].events.toReversed()) registry.turn(event, true);
+    registry.rev = target;
+    registry.at = commits[goal - 1]?.at ?? registry.began ?? null;
+    registry.version += 1;
+    return true;
+  }
+
   async step(registry, target) {
+    const { history } = this;
+    // As near as the known commits lead; what differs from there is less.
+    if (history.reaches(registry.rev) && target < history.from) this.walk(registry, history.from);
     const between = { from: registry.rev, to: target, include: "all", limit: 1000 };
     const [differ, { body }] = await Promise.all([
       items("/diff", between),

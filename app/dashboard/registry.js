@@ -1,4 +1,5 @@
 // The registry as this page has it: objects by kind and key, and what follows from them.
+import { number } from "./format.js";
 
 const KEYS = {
   app: (o) => o.name,
@@ -26,6 +27,9 @@ export function kindOf(type) {
   const kind = OF_EVENT[word] || word;
   return KEYS[kind] ? kind : undefined;
 }
+
+/** What names an object among those of its kind; undefined for a kind that a later Visor has. */
+export const keyOf = (kind, object) => KEYS[kind]?.(object);
 
 export class Registry {
   constructor(rev = 0) {
@@ -63,7 +67,18 @@ export class Registry {
     if (event.at) this.at = event.at;
     const kind = kindOf(event.type);
     if (!kind || !event.object) return undefined;
+    event.before = this.kinds[kind].get(KEYS[kind](event.object)) ?? null;
     return event.type.endsWith("-unregister") ? this.remove(kind, event.object) : this.put(kind, event.object);
+  }
+
+  /** Have an event done, or undone, whose object before it is known. */
+  turn(event, back = false) {
+    const kind = kindOf(event.type);
+    if (!kind || !event.object) return;
+    const after = event.type.endsWith("-unregister") ? null : event.object;
+    const state = back ? event.before : after;
+    if (state) this.put(kind, state);
+    else this.remove(kind, event.object);
   }
 
   get(kind, key) {
@@ -182,4 +197,4 @@ function tell(found, of, name, one, now) {
   }
 }
 
-export const count = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
+export const count = (amount, word) => `${number(amount)} ${word}${amount === 1 ? "" : "s"}`;

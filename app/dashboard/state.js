@@ -1,5 +1,5 @@
 // What the page shows: which page, of which moment, by which registry.
-import { call } from "./api.js";
+import { actAs, call } from "./api.js";
 import { History } from "./history.js";
 import { Live } from "./live.js";
 import { Past } from "./past.js";
@@ -17,17 +17,18 @@ export function redraw() {
   });
 }
 
+const NOBODY = { id: null, name: "", grants: [] };
+const history = new History(redraw);
+const live = new Live(history, redraw);
+
 export const state = {
-  live: new Live(redraw),
-  past: null,
-  history: null,
+  live,
+  history,
+  past: new Past(live, history, redraw),
   playing: false,
-  grants: [],
-  search: "",
+  self: NOBODY,
   place: read(),
 };
-state.past = new Past(state.live, redraw);
-state.history = new History(state.live, redraw);
 
 function read() {
   const [path, query] = location.hash.replace(/^#/, "").split("?");
@@ -53,8 +54,8 @@ export function show(rev) {
   const more = Object.fromEntries(state.place.params);
   delete more.rev;
   const url = link(here(), rev, more);
-  if ((rev === null) !== (state.place.rev === null)) history.pushState(null, "", url);
-  else history.replaceState(null, "", url);
+  if ((rev === null) !== (state.place.rev === null)) window.history.pushState(null, "", url);
+  else window.history.replaceState(null, "", url);
   arrive();
 }
 
@@ -75,25 +76,67 @@ export const now = () => (state.place.rev === null ? Date.now() : Date.parse(sta
  *  changed and changed back does not. */
 export const changedAt = (object) => (Date.parse(object.updated_at) <= now() + 1000 ? object.updated_at : null);
 
-const EVERYWHERE = new Set(["operator", "admin"]);
-const fits = (pattern, name) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name);
-
-/** Whether who looks at the page may change an app, by the grants of their token. */
-function granted(app) {
-  return state.grants.some(({ role, apps }) => EVERYWHERE.has(role) || (role === "deployer" && apps?.some((one) => fits(one, app))));
+/** Change what the address says beside the page and the moment; an empty value goes. Leaves no trail. */
+export function reviewed(changes) {
+  const more = { ...Object.fromEntries(state.place.params), ...changes };
+  delete more.rev;
+  for (const [name, value] of Object.entries(more)) if (value === "" || value === null) delete more[name];
+  window.history.replaceState(null, "", link(here(), state.place.rev, more));
+  arrive();
 }
 
-/** Whether the page offers to change an app: not in the past, not by what is no longer true, and not to those who may
- *  not. The service decides all the same. */
-export const writable = (app) => state.place.rev === null && state.live.status === "live" && granted(app);
+const EVERYWHERE = new Set(["operator", "admin"]);
+const READERS = new Set(["operator", "admin", "auditor"]);
+const fits = (pattern, name) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name);
+const own = ({ role, apps }, app) => role === "deployer" && apps?.some((one) => fits(one, app));
+const granted = (may) => state.self.grants.some(may);
 
-/** Ask what whoever looks at the page may do. */
+/** Whether the page offers changes at all: not in the past, and not by what is no longer true. */
+const offering = () => state.place.rev === null && state.live.status === "live";
+
+// What the token's grants allow. The service decides all the same: app/http/access_table.py has the whole of it.
+
+/** Whether the page offers to change an app and what is the app's. */
+export const writable = (app) => offering() && granted((one) => EVERYWHERE.has(one.role) || own(one, app));
+
+/** Whether it offers to set and remove an app's secrets, which is not an operator's. */
+export const sealable = (app) => offering() && granted((one) => one.role === "admin" || own(one, app));
+
+/** Whether it offers to say that an instance is lost: its host may, too. */
+export const losable = ({ app, host }) => writable(app) || (offering() && host && granted((one) => one.role === "host" && one.hosts.some((pattern) => fits(pattern, host))));
+
+const UNDONE = new Set(["app", "rev", "env", "proc", "service", "endpoint", "scale"]);
+const PATHS = /^\/(apps\/[^/]+(\/(revisions|envs|proctypes)\/.*)?|services\/.*)$/;
+
+/** Whether it offers to undo a commit: one that changed what was declared, and nothing that is another's. */
+export function undoable({ events, changes, apps }) {
+  if (!offering()) return false;
+  const some = events.length ? events.some(({ type }) => UNDONE.has(type.slice(0, type.indexOf("-")))) : changes?.some(({ path }) => PATHS.test(path));
+  const services = () => granted((one) => EVERYWHERE.has(one.role) || one.role === "registrar");
+  return some && (apps.size ? [...apps].every(writable) : services());
+}
+
+export const maySee = {
+  all: () => granted((one) => READERS.has(one.role)),
+  platform: () => granted((one) => READERS.has(one.role) || one.role === "host"),
+};
+
+/** Ask who looks at the page, and what they may do. */
 export async function ask() {
   try {
-    state.grants = (await call("GET", "/tokens/self")).body.grants;
+    state.self = (await call("GET", "/tokens/self")).body;
   } catch {
-    state.grants = [];
+    state.self = NOBODY;
   }
+  actAs(state.self.id === null && state.self.name === "anonymous" ? "dashboard" : null);
+  redraw();
+}
+
+/** End the session: the browser forgets who this is. */
+export async function leave() {
+  await call("DELETE", "/session");
+  state.live.again();
+  state.self = NOBODY;
   redraw();
 }
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from app.events import sse
 from app.events.filters import Subject
@@ -213,7 +214,7 @@ def describe(kind: str, record: Record) -> Subject:
     """An object as its events name it."""
     if kind == "schema":
         return Subject({})
-    said = json.loads(record.value)
+    said = from_json(record.value)
     if kind == "app":
         return Subject({"app": said["name"]})
     if kind == "revision":

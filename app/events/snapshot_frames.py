@@ -7,12 +7,15 @@ kept for the next, whichever rev he takes: a version of an object never changes.
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from app.events import sse
-from app.events.event import describe, said_of, to_json
-from app.events.filters import Subject
-from app.store.contract import Record
+from pydantic_core import to_json
 
-KEPT_BYTES = 32 * 1024 * 1024
+from app.events import sse
+from app.events.event import describe, said_of
+from app.events.filters import Subject
+from app.models import codec
+from app.store.contract import UNREADABLE, Record
+
+KEPT_BYTES = 48 * 1024 * 1024
 """What is kept of frames together. Those asked for longest ago go first."""
 
 _OVERHEAD = 600
@@ -58,10 +61,12 @@ def _size(frame: SnapshotFrame | None) -> int:
 
 
 def _frame(kind: str, record: Record) -> SnapshotFrame | None:
+    if UNREADABLE in record.terms:
+        return None  # as the store has found when it took it in
     try:
         subject = describe(kind, record)
-        said = said_of(kind, record)
+        said = codec.wire(record) if kind != "schema" else said_of(kind, record)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
     head = to_json({"rev": record.rev, "type": "snapshot", "kind": kind, **subject.names})
-    return SnapshotFrame(subject, sse.frame(head[:-1] + b',"object":' + said + b"}", "snapshot"))
+    return SnapshotFrame(subject, sse.frame(b'%b,"object":%b}' % (head[:-1], said), "snapshot"))

@@ -1,5 +1,7 @@
 """What goes over the wire, as Server-Sent Events: how a frame is written is sse-starlette's to know."""
 
+from functools import cache
+
 from sse_starlette import ServerSentEvent
 
 from app.events.position import Position
@@ -10,8 +12,19 @@ def frame(data: bytes, event: str, id: str | None = None) -> bytes:
     if b"\n" in data or b"\r" in data:  # written by another hand: JSON of ours is one line
         return ServerSentEvent(data.decode(), event=event, id=id, sep="\n").encode()
     # Data of one line is put in as it is: to look for lines in a megabyte takes 10 ms.
-    empty = ServerSentEvent("", event=event, id=id, sep="\n").encode()
-    return empty.removesuffix(b"\n\n") + data + b"\n\n"
+    begin = _unnumbered(event) if id is None else _begin(event, id)
+    return b"%b%b\n\n" % (begin, data)
+
+
+def _begin(event: str, id: str | None) -> bytes:
+    """A frame up to its data."""
+    return ServerSentEvent("", event=event, id=id, sep="\n").encode().removesuffix(b"\n\n")
+
+
+@cache
+def _unnumbered(event: str) -> bytes:
+    """The same for each of the thousands of a snapshot. There are as many as there are names of events."""
+    return _begin(event, None)
 
 
 def mark(event: str, at: Position) -> bytes:

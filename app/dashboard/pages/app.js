@@ -3,10 +3,10 @@ import { html } from "../html.js";
 import { A, Bar, Empty, Of, Status, Table } from "../parts.js";
 import { ACTIVE, summary } from "../registry.js";
 import { ago, byName, clock } from "../format.js";
-import { appsOf } from "../history.js";
 import { ask } from "../write.js";
 import { changedAt, here, now, shown, state, writable } from "../state.js";
 import { Commits } from "./log.js";
+import { Secrets } from "./secrets.js";
 import { Variables } from "./variables.js";
 
 const MOST = 60;
@@ -23,9 +23,10 @@ export function App({ name }) {
       <div><dt>Source</dt><dd class="ref">${app.repo_url}</dd></div><div><dt>Changed</dt><dd title=${clock(changedAt(app))}>${ago(changedAt(app), now())}</dd></div></dl>
     <${Processes} of=${of} path=${path} />
     <${Variables} key=${here()} app=${app} path=${path} />
+    <${Secrets} app=${app} path=${path} />
     <${Revisions} registry=${registry} of=${of} path=${path} />
     <${EnvSets} registry=${registry} name=${name} />
-    <section><h2>History</h2><${Commits} filter=${(commit) => appsOf(commit).has(name)} of=${`app ${name}`} back=${path} revert=${writable(name) ? path : null} /></section>`;
+    <section><h2>History</h2><${Commits} filter=${(commit) => commit.apps.has(name)} of=${`app ${name}`} back=${path} revert=${writable(name) ? path : null} /></section>`;
 }
 
 function scaled(path, proctype, one) {

@@ -1,5 +1,5 @@
-// What differs between two moments.
-import { html, useEffect, useState } from "../html.js";
+// What differs between two moments: those of the two handles of the axis.
+import { html, useEffect, useRef, useState } from "../html.js";
 import { call } from "../api.js";
 import { Empty } from "../parts.js";
 import { clock, number } from "../format.js";
@@ -17,30 +17,60 @@ function Field({ field }) {
 const SIGN = { create: "+", update: "~", delete: "−", replace: "±" };
 
 /** Objects that differ, as a diff or a plan has them. */
-export const Objects = ({ items }) => html`<ul class="diff objects">${items.map((item) => html`<li class=${item.action}><p><b aria-label=${item.action}>${SIGN[item.action]}</b> <span class="ref">${item.path}</span>
+export const Objects = ({ items }) => html`<ul class="diff objects">${items.map((item) => html`<li class=${item.action} key=${item.path}><p><b aria-label=${item.action} role="img">${SIGN[item.action]}</b> <span class="ref">${item.path}</span>
     ${item.by && html`<small>rev ${number(item.by.rev)}, ${clock(item.by.at)}, ${item.by.actor}${item.by.reason ? `: ${item.by.reason}` : ""}</small>`}</p>
     ${item.action === "update" && html`<ul>${item.fields.map((field) => html`<${Field} field=${field} />`)}</ul>`}</li>`)}</ul>`;
 
+const KINDS = { app: "apps", revision: "revisions", envset: "env sets", proctype: "proctypes", scale: "scales", instance: "instances", service: "services", endpoint: "endpoints", runner: "runners", member: "members" };
+
+/** How much differs, in a line: `2 apps changed, 1 revision new`. */
+function Counts({ items, more }) {
+  const counts = new Map();
+  for (const { kind, action } of items) counts.set(`${kind} ${action}`, (counts.get(`${kind} ${action}`) ?? 0) + 1);
+  const words = { create: "new", update: "changed", delete: "gone", replace: "made anew" };
+  return html`<p>${[...counts].map(([key, amount]) => {
+    const [kind, action] = key.split(" ");
+    return `${number(amount)} ${KINDS[kind] ?? kind} ${words[action] ?? action}`;
+  }).join(", ")}${more ? ", and more" : ""}</p>`;
+}
+
+/** Asks for one difference at a time; of those that come meanwhile, for the last. */
+function useDiff(query) {
+  const [said, set] = useState(null);
+  const asking = useRef({ busy: false, wanted: null });
+  const text = JSON.stringify(query);
+  const ask = async () => {
+    const one = asking.current;
+    if (one.busy) return;
+    one.busy = true;
+    while (one.wanted) {
+      const wanted = one.wanted;
+      one.wanted = null;
+      const answer = await call("GET", "/diff", { query: wanted }).then(({ body }) => ({ body }), (error) => ({ error }));
+      if (!one.over) set({ ...answer, query: wanted });
+    }
+    one.busy = false;
+  };
+  useEffect(() => {
+    asking.current.wanted = query;
+    ask();
+  }, [text]);
+  useEffect(() => () => { asking.current.over = true; }, []);
+  return said;
+}
+
 export function Diff() {
   const { params, rev } = state.place;
-  const from = Number(params.get("from"));
+  const from = Number(params.get("from")) || 0;
   const [include, setInclude] = useState("declared");
-  const [said, set] = useState(null);
   const to = rev ?? state.live.registry.rev;
-  useEffect(() => {
-    let over = false;
-    call("GET", "/diff", { query: { from, to, include, limit: 200 } }).then(
-      ({ body }) => !over && set({ body }),
-      (error) => !over && set({ error }),
-    );
-    return () => { over = true; };
-  }, [from, to, include]);
-  const time = (at) => state.history.of(at)?.at;
+  const said = useDiff({ from, to, include, limit: 200 });
+  const time = (at) => (at === to && rev === null ? state.live.registry.at : state.history.of(at)?.at);
   return html`<h1>From rev ${number(from)} to ${number(to)}</h1>
-    <p class="legend"><span>${clock(time(from))} → ${clock(time(to))}</span> <label>Show <select value=${include} onChange=${(e) => setInclude(e.target.value)}><option value="declared">what was declared</option><option value="all">instances too</option></select></label>
-      <a href=${link("/diff", from, { from: to })}>the other way round</a></p>
-    ${said === null ? html`<p class="empty">Looking…</p>` : said.error ? html`<p class="notice bad" role="alert">${said.error.message}</p>`
+    <div class="legend"><span>${clock(time(from))} → ${clock(time(to))}</span> <label>Show <select value=${include} onChange=${(e) => setInclude(e.target.value)}><option value="declared">what was declared</option><option value="all">instances too</option></select></label>
+      <a href=${link("/diff", from, { from: to })}>the other way round</a></div>
+    ${said === null ? html`<p class="empty" role="status">Looking…</p>` : said.error ? html`<p class="notice bad" role="alert">${said.error.message}</p>`
       : said.body.items.length === 0 ? html`<${Empty}>Nothing differs${include === "declared" ? ", but for instances" : ""}.</${Empty}>`
-      : html`<${Objects} items=${said.body.items} />
+      : html`<${Counts} items=${said.body.items} more=${said.body.next} /><${Objects} items=${said.body.items} />
         ${said.body.next && html`<p class="more">There is more: <code>GET /diff?from=${from}&to=${to}</code> has it all.</p>`}`}`;
 }

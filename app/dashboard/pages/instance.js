@@ -3,9 +3,10 @@ import { html, useEffect, useState } from "../html.js";
 import { call } from "../api.js";
 import { A, Empty, Status, Table } from "../parts.js";
 import { clock, duration } from "../format.js";
-import { grouped, told } from "../history.js";
+import { grouped } from "../history.js";
+import { told } from "../told.js";
 import { ask } from "../write.js";
-import { now, shown, state, writable } from "../state.js";
+import { losable, now, shown, state, writable } from "../state.js";
 
 /** The parts of its life: what it was, from when to when. */
 export function life(instance, moment) {
@@ -56,22 +57,23 @@ export function InstancePage({ id }) {
   const instance = shown().get("instance", Number(id));
   if (!instance) return html`<h1>Instance ${id}</h1><${Done} id=${id} />`;
   const path = `/instances/${instance.id}`;
-  const fixed = { client: "dashboard" };
+  const may = writable(instance.app);
+  const fixed = { client: state.self.id === null ? "dashboard" : state.self.name };
   const why = [{ name: "reason", label: "Why" }];
   const stop = () => ask({ title: `Stop instance ${id}`, verb: "Stop", danger: true, method: "POST", path: `${path}/stop`, detail: html`<p>Its host is asked to end it. The scale's target stays: the same scale again starts another.</p>` });
   const lost = () => ask({ title: `Say that instance ${id} is lost`, verb: "It is lost", danger: true, method: "POST", path: `${path}/lost`, fields: why, body: (v) => ({ ...fixed, reason: v.reason }) });
   const lock = () => ask({ title: `Lock instance ${id}`, verb: "Lock", method: "PUT", path: `${path}/lock`, fields: why, body: (v) => ({ ...fixed, reason: v.reason }) });
   const unlock = () => ask({ title: `Unlock instance ${id}`, verb: "Unlock", method: "DELETE", path: `${path}/lock` });
-  const unregister = () => ask({ title: `Unregister instance ${id}`, verb: "Unregister", danger: true, method: "DELETE", path, query: { client: "dashboard" } });
+  const unregister = () => ask({ title: `Unregister instance ${id}`, verb: "Unregister", danger: true, method: "DELETE", path, query: fixed });
   const active = ["running", "claimed"].includes(instance.status);
   const final = ["exited", "failed", "lost"].includes(instance.status);
   return html`<h1>Instance ${instance.id} <${Status} status=${instance.status} /></h1>
     <${Line} instance=${instance} />
     ${instance.reason && html`<p class="notice">${instance.reason}${instance.lost_by ? ` (${instance.lost_by})` : ""}</p>`}
-    ${writable(instance.app) && html`<div class="actions">${active && html`<button type="button" onClick=${stop}>Stop</button>`}
+    ${(may || losable(instance)) && html`<div class="actions">${may && active && html`<button type="button" onClick=${stop}>Stop</button>`}
       ${instance.status !== "exited" && instance.status !== "lost" && html`<button type="button" onClick=${lost}>Lost</button>`}
-      ${instance.lock ? html`<button type="button" onClick=${unlock}>Unlock</button>` : !final && html`<button type="button" onClick=${lock}>Lock</button>`}
-      ${final && html`<button type="button" onClick=${unregister}>Unregister</button>`}</div>`}
+      ${may && (instance.lock ? html`<button type="button" onClick=${unlock}>Unlock</button>` : !final && html`<button type="button" onClick=${lock}>Lock</button>`)}
+      ${may && final && html`<button type="button" onClick=${unregister}>Unregister</button>`}</div>`}
     <dl class="facts"><div><dt>App</dt><dd><${A} to=${`/apps/${encodeURIComponent(instance.app)}`}>${instance.app}</${A}></dd></div><div><dt>Proctype</dt><dd>${instance.proctype}</dd></div>
       <div><dt>Revision</dt><dd class="ref">${instance.revision}</dd></div><div><dt>Env set</dt><dd class="ref">${instance.env ?? "none"}</dd></div>
       <div><dt>Host</dt><dd>${instance.host ? html`<${A} to=${`/hosts/${encodeURIComponent(instance.host)}`}>${instance.host}</${A}>` : "none"}</dd></div>

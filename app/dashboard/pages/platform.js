@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "../html.js";
 import { BASE, call } from "../api.js";
 import { A, Empty, Table } from "../parts.js";
 import { ago, byName, clock, number } from "../format.js";
-import { now, shown, state } from "../state.js";
+import { maySee, now, shown, state } from "../state.js";
 
 export function Services() {
   const registry = shown();
@@ -24,6 +24,7 @@ export function Members() {
   const registry = shown();
   const members = registry.all("member");
   const runners = registry.all("runner").sort((a, b) => byName(a.addr, b.addr));
+  if (!maySee.platform()) return html`<h1>Members</h1><${Empty}>Your token does not show the platform's own parts.</${Empty}>`;
   return html`<h1>Members</h1>${Object.entries(KINDS).map(([kind, title]) => {
     const own = members.filter((one) => one.kind === kind).sort((a, b) => byName(a.addr, b.addr));
     return html`<section key=${kind}><h2>${title} <small>${own.length}</small></h2>${own.length > 0 && html`<${Table} label=${title} columns=${["Address", "Version", "Lives by", "Since"]}>
@@ -44,31 +45,41 @@ function figures(text) {
 
 const size = (bytes) => (bytes === undefined ? "–" : bytes < 1e6 ? `${number(Math.round(bytes / 1e3))} KB` : `${number(Math.round(bytes / 1e5) / 10)} MB`);
 
-export function Store() {
+/** What the service says of itself, asked every few seconds. Of the present, whatever moment is shown. */
+function useFigures() {
   const [said, set] = useState(null);
   useEffect(() => {
     const look = async () => {
-      const [rev, text, ready] = await Promise.all([
+      const [rev, schema, text, ready] = await Promise.all([
         call("GET", "/rev").catch(() => null),
+        call("GET", "/schema").catch(() => null),
         fetch(new URL("metrics", BASE)).then((answer) => (answer.ok ? answer.text() : "")).catch(() => ""),
         fetch(new URL("readyz", BASE)).then((answer) => answer.json()).catch(() => ({ detail: "It does not answer." })),
       ]);
-      set({ rev: rev?.body, figures: figures(text), ready });
+      set({ rev: rev?.body, schema: schema?.body, figures: figures(text), ready, allowed: text !== "" });
     };
     look();
     const timer = setInterval(look, 5000);
     return () => clearInterval(timer);
   }, []);
-  if (!said) return html`<h1>Store</h1><p class="empty">Looking…</p>`;
+  return said;
+}
+
+export function Store() {
+  const said = useFigures();
+  if (!said) return html`<h1>Store</h1><p class="empty" role="status">Looking…</p>`;
   const f = said.figures;
   const fact = (name, value) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
   const figure = (name) => (f[name] === undefined ? "–" : number(f[name]));
-  return html`<h1>Store</h1><dl class="facts">
+  return html`<h1>Store${state.place.rev !== null && html` <small>as it is now, not at rev ${number(state.place.rev)}</small>`}</h1><dl class="facts">
     ${fact("State", said.ready.status === "ok" ? "ready" : said.ready.detail)}
     ${fact("Rev", said.rev ? number(said.rev.rev) : "–")}${fact("Last commit", said.rev?.at ? clock(said.rev.at) : "–")}
-    ${fact("Oldest rev", said.rev ? number(said.rev.oldest_rev) : "–")}${fact("Revs that can be read", figure("visor_store_history_revs"))}
+    ${fact("Oldest rev", said.rev ? number(said.rev.oldest_rev) : "–")}${fact("Schema", said.schema ? said.schema.version : "–")}
+    ${said.allowed && html`${fact("Revs that can be read", figure("visor_store_history_revs"))}
     ${fact("History kept", size(f.visor_store_history_bytes))}${fact("In memory", size(f.visor_store_held_bytes))}${fact("Keys", figure("visor_store_keys"))}
     ${fact("Subscribers", figure("visor_subscribers"))}${fact("Requests waiting", figure("visor_http_requests_waiting"))}
-    ${fact("Unreadable keys", figure("visor_store_unreadable"))}${fact("Version", f.visor_build_info ?? "–")}</dl>
-    <p><a href=${new URL("docs", BASE).href}>The API</a> · <a href=${new URL("metrics", BASE).href}>Metrics</a> · <a href=${new URL("problems", BASE).href}>What errors mean</a></p>`;
+    ${fact("Unreadable keys", figure("visor_store_unreadable"))}${fact("Version", f.visor_build_info ?? "–")}`}</dl>
+    ${said.allowed ? html`<p><a href=${new URL("docs", BASE).href}>The API</a> · <a href=${new URL("metrics", BASE).href}>Metrics</a> · <a href=${new URL("problems", BASE).href}>What errors mean</a></p>`
+      : maySee.all() ? html`<p class="notice bad" role="status">The service's figures do not come.</p>`
+      : html`<p class="empty">Size, subscribers and version are shown to operators, auditors and admins. <a href=${new URL("problems", BASE).href}>What errors mean</a></p>`}`;
 }

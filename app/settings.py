@@ -21,8 +21,8 @@ logger = logging.getLogger("visor.settings")
 
 PREFIX = "VISOR_"
 
-OTHERS = (*CLIENT_VARIABLES, "VISOR_TEST_", "VISOR_FUZZ_", "VISOR_MODEL_")
-"""Variables (and beginnings of variables) that the clients and the test suites read, not the service."""
+OTHERS = ("VISOR_TEST_", "VISOR_FUZZ_", "VISOR_MODEL_")
+"""Beginnings of variables that the test suites read, and neither the service nor its clients."""
 
 
 class LogLevel(StrEnum):
@@ -283,6 +283,7 @@ def check_variables(names: Iterable[str]) -> None:
     """Raises StartError for a `VISOR_*` variable that is a slip of a setting's name. Others only give a
     warning: Kubernetes sets some of its own (`VISOR_SERVICE_HOST`) beside a service called visor."""
     known = [PREFIX + field.upper() for field in Settings.model_fields]
+    known += CLIENT_VARIABLES
     for name in sorted(names):
         upper = name.upper()
         if not upper.startswith(PREFIX) or upper in known or upper.startswith(OTHERS):

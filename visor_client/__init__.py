@@ -33,6 +33,7 @@ from visor_client.problems import (
     Unauthenticated,
     UnknownHost,
     Unreachable,
+    Untrusted,
 )
 from visor_client.records import (
     App,
@@ -164,6 +165,7 @@ __all__ = [
     "UnknownHost",
     "Unreachable",
     "Unregistered",
+    "Untrusted",
     "Visor",
     "Write",
 ]

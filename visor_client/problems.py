@@ -20,6 +20,10 @@ class Unreachable(ClientError):
         self.outcome = outcome
 
 
+class Untrusted(Unreachable):
+    """The service has shown a certificate that is not trusted: nothing was sent, or is tried again."""
+
+
 class Problem(ClientError):
     """An answer that is no success: RFC 9457's members, those of this code in `members`.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import httpx2
 from tenacity import RetryCallState
 
-from visor_client.problems import CLASSES, Problem, Unreachable
+from visor_client.problems import CLASSES, Problem, Unreachable, Untrusted
 
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _PASSING = frozenset({429, 502, 503, 504})
@@ -33,6 +33,8 @@ def unreachable(error: httpx2.TransportError, url: str, *, read: bool) -> Unreac
     """What no answer means."""
     outcome = None if read or isinstance(error, _NOT_SENT) else "unknown"
     why = str(error) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in why:
+        return Untrusted(f"The certificate of {url} is not trusted: {why}.")
     return Unreachable(f"No answer from {url}: {why}.", outcome)
 
 
@@ -40,6 +42,8 @@ def repeatable(*, safe: bool) -> Callable[[BaseException], bool]:
     """Whether a failure is tried again; `safe` is whether the call may be carried out twice."""
 
     def decide(error: BaseException) -> bool:
+        if isinstance(error, Untrusted):
+            return False
         if isinstance(error, Unreachable):
             return safe or error.outcome is None
         if not isinstance(error, Problem) or error.status not in _PASSING:

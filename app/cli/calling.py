@@ -91,21 +91,26 @@ def shared(parser: argparse.ArgumentParser, run: Run) -> None:
     )
     parser.add_argument("--url", help="the service (VISOR_URL)")
     parser.add_argument("--context", metavar="NAME", help="a context of `visor login` (VISOR_CONTEXT)")
+    parser.add_argument("--ca", metavar="FILE", help="the authority that its certificate is of (VISOR_CA)")
     parser.set_defaults(run=partial(_call, run))
 
 
 def _call(run: Run, flags: argparse.Namespace) -> int:
     service = contexts.choose(flags.url, flags.context)
+    if flags.ca is not None:
+        service = service._replace(ca=flags.ca)
     # Imported where something is called, and not for --help.
     from app.cli.curl import Printed, printing
     from visor_client import ClientError, Visor
 
-    http = printing(service.url) if flags.curl else None
+    http = printing(service) if flags.curl else None
     actor = os.environ.get("VISOR_ACTOR")
     try:
         if getattr(flags, "at", None) is not None:
             flags.at = when(flags.at)
-        with Visor(service.url, token=service.token, actor=actor, retry_for=5, http=http) as visor:
+        with Visor(
+            service.url, token=service.token, actor=actor, retry_for=5, http=http, **service.files
+        ) as visor:
             calling = Calling(visor, flags, Output(flags.format))
             if getattr(flags, "watch", False) and not flags.curl:
                 from app.cli.watching import watch
@@ -123,11 +128,13 @@ def _call(run: Run, flags: argparse.Namespace) -> int:
 
 def explain(error: "ClientError") -> int:
     """Say what the service says, and what to type next; the exit code."""
-    from visor_client import NotFound, Problem, RevMismatch, Unauthenticated, Unreachable
+    from visor_client import NotFound, Problem, RevMismatch, Unauthenticated, Unreachable, Untrusted
 
     hint, status = "", REFUSED
     if isinstance(error, Unreachable):
         hint, status = "Does it run? `visor serve` starts one; --url or VISOR_URL names another.", UNREACHABLE
+        if isinstance(error, Untrusted):
+            hint = "It is trusted by its authority's file: --ca FILE, or VISOR_CA."
     elif isinstance(error, RevMismatch):
         hint, status = "It has changed since: look at it, and say the new --if-rev.", PRECONDITION
     elif isinstance(error, Unauthenticated):

@@ -4,7 +4,8 @@ import json
 import os
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
+from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, build_opener
 
 from app.errors import StartError
 from app.slips import nearest
@@ -13,11 +14,45 @@ from app.variables import CLIENT_VARIABLES
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
+class TlsFiles(TypedDict):
+    """Arguments of a client."""
+
+    ca: str | None
+    cert: str | None
+    key: str | None
+
+
 class Service(NamedTuple):
-    """A service as a client is told of it."""
+    """A service as a client is told of it. `ca` is a file with the authorities that are trusted, `cert` and
+    `key` are files with a client's certificate."""
 
     url: str
     token: str | None
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+    @property
+    def files(self) -> "TlsFiles":
+        """Those for TLS, as `visor_client` takes them."""
+        return {"ca": self.ca, "cert": self.cert, "key": self.key}
+
+    def opener(self) -> OpenerDirector:
+        """What asks it, past any proxy of the environment: the token is for the service alone. Raises
+        StartError for files that are no good."""
+        if not self.url.startswith("https://"):
+            return build_opener(ProxyHandler({}))
+        # Imported where TLS is spoken, and not for --help.
+        from visor_client.trust import verification
+
+        try:
+            context = verification(self.url, **self.files)
+        except ValueError as error:
+            raise StartError(str(error)) from None
+        return build_opener(ProxyHandler({}), HTTPSHandler(context=context or None))
+
+
+_TEXTS = ("token", "ca", "cert", "key")
 
 
 class Contexts(NamedTuple):
@@ -44,7 +79,7 @@ def load() -> Contexts:
     try:
         kept = tomllib.loads(text)
         services = {
-            name: Service(str(each["url"]), each.get("token"))
+            name: Service(str(each["url"]), *map(each.get, _TEXTS))
             for name, each in kept.get("contexts", {}).items()
         }
         return Contexts(services, kept.get("current"))
@@ -57,7 +92,8 @@ def save(contexts: Contexts) -> None:
     lines = [] if contexts.current is None else [f"current = {json.dumps(contexts.current)}"]
     for name, service in contexts.services.items():
         lines += ["", f"[contexts.{json.dumps(name)}]", f"url = {json.dumps(service.url)}"]
-        lines += [] if service.token is None else [f"token = {json.dumps(service.token)}"]
+        kept = zip(_TEXTS, service[1:], strict=True)
+        lines += [f"{field} = {json.dumps(value)}" for field, value in kept if value is not None]
     file = config_file()
     draft = file.with_suffix(".new")
     try:
@@ -71,24 +107,27 @@ def save(contexts: Contexts) -> None:
 
 
 def choose(url: str | None, context: str | None) -> Service:
-    """The service that the flags, the variables or the context in use name. A context's token goes to that
-    context's address alone. Raises StartError."""
+    """The service that the flags, the variables or the context in use name. A context's token and certificate
+    go to that context's address alone. Raises StartError."""
     _check_variables()
-    token = os.environ.get("VISOR_TOKEN") or None
+    given = [os.environ.get(f"VISOR_{name.upper()}") or None for name in _TEXTS]
     if url is None and context is None:
         url = os.environ.get("VISOR_URL") or None
     if url is not None:
-        return Service(url, token)
+        return Service(url, *given)
     contexts = load()
     name = context or os.environ.get("VISOR_CONTEXT") or contexts.current
     if name is None:
-        return Service(DEFAULT_URL, token)
+        return Service(DEFAULT_URL, *given)
     if name not in contexts.services:
         meant = nearest(name, contexts.services)
         hint = f"did you mean {meant}?" if meant else "`visor context` lists them"
         raise StartError(f"there is no context {name}; {hint}")
     kept = contexts.services[name]
-    return Service(kept.url, token or kept.token)
+    token, ca, *own = given
+    # A certificate and its key belong together: both of the variables, or both that are kept.
+    cert, key = own if any(own) else (kept.cert, kept.key)
+    return Service(kept.url, token or kept.token, ca or kept.ca, cert, key)
 
 
 def _check_variables() -> None:

@@ -5,6 +5,8 @@ import sys
 
 import httpx2
 
+from app.cli.contexts import Service
+
 _SHOWN = ("content-type", "if-match", "if-none-match", "visor-reason", "visor-actor", "last-event-id")
 
 
@@ -13,18 +15,23 @@ class Printed(BaseException):
 
 
 class _Printing(httpx2.BaseTransport):
+    def __init__(self, words: str) -> None:
+        self._words = words
+
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        sys.stdout.write(f"{curl_line(request)}\n")
+        sys.stdout.write(f"{curl_line(request, self._words)}\n")
         raise Printed
 
 
-def printing(url: str) -> httpx2.Client:
+def printing(service: Service) -> httpx2.Client:
     """A client that prints what it is asked to call."""
-    return httpx2.Client(transport=_Printing(), verify=not url.startswith("http://"))
+    flags = {"--cacert": service.ca, "--cert": service.cert, "--key": service.key}
+    given = [f" {flag} {shlex.quote(file)}" for flag, file in flags.items() if file]
+    return httpx2.Client(transport=_Printing("".join(given)), verify=False)
 
 
-def curl_line(request: httpx2.Request) -> str:
-    """The call as a shell takes it. The token stays in its variable."""
+def curl_line(request: httpx2.Request, files: str = "") -> str:
+    """The call as a shell takes it. The token stays in its variable; `files` are flags for TLS."""
     words = ["curl"]
     if request.headers.get("accept") == "text/event-stream":
         words.append("-N")
@@ -36,7 +43,7 @@ def curl_line(request: httpx2.Request) -> str:
         for name in _SHOWN
         if name in request.headers
     ]
-    line = " ".join([*words, shlex.quote(str(request.url))])
+    line = " ".join([*words, shlex.quote(str(request.url))]) + files
     if "authorization" in request.headers:
         line += ' -H "Authorization: Bearer $VISOR_TOKEN"'
     return f"{line} -d {shlex.quote(body)}" if body else line

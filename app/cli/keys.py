@@ -6,7 +6,7 @@ import sys
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 from app import keyring
 from app.cli import contexts
@@ -76,7 +76,7 @@ def _call(service: Service) -> dict[str, Any]:
         headers["Authorization"] = f"Bearer {service.token}"
     asked = Request(f"{url.rstrip('/')}/keys/rewrite", b"", headers, method="POST")
     try:
-        with urlopen(asked, timeout=SECONDS) as answer:
+        with service.opener().open(asked, timeout=SECONDS) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
     except HTTPError as error:

@@ -2,7 +2,9 @@
 
 import argparse
 import getpass
+import os
 import sys
+from pathlib import Path
 
 from app.cli.contexts import Contexts, Service, config_file, load, save
 from app.errors import StartError
@@ -13,6 +15,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of `visor login`."""
     parser.add_argument("url", metavar="URL")
     parser.add_argument("--name", help="of the context; if not told, the host of the URL")
+    parser.add_argument("--ca", metavar="FILE", help="the authority that its certificate is of (VISOR_CA)")
+    parser.add_argument("--cert", metavar="FILE", help="a client certificate to show it (VISOR_CERT)")
+    parser.add_argument("--key", metavar="FILE", help="its key (VISOR_KEY)")
     parser.add_argument("--no-token", action="store_true", help="do not ask for a token")
     parser.set_defaults(run=_login)
 
@@ -27,15 +32,25 @@ def _login(flags: argparse.Namespace) -> int:
     if host is None or urlsplit(flags.url).scheme not in ("http", "https"):
         raise StartError(f"{flags.url} is no URL of a service: http://127.0.0.1:8000")
     token = None if flags.no_token else _token()
+    # With their whole paths: they are looked for wherever a command is run.
+    files = {name: _whole(name, getattr(flags, name)) for name in ("ca", "cert", "key")}
+    service = Service(flags.url.rstrip("/"), token, **files)
     try:
-        with Visor(flags.url, token=token, retry_for=2) as visor:
+        with Visor(service.url, token=token, retry_for=2, **service.files) as visor:
             visor.get_rev()
     except ClientError as error:
         return explain(error)
+    except ValueError as error:
+        raise StartError(str(error)) from None
     name, kept = flags.name or host, load()
-    save(Contexts({**kept.services, name: Service(flags.url.rstrip("/"), token)}, name))
+    save(Contexts({**kept.services, name: service}, name))
     sys.stdout.write(f"{name} is kept in {config_file()}, and in use\n")
     return 0
+
+
+def _whole(name: str, flag: str | None) -> str | None:
+    file = flag or os.environ.get(f"VISOR_{name.upper()}")
+    return str(Path(file).absolute()) if file else None
 
 
 def _token() -> str | None:

@@ -14,7 +14,7 @@ from app.slips import nearest
 USAGE = 2
 """The exit status where the command line is wrong."""
 
-_FIRST = ("--url", "--context")
+_FIRST = ("--url", "--context", "--ca")
 """Flags that may stand before the command."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import Request
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -75,11 +75,12 @@ def _declare(
     parser.add_argument("--store", dest="set_store", metavar="URL", help="the store itself, no service")
     parser.add_argument("--url", help="a running service, asked with the token in VISOR_TOKEN")
     parser.add_argument("--context", help="a service that `visor login` has kept")
+    parser.add_argument("--ca", metavar="FILE", help="the authority that its certificate is of (VISOR_CA)")
     parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
 
     def run(arguments: argparse.Namespace) -> int:
         on_store = arguments.set_store is not None
-        side = _Store(arguments) if on_store else _Service(choose(arguments.url, arguments.context))
+        side = _Store(arguments) if on_store else _Service(_chosen(arguments))
         result = what(arguments, side)
         lines = [json.dumps(result)] if arguments.output == "json" else _lines(result)
         sys.stdout.write("".join(f"{line}\n" for line in lines))
@@ -88,11 +89,17 @@ def _declare(
     parser.set_defaults(run=run)
 
 
+def _chosen(arguments: argparse.Namespace) -> Service:
+    service = choose(arguments.url, arguments.context)
+    return service if arguments.ca is None else service._replace(ca=arguments.ca)
+
+
 class _Service:
     """A running service."""
 
     def __init__(self, service: Service) -> None:
         self._url, self._token = service.url.rstrip("/"), service.token
+        self._opener = service.opener()
 
     def __call__(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Content-Type": "application/json"}
@@ -101,8 +108,7 @@ class _Service:
         data = None if body is None else json.dumps(body).encode()
         asked = Request(self._url + path, data, headers, method=method)
         try:
-            # Past any proxy of the environment: the token is for the service alone.
-            with build_opener(ProxyHandler({})).open(asked, timeout=30) as answer:
+            with self._opener.open(asked, timeout=30) as answer:
                 return json.load(answer)
         except HTTPError as error:
             raise StartError(_detail(error.read()) or f"{self._url} answers {error.code}") from None

@@ -5,6 +5,7 @@ import socket
 import struct
 from asyncio.events import TimerHandle
 from collections import deque
+from contextlib import suppress
 from enum import Enum
 from typing import Any, NoReturn
 
@@ -601,7 +602,8 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return
         self._reading = _Reading.LINGERING
-        self._transport.write_eof()
+        with suppress(OSError):  # it has left
+            self._transport.write_eof()
         self._resume_reading()
         self._set_timer(_Timer.LINGER, LINGER)
 

@@ -166,8 +166,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         self._flush()
         self._deaf = True
         self._stop_timer()
-        if self._socket.can_write_eof() and not self._socket.is_closing():
-            self._socket.write_eof()
+        self._end_socket()
         self._timer = self._loop.call_later(LINGER, self._socket.close)
 
     def _refuse_plain(self, data: bytes) -> None:
@@ -282,8 +281,12 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         """Say that nothing more comes. What the client sends from now on is dropped unread."""
         self._say_that_it_ends()
         self._deaf = self._mute = True
-        if not self._socket.is_closing():
-            self._socket.write_eof()
+        self._end_socket()
+
+    def _end_socket(self) -> None:
+        with contextlib.suppress(OSError):  # the client has left
+            if not self._socket.is_closing():
+                self._socket.write_eof()
 
     def close(self) -> None:
         if not self._closing:

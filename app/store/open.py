@@ -56,6 +56,7 @@ def _etcd(url: str, index: Index, fences: Fences, access: EtcdAccess, bounds: di
 
     place = place_of(url, access)
     access.check()
+    access.warn(place.endpoints)
 
     def connect() -> EtcdClient:
         return EtcdClient(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from app.store.etcd.access import EtcdAccess
+from app.store.open import open_store
 from tests.etcd.certificates import Certificates
 from tests.etcd.cluster import Cluster, free_port, until
 from tests.etcd.replicas import replicas, store_url, until_ok
@@ -109,3 +111,19 @@ def test_refused_permissions_say_which_keys_are_wanted(guarded: Cluster) -> None
         guarded.ctl("role", "grant-permission", "registry", "--prefix=true", "readwrite", "visor/")
         until_ok(lambda: visor.get("/readyz"))
         until_ok(lambda: visor.put("/apps/cat/env/a", {"value": "1"}))
+
+
+@pytest.mark.parametrize(
+    ("url", "access", "warned"),
+    [
+        ("etcd://10.0.0.1:2379/visor", {"user": "root", "password": PASSWORD}, True),
+        ("etcd://https://10.0.0.1:2379/visor", {"user": "root", "password": PASSWORD}, False),
+        ("etcd://10.0.0.1:2379/visor", {}, False),
+    ],
+)
+def test_a_password_that_goes_over_the_network_in_clear_is_a_warning(
+    caplog: pytest.LogCaptureFixture, url: str, access: dict[str, str], warned: bool
+) -> None:
+    open_store(url, lambda key, value: (), history=10, memory_revs=10, access=EtcdAccess(**access))
+    assert ("VISOR_ETCD_PASSWORD goes to etcd in clear" in caplog.text) is warned
+    assert PASSWORD not in caplog.text

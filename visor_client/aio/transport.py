@@ -16,6 +16,7 @@ from visor_client.options import query
 from visor_client.problems import ClientError, Problem, Unreachable
 from visor_client.records import Record
 from visor_client.retrying import pause, problem_of, repeatable, unreachable
+from visor_client.trust import verification
 
 R = TypeVar("R", bound=Record)
 
@@ -33,10 +34,15 @@ class AsyncTransport:
         actor: str | None = None,
         timeout: float = 10.0,
         retry_for: float = 30.0,
+        ca: str | None = None,
+        cert: str | None = None,
+        key: str | None = None,
         http: httpx2.AsyncClient | None = None,
     ) -> None:
         """`timeout` is for each try, beyond the seconds that a call asks the service to wait; `retry_for` is
-        how long tries go on. `http` is a client of your own, for another authority or a proxy."""
+        how long tries go on. `ca` is a file with the authorities that are trusted in the place of the
+        system's, `cert` and `key` files with a client's certificate; ValueError where they are no good.
+        `http` is a client of your own, for a proxy."""
         self.url = url.rstrip("/")
         self.timeout = timeout
         self.retry_for = retry_for
@@ -45,8 +51,7 @@ class AsyncTransport:
             self._headers["Authorization"] = f"Bearer {token}"
         if actor:
             self._headers["Visor-Actor"] = actor
-        # Plain HTTP needs no authorities of TLS: to load them takes longer than most calls.
-        self._http = http or httpx2.AsyncClient(verify=not self.url.startswith("http://"), limits=_LIMITS)
+        self._http = http or httpx2.AsyncClient(verify=verification(url, ca, cert, key), limits=_LIMITS)
 
     async def __aenter__(self) -> Self:
         return self

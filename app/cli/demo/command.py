@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from app.errors import StartError
 
 if TYPE_CHECKING:
+    from app.cli.contexts import Service
     from app.cli.demo.platform import DemoPlatform
 
 
@@ -44,12 +45,14 @@ def _visit(flags: argparse.Namespace) -> int:
 
     service = choose(flags.url, None)
     try:
-        with Visor(service.url, token=service.token, actor="visor-demo", retry_for=5) as visor:
+        with Visor(
+            service.url, token=service.token, actor="visor-demo", retry_for=5, **service.files
+        ) as visor:
             removed = clean(visor)
         if flags.clean:
             sys.stdout.write(f"removed {removed} apps of demos\n")
             return 0
-        platform = _platform(flags, service.url, PREFIX, lambda moment: None, service.token)
+        platform = _platform(flags, service.url, PREFIX, lambda moment: None, service)
         asyncio.run(_drive(flags, platform, lambda: None))
     except ClientError as error:
         return explain(error)
@@ -129,13 +132,16 @@ def _platform(
     url: str,
     prefix: str,
     tick: Callable[[datetime | None], None],
-    token: str | None = None,
+    service: "Service | None" = None,
 ) -> "DemoPlatform":
     from app.cli.demo.cast import apps_of, hosts_of
     from app.cli.demo.platform import DemoPlatform
 
     random = Random(flags.seed)
-    return DemoPlatform(url, random, apps_of(random, flags.apps, prefix), hosts_of(flags.hosts), tick, token)
+    apps, hosts = apps_of(random, flags.apps, prefix), hosts_of(flags.hosts)
+    if service is None:
+        return DemoPlatform(url, random, apps, hosts, tick)
+    return DemoPlatform(url, random, apps, hosts, tick, service.token, **service.files)
 
 
 async def _drive(flags: argparse.Namespace, platform: "DemoPlatform", let_go: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ import httpx2
 
 from app.cli.demo.cast import BOT, CHANGES, WHY_DEPLOYED, DemoApp, ref_of
 from visor_client import AsyncVisor, Instance
+from visor_client.trust import verification
 
 Tick = Callable[[datetime | None], None]
 """Is told when the next call is made; None: now."""
@@ -25,7 +26,9 @@ class DemoPlatform:
         hosts: list[str],
         tick: Tick,
         token: str | None = None,
+        **files: str | None,
     ) -> None:
+        """`files` are those for TLS."""
         self.url = url
         self.random = random
         self.apps = apps
@@ -34,7 +37,7 @@ class DemoPlatform:
         self.heads: dict[str, str] = {}
         self._tick = tick
         self._token = token
-        self._http = httpx2.AsyncClient(verify=not url.startswith("http://"))
+        self._http = httpx2.AsyncClient(verify=verification(url, **files))
         self._load: Counter[str] = Counter()
         self._running: dict[int, Instance] = {}
 

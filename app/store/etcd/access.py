@@ -1,11 +1,15 @@
 """How an etcd is named and got into: the store's URL, user and password, and files for TLS."""
 
+import logging
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from app.errors import StartError
+
+logger = logging.getLogger(__name__)
 
 _FORM = (
     "store: write `etcd://host:2379,host:2379/prefix`, with `https://` before each host for TLS "
@@ -58,6 +62,14 @@ class EtcdAccess:
                 f"VISOR_ETCD_CERT ({self.cert}) and VISOR_ETCD_KEY ({self.key}) are no certificate and key "
                 f"in PEM that belong together ({getattr(error, 'reason', error)})"
             ) from None
+
+    def warn(self, endpoints: Sequence[str]) -> None:
+        """Say so where the password would go over the network in clear."""
+        if self.password and not self.tls and not all(one.startswith("https://") for one in endpoints):
+            logger.warning(
+                "VISOR_ETCD_PASSWORD goes to etcd in clear: whoever is on the way can read it, with all that"
+                " is kept. Set VISOR_ETCD_CA, or write https:// before each host of VISOR_STORE"
+            )
 
 
 class EtcdPlace(NamedTuple):

@@ -9,7 +9,8 @@ from app.events.commits import Wanted, read_page
 from app.http import cursors
 from app.http.asked_rev import AskedRev
 from app.http.context import Call, Context
-from app.http.reads import LIST_FRAME, check_page, json_answer
+from app.http.listing import LIST_FRAME, check_page
+from app.http.ready_answer import json_answer
 from app.models.times import AskedTime
 
 

@@ -19,7 +19,8 @@ from app.http.context import Call, Context, Ctx
 from app.http.disconnects import Gone, until_gone
 from app.http.event_stream import EVENT_STREAM, EventStream
 from app.http.header_lists import quality
-from app.http.reads import JSON, LIST_FRAME, check_page, list_answer
+from app.http.listing import LIST_FRAME, check_page, list_answer
+from app.http.ready_answer import JSON
 from app.models.names import Host, InstanceId, Name, ProctypeName
 from app.models.times import AskedTime, TimeText
 

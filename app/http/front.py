@@ -26,7 +26,7 @@ from app.http.metrics import METHODS, OTHER, Metrics
 from app.http.origin import trace_of
 from app.http.permits import ALWAYS_SERVED, READS, Permit
 from app.http.principal import Principal
-from app.http.reads import ReadyAnswer
+from app.http.ready_answer import ReadyAnswer
 from app.http.responses import fault_response, problem_response, with_standard_headers
 from app.http.routes import Routes, methods_of
 from app.registry.permissions import Row

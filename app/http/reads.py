@@ -1,79 +1,24 @@
-"""The one way of a read: a snapshot at a rev, and the bytes that are kept with its records."""
+"""A read of one resource, or of another part of one snapshot."""
 
-from collections.abc import Callable, Sequence
-from enum import StrEnum
-from operator import attrgetter
-from typing import Annotated, Any, TypeVar, cast
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Query, Response
-from pydantic import MISSING, Field
+from fastapi import Depends, Response
+from pydantic import MISSING
 
-from app.errors import InvalidCursor, InvalidRequest, NotFound
-from app.events.turns import Turns
-from app.http import cursors
-from app.http.asked_rev import AskedRev, AtRev, AtTime, asked_rev, named_rev, rev_of
+from app.errors import NotFound
+from app.http.asked_rev import AskedRev, AtRev, AtTime, asked_rev
+from app.http.chosen_snapshot import AskedConsistency, Consistency, chosen, lasts
 from app.http.context import Call, Context, Ctx
 from app.http.entity_tags import IfNoneMatch, unchanged
-from app.http.item_fields import PageFields, fields_in, in_part
-from app.http.large_answer import LARGE, LargeAnswer
+from app.http.ready_answer import ReadyAnswer, json_answer
 from app.models import codec
-from app.models.names import IN_DIGITS
 from app.models.times import AskedTime
 from app.registry.state import Locate, exists
 from app.store.contract import Record, Snapshot
-from app.store.snapshots import Find, ask, find_page
+from app.store.snapshots import ask
 
 T = TypeVar("T")
-
-_WIRE = attrgetter("wire")
-
-JSON = "application/json"
-_JSON = (b"content-type", JSON.encode())
-
-MAX_LIMIT = 1000
-DEFAULT_LIMIT = 100
-"""Items of a page."""
-
-
-class Consistency(StrEnum):
-    """`linearizable`: sees every write acknowledged before, by any replica. `stale`: what this replica
-    holds, without asking the coordinator."""
-
-    LINEARIZABLE = "linearizable"
-    STALE = "stale"
-
-
-AskedConsistency = Annotated[Consistency, Query(description="`stale` reads what this replica holds.")]
-
-
-class ReadyAnswer(Response):
-    """An answer whose body and headers are bytes already: nothing is encoded, looked up or filled in."""
-
-    def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self.body = body
-        self.status_code = status
-        self.raw_headers = headers
-        self.background = None
-
-
-def json_answer(
-    body: bytes, rev: int, status: int = 200, *, etag: int | None = None, location: str | None = None
-) -> Response:
-    """JSON that is encoded already, with the rev it is of."""
-    headers = [(b"visor-rev", b"%d" % rev)]
-    if etag is not None:
-        headers.append((b"etag", b'"%d"' % etag))
-    if location is not None:
-        headers.append((b"location", location.encode("latin-1")))
-    headers.append((b"content-length", b"%d" % len(body)))
-    headers.append(_JSON)
-    return ReadyAnswer(body, status, headers)
-
-
-def lasts(context: Context, call: Call, asked: AskedRev) -> bool:
-    """Whether the answer of a read of this rev is the same for ever. What a token may see may change."""
-    named = asked is not None and not (isinstance(asked, AskedTime) and asked.ago)
-    return named and context.durable and call.principal.sight.all
 
 
 class View:
@@ -88,9 +33,7 @@ class View:
         if_none_match: str | None,
     ) -> None:
         self._context = context
-        self._store = context.store
         self._call = call
-        self._principal = call.principal
         self._rev = rev
         self._stale = consistency is Consistency.STALE
         self._if_none_match = if_none_match
@@ -106,9 +49,7 @@ class View:
 
     async def snapshot(self) -> Snapshot:
         """Raises RevCompacted, RevInFuture, TimeInFuture, TimeUnsettled, CoordinatorUnavailable."""
-        if self._rev is None:
-            return self._principal.see(self._store.stale() if self._stale else await self._store.latest())
-        return self._principal.see(await self._store.at(await named_rev(self._context, self._rev)))
+        return await chosen(self._context, self._call, self._rev, stale=self._stale)
 
     async def ask(self, query: Callable[[Snapshot], T]) -> tuple[int, T]:
         """A query's answer, and the rev of the snapshot that gave it."""
@@ -174,184 +115,3 @@ def _view(
 
 Read = Annotated[View, Depends(_view)]
 """A read of one resource: 304 where the client has it."""
-
-
-def check_page(limit: int, longest: int) -> None:
-    """Raises InvalidRequest where a page is asked for that is longer than the service is set to give."""
-    if limit > longest:
-        raise InvalidRequest.of(["query", "limit"], f"is {longest} at most on this server")
-
-
-class Listing:
-    """A read of a list, page by page of one snapshot."""
-
-    def __init__(
-        self,
-        context: Context,
-        call: Call,
-        rev: AskedRev,
-        stale: bool,
-        limit: int,
-        cursor: str | None,
-        fields: frozenset[str],
-    ) -> None:
-        self._fields = fields
-        self._context = context
-        self._call = call
-        self._store = context.store
-        self._longest = context.bounds.page
-        self._room = context.bounds.answer - LIST_FRAME
-        self._rev = rev
-        self._stale = stale
-        self._limit = limit
-        self._cursor = cursor
-
-    @property
-    def _of(self) -> str:
-        return cursors.name_of(self._call, _PAGING)
-
-    @property
-    def limit(self) -> int:
-        """Items of the page at most."""
-        return self._limit
-
-    async def begin(self) -> tuple[Snapshot, str]:
-        """The snapshot that the page is of, and the name after which it begins. Raises InvalidRequest,
-        InvalidCursor, RevCompacted, RevInFuture, CoordinatorUnavailable."""
-        check_page(self._limit, self._longest)
-        after = ""
-        rev: int | None
-        if self._cursor is not None:
-            cursor = cursors.read(self._cursor, self._of)
-            # A time that the first page was asked for by stays in the query: the cursor says what it meant.
-            if isinstance(self._rev, int) and self._rev != cursor.rev:
-                raise InvalidCursor(f"The cursor is of rev {cursor.rev}: leave `rev` out, or say the same.")
-            rev, after = cursor.rev, cursor.after
-        else:
-            rev = await rev_of(self._context, self._rev)
-        see = self._call.principal.see
-        if rev is not None:
-            return see(await self._pinned(rev)), after
-        return see(self._store.stale() if self._stale else await self._store.latest()), after
-
-    async def again(self, snapshot: Snapshot) -> Snapshot:
-        """The same snapshot, asked for anew: it may have left the memory since. Raises RevCompacted,
-        CoordinatorUnavailable."""
-        return self._call.principal.see(await self._store.at(snapshot.rev))
-
-    async def page(self, find: Find, body: Callable[[Record], bytes] | None = None) -> Response:
-        """The page of what is found, in the order of keys. It ends early where it would be too long."""
-        snapshot, after = await self.begin()
-        found, more = await find_page(snapshot, find, after, self._limit, self._room)
-        items = [body(one) for one in found] if body else await _wires(found, self._context.channels.turns)
-        return await self.answer(snapshot.rev, items, found[-1].key if more else None, lasting=body is None)
-
-    async def answer(
-        self, rev: int, items: Sequence[bytes], last: str | None, *, lasting: bool = True
-    ) -> Response:
-        """The page of these items. `last` names the last of them where there are more; `lasting` says that
-        they tell of the snapshot and of nothing else."""
-        if self._fields:
-            items = await in_part(items, self._fields, self._context.channels.turns)
-        asked = self._rev if self._cursor is None else rev
-        self._call.lasting = lasting and lasts(self._context, self._call, asked)
-        following = None if last is None else cursors.write(cursors.Cursor(rev, last), self._of)
-        return list_answer(self._context, self._call, rev, items, following)
-
-    async def _pinned(self, rev: int) -> Snapshot:
-        return await (self._store.at(rev) if self._cursor is None else cursors.pinned(self._store, rev))
-
-    async def of(self, term: str, body: Callable[[Record], bytes] | None = None) -> Response:
-        """The page of the records with a term. `body` says each, where it is not said as it is kept."""
-        return await self.page(
-            lambda snapshot, after, limit: snapshot.scan(term, after=after, limit=limit), body
-        )
-
-    async def under(self, parent: str, what: str, term: str) -> Response:
-        """The same below a resource that has to be there. Raises NotFound."""
-
-        def find(snapshot: Snapshot, after: str, limit: int) -> list[Record]:
-            exists(snapshot, parent, what)
-            return snapshot.scan(term, after=after, limit=limit)
-
-        return await self.page(find)
-
-
-LIST_FRAME = 8 * 1024
-"""Bytes of a list at most beside its items: a cursor has 4 KiB."""
-
-_PAGING = cursors.PAGING | {"rev", "at", "consistency"}
-
-
-async def _wires(records: Sequence[Record], turns: Turns) -> list[bytes]:
-    """What is said of each. To copy megabytes that nobody has asked for yet takes a while."""
-    made: list[bytes | None] = list(map(_WIRE, records))
-    if None not in made:
-        return cast("list[bytes]", made)
-    if sum(len(record.value) for record in records) < LARGE:
-        return codec.wires(records)
-    said = []
-    for record in records:
-        said.append(codec.wire(record))
-        if turns.over:
-            await turns.give_way()
-    return said
-
-
-def list_answer(
-    context: Context, call: Call, rev: int, items: Sequence[bytes], following: str | None
-) -> Response:
-    """`{"rev", "items", "next"}`; a cursor needs no escaping."""
-    front = b'{"rev":%d,"items":[' % rev
-    end = b'],"next":"%b"}' % following.encode() if following is not None else b'],"next":null}'
-    size = sum(map(len, items)) + max(len(items) - 1, 0)
-    if size < LARGE:
-        answer = json_answer(front + b",".join(items) + end, rev)
-        answer.raw_headers += call.principal.filtered
-        return answer
-    pieces = [front + items[0], *items[1:]]
-    pieces[-1] += end
-    headers = [
-        (b"visor-rev", b"%d" % rev),
-        (b"content-length", b"%d" % (size + len(front) + len(end))),
-        _JSON,
-        *call.principal.filtered,
-    ]
-    return LargeAnswer(pieces, headers, context.channels.turns, call.permit.release, b",")
-
-
-PageLimit = Annotated[
-    int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS, Query(description="Items of a page at most.")
-]
-PageCursor = Annotated[
-    str | MISSING,
-    Query(
-        description="`next` of the page before: goes on in its snapshot.",
-        max_length=4096,
-        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
-    ),
-]
-
-
-def _listing(
-    context: Ctx,
-    call: Call,
-    rev: AtRev = MISSING,
-    at: AtTime = MISSING,
-    consistency: AskedConsistency = Consistency.LINEARIZABLE,
-    limit: PageLimit = DEFAULT_LIMIT,
-    cursor: PageCursor = MISSING,
-    fields: PageFields = MISSING,
-) -> Listing:
-    return Listing(
-        context,
-        call,
-        asked_rev(rev, at),
-        consistency is Consistency.STALE,
-        limit,
-        cursor if isinstance(cursor, str) else None,
-        fields_in(fields),
-    )
-
-
-List = Annotated[Listing, Depends(_listing)]

@@ -16,7 +16,7 @@ from app.http.context import Call, Ctx
 from app.http.dry_run import DRY_RUN, DryRun
 from app.http.entity_tags import TAGS, IfNoneMatch, preconditions
 from app.http.origin import Asker
-from app.http.reads import json_answer
+from app.http.ready_answer import json_answer
 from app.models import codec, keys
 from app.registry.idempotency import IdempotentCall, Replay, once
 from app.registry.permissions import Permission

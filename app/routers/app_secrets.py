@@ -12,7 +12,8 @@ from pydantic_core import to_json
 from app.errors import InvalidState, NoKeyring
 from app.http.context import Call, Ctx
 from app.http.declared_responses import changed, committed, found, read, removed
-from app.http.reads import Read, json_answer
+from app.http.reads import Read
+from app.http.ready_answer import json_answer
 from app.http.writes import Put, at_key
 from app.keyring import KeyMissing, Keyring, NotSealedHere
 from app.models import codec, keys

@@ -8,7 +8,8 @@ from fastapi.routing import APIRouter
 from pydantic_core import to_json
 
 from app.http.declared_responses import changed, created, found, listed, removed
-from app.http.reads import List, Read
+from app.http.listing import List
+from app.http.reads import Read
 from app.http.writes import Post, Put, at_key
 from app.models import codec, keys
 from app.models.app import App, AppCreate, AppPatch, Env, EnvPatch, EnvVar, EnvVarSet

@@ -14,11 +14,13 @@ from app.events.commits import Wanted, detail, look_up
 from app.events.filters import Filter
 from app.http import cursors
 from app.http.asked_rev import RevNumber, asked_rev, time_in
+from app.http.chosen_snapshot import lasts
 from app.http.commit_list import CommitList
 from app.http.context import Call, Ctx
 from app.http.declared_responses import read
 from app.http.event_query import Types
-from app.http.reads import DEFAULT_LIMIT, LIST_FRAME, PageCursor, PageLimit, json_answer, lasts
+from app.http.listing import DEFAULT_LIMIT, LIST_FRAME, PageCursor, PageLimit
+from app.http.ready_answer import json_answer
 from app.models import paths
 from app.models.commit import Bucket, CommitDetail, CommitPage, Timeline
 from app.models.names import IN_DIGITS

@@ -11,7 +11,7 @@ from pydantic import MISSING
 
 from app.errors import NotFound
 from app.http.entity_tags import IfNoneMatch, tag_of, unchanged
-from app.http.reads import ReadyAnswer
+from app.http.ready_answer import ReadyAnswer
 
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 """Nothing of the page comes from another origin, or goes there; no script or style is inline."""

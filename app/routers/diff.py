@@ -18,15 +18,8 @@ from app.http.declared_responses import read
 from app.http.diff_text import lines
 from app.http.entity_tags import IfNoneMatch, unchanged
 from app.http.header_lists import quality
-from app.http.reads import (
-    DEFAULT_LIMIT,
-    JSON,
-    LIST_FRAME,
-    PageLimit,
-    ReadyAnswer,
-    check_page,
-    json_answer,
-)
+from app.http.listing import DEFAULT_LIMIT, LIST_FRAME, PageLimit, check_page
+from app.http.ready_answer import JSON, ReadyAnswer, json_answer
 from app.models.base import rfc3339
 from app.models.diff import Diff
 from app.models.paths import PATH_SCHEMA, Include, Subtree, subtree

@@ -13,11 +13,13 @@ from pydantic_core import to_json
 
 from app.errors import CoordinatorUnavailable, InvalidRequest
 from app.http.asked_rev import AtRev, AtTime, asked_rev
+from app.http.chosen_snapshot import AskedConsistency, Consistency
 from app.http.context import Call, Context, Ctx
 from app.http.declared_responses import told
 from app.http.entity_tags import IfNoneMatch, tag_of, unchanged
 from app.http.large_answer import LargeAnswer
-from app.http.reads import AskedConsistency, Consistency, ReadyAnswer, View
+from app.http.reads import View
+from app.http.ready_answer import ReadyAnswer
 from app.models.names import Name, ProctypeName, ServiceName
 from app.models.target import ScrapedPort, TargetGroup
 from app.registry.targets import Targets

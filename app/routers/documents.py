@@ -14,7 +14,7 @@ from app import __version__
 from app.errors import NotFound
 from app.http.context import Call
 from app.http.header_lists import quality
-from app.http.reads import JSON
+from app.http.ready_answer import JSON
 
 ASSETS = {
     "start.js": "text/javascript",

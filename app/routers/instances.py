@@ -14,7 +14,8 @@ from app.errors import InvalidRequest
 from app.http.context import Call, Ctx
 from app.http.declared_responses import committed, created, found, listed, removed
 from app.http.disconnects import Gone, until_gone
-from app.http.reads import List, Listing, Read
+from app.http.listing import List, Listing
+from app.http.reads import Read
 from app.http.writes import Post, Put, live_instance, nothing
 from app.models import codec, keys
 from app.models.base import Deleted

@@ -9,7 +9,7 @@ from pydantic import MISSING
 from app.errors import CoordinatorUnavailable, Draining, NotFound
 from app.http.context import Ctx
 from app.http.declared_responses import problems
-from app.http.reads import json_answer
+from app.http.ready_answer import json_answer
 from app.models.base import Model
 
 router = APIRouter(tags=["operations"])

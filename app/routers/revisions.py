@@ -4,7 +4,8 @@ from fastapi import Response
 from fastapi.routing import APIRouter
 
 from app.http.declared_responses import changed, created, found, listed, removed
-from app.http.reads import List, Read
+from app.http.listing import List
+from app.http.reads import Read
 from app.http.writes import Post, Put, at_key
 from app.models import keys
 from app.models.base import Deleted

@@ -6,7 +6,8 @@ from fastapi.routing import APIRouter
 from app.errors import CoordinatorUnavailable
 from app.http.context import Ctx
 from app.http.declared_responses import read
-from app.http.reads import Moment, json_answer
+from app.http.reads import Moment
+from app.http.ready_answer import json_answer
 from app.models import keys
 from app.models.revs import SCHEMA_VERSION, RevInfo, SchemaInfo
 from app.registry.readable import readable

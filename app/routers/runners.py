@@ -7,7 +7,8 @@ from fastapi.routing import APIRouter
 from pydantic import MISSING
 
 from app.http.declared_responses import created, found, listed, removed
-from app.http.reads import List, Read
+from app.http.listing import List
+from app.http.reads import Read
 from app.http.writes import Post, Put, at_key, where
 from app.models import keys
 from app.models.base import Deleted

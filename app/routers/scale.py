@@ -11,7 +11,7 @@ from fastapi.routing import APIRouter
 from pydantic import MISSING
 
 from app.http.declared_responses import committed, listed
-from app.http.reads import List
+from app.http.listing import List
 from app.http.writes import Put, at_key
 from app.models import keys
 from app.models.names import Name, ProctypeName, Ref

@@ -8,8 +8,10 @@ from fastapi.routing import APIRouter
 from app.errors import Forbidden
 from app.http.context import Call, Ctx
 from app.http.declared_responses import changed, found, listed, read, removed
+from app.http.listing import List
 from app.http.principal import Principal
-from app.http.reads import List, Read, json_answer
+from app.http.reads import Read
+from app.http.ready_answer import json_answer
 from app.http.writes import Post, Put, at_key
 from app.models import keys
 from app.models.base import Deleted

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
-from app.errors import MethodNotAllowed, NotFound, RequestError
+from app.errors import CoordinatorUnavailable, MethodNotAllowed, NotFound, RequestError
 from app.http import access_log, audit
 from app.http.access import Access, check, needs_own_page
 from app.http.admission import Admission
@@ -98,6 +98,7 @@ class Front:
             self._bodies.check_length(call)
             endpoint = self._endpoint(call, parts)
             call.row = row = endpoint.row
+            rev = self._rev()
             principal = self._known(call) if not row.open else self._access.nobody
             if principal is None or call.method not in READS or principal.scope(row) is None:
                 await self._admit(call, row, principal)
@@ -108,11 +109,7 @@ class Front:
                 self._count(call)
             if endpoint.reads_body:
                 call.content = await self._bodies.read(call)
-            answer = await endpoint(call, parts)
-            if call.permit.waited and not self._access.still(call.principal):
-                # It may have waited for long: what it was told to do then may be no longer allowed.
-                await self._admit(call, row, self._known(call))
-            return answer
+            return await self._answer(call, endpoint, parts, rev)
         except RequestError as error:
             # Without the frames that it came through: they hold the call, and neither would go by itself.
             call.error = error.with_traceback(None)
@@ -121,6 +118,31 @@ class Front:
             return problem_response(error, self._root_path)
         except Exception:
             return fault_response(call.method, self._root_path)
+
+    async def _answer(self, call: Call, endpoint: Endpoint, parts: list[str], rev: int) -> Response:
+        """What the function answers. A read may have been waiting meanwhile, and tells of what was committed
+        after the `rev` at which its token was looked at: then it is held to what that may see by now. So is a
+        write that comes to nothing. One that was made was judged in its transaction, and is told. Raises
+        what the function does, and as `_hold_to_now`."""
+        try:
+            answer = await endpoint(call, parts)
+        except RequestError:
+            if call.method in READS and (rev != self._rev() or call.permit.waited):
+                await self._hold_to_now(call)
+            raise
+        if (call.method in READS or answer.status_code == 204) and (rev != self._rev() or call.permit.waited):
+            await self._hold_to_now(call)
+        return answer
+
+    async def _hold_to_now(self, call: Call) -> None:
+        """Raises Unauthenticated or Forbidden where the call would be refused by now, CoordinatorUnavailable
+        where it would be shown less."""
+        before = call.principal
+        if self._access.still(before):
+            return
+        await self._admit(call, call.row, self._known(call))
+        if not call.principal.sight.covers(before.sight):
+            raise CoordinatorUnavailable("What this token may see has changed meanwhile. Ask again.")
 
     def _known(self, call: Call) -> Principal | None:
         return self._access.known(call.fields, call.given.certificate)

@@ -1,9 +1,12 @@
 """Streams show what their token may see, and end when that changes: after a whole frame, and at once."""
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 
 from app.models.token import TokenSet
@@ -12,6 +15,7 @@ from app.store.contract import Origin
 from tests.access.holders import Holder, closed_service, give, grant, regrant
 from tests.access.test_tokens import in_seconds
 from tests.conftest import STORES, store_of
+from tests.etcd.cluster import until
 from tests.http.expect import refused
 from tests.serving import APP, Service, serving
 from tests.sse.sse_reader import SseStream
@@ -126,6 +130,94 @@ def test_a_call_that_waits_is_refused_when_its_token_is_revoked_meanwhile(tenant
     write(tenants, "mine", "1")
     waiting.join(30)
     refused(answers[0], 401, "unauthenticated")
+
+
+def waits(tenants: Service, call: Callable[[], httpx2.Response]) -> Callable[[], httpx2.Response]:
+    """A call that is begun and waits by now; what is returned gives its answer."""
+    answers: list[httpx2.Response] = []
+    before = tenants.context.capacity.subscribers
+    thread = threading.Thread(target=lambda: answers.append(call()))
+    thread.start()
+    until(lambda: tenants.context.capacity.subscribers > before, "it waits")
+
+    def answer() -> httpx2.Response:
+        thread.join(60)
+        return answers[0]
+
+    return answer
+
+
+def test_a_call_that_waits_shows_nothing_that_its_token_may_not_see_any_more(tenants: Service) -> None:
+    """Its token was narrowed meanwhile: it is told to ask again, and gets what it may see then."""
+    tenants.runnable("other")
+    id = tenants.ticket("other")
+    both = [grant("viewer", apps=["mine", "theirs", "other"])]
+    for path, change in (
+        (f"/events/list?rev={tenants.rev}&wait=30", lambda: write(tenants, "theirs", "secret")),
+        (f"/instances/{id}?status=claimed&wait=30", lambda: tenants.delete(f"/instances/{id}")),
+    ):
+        holder = give(tenants, *both)
+        answer = waits(tenants, lambda holder=holder, path=path: holder.get(path))
+        regrant(holder, grant("viewer", apps=["mine"]))
+        change()
+        refused(answer(), 503, "coordinator-unavailable")
+        again = holder.get(path.replace("wait=30", "wait=0"))
+        assert again.status_code in (200, 404)
+        assert "theirs" not in again.text
+        assert "other" not in again.text
+    tenants.delete("/apps/other")
+
+
+def test_a_call_that_waits_with_wider_grants_by_then_is_answered(tenants: Service) -> None:
+    holder = give(tenants, grant("viewer", apps=["mine"]))
+    answer = waits(tenants, lambda: holder.get(f"/events/list?rev={tenants.rev}&wait=30"))
+    regrant(holder, grant("viewer", apps=["mine", "theirs"]))
+    write(tenants, "mine", "1")
+    assert [event["app"] for event in answer().json()["items"]] == ["mine"]
+
+
+def test_a_host_that_waited_in_vain_is_told_that_its_token_was_revoked(tenants: Service) -> None:
+    holder = give(tenants, grant("host", hosts=["10.0.0.7"]))
+    claim = {"host": "10.0.0.7", "wait": 1}
+    answer = waits(tenants, lambda: holder.ask("POST", "/instances/claim", claim))
+    tenants.delete(f"/tokens/{holder.id}")
+    refused(answer(), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    ("after", "status"), [("revoke", 401), ("narrow", 503), ("widen", 200), ("nothing", 200)]
+)
+def test_a_read_that_waits_for_the_coordinator_is_judged_by_the_token_as_it_is_then(
+    tenants: Service, after: str, status: int
+) -> None:
+    """It would show, with an old token, what was committed after that was revoked."""
+    holder = give(tenants, grant("viewer", apps=["theirs"]))
+    store, latest, go = tenants.context.store, tenants.context.store.latest, threading.Event()
+    asked = threading.Event()
+
+    async def confirmed_late() -> Any:
+        asked.set()
+        while not go.is_set():  # noqa: ASYNC110 - set from another thread
+            await asyncio.sleep(0.005)
+        return await latest()
+
+    answers = []
+    store.latest = confirmed_late
+    try:
+        reading = threading.Thread(target=lambda: answers.append(holder.get("/apps/theirs/env")))
+        reading.start()
+        assert asked.wait(20)
+    finally:
+        store.latest = latest
+    if after == "revoke":
+        tenants.delete(f"/tokens/{holder.id}")
+    elif after != "nothing":
+        regrant(holder, grant("viewer", apps=["mine", *(["theirs"] if after == "widen" else [])]))
+    write(tenants, "theirs", "after")
+    go.set()
+    reading.join(30)
+    assert answers[0].status_code == status, answers[0].text
+    assert ("after" in answers[0].text) == (status == 200)
 
 
 @pytest.mark.parametrize("kind", STORES)

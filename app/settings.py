@@ -180,7 +180,8 @@ class Settings(BaseSettings):
     audit_log: Annotated[
         str | None,
         Field(
-            description="file for the audit trail: writes, 401, 403, reads of secrets, a JSON object a line"
+            description="file for the audit trail: writes, 401, 403, reads of secrets, a JSON object a line;"
+            " without one it is in the log"
         ),
     ] = None
     keyring_file: Annotated[

@@ -1,7 +1,8 @@
 """The audit trail: who asked for what, and what became of it, one JSON object a line.
 
 Every write is in it, every refusal for want of a right, and every read of secrets; never a query string, a
-header or a body. It is written where the setting `audit_log` names a file.
+header or a body. It goes to the file that the setting `audit_log` names; where that names none, to the
+ordinary log, at level `info`.
 """
 
 import itertools
@@ -28,7 +29,7 @@ _process = os.urandom(4).hex()
 
 def wanted(method: str, status: int | None) -> bool:
     """Whether the request has its line. To read secrets is a POST."""
-    return bool(logger.handlers) and (method not in READS or status in _REFUSED)
+    return (method not in READS or status in _REFUSED) and logger.isEnabledFor(logging.INFO)
 
 
 def note(
@@ -60,7 +61,12 @@ def note(
         "rev": int(rev) if rev is not None and rev.isdecimal() else None,
         "reason": error.detail if error is not None and error.status in _REFUSED else None,
     }
-    logger.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, json.dumps(entry), (), None))
+    # Of a log in JSON the entry is members of the line, and not a text inside.
+    fields = {**entry, "message": f"{entry['method']} {template or '-'} {status}"}
+    record = logger.makeRecord(
+        logger.name, logging.INFO, "", 0, json.dumps(entry), (), None, extra={"fields": fields}
+    )
+    logger.handle(record)
 
 
 def _names(template: str | None, path: str) -> dict[str, str]:

@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
-        self._server, self._client = _address(transport, "sockname"), _address(transport, "peername")
+        self._server, self._client = address_of(transport, "sockname"), address_of(transport, "peername")
         try:
             self._count_connection()
         except TooManyRequests as error:
@@ -682,6 +682,7 @@ class Connection(asyncio.Protocol):
             self._frozen = None
 
 
-def _address(transport: asyncio.Transport, which: str) -> tuple[str, int] | None:
+def address_of(transport: asyncio.BaseTransport, which: str) -> tuple[str, int] | None:
+    """The address of one side (`sockname`, `peername`)."""
     address = transport.get_extra_info(which)
     return (str(address[0]), int(address[1])) if isinstance(address, tuple) else None

@@ -14,10 +14,11 @@ from typing import Any
 
 from uvicorn.server import ServerState
 
-from app.errors import MalformedRequest
+from app.errors import MalformedRequest, TooManyRequests
 from app.http.certificate import Certificate, certificate_of
+from app.http.clients import Peer
 from app.server.config import ConnectionConfig
-from app.server.connection import LINGER, MAX_LINGERING, Connection
+from app.server.connection import LINGER, MAX_LINGERING, Connection, address_of
 from app.server.tls import Tls
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         self._socket: asyncio.Transport
         self._inner: Connection | None = None
         self._certificate: Certificate | None = None
+        self._peer: Peer | None = None
         self._shaken = 0
         self._waits_for_its_turn = False
         self._one_too_many = False
@@ -72,7 +74,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._socket = transport
-        if len(self._server_state.connections) < self._config.max_connections:
+        if self._has_room():
             self._server_state.connections.add(self)  # type: ignore[arg-type]
         elif self._config.lingering < MAX_LINGERING:
             # To be told that there are too many, it has to understand it.
@@ -83,6 +85,17 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
             transport.abort()
             return
         self._timer = self._loop.call_later(self._config.header_timeout, self._end_handshake)
+
+    def _has_room(self) -> bool:
+        """Whether there may be one more connection, and of its client."""
+        if len(self._server_state.connections) >= self._config.max_connections:
+            return False
+        if self._config.admission is not None:
+            try:
+                self._peer = self._config.admission.clients.connected(address_of(self, "peername"))
+            except TooManyRequests:
+                return False
+        return True
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
@@ -189,6 +202,9 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         """No longer count as a connection in its handshake."""
         self._stop_timer()
         self._server_state.connections.discard(self)
+        if self._peer is not None:
+            self._peer.leave()
+            self._peer = None
         if self._one_too_many:
             self._one_too_many = False
             self._config.lingering -= 1

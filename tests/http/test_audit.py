@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,21 @@ CANARY = "canary-2b6d"
 Lines = Callable[[], list[dict[str, Any]]]
 
 
+def audit_nowhere() -> None:
+    """As before a file was set."""
+    audit = logging.getLogger("visor.audit")
+    for handler in list(audit.handlers):
+        audit.removeHandler(handler)
+        handler.close()
+    audit.setLevel(logging.NOTSET)
+    audit.propagate = True
+
+
 @pytest.fixture
 def lines(tmp_path: Path) -> Iterator[Lines]:
     """What has been written to the audit trail since it was asked last."""
     file, seen = tmp_path / "audit.log", [0]
     logs.audit_to(str(file))
-    audit = logging.getLogger("visor.audit")
 
     def read() -> list[dict[str, Any]]:
         found = [json.loads(line) for line in file.read_text().splitlines()]
@@ -32,9 +42,7 @@ def lines(tmp_path: Path) -> Iterator[Lines]:
         return new
 
     yield read
-    for handler in list(audit.handlers):
-        audit.removeHandler(handler)
-        handler.close()
+    audit_nowhere()
     assert file.stat().st_mode & 0o777 == 0o600
 
 
@@ -102,6 +110,29 @@ def test_a_line_names_the_token_and_never_shows_it(lines: Lines) -> None:
             ("GET", 401, "unauthenticated", None),
             ("POST", 201, None, "admin"),
         ]
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_without_a_file_it_is_in_the_log(log_format: str) -> None:
+    stream = StringIO()
+    root = logging.getLogger()
+    level = root.level
+    logs.configure(log_format, "info", stream)
+    try:
+        with serving() as visor:
+            visor.made("/apps", APP)
+            visor.get("/apps", headers={"Origin": "https://evil.example.com"})
+            visor.get("/apps")
+    finally:
+        root.removeHandler(root.handlers[-1])
+        root.setLevel(level)
+    told = [line for line in stream.getvalue().splitlines() if "visor.audit" in line]
+    entries = [json.loads(line if log_format == "json" else line.partition(": ")[2]) for line in told]
+    assert [(one["route"], one["status"], one["peer"]) for one in entries] == [
+        ("/apps", 201, "127.0.0.1"),
+        (None, 403, "127.0.0.1"),
+    ]
+    assert log_format == "text" or entries[0]["message"] == "POST /apps 201"
 
 
 def test_a_file_that_was_moved_away_is_made_anew(lines: Lines, tmp_path: Path) -> None:

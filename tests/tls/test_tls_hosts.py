@@ -1,7 +1,6 @@
 """A client's certificate whose SAN is a host may do what a host may, as that host alone."""
 
 import json
-import logging
 import socket
 import ssl
 import subprocess
@@ -18,6 +17,7 @@ from app.http.certificate import certificate_of
 from tests.access.holders import give, grant
 from tests.access.test_sessions import begun
 from tests.http.expect import refused
+from tests.http.test_audit import audit_nowhere
 from tests.serving import Service
 from tests.tls.authority import Authority
 from tests.tls.conftest import Site
@@ -160,15 +160,12 @@ def test_its_idempotency_keys_are_its_own(site: Site, secure: Service, box7: htt
 
 def test_the_audit_trail_names_the_host(secure: Service, box7: httpx2.Client, tmp_path: Path) -> None:
     logs.audit_to(str(tmp_path / "audit.log"))
-    audit = logging.getLogger("visor.audit")
     try:
         id = secure.ticket()
         box7.post(f"/instances/{id}/claim", json={"host": "10.0.0.7"})
         last = json.loads((tmp_path / "audit.log").read_text().splitlines()[-1])
     finally:
-        for handler in list(audit.handlers):
-            audit.removeHandler(handler)
-            handler.close()
+        audit_nowhere()
     assert (last["route"], last["status"]) == ("/instances/{id}/claim", 200)
     assert (last["certificate"], last["token_id"], last["token_name"]) == ("10.0.0.7", None, None)
 

@@ -92,6 +92,25 @@ def test_handshakes_count_among_the_connections_and_the_next_is_told(site: Site)
             connection.close()
 
 
+def test_a_handshake_counts_for_the_address_that_it_comes_from(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # This machine itself is not counted: it has another's address here.
+    monkeypatch.setattr("app.http.clients.client_address", lambda address: "10.0.0.99")
+    with site.serving(client_connections=3, header_timeout=60) as service:
+        service.client.close()
+        held = [dialed(service) for _ in range(3)]
+        until(lambda: connections(service) == 3, "they count", 20)
+        with connected(service, site.context()) as another:
+            answer = rest_of(another)
+            assert answer.startswith(b"HTTP/1.1 429 "), answer
+            assert b'"scope":"client"' in answer
+        for connection in held:
+            connection.close()
+        until(lambda: connections(service) == 0, "none is left", 20)
+        assert service.app.admission.clients.connected(("10.0.0.99", 1)).client.connections == 1
+
+
 def test_those_that_are_too_many_and_never_finish_their_handshake_are_bounded_too(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,11 +36,12 @@ QUOTA = "etcd's quota is used up: compact and defragment it, or raise the quota,
 
 class Lost(Exception):
     """A guard did not hold: nothing was done. `revision` is that of the last commit that etcd knows, 0
-    where it was not asked."""
+    where it was not asked. `late`: it was not even sent, for it had waited too long."""
 
-    def __init__(self, revision: int = 0) -> None:
+    def __init__(self, revision: int = 0, *, late: bool = False) -> None:
         super().__init__()
         self.revision = revision
+        self.late = late
 
 
 class Unsaid(Exception):
@@ -96,14 +97,16 @@ class Sender:
     async def send(self, group: Group, made: Transaction, until: float) -> int:
         """The revision of its commits. Raises Lost, Unsaid."""
         while True:
-            if time.monotonic() - group.formed > OLD:
-                raise Lost
+            young = group.formed + OLD - time.monotonic()
+            if young < 0:
+                raise Lost(late=True)
             try:
                 result = await self._client.txn(
                     made.compares,
                     made.operations,
                     made.failure,
                     within=max(until - time.monotonic(), 0.1),
+                    sent_within=young,
                 )
             except NotDone as error:
                 if time.monotonic() >= until - 0.2:

@@ -309,8 +309,12 @@ class Writer:
 
     async def _run_again(self, group: Group, lost: Lost) -> None:
         """The group has lost a race: what it was run on was not the latest."""
-        self._heard = time.monotonic()
         waiting = [member.waiting for member in group.members]
+        if lost.late:
+            # At another time, that is all: it has raced with nobody.
+            self._first.extendleft(reversed(waiting))
+            return
+        self._heard = time.monotonic()
         self.races += 1
         for one in waiting:
             self._count_race(one)

@@ -64,13 +64,21 @@ class Calls:
         self._login_lock = asyncio.Lock()
         self._closed = False
 
-    async def unary(self, name: str, request: Any, within: float | None, *, repeat: bool = False) -> Any:
+    async def unary(
+        self,
+        name: str,
+        request: Any,
+        within: float | None,
+        *,
+        repeat: bool = False,
+        sent_within: float | None = None,
+    ) -> Any:
         async def attempt(target: Endpoint, seconds: float) -> Any:
             return await target.calls[name](request, timeout=seconds, metadata=self.metadata())
 
         began = self._loop.time()
         try:
-            reply = await self.ask(attempt, within, repeat=repeat)
+            reply = await self.ask(attempt, within, repeat=repeat, sent_within=sent_within)
         except EtcdError as error:
             if self.timings is not None:
                 self.timings.errors.labels(name, type(error).__name__).inc()
@@ -93,10 +101,13 @@ class Calls:
         repeat: bool = False,
         only: Endpoint | None = None,
         stale: type[Denied] = StaleToken,
+        sent_within: float | None = None,
     ) -> T:
         """Try it on a connected member. A try that was refused for its token is repeated with a new
-        one; a try that failed otherwise only with `repeat`, on the next member."""
+        one; a try that failed otherwise only with `repeat`, on the next member. None is begun after
+        `sent_within` seconds."""
         deadline = self._loop.time() + (within or self.timeouts.request)
+        latest = deadline if sent_within is None else self._loop.time() + sent_within
         renewed = False
         while True:
             target = only or self.endpoints.best() or await self._connected(deadline)
@@ -106,7 +117,7 @@ class Calls:
                 if token is None:
                     token = await self._login(target, deadline)
                 left = deadline - self._loop.time()
-                if left <= 0:
+                if left <= 0 or self._loop.time() > latest:
                     raise NotDone("no time was left to send it")
                 if repeat and len(self.endpoints.all) > 1:
                     left = min(left, self.timeouts.attempt)

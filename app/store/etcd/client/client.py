@@ -165,10 +165,12 @@ class EtcdClient:
         failure: Sequence[Op] = (),
         *,
         within: float | None = None,
+        sent_within: float | None = None,
     ) -> TxnResult:
-        """One transaction, sent at most once. Raises NotDone, Ambiguous, NoSpace, Refused."""
+        """One transaction, sent at most once, and not after `sent_within` seconds. Raises NotDone, Ambiguous,
+        NoSpace, Refused."""
         request = txn_request(Txn(compares, success, failure))
-        return txn_result(await self._calls.unary("Txn", request, within))
+        return txn_result(await self._calls.unary("Txn", request, within, sent_within=sent_within))
 
     async def compact(self, revision: int, *, physical: bool = False, within: float | None = None) -> None:
         """Drop the history before `revision`. Raises Compacted where that is done already."""

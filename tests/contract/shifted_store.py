@@ -80,15 +80,13 @@ class ShiftedStore:
         if self._numbering.base is None:
             self._numbering.base = self._store.rev
         follower = self._store._follower
-        commits_of = follower.commits_of
+        note = follower._note
 
-        async def noted(*given: Any) -> list[Commit]:
-            commits = await commits_of(*given)
-            for commit in commits:
-                self._numbering.note(commit)
-            return commits
+        def noted(commit: Commit, *more: Any) -> None:
+            self._numbering.note(commit)
+            note(commit, *more)
 
-        follower.commits_of = noted
+        follower._note = noted
 
     async def close(self) -> None:
         await self._store.close()

@@ -2,6 +2,7 @@
 is read."""
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,9 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import AlreadyExists, CoordinatorUnavailable
-from app.store.contract import Changes, Origin, Rule, Store
-from app.store.etcd.client.client import Ambiguous, EtcdClient
+from app.store.contract import Changes, Origin, Rule, Snapshot, Store
+from app.store.etcd.client.client import Ambiguous, EtcdClient, Revision, Watch
 from app.store.etcd.revs import revision_of
+
+EXAMPLES = int(os.environ.get("VISOR_GROUP_EXAMPLES", "6"))
 
 pytestmark = pytest.mark.parametrize("make", SHARED, indirect=True)
 
@@ -29,6 +32,20 @@ async def at_once(store: Store, rules: list[Rule]) -> list[Any]:
 def groups_of(store: Any) -> list[int]:
     """How many commits each revision of etcd's has."""
     return list(Counter(map(revision_of, store._numbering._revs)).values())
+
+
+def held_watch(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Have what the watches bring wait for the event, which is set."""
+    take, let = Watch.take, asyncio.Event()
+    let.set()
+
+    async def held(self: Watch) -> Any:
+        taken = await take(self)
+        await let.wait()
+        return taken
+
+    monkeypatch.setattr(Watch, "take", held)
+    return let
 
 
 def append(key: str, word: str) -> Rule:
@@ -85,7 +102,7 @@ def test_random_groups_are_what_the_same_rules_make_one_after_the_other_in_memor
     kind = make.kind
     count = iter(range(1000))
 
-    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(groups=st.lists(st.lists(rules, min_size=1, max_size=12), min_size=1, max_size=4))
     def run(groups: list[list[Rule]]) -> None:
         asyncio.run(compare(kind, place_of(kind, tmp_path / f"{next(count)}", request), groups))
@@ -126,21 +143,28 @@ async def compare(kind: str, place: Any, groups: list[list[Rule]]) -> None:
 
 
 async def read(store: Store, rev: int, key: str) -> Any:
-    snapshot = await store.at(rev)
-    return await asyncio.to_thread(snapshot.get, key)
+    return await asked(await store.at(rev), lambda snapshot: snapshot.get(key))
+
+
+async def asked(snapshot: Snapshot, question: Callable[[Snapshot], Any]) -> Any:
+    return await asyncio.to_thread(question, snapshot) if snapshot.blocking else question(snapshot)
 
 
 async def picture_in_thread(store: Store) -> dict[int, Any]:
-    """As `picture`, of a store whose snapshots wait for etcd."""
-    shown: dict[int, Any] = {}
-    for rev in range(store.oldest_rev, store.rev + 1):
-        snapshot = await store.at(rev)
-        shown[rev] = (
-            [[plain(r) for r in await asyncio.to_thread(snapshot.scan, t)] for t in ("a/", "b/", "?")],
+    """As `picture`, of a store whose snapshots wait for etcd: all of its revs at once."""
+
+    def lists(snapshot: Snapshot) -> list[Any]:
+        return [[plain(r) for r in snapshot.scan(t)] for t in ("a/", "b/", "?")]
+
+    async def one(rev: int) -> Any:
+        return (
+            await asked(await store.at(rev), lists),
             [plain_of(c) for c in await store.commits(rev, 1)],
             await store.journal_at(rev),
         )
-    return shown
+
+    revs = range(store.oldest_rev, store.rev + 1)
+    return dict(zip(revs, await asyncio.gather(*map(one, revs)), strict=True))
 
 
 def plain_of(commit: Any) -> Any:
@@ -340,3 +364,111 @@ async def test_a_compaction_inside_a_group_keeps_what_was_asked_for(make) -> Non
     assert 1 <= store.oldest_rev <= 10
     for rev in range(store.oldest_rev, 21):
         assert word_of(await read(store, rev, "a/1")) == "x" * rev
+
+
+async def test_a_group_is_known_here_when_etcd_has_answered_whatever_the_watch_does(
+    make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own commits need not be read back: at each rev they are what another replica reads."""
+    let = held_watch(monkeypatch)
+    store = await make()
+    await write(store, put("b/1", "before"))
+    let.clear()
+    ends = await at_once(store, [append(f"a/{n % 5}", "x") for n in range(30)])
+    assert [end.rev for end in ends] == list(range(2, 32))
+    assert not let.is_set()
+    for n in range(5):
+        assert word_of(await asked(store.stale(), lambda s, n=n: s.get(f"a/{n}"))) == "x" * 6
+    let.set()
+    await write(store, put("b/1", "after"))
+    other = build(make.kind, make.place)
+    await other.open()
+    assert await picture_in_thread(store) == await picture_in_thread(other)
+    await other.close()
+
+
+async def test_a_group_is_what_its_watch_tells_where_that_comes_first(
+    make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer of etcd comes later than what the watch brings: nothing is there twice."""
+    txn = EtcdClient.txn
+
+    async def late(self: EtcdClient, *given: Any, **more: Any) -> Any:
+        result = await txn(self, *given, **more)
+        await asyncio.sleep(0.05)
+        return result
+
+    store = await make()
+    monkeypatch.setattr(EtcdClient, "txn", late)
+    ends = await at_once(store, [append(f"a/{n % 5}", "x") for n in range(30)])
+    assert [end.rev for end in ends] == list(range(1, 31))
+    other = build(make.kind, make.place)
+    await other.open()
+    assert await picture_in_thread(store) == await picture_in_thread(other)
+    await other.close()
+
+
+async def test_what_another_has_committed_before_comes_before(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is shown a commit here before one of an earlier rev, which the watch has not brought yet."""
+    let = held_watch(monkeypatch)
+    store = await make()
+    other = build(make.kind, make.place)
+    await other.open()
+    let.clear()
+    foreign = asyncio.create_task(other.transact(put("b/1", "theirs"), ORIGIN))
+    await asyncio.sleep(0.2)
+    ours = asyncio.create_task(store.transact(put("a/1", "ours"), ORIGIN))
+    await asyncio.sleep(0.3)
+    assert not ours.done()
+    assert store.stale().rev == 0, "nothing of it is shown"
+    let.set()
+    assert ((await foreign).rev, (await ours).rev) == (1, 2)
+    assert [commit.rev for commit in await store.commits(0, 9)] == [1, 2]
+    await other.close()
+
+
+async def replica_with_holes(make: Maker, monkeypatch: pytest.MonkeyPatch, leave_out: Any) -> Any:
+    """Another replica, whose watch leaves out, once, what `leave_out` takes away of a revision."""
+    take, left = Watch.take, []
+
+    async def leaky(self: Watch) -> list[Any]:
+        told = []
+        for item in await take(self):
+            kept = item
+            if isinstance(item, Revision) and not left:
+                kept = leave_out(item)
+                if kept != item:
+                    left.append(item)
+            told += [] if kept is None else [kept]
+        return told
+
+    other = build(make.kind, make.place)
+    await other.open()
+    watch = await other._store._follower.settled()
+    monkeypatch.setattr(watch, "take", lambda: leaky(watch))
+    return other, left
+
+
+@pytest.mark.parametrize("hole", ["inside", "between"])
+async def test_a_hole_in_what_a_replica_is_told_of_groups_is_asked_for_again(
+    make, monkeypatch: pytest.MonkeyPatch, hole: str
+) -> None:
+    """A key that is missing from a group would pass as deleted, a group that is missing as never made."""
+
+    def leave_out(revision: Revision) -> Revision | None:
+        if len(revision.events) < 10:
+            return revision
+        return revision._replace(events=revision.events[1:]) if hole == "inside" else None
+
+    store = await make()
+    await write(store, puts(**{f"a/{n}": "x" for n in range(20)}))
+    other, left = await replica_with_holes(make, monkeypatch, leave_out)
+    await write(store, put("b/1", "x"))
+    await other.latest()  # from here on its watch has holes
+    await at_once(store, [append(f"a/{n}", "y") for n in range(20)])
+    if hole == "between":  # what comes after it shows the hole
+        await at_once(store, [append(f"a/{n}", "z") for n in range(20)])
+    await other.latest()
+    assert left
+    assert await picture_in_thread(other) == await picture_in_thread(store)
+    await other.close()

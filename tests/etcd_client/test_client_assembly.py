@@ -68,3 +68,17 @@ def test_a_revision_that_goes_back_is_not_swallowed(events: list[tuple[int, str]
     assembler.feed(response((5, "z")))
     with pytest.raises(RevisionWentBack):
         assembler.feed(response(*events))
+
+
+def test_what_is_known_otherwise_is_not_delivered_nor_the_rest_of_it() -> None:
+    """Whole or in fragments, and however much of it had come before it was known."""
+    assembler = Assembler(4, trusted=True)
+    assert told(assembler.feed(response((5, "a"), (6, "a"), fragment=True))) == [(5, "a")]
+    assembler.known = 6
+    assert told(assembler.feed(response((6, "b"), (7, "a")))) == [(7, "a")]
+    assembler.known = 8
+    assert assembler.feed(response((8, "a"))) == []
+    assert assembler.feed(response((8, "b"))) == []
+    assert told(assembler.feed(response((9, "a")))) == [(9, "a")]
+    with pytest.raises(RevisionWentBack):
+        assembler.feed(response((8, "c")))

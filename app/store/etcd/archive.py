@@ -171,10 +171,9 @@ class EtcdArchive:
 
     def _version(self, revision: Revision, before: int) -> int:
         """The version of the journal's entry after the revision, given the one before it."""
-        entry = self._reader.entry_of(revision)
-        if entry is None:
+        event = self._reader.journal_of(revision)
+        if event is None:
             return before
-        event = entry[0]
         if not event.deleted and not follows(event.kv.version, before):
             raise RevisionsMissing(f"commits are missing before revision {revision.revision}")
         return event.kv.version
@@ -190,8 +189,9 @@ class EtcdArchive:
                 raise Compacted(
                     f"what was before revision {revision.revision} is compacted", revision.revision
                 )
-        entry = self._reader.entry_of(revision)
-        steps = self._reader.reading(revision, entry[1] if entry else None, last, before.get)
+        journal = self._reader.journal_of(revision)
+        entry = None if journal is None else self._reader.entry_of(journal)
+        steps = self._reader.reading(revision, entry, last, before.get)
         return await with_pauses(steps)
 
 

@@ -32,12 +32,17 @@ class RevisionReader:
         self._index = index
         self._journal_key = (prefix + JOURNAL).encode()
 
-    def entry_of(self, revision: Revision) -> tuple[Event, RevisionEntry] | None:
-        """The journal's event and entry; None where the revision has none."""
+    def journal_of(self, revision: Revision) -> Event | None:
+        """The journal's event; None where the revision has none."""
         for event in revision.events:
             if event.kv.key == self._journal_key:
-                return event, NO_ENTRY if event.deleted else read_entry(event.kv.value)
+                return event
         return None
+
+    @staticmethod
+    def entry_of(journal: Event) -> RevisionEntry:
+        """What the journal's event tells."""
+        return NO_ENTRY if journal.deleted else read_entry(journal.kv.value)
 
     def reading(
         self, revision: Revision, entry: RevisionEntry | None, last: Journal, before: Before

@@ -94,6 +94,11 @@ class Continuity:
         )
 
     @property
+    def entry(self) -> KeyValue | None:
+        """The journal as of the last commit that is held."""
+        return self._entry
+
+    @property
     def guards(self) -> list[Compare]:
         """Of each commit: that it goes to the registry that is served, in the form that is known, and not to
         an older state of it."""

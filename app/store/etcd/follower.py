@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 
-from app.store.contract import Commit, Index, Record
+from app.store.contract import Commit, Index, Journal, Record
 from app.store.etcd.client.client import (
     Away,
     Compacted,
@@ -42,6 +42,7 @@ from app.store.etcd.layout import (
     record_of,
 )
 from app.store.etcd.revs import rev_of, revision_of
+from app.store.etcd.sent import Sent
 from app.store.etcd.waiters import Waiters
 from app.store.history import History, Window, apply_with_pauses
 from app.store.history_size import HistorySize, Mark
@@ -92,7 +93,10 @@ class Follower:
         self._entry = 0
         """Version of the journal's last entry: each commit's is one more than the one's before it."""
         self._news = asyncio.Event()
-        self._awaited: dict[str, asyncio.Future[int]] = {}
+        self._sent: dict[bytes, Sent] = {}
+        """Groups on their way from here, by the value of their journal entry."""
+        self._following = False
+        """Whether the watch goes on from what is held, and nothing is being taken in."""
         self._for_revs, self._for_revisions = Waiters(), Waiters()
         self.history = History(index, window)
         self.size = HistorySize(history_bytes)
@@ -213,11 +217,15 @@ class Follower:
             self._continuity.go_on()
             self._watch = watch
             self.trouble = ""
-            while True:
-                for item in await watch.take():
-                    if isinstance(item, Revision):
-                        await self._apply(item)
-                self._tell()
+            self._following = True
+            try:
+                while True:
+                    for item in await watch.take():
+                        if isinstance(item, Revision):
+                            await self._apply(item)
+                    self._tell()
+            finally:
+                self._following = False
 
     def distrust(self, reason: EtcdError) -> None:
         """End the watch, if it has not ended, for what was found out about it: `WatchLost` has it resumed,
@@ -247,41 +255,71 @@ class Follower:
         """Raises RevisionsMissing, with nothing changed."""
         if revision.revision <= self.watched:
             return
+        self._following = False
         for event in revision.events:
             self._continuity.check(event.kv, event.deleted)
-        found = self._reader.entry_of(revision)
-        if found is not None:
-            self._check_entry(found[0])
-        entry = None if found is None else found[1]
-        commits = await self.commits_of(revision, entry)
+        journal = self._reader.journal_of(revision)
+        if journal is not None:
+            self._check_entry(journal)
+        sent = None if journal is None else self._sent.get(journal.kv.value)
+        if sent is not None and sent.known_in(self.history):
+            entry: RevisionEntry | None = sent.entry
+            commits = sent.commits(revision.revision, self._before)
+        else:
+            entry = None if journal is None else self._reader.entry_of(journal)
+            self._check_whole(revision, entry)
+            commits = await self._commits_of(revision, entry)
         for event in revision.events:
             self._continuity.follow(event.kv, event.deleted)
-        total = 0 if entry is None else entry.total
         for commit in commits:
             await apply_with_pauses(self.history, commit)
-            self.size.add(commit, at_least=total)
-            self._note_leases(commit)
-        self.watched, self.journal = revision.revision, commits[-1].journal
-        self._entry = self._entry if found is None else found[0].kv.version
-        if entry is not None:
-            self.count = max(self.count, entry.commits) + len(entry.writes)
-            waiting = self._awaited.get(entry.id)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(revision.revision)
+            self._note(commit, entry)
+        self._reached(revision.revision, commits[-1].journal, entry)
+        self._entry = self._entry if journal is None else journal.kv.version
+        if sent is not None and not sent.seen.done():
+            sent.seen.set_result(revision.revision)
+        self._following = True
 
-    async def commits_of(self, revision: Revision, entry: RevisionEntry | None) -> list[Commit]:
+    async def _commits_of(self, revision: Revision, entry: RevisionEntry | None) -> list[Commit]:
         """The commits of the revision that comes next. Raises RevisionsMissing."""
-        history = self.history
-
-        def before(key: str) -> Record | None:
-            return history.get(key, history.rev)
-
         for event in revision.events:
             if event.kv.key != self._key(JOURNAL):
-                self._check_fits(event, before(key_of(event.kv.key, self._prefix)))
-        return await with_pauses(self._reader.reading(revision, entry, self.journal, before))
+                self._check_fits(event, self._before(key_of(event.kv.key, self._prefix)))
+        return await with_pauses(self._reader.reading(revision, entry, self.journal, self._before))
 
-    def _note_leases(self, commit: Commit) -> None:
+    def take(self, sent: Sent, revision: int) -> bool:
+        """Take in a group that etcd has made this revision before the watch brings it; whether that could be.
+        Only where nothing can have come between it and what is held."""
+        if revision <= self.watched:
+            return True
+        watch, last = self._watch, self._continuity.entry
+        if not self._following or watch is None or watch.over or revision != self.watched + 1:
+            return False
+        if last is None or last.version != self._entry or not sent.known_in(self.history):
+            return False
+        for commit in sent.commits(revision, self._before):
+            self.history.apply(commit)
+            self._note(commit, sent.entry)
+        entry = last._replace(value=sent.journal, mod_revision=revision, version=last.version + 1)
+        self._continuity.follow(entry, deleted=False)
+        self._reached(revision, sent.entry.last, sent.entry)
+        self._entry = entry.version
+        watch.known = revision
+        self._tell()
+        return True
+
+    def _before(self, key: str) -> Record | None:
+        return self.history.get(key, self.history.rev)
+
+    def _reached(self, revision: int, last: Journal, entry: RevisionEntry | None) -> None:
+        """All of the revision is in the history."""
+        self.watched, self.journal = revision, last
+        if entry is not None:
+            self.count = max(self.count, entry.commits) + len(entry.writes)
+
+    def _note(self, commit: Commit, entry: RevisionEntry | None) -> None:
+        """A commit has come into the history, of a revision with this entry."""
+        self.size.add(commit, at_least=0 if entry is None else entry.total)
         for change in commit.changes:
             if change.after is not None and change.after.lease:
                 self.leased.add(change.key)
@@ -311,18 +349,31 @@ class Follower:
                 f"what became of {key} between revisions {self.watched} and {kv.mod_revision}"
             )
 
+    def _check_whole(self, revision: Revision, entry: RevisionEntry | None) -> None:
+        """Raises RevisionsMissing where the group's entry names a key of which the revision tells nothing:
+        that would pass as its deletion."""
+        if entry is None or len(entry.writes) < 2:
+            return
+        told = {key_of(event.kv.key, self._prefix) for event in revision.events}
+        made: set[str] = set()
+        for write in entry.writes:
+            for key in write.keys:
+                if write.replaced.get(key) is not None:
+                    made.add(key)
+                elif key not in write.replaced and key not in told and key not in made:
+                    # One that the group itself has made and deleted leaves nothing; all else does.
+                    raise RevisionsMissing(f"what became of {key} in revision {revision.revision}")
+
     def _key(self, name: str) -> bytes:
         return (self._prefix + name).encode()
 
-    def awaited(self, id: str) -> "asyncio.Future[int]":
-        """The revision of the commits with this journal id, once it has been seen. To be taken before the
-        commit is sent, and given back with `forget`."""
-        return self._awaited.setdefault(id, asyncio.get_running_loop().create_future())
+    def expect(self, sent: Sent) -> None:
+        """Have `sent.seen` told when it comes. Before it is sent; given back with `forget`."""
+        self._sent[sent.journal] = sent
 
-    def forget(self, id: str) -> None:
-        future = self._awaited.pop(id, None)
-        if future is not None:
-            future.cancel()
+    def forget(self, sent: Sent) -> None:
+        self._sent.pop(sent.journal, None)
+        sent.seen.cancel()
 
     async def reach(self, revision: int) -> None:
         """Return when the history has all of the revision, or at once when the store closes."""

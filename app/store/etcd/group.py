@@ -22,7 +22,7 @@ from app.store.contract import (
     Rule,
     check_changes,
 )
-from app.store.etcd.layout import RevisionEntry, Write, is_bare
+from app.store.etcd.layout import RevisionEntry, Write, believed, is_bare
 from app.store.etcd.read_set import Guards, Recording
 from app.store.etcd.revs import COMMITS, NotNumbered, draft_rev, is_draft, made_rev, rev_of
 from app.store.history import Draft, HeldSnapshot, latest_time
@@ -192,7 +192,7 @@ class Group:
             self.alone = True
             self.guards.take(read.guards)
             self._last = at
-            self.members.append(Member(waiting, changes, waiting.origin.journal(at)))
+            self.members.append(Member(waiting, changes, believed(waiting.origin.journal(at))))
             return Take.LAST
         if self.members and not self._has_room(written, changes, read.guards):
             return Take.NEXT
@@ -204,7 +204,7 @@ class Group:
         self.guards.take(read.guards)
         self._last = at
         answer = self._draft.get(changes.answer) if changes.answer else None
-        self._keep(Member(waiting, changes, waiting.origin.journal(at), made, answer))
+        self._keep(Member(waiting, changes, believed(waiting.origin.journal(at)), made, answer))
         return Take.LAST if waiting.races >= SOLO_RACES or len(self.members) == COMMITS else Take.IN
 
     def _goes_alone(self, changes: Changes, guards: Guards) -> bool:

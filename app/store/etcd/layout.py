@@ -156,13 +156,25 @@ def read_entry(value: bytes) -> RevisionEntry:
 
 def _journal(said: dict[str, Any]) -> Journal:
     at = datetime.fromisoformat(said["at"]).astimezone(UTC)
-    actor, request = str(said["actor"])[:MAX_ACTOR], str(said["request"])[:MAX_REQUEST]
-    reason, trace = _text(said.get("reason"), MAX_REASON), _text(said.get("trace"), MAX_TRACE)
-    return Journal(at, actor, request, reason, trace, _text(said.get("on_behalf_of"), MAX_ACTOR))
+    more = (_text(said.get(name)) for name in ("reason", "trace", "on_behalf_of"))
+    return believed(Journal(at, str(said["actor"]), str(said["request"]), *more))
 
 
-def _text(value: object, longest: int) -> str | None:
-    return value[:longest] if isinstance(value, str) else None
+def believed(journal: Journal) -> Journal:
+    """A journal entry as every replica takes it: texts that are too long are cut."""
+    at, actor, request, reason, trace, whom = journal
+    return Journal(
+        at,
+        actor[:MAX_ACTOR],
+        request[:MAX_REQUEST],
+        reason and reason[:MAX_REASON],
+        trace and trace[:MAX_TRACE],
+        whom and whom[:MAX_ACTOR],
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _write(said: dict[str, Any]) -> Write:

@@ -13,7 +13,7 @@ from app.errors import TooManyChanges
 from app.store.contract import MAX_CHANGES, Fences, Record
 from app.store.etcd.client.client import Compare, Delete, Get, Op, Put, Txn, prefix_end
 from app.store.etcd.group import Group
-from app.store.etcd.layout import JOURNAL, entry_value, is_bare, stamped
+from app.store.etcd.layout import JOURNAL, RevisionEntry, entry_value, is_bare, stamped
 from app.store.etcd.read_set import Guards
 from app.store.etcd.revs import index_of, revision_of
 from app.store.steps import STEP
@@ -28,10 +28,11 @@ level it takes off from what is allowed at the next."""
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """`id` stands in the journal's entry: by it the commits are known when the answer was lost. `failure`
-    is what is asked for where a guard does not hold."""
+    """`entry` is what the journal is told, in its value `journal`: by it the commits are known when the
+    answer was lost. `failure` is what is asked for where a guard does not hold."""
 
-    id: str
+    entry: RevisionEntry
+    journal: bytes
     compares: list[Compare]
     operations: list[Op]
     failure: list[Op]
@@ -67,7 +68,8 @@ def building(
     for fence, stays in group.fences.items():
         operations.append(Put(full(fence), b"1") if stays else Delete(full(fence)))
     entry = group.entry(*sums)
-    operations.append(Put(full(JOURNAL), entry_value(entry)))
+    journal = entry_value(entry)
+    operations.append(Put(full(JOURNAL), journal))
     flat = len(operations) <= FLAT
     most = (FLAT if flat else NESTED) - len(guards)
     compares = [*guards, *_compares(group.guards, prefix, group.revision, fences, most)]
@@ -75,7 +77,7 @@ def building(
         operations = [Txn(success=operations[at : at + NESTED]) for at in range(0, len(operations), NESTED)]
     if max(len(compares), len(operations)) > (FLAT if flat else NESTED):
         raise TooManyChanges.of(len(group.finals), MAX_CHANGES)
-    return Transaction(group.id, compares, operations, [Get(full(JOURNAL), keys_only=True)])
+    return Transaction(entry, journal, compares, operations, [Get(full(JOURNAL), keys_only=True)])
 
 
 def _final(

@@ -26,6 +26,8 @@ from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
 from app.store.etcd.group import Group, Take, Waiting
 from app.store.etcd.sending import Lost, Sender, Unsaid
+from app.store.etcd.sent import Sent
+from app.store.etcd.transaction import Transaction
 from app.store.history import Draft
 from app.store.troubles import Troubles, lost_error
 
@@ -271,7 +273,8 @@ class Writer:
         try:
             leases = await self._sender.grant(group)
             made = await self._sender.make(group, leases)
-            revision = await self._send(group, made)
+            sent = Sent(group, made, self._follower.history)
+            revision = await self._send(group, made, sent)
         except Lost as lost:
             self._revoke(leases.values())
             await self._run_again(group, lost)
@@ -280,18 +283,22 @@ class Writer:
         self._revoke(group.leases_before)
         self.committed += len(group.members)
         self.groups += 1
+        if not self._follower.take(sent, revision):
+            await self._reach(revision)
+        group.answer(revision, lambda key: leases.get(key, 0))
+
+    async def _reach(self, revision: int) -> None:
+        """Have who asked see it here at once, stale reads and events too."""
         try:
-            # So that who asked sees it here at once, stale reads and events too.
             async with asyncio.timeout(1):
                 await self._follower.reach(revision)
         except TimeoutError:
             logger.info("the watch has not brought revision %d within a second", revision)
-        group.answer(revision, lambda key: leases.get(key, 0))
 
-    async def _send(self, group: Group, made: Any) -> int:
+    async def _send(self, group: Group, made: Transaction, sent: Sent) -> int:
         """The group's revision. Raises Lost."""
         until = self._extended(group.until)
-        seen = self._follower.awaited(made.id)
+        self._follower.expect(sent)
         try:
             return await self._sender.send(group, made, until)
         except Unsaid as unsaid:
@@ -300,12 +307,12 @@ class Writer:
             self._flying = False
             self._go_on()
             try:
-                return await self._sender.find_out(seen, until, unsaid)
+                return await self._sender.find_out(sent.seen, until, unsaid)
             except CoordinatorUnavailable:
                 self.unknown += len(group.members)
                 raise
         finally:
-            self._follower.forget(made.id)
+            self._follower.forget(sent)
 
     async def _run_again(self, group: Group, lost: Lost) -> None:
         """The group has lost a race: what it was run on was not the latest."""

@@ -83,6 +83,8 @@ class Assembler:
 
     def __init__(self, last: int, trusted: bool) -> None:
         self.last = last
+        self.known = 0
+        """Up to this revision all is known otherwise: it is not delivered."""
         self._trusted = trusted
         self._seen: set[bytes] = set()
         self._open: list[Event] = []
@@ -95,11 +97,14 @@ class Assembler:
             return [Progress(revision, self._trusted)] if revision >= self.last else []
         out: list[Revision | Progress] = []
         for raw in response.events:
-            event = _event(raw)
-            revision = event.kv.mod_revision
+            revision = raw.kv.mod_revision
             at = self._open[-1].kv.mod_revision if self._open else self.last
             if revision < at:
                 raise RevisionWentBack(f"an event of revision {revision} after {at}")
+            if revision <= self.known:
+                self._pass(revision)
+                continue
+            event = _event(raw)
             if not self._open and revision == at:
                 if event.kv.key in self._seen:
                     continue
@@ -110,6 +115,11 @@ class Assembler:
         if self._open and not response.fragment:
             out.append(self._close())
         return out
+
+    def _pass(self, revision: int) -> None:
+        self.last = revision
+        if self._open or self._seen:
+            self._open, self._seen = [], set()
 
     def _close(self) -> Revision:
         whole = Revision(self._open[0].kv.mod_revision, tuple(self._open))
@@ -188,6 +198,15 @@ class Watch:
             self.finish(WatchLost("the watch was closed"))
         except Exception as error:
             self.finish(WatchLost(f"unreadable: {error!r}"))
+
+    @property
+    def known(self) -> int:
+        """Up to this revision all is known otherwise: it need not be delivered."""
+        return self._assembler.known
+
+    @known.setter
+    def known(self, revision: int) -> None:
+        self._assembler.known = revision
 
     @property
     def over(self) -> bool:

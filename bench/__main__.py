@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from bench import etcd_writes, fanout, frozen, growth, idle, latency, lists, reads, scale, writes
+from bench import alone, etcd_writes, fanout, frozen, growth, idle, latency, lists, reads, scale, writes
 from bench.curves import Curve
 from bench.machine import this_machine
 from bench.processes import Pinning
@@ -21,6 +21,7 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     reads.GROUP: reads.measure,
     lists.GROUP: lists.measure,
     writes.GROUP: writes.measure,
+    alone.GROUP: alone.measure,
     etcd_writes.GROUP: etcd_writes.measure,
     fanout.GROUP: fanout.measure,
     latency.GROUP: latency.measure,

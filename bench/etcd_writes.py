@@ -1,9 +1,10 @@
-"""Writes on one etcd: by how many clients, on many apps or one, through one replica or two; and of instances.
-Beside each, as many clients that put a value of the same size through etcd's own gateway."""
+"""Writes on one etcd: by how many clients, on many apps or one, through one replica or two, with subscribers,
+and claims. Beside each, as many clients that put a value of the same size through etcd's own gateway."""
 
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from statistics import median
 
 from bench.connection import request
@@ -13,6 +14,7 @@ from bench.processes import ALL
 from bench.seeded import file_of, into_etcd
 from bench.seeding import app_name
 from bench.serving import Served, Stage
+from bench.streams import EVENTS, Streams
 from bench.table import Row, row_of
 from bench.turns import Plan, by_turns, loading
 from bench.writes import APPS, INSTANCES, VALUES, value_of
@@ -21,7 +23,9 @@ GROUP = "etcd"
 MOST = 128
 CLIENTS = (1, 8, 32, MOST)
 TARGETS = {1: None, 8: None, 32: 0.5, MOST: 0.5}
+LISTENING = 100
 APP = {"name": "tickets", "repo_url": "https://git.example.com/tickets.git", "stack": "lenny"}
+TICKETS = "/instances?app=tickets&limit=100"
 
 
 def measure(plan: Plan) -> list[Row]:
@@ -30,18 +34,21 @@ def measure(plan: Plan) -> list[Row]:
         gateway = etcd.start(stage, ALL)
         into_etcd(gateway, file)
         url = f"etcd://127.0.0.1:{gateway.port}"
-        one, other = visor.start(stage, url), visor.start(stage, url)
-        instances = _running(one)
+        one = visor.start(stage, url)
+        ids = _tickets(one)
 
-        def on(served: Served, requests: list[list[bytes]], connections: int) -> Callable[[], Seen]:
-            return loading(plan, served, requests, connections=connections, beside=gateway)
+        def on(requests: list[list[bytes]], connections: int) -> Callable[[], Seen]:
+            return loading(plan, one, requests, connections=connections, beside=gateway)
 
         puts, hot = [_puts(client) for client in range(64)], [_puts(0, f"V{n}") for n in range(32)]
-        things = {f"{n}": on(one, puts[:n], n) for n in CLIENTS}
+        things = {f"{n}": on(puts[:n], n) for n in CLIENTS}
         things |= {f"gateway {n}": loading(plan, gateway, _gateway(n), connections=n) for n in CLIENTS}
-        things["one app"] = on(one, hot, 32)
-        things["instances"] = on(one, instances, 32)
+        things["one app"] = on(hot, 32)
+        things["claims"] = _claiming(plan, one, gateway, ids)
         seen = by_turns(plan, things)
+        listened = _listened(plan, one, puts[:32])
+        # Only now: it follows all that is written, on the same core.
+        other = visor.start(stage, url)
         both = [_both(plan, one, other, hot) for _ in range(plan.repeat)]
     rows = [
         row_of(
@@ -56,10 +63,12 @@ def measure(plan: Plan) -> list[Row]:
     ]
     beside = seen["gateway 32"]
     rows.append(row_of(GROUP, "PUT env, 32 clients, one app", seen["one app"], gateway.name, beside, 0.4))
-    rows.append(
-        row_of(GROUP, "restart of an instance, 32 clients", seen["instances"], gateway.name, beside, 0.3)
-    )
+    work = "claim of an instance, or its giving back, 32 clients"
+    rows.append(row_of(GROUP, work, seen["claims"], gateway.name, beside, 0.3))
     rows.append(Row(GROUP, "PUT env, one app, two replicas, 16 clients each", "answers/s", both))
+    rows.append(
+        Row(GROUP, f"PUT env, 32 clients, while {LISTENING} subscribers listen", "answers/s", listened)
+    )
     rows.append(_waiting(gateway.name, seen["1"], seen["gateway 1"]))
     return rows
 
@@ -81,6 +90,17 @@ def _both(plan: Plan, one: Served, other: Served, requests: list[list[bytes]]) -
         return sum(load.result().rate for load in loads)
 
 
+def _listened(plan: Plan, served: Served, writes: list[list[bytes]]) -> list[float]:
+    """Answers a second to writers whose events subscribers read, each of them all."""
+    count = 10 if plan.quick else LISTENING
+    streams = Streams(served, EVENTS, writes, b'"type":"app-update"')
+    # A few turns are enough for a row without a peer.
+    delivered = by_turns(
+        replace(plan, repeat=min(plan.repeat, 3)), {"": streams.measure(plan, count, len(writes))}
+    )
+    return [one.writes / one.seconds for one in delivered[""]]
+
+
 def _puts(app: int, name: str = "DB_URL") -> list[bytes]:
     return [request("PUT", f"/apps/{app_name(app)}/env/{name}", value_of(turn)) for turn in range(VALUES)]
 
@@ -92,17 +112,30 @@ def _gateway(clients: int) -> list[list[bytes]]:
     ]
 
 
-def _running(served: Served) -> list[list[bytes]]:
-    """For each of 32 hosts an instance of its own, which it says has been restarted, again and again."""
+def _tickets(served: Served) -> list[int]:
+    """32 pending instances."""
     visor.call(served, "POST", "/apps", APP)
     archive = {"ref": "r1", "archive_url": "https://archive.example.com/r1"}
     visor.call(served, "POST", "/apps/tickets/revisions", archive)
     visor.call(served, "POST", "/apps/tickets/proctypes", {"name": "web"})
     target = {"revision": "r1", "env": None, "count": 32}
-    started = visor.call(served, "PUT", "/apps/tickets/proctypes/web/scale", target)["started"]
-    for id in started:
-        host = f"10.9.0.{id % 200}"
-        visor.call(served, "POST", f"/instances/{id}/claim", {"host": host})
-        visor.call(served, "POST", f"/instances/{id}/start", {"host": host, "hostname": "h", "port": 8000})
-    body = json.dumps({"reason": "fail"}).encode()
-    return [[request("POST", f"/instances/{id}/restart", body)] for id in started]
+    started: list[int] = visor.call(served, "PUT", "/apps/tickets/proctypes/web/scale", target)["started"]
+    return started
+
+
+def _claiming(plan: Plan, served: Served, gateway: Served, ids: list[int]) -> Callable[[], Seen]:
+    """A measure: for each of 32 hosts an instance of its own, which it claims and gives back by turns."""
+    scripts = []
+    for number, id in enumerate(ids):
+        host = json.dumps({"host": f"10.9.0.{number}"}).encode()
+        scripts.append([request("POST", f"/instances/{id}/{call}", host) for call in ("claim", "unclaim")])
+    load = loading(plan, served, scripts, connections=len(ids), in_step=True, beside=gateway)
+
+    def run() -> Seen:
+        # Who has claimed when the time was over still has it: each begins with a claim.
+        for instance in visor.call(served, "GET", f"{TICKETS}&status=claimed")["items"]:
+            host = {"host": instance["host"]}
+            visor.call(served, "POST", f"/instances/{instance['id']}/unclaim", host)
+        return load()
+
+    return run

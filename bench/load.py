@@ -19,8 +19,8 @@ from bench.processes import LOAD, cpu_seconds, on
 @dataclass(frozen=True, slots=True)
 class Load:
     """What to do: connection n sends `requests[n % len(requests)]`, one after the other and again from the
-    start. All answers have to begin with the status `expect`. The CPU of the processes `pids` is
-    measured over the same seconds."""
+    start; with `in_step` all begin with their first, where the order counts. All answers have to begin with
+    the status `expect`. The CPU of the processes `pids` is measured over the same seconds."""
 
     port: int
     requests: list[list[bytes]]
@@ -29,6 +29,7 @@ class Load:
     seconds: float = 3.0
     warmup: float = 0.5
     expect: str = "200"
+    in_step: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def run(load: Load) -> Seen:
         connections[fd] = connection
         script = load.requests[number % len(load.requests)]
         # Those that share a script do not go through it in step.
-        scripts[fd] = (script, number)
+        scripts[fd] = (script, 0 if load.in_step else number)
         poll.register(fd, select.EPOLLIN)
     for fd, connection in connections.items():
         script, at = scripts[fd]

@@ -17,6 +17,9 @@ from bench.serving import Served, Stage
 from bench.subscribers import Audience, Delivered, deliver
 from bench.turns import Plan
 
+EVENTS = request("GET", "/events", None, "Accept: text/event-stream")
+"""How Visor's stream is subscribed to."""
+
 MARK = b'"type":"member-update"'
 VERSIONS = 50
 """That a member goes through: the same again would be no event."""
@@ -64,7 +67,7 @@ def of_visor(served: Served, writers: int) -> Streams:
         [request("PUT", f"/members/pms/10.0.0.{writer}", body(writer, turn)) for turn in range(VERSIONS)]
         for writer in range(writers)
     ]
-    return Streams(served, request("GET", "/events", None, "Accept: text/event-stream"), writes)
+    return Streams(served, EVENTS, writes)
 
 
 def frame_of(streams: Streams) -> bytes:

@@ -44,12 +44,14 @@ def loading(
     *,
     connections: int = 32,
     expect: str = "200",
+    in_step: bool = False,
     beside: Served | None = None,
 ) -> Callable[[], Seen]:
     """A measure: the server under this load. The CPU of what runs `beside` it is counted too."""
 
     def measure() -> Seen:
         pids = served.pids + (beside.pids if beside else [])
-        return put_under(Load(served.port, requests, pids, connections, plan.seconds, plan.warmup, expect))
+        load = Load(served.port, requests, pids, connections, plan.seconds, plan.warmup, expect, in_step)
+        return put_under(load)
 
     return measure

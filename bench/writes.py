@@ -56,7 +56,7 @@ def measure(plan: Plan) -> list[Row]:
             seen["on etcd"],
             gateway.name,
             seen["gateway"],
-            0.6,
+            0.5,
             "CPU: Visor's and etcd's",
         ),
     ]

@@ -78,6 +78,7 @@ def test_every_figure_that_was_asked_for_is_judged(results: list[dict[str, Any]]
         "reads",
         "lists",
         "writes",
+        "alone",
         "etcd",
         "fanout",
         "latency",

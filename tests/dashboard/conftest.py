@@ -85,7 +85,7 @@ def open_tab(browser: Any) -> Iterator[Any]:
                     viewport=size, color_scheme=how.get("scheme", "light"), timezone_id="UTC"
                 )
                 stack.callback(context.close)
-            tab = Tab(context, url, path)
+            tab = Tab(context, url, path, how.get("login"))
             stack.callback(tab.check_complaints)
             return tab
 

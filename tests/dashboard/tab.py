@@ -8,7 +8,7 @@ from tests.etcd.cluster import until
 class Tab:
     """One page of a browser, at a path of the dashboard."""
 
-    def __init__(self, context: Any, url: str, path: str = "/") -> None:
+    def __init__(self, context: Any, url: str, path: str = "/", login: str | None = None) -> None:
         self.context = context
         self.url = url
         self.complaints: list[str] = []
@@ -18,7 +18,15 @@ class Tab:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._heard)
         self.page.goto(f"{url}/ui#{path}")
-        self.page.wait_for_selector(".slider")
+        if login is not None:
+            self.paste(login)
+        else:
+            self.page.wait_for_selector(".slider")
+
+    def paste(self, token: str) -> None:
+        """Log in."""
+        self.page.locator(".login input").fill(token)
+        self.page.get_by_role("button", name="Log in").click()
 
     def _heard(self, message: Any) -> None:
         # That a service is away is what some tests are about.

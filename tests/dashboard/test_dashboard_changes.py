@@ -133,3 +133,42 @@ def test_an_app_is_taken_back_after_a_look_at_what_that_would_change(visor: Serv
     tab.press("Take it back")
     tab.waits_for("POOL 9000 → 8")
     assert env(visor)["POOL"] == "8"
+
+
+def test_a_commit_is_undone_and_what_stands_against_it_is_told(visor: Service, open_tab: Any) -> None:
+    """Where it was changed again since, the page says what stands against it, and nothing happens. What was
+    looked at is what is done, or nothing."""
+    carla = Speaker(visor, "carla")
+    carla.say("PATCH", "/apps/shop/env", {"POOL": "9000", "LOG_LEVEL": "trace"})
+    worse = visor.rev
+    carla.say("PUT", "/apps/shop/env/REGION", {"value": "eu-1"})
+    tab = open_tab(visor.url, "/log?path=/apps/shop")
+    tab.waits_for("LOG_LEVEL info → trace")
+    tab.press(f"undo rev {worse}")
+    tab.waits_for("env.POOL: 9000 → 8", "env.LOG_LEVEL: trace → info", within="dialog")
+    # Somebody is quicker: the plan that was looked at is not done.
+    carla.say("PUT", "/apps/shop/env/POOL", {"value": "77"})
+    tab.press("Undo")
+    until(lambda: "bad" in tab.page.get_attribute("dialog .verdict", "class"), "it is refused")
+    assert env(visor) | {"POOL": "77", "LOG_LEVEL": "trace"} == env(visor)
+    tab.press("Cancel")
+    tab.press(f"undo rev {worse}")
+    tab.waits_for("/apps/shop", within="dialog .verdict")
+    assert tab.page.get_by_role("button", name="Undo", exact=True).is_disabled()
+    tab.press("Cancel")
+    tab.press(f"undo rev {visor.rev}")
+    tab.waits_for("env.POOL: 77 → 9000", within="dialog")
+    tab.press("Undo")
+    until(lambda: env(visor)["POOL"] == "9000", "it is undone")
+    assert "POST /commits/" in visor.get("/commits?limit=1").json()["items"][0]["request"]
+
+
+def test_without_a_keyring_the_page_says_that_secrets_need_one(open_tab: Any) -> None:
+    with serving(keyring_file=None) as visor:
+        visor.runnable()
+        tab = open_tab(visor.url, "/apps/cat")
+        tab.press("Set a secret")
+        tab.page.get_by_label("Name", exact=True).fill("KEY")
+        tab.page.get_by_label("Value", exact=True).fill("value")
+        tab.waits_for("visor keys new", within="dialog .verdict")
+        tab.page.keyboard.press("Escape")

@@ -69,6 +69,76 @@ def test_two_moments_are_compared(seeded: Service, open_tab: Any) -> None:
     tab.waits_for("/apps/shop", "env.POOL: 8 → 800", "ben")
 
 
+def test_two_handles_show_what_differs_between_them(seeded: Service, open_tab: Any) -> None:
+    """The second one goes by mouse and by keys; what is shown follows both."""
+    tab = open_tab(seeded.url, "/apps/shop")
+    tab.waits_for("History", "ben")
+    tab.press("Compare", role="link")
+    tab.waits_for("From rev", f"to {seeded.rev}")
+    handle = tab.page.get_by_role("slider", name="Compared with")
+    handle.focus()
+    tab.page.keyboard.press("Home")
+    tab.waits_for("From rev 1 to", "/services/cache", "apps new", "anna")
+    box = tab.page.locator(".track").bounding_box()
+    tab.page.mouse.move(box["x"] + box["width"] - 9, box["y"] + 20)
+    tab.page.mouse.down()
+    tab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20, steps=4)
+    tab.page.mouse.up()
+    tab.waits_for("From rev 1 to", "apps new", within="main")
+    tab.waits_for("This is the past", within=".banner")
+    tab.page.get_by_title("Stop comparing").click()
+    tab.waits_for("Processes")
+
+
+def test_the_log_is_filtered_by_the_service_and_the_address_has_the_filters(
+    seeded: Service, open_tab: Any
+) -> None:
+    """By whom, at which path, by type and in a span of time: in all there is, not in what was loaded."""
+    tab = open_tab(seeded.url, "/log?by=ben")
+    tab.waits_for("POOL 800 → 8")
+    tab.lacks("deploy-bot")
+    tab.page.get_by_label("Event").select_option("env-*")
+    tab.waits_for("env set prod-7 of shop registered")
+    tab.lacks("POOL")
+    assert "type=env-" in tab.place
+    tab.press("Clear")
+    tab.page.get_by_label("At", exact=True).fill("/apps/mail")
+    tab.page.keyboard.press("Tab")
+    tab.waits_for("mail")
+    tab.lacks("shop")
+    tab.page.get_by_label("After").fill("2020-01-01T00:00:00")
+    tab.waits_for("mail")
+    tab.page.get_by_label("Up to").fill("2020-01-02T00:00:00")
+    tab.waits_for("No commit fits")
+    tab.go("/log?path=nonsense/..")
+    tab.waits_for("path")
+    tab.page.wait_for_selector("main .notice.bad")
+
+
+def test_the_past_is_walked_without_asking_once_the_commits_are_there(seeded: Service, open_tab: Any) -> None:
+    """And each object has its true rev and time, also where it was changed and changed back."""
+    tab = open_tab(seeded.url, "/apps/shop")
+    tab.press("One commit back")
+    loaded = """async () => {
+        const { state } = await import(new URL("ui/state.js", location.href).href);
+        return state.history.complete && !state.history.loading;
+    }"""
+    until(lambda: tab.page.evaluate(loaded), "all commits are here")
+    asked: list[str] = []
+    tab.page.on("request", lambda request: asked.append(request.url))
+    app = """async () => {
+        const { state } = await import(new URL("ui/state.js", location.href).href);
+        return state.past.registry.get("app", "shop");
+    }"""
+    last = seeded.rev
+    for rev in (last - 3, 5, 40, last - 1, 12, 75):
+        tab.go(f"/apps/shop?rev={rev}")
+        tab.is_at(rev)
+        if rev != 75:
+            assert tab.page.evaluate(app) == seeded.get(f"/apps/shop?rev={rev}").json(), rev
+    assert not [url for url in asked if "/diff" in url or "/rev" in url]
+
+
 def test_a_moment_that_is_no_longer_kept_is_told(open_tab: Any) -> None:
     with serving(history=10) as visor:
         seed(visor)

@@ -12,6 +12,7 @@ from app.registry import idempotency, overdue, scale, upkeep
 from app.registry.batch import BATCH
 from app.registry.overdue import Limit
 from app.store.contract import UNREADABLE, Changes, Origin, Snapshot, Store
+from app.store.snapshots import scan
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def tell_unreadable(snapshot: Snapshot, told: int) -> int:
     """Log how many keys cannot be read, where these are not as many as were told of."""
     count = snapshot.count(UNREADABLE)
     if count > 0 and count != told:
-        named = ", ".join(record.key[:100] for record in snapshot.scan(UNREADABLE, limit=5))
+        named = ", ".join(record.key[:100] for record in scan(snapshot, UNREADABLE, limit=5))
         logger.warning(
             "%d keys of the store have values that were written by another hand and cannot be read: they are "
             "left out of all lists. DELETE removes those that can be named. The first: %s",
@@ -130,7 +131,7 @@ async def drop_surplus_keys(store: Store) -> None:
     seen: dict[str, int] = {}
     after: str | None = ""
     while after is not None:
-        page = store.stale().scan(keys.IDEMPOTENCY, after=after, limit=LOOK)
+        page = scan(store.stale(), keys.IDEMPOTENCY, after=after, limit=LOOK)
         seen.update((record.key, record.rev) for record in page)
         after = page[-1].key if len(page) == LOOK else None
         await asyncio.sleep(0)  # a page at a time: requests go first
@@ -148,7 +149,7 @@ async def drop_ended_targets(store: Store) -> None:
     """Have targets of 0 dropped of which nothing is left."""
     after: str | None = ""
     while after is not None:
-        page = store.stale().scan(keys.SCALES_TO_NONE, after=after, limit=BATCH)
+        page = scan(store.stale(), keys.SCALES_TO_NONE, after=after, limit=BATCH)
         over = [record.key for record in page]
 
         def rule(snapshot: Snapshot, at: datetime, over: Sequence[str] = over) -> Changes:

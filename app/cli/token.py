@@ -24,6 +24,7 @@ from app.models.token import Rotation, TokenSet, new_id, new_token, sha256_of
 from app.registry import tokens
 from app.registry.state import exists
 from app.store.contract import Changes, Origin, Store
+from app.store.snapshots import scan
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ORIGIN = Origin("visor", "visor token")
@@ -153,7 +154,7 @@ async def _on_store(store: Store, method: str, path: str, body: Any) -> Any:
     _, _, id, *more = [*path.split("/"), ""]
     snapshot = await store.latest()
     if method == "GET" and not id:
-        return {"items": [from_json(tokens.said(one, snapshot)) for one in snapshot.scan(keys.TOKENS)]}
+        return {"items": [from_json(tokens.said(one, snapshot)) for one in scan(snapshot, keys.TOKENS)]}
     if method == "GET":
         return from_json(tokens.said(exists(snapshot, keys.token(id), f"token {id}"), snapshot))
 

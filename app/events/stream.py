@@ -20,7 +20,7 @@ from app.events.waiter import Waiter
 from app.models import keys
 from app.models.event import KINDS
 from app.store.contract import Record, Snapshot, Store
-from app.store.snapshots import find_page
+from app.store.snapshots import find_page, scan
 
 Write = Callable[[bytes], Awaitable[None]]
 """Sends bytes to the subscriber; returns when he has room for more."""
@@ -177,7 +177,7 @@ class Stream:
 
     async def _write_kind(self, write: Write, rev: int, kind: str, term: str) -> None:
         def find(snapshot: Snapshot, after: str, limit: int) -> list[Record]:
-            return snapshot.scan(term, after=after, limit=limit)
+            return scan(snapshot, term, after=after, limit=limit)
 
         after, more = "", True
         while more and not self._ending:

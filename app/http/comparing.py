@@ -14,7 +14,7 @@ from app.events.turns import Turns
 from app.models.paths import Subtree
 from app.registry.difference import as_object
 from app.store.contract import UNREADABLE, Change, Commit, Journal, Record, Snapshot, Store, prefix_of
-from app.store.snapshots import ask
+from app.store.snapshots import ask, scan
 
 AT_A_TIME = 4
 """Comparisons in a process: each may look at all there is."""
@@ -213,7 +213,7 @@ class Span:
 
 
 def _page(snapshot: Snapshot, term: str, after: str) -> Sequence[Record]:
-    return snapshot.scan(term, after=after, limit=PAGE)
+    return scan(snapshot, term, after=after, limit=PAGE)
 
 
 def _differs(pair: Pair) -> bool:

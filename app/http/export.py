@@ -20,7 +20,7 @@ from app.models.revs import SCHEMA_VERSION
 from app.registry.readable import readable
 from app.registry.transfer import following_numbers, in_their_life
 from app.store.contract import Journal, Record, Snapshot
-from app.store.snapshots import Find, ask, find_page
+from app.store.snapshots import Find, ask, find_page, scan
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,9 @@ class Export:
         the same name has left is not told, as it is in no list."""
         app = term.partition("=")[2].partition(",")[0]
         snapshot = await self._snapshot()
-        proctypes = await ask(snapshot, lambda snapshot: snapshot.scan(keys.proctypes_of(app))) if app else []
+        proctypes = (
+            await ask(snapshot, lambda snapshot: scan(snapshot, keys.proctypes_of(app))) if app else []
+        )
         terms = [term, *keys.ended_beside(term, [record.key for record in proctypes])]
         began: dict[str, int] = {}
         async for page in self._found(_having(terms)):
@@ -106,8 +108,8 @@ class Export:
 
 def _having(terms: Sequence[str]) -> Find:
     if len(terms) == 1:
-        return lambda snapshot, after, limit: snapshot.scan(terms[0], after=after, limit=limit)
-    return lambda snapshot, after, limit: snapshot.select([terms], after=after, limit=limit)
+        return lambda snapshot, after, limit: scan(snapshot, terms[0], after=after, limit=limit)
+    return lambda snapshot, after, limit: snapshot.find([terms], after=after, limit=limit)
 
 
 def _line(record: Record) -> bytes:

@@ -20,7 +20,7 @@ from app.models import codec
 from app.models.names import IN_DIGITS
 from app.registry.state import exists
 from app.store.contract import Record, Snapshot
-from app.store.snapshots import Find, find_page
+from app.store.snapshots import Find, find_page, scan
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
@@ -111,7 +111,7 @@ class Listing:
     async def of(self, term: str, body: Callable[[Record], bytes] | None = None) -> Response:
         """The page of the records with a term. `body` says each, where it is not said as it is kept."""
         return await self.page(
-            lambda snapshot, after, limit: snapshot.scan(term, after=after, limit=limit), body
+            lambda snapshot, after, limit: scan(snapshot, term, after=after, limit=limit), body
         )
 
     async def under(self, parent: str, what: str, term: str) -> Response:
@@ -119,7 +119,7 @@ class Listing:
 
         def find(snapshot: Snapshot, after: str, limit: int) -> list[Record]:
             exists(snapshot, parent, what)
-            return snapshot.scan(term, after=after, limit=limit)
+            return scan(snapshot, term, after=after, limit=limit)
 
         return await self.page(find)
 

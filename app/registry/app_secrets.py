@@ -16,6 +16,7 @@ from app.registry.claims import held
 from app.registry.readable import readable
 from app.registry.state import exists, find, missing
 from app.store.contract import Changes, Record, Snapshot
+from app.store.snapshots import scan
 
 MAX_SECRETS = 500
 """Of an app."""
@@ -61,7 +62,7 @@ def put(
     if key not in secrets and len(secrets) >= MAX_SECRETS:
         raise InvalidRequest.of(["path", "key"], f"an app has {MAX_SECRETS} secrets at most")
     # The app changes with each of its secrets: who has read it has a guard for all of them.
-    others = (other for other in snapshot.scan(keys.secrets_of(name)) if other.key != keys.secret(name, key))
+    others = (other for other in scan(snapshot, keys.secrets_of(name)) if other.key != keys.secret(name, key))
     if sum(len(other.value) for other in others) + len(sealed.value) > MAX_SEALED:
         raise InvalidRequest.of(
             ["body", "value"], f"the secrets of an app take {MAX_SEALED} bytes at most, sealed, together"
@@ -138,7 +139,7 @@ def to_rewrite(snapshot: Snapshot, key_ids: tuple[str, ...], skip: Callable[[Rec
     size = 0
     for key_id in key_ids[1:]:
         after = ""
-        while page := snapshot.scan(keys.secrets_sealed_with(key_id), after=after, limit=REWRITTEN):
+        while page := scan(snapshot, keys.secrets_sealed_with(key_id), after=after, limit=REWRITTEN):
             for record in page:
                 if skip(record):
                     continue
@@ -171,4 +172,4 @@ def unknown_key_ids(snapshot: Snapshot, known: tuple[str, ...]) -> set[str]:
     """The ids of the keys that secrets are sealed with and that are not among the known."""
     if snapshot.count(keys.SECRETS) == sum(key_ids_in_use(snapshot, known).values()):
         return set()
-    return {keys.key_id_of(record.value) for record in snapshot.scan(keys.SECRETS)} - set(known)
+    return {keys.key_id_of(record.value) for record in scan(snapshot, keys.SECRETS)} - set(known)

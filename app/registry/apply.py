@@ -36,6 +36,7 @@ from app.registry.planner import Planner, Pointer
 from app.registry.scale import Step
 from app.registry.state import find
 from app.store.contract import Changes, Snapshot
+from app.store.snapshots import scan
 from app.store.steps import Steps
 
 Addresses = Mapping[str, str | RequestError]
@@ -304,7 +305,7 @@ class _Applying:
     def _unnamed(self, term: str, named: Iterable[str]) -> list[str]:
         """The names of what is there and not named. More than fit into a commit are not looked for."""
         known = set(named)
-        found = self._planner.draft.scan(term)
+        found = scan(self._planner.draft, term)
         return [name for record in found if (name := record.key.removeprefix(term)) not in known]
 
     def _remove(self, key: str, place: Pointer, rule: Any, *names: str) -> Steps[None]:

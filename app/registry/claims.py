@@ -12,6 +12,7 @@ from app.registry.cut_text import cut, kept_size
 from app.registry.state import update
 from app.registry.tickets import find_live, need_live
 from app.store.contract import Changes, Snapshot
+from app.store.snapshots import scan
 
 RELEASED = 20
 """Claims that one commit gives back: each may have a hundred entries to write."""
@@ -67,7 +68,7 @@ def claim(snapshot: Snapshot, at: datetime, id: int, host: str) -> Changes:
 # + instance/{the oldest pending id} (claimed by host)
 def claim_next(snapshot: Snapshot, at: datetime, host: str, app: str | None, proctype: str | None) -> Changes:
     """Claim the oldest ticket that fits. No changes and no answer where there is none."""
-    for record in snapshot.scan(keys.pending(app, proctype), limit=1):
+    for record in scan(snapshot, keys.pending(app, proctype), limit=1):
         return claim(snapshot, at, codec.decode(record, Instance).id, host)
     return Changes()
 

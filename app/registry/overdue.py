@@ -10,6 +10,7 @@ from app.models.instance import FINAL, Status
 from app.registry import claims, finals
 from app.registry.batch import BATCH
 from app.store.contract import Changes, Record, Snapshot
+from app.store.snapshots import scan
 
 PAGE = 200
 
@@ -50,7 +51,7 @@ def claimed_without_start(lifetime: timedelta) -> Limit:
 
 def page_of(snapshot: Snapshot, at: datetime, limit: Limit, status: Status, after: str) -> Page:
     """Look at the next instances in a status, by id."""
-    found = snapshot.scan(keys.instances_in(status), after=after, limit=PAGE)
+    found = scan(snapshot, keys.instances_in(status), after=after, limit=PAGE)
     due = [(record.key, _due(record, limit)) for record in found]
     later = [when for _, when in due if when is not None and when > at]
     return Page(

@@ -5,6 +5,7 @@ from app.models import codec, keys
 from app.models.proctype import Proctype
 from app.registry.counters import read, write
 from app.store.contract import Changes, Snapshot
+from app.store.snapshots import scan
 
 FIRST = 8000
 LAST = 65535
@@ -18,7 +19,7 @@ def claim(snapshot: Snapshot, changes: Changes) -> int:
     if port <= LAST:
         write(changes, keys.PORT_COUNTER, port + 1)
         return port
-    taken = {codec.decode(record, Proctype).port for record in snapshot.scan(keys.PROCTYPES)}
+    taken = {codec.decode(record, Proctype).port for record in scan(snapshot, keys.PROCTYPES)}
     for port in range(FIRST, LAST + 1):
         if port not in taken:
             # Written though it stays the same: of two that look for a free port at a time one has to lose.

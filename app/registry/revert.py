@@ -27,6 +27,7 @@ from app.registry.readable import readable
 from app.registry.state import find
 from app.registry.usage import active_instance
 from app.store.contract import Changes, Record, Snapshot
+from app.store.snapshots import scan
 from app.store.steps import STEP, Steps
 
 WOULD_DELETE = "would-delete"
@@ -123,7 +124,7 @@ def _check_alone(planner: Planner, key: str, changed: Collection[str]) -> None:
         "service": (keys.endpoints_of(name),),
     }
     for term in terms.get(kind, ()):
-        for record in planner.draft.scan(term):
+        for record in scan(planner.draft, term):
             if record.key not in changed:
                 path = path_of(record.key) or record.key
                 planner.conflict(path, WOULD_DELETE, "It came later, and would go too: remove it first.")
@@ -259,7 +260,7 @@ class _Restoring:
         if there is not None and there["port"] == port:
             return port
         if self._holders is None:
-            held = self._planner.draft.scan(keys.PROCTYPES)
+            held = scan(self._planner.draft, keys.PROCTYPES)
             self._holders = {codec.kept(record)["port"]: record.key for record in held}
         holder = self._holders.get(port, key)
         if holder != key:

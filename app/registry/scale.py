@@ -23,6 +23,7 @@ from app.registry.batch import BATCH, BATCH_BYTES
 from app.registry.state import exists, find, new, update
 from app.registry.tickets import FIRST_ID, ended_entry, pending
 from app.store.contract import Changes, Record, Snapshot
+from app.store.snapshots import scan
 
 SCALED_DOWN = "scaled down"
 _TURNS = tuple(keys.instances_in(status) for status in (Status.PENDING, Status.CLAIMED, Status.RUNNING))
@@ -132,7 +133,7 @@ def _keep_target(
 def forget_targets(snapshot: Snapshot, changes: Changes, term: str, what: str) -> None:
     """The targets of a revision or an env set go with it. Raises InUse where these are more than one
     commit can remove."""
-    records = snapshot.scan(term, limit=BATCH + 1)
+    records = scan(snapshot, term, limit=BATCH + 1)
     if len(records) > BATCH:
         raise InUse(f"{what} has more than {BATCH} targets of scales: scale some of them to 0 first.")
     changes.deletes.update(record.key for record in records)
@@ -168,7 +169,7 @@ def _first_to_go(snapshot: Snapshot, term: str, by: int) -> list[Record]:
     found: list[Record] = []
     for turn in _TURNS:
         if len(found) < by:
-            found += snapshot.select(((term,), (turn,)), limit=by - len(found))
+            found += snapshot.find(((term,), (turn,)), limit=by - len(found))
     return found
 
 

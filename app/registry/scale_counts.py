@@ -13,6 +13,7 @@ from app.models.instance import SCALED, Status
 from app.models.scale import MAX_SCALE, ScaleCount, ScaleRecord, Statuses
 from app.registry.state import exists
 from app.store.contract import Record, Snapshot
+from app.store.snapshots import scan
 
 PAGE = 1000
 """Instances that are counted in one turn."""
@@ -54,7 +55,7 @@ class Counts:
             snapshot, keys.proctype(self.app, self.proctype), f"proctype {self.proctype} of app {self.app}"
         )
         term = keys.instances_of_proctype(self.app, self.proctype)
-        page = snapshot.scan(term, after=after, limit=PAGE)
+        page = scan(snapshot, term, after=after, limit=PAGE)
         # Those of an earlier proctype of the same name are not its own.
         tally = Counter(
             counted
@@ -70,7 +71,7 @@ class Counts:
 
     def targets(self, snapshot: Snapshot, after: str) -> str | None:
         """The same for a page of targets."""
-        page = snapshot.scan(keys.scales_of_proctype(self.app, self.proctype), after=after, limit=PAGE)
+        page = scan(snapshot, keys.scales_of_proctype(self.app, self.proctype), after=after, limit=PAGE)
         for record in page:
             kept = codec.decode(record, ScaleRecord)
             group = self._group(kept.revision, kept.env)

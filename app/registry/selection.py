@@ -49,7 +49,7 @@ class Selection:
         found: list[Record] = []
         looked, step = 0, limit
         while True:
-            page = snapshot.select(self._groups(), after=after, limit=step)
+            page = snapshot.find(self._groups(), after=after, limit=step)
             # Thousands of records are of a handful of proctypes, each of which is looked up once.
             for term in {record.terms[at] for record in page}.difference(began):
                 began[term] = _began(snapshot, keys.proctype_of((term,)))

@@ -41,29 +41,29 @@ class Sighted:
             return record
         return None
 
-    def scan(
-        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
-    ) -> list[Record]:
-        if self._shows_all(term):
-            return self.inner.scan(term, after=after, limit=limit, reverse=reverse)
-        if reverse:
-            return [record for record in self.inner.scan(term, reverse=True) if self._shows(record)][:limit]
-        names = self._names(term)
-        if names is not None:
-            return self._in_ranges(term, names, after, limit)
-        return self._narrowed([(term,)], after, limit)
-
-    def select(
-        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    def find(
+        self,
+        groups: Sequence[Collection[str]],
+        *,
+        after: str = "",
+        limit: int | None = None,
+        reverse: bool = False,
     ) -> list[Record]:
         if any(all(map(self._shows_all, group)) for group in groups):
-            return self.inner.select(groups, after=after, limit=limit)
+            return self.inner.find(groups, after=after, limit=limit, reverse=reverse)
+        if reverse:
+            return [record for record in self.inner.find(groups, reverse=True) if self._shows(record)][:limit]
+        if len(groups) == 1 and len(groups[0]) == 1:
+            [term] = groups[0]
+            names = self._names(term)
+            if names is not None:
+                return self._in_ranges(term, names, after, limit)
         return self._narrowed(groups, after, limit)
 
     def count(self, term: str) -> int:
         if self._shows_all(term):
             return self.inner.count(term)
-        return len(self.scan(term))
+        return len(self.find(((term,),)))
 
     def has_changed(self, reads: Reads) -> bool:
         return self.inner.has_changed(reads)
@@ -103,7 +103,7 @@ class Sighted:
             at = max(_before(begins), after)
             while at < begins + LAST and (limit is None or len(found) < limit):
                 step = LOOK if limit is None else limit - len(found)
-                page = self.inner.scan(term, after=at, limit=step)
+                page = self.inner.find(((term,),), after=at, limit=step)
                 fitting = [record for record in page if record.key.startswith(begins)]
                 found += fitting
                 if len(fitting) < step:
@@ -116,11 +116,11 @@ class Sighted:
         kind = keys.kind_of(next(iter(groups[0])))
         own = self._own_terms(kind)
         if own is not None:
-            return self.inner.select([*groups, own], after=after, limit=limit) if own else []
+            return self.inner.find([*groups, own], after=after, limit=limit) if own else []
         found: list[Record] = []
         looked = 0
         while True:
-            page = self.inner.select(groups, after=after, limit=LOOK)
+            page = self.inner.find(groups, after=after, limit=LOOK)
             found += [record for record in page if self._shows(record)]
             if limit is not None and len(found) >= limit:
                 return found[:limit]
@@ -157,17 +157,17 @@ class Sighted:
         if self.sight.hosts.prefixes:
             return name in self._apps_of_hosts()
         on_hosts = [keys.instances_on(host) for host in self.sight.hosts.exact]
-        return bool(self.inner.select([on_hosts, [keys.instances_of_app(name)]], limit=1))
+        return bool(self.inner.find([on_hosts, [keys.instances_of_app(name)]], limit=1))
 
     def _apps_of_hosts(self) -> set[str]:
         """The apps of the instances that are on the hosts."""
         if self.sight.hosts.none:
             return set()
         if self.sight.hosts.prefixes:
-            live = self.inner.scan(keys.LIVE)
+            live = self.inner.find(((keys.LIVE,),))
             own = [record for record in live if self._is_on_hosts(record)]
         else:
-            own = self.inner.select([[keys.instances_on(host) for host in self.sight.hosts.exact]])
+            own = self.inner.find([[keys.instances_on(host) for host in self.sight.hosts.exact]])
         return {codec.kept(record)["app"] for record in own}
 
     def _is_on_hosts(self, record: Record) -> bool:

@@ -42,7 +42,7 @@ class Targets:
 
     def _endpoints(self, snapshot: Snapshot, after: str) -> tuple[list[dict[str, Any]], str | None]:
         terms = frozenset(map(keys.endpoints_of, self.services))
-        records = snapshot.select([terms], after=after, limit=PAGE)
+        records = snapshot.find([terms], after=after, limit=PAGE)
         return [group_of_endpoint(codec.kept(record)) for record in records], _last(records)
 
 

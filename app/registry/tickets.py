@@ -11,6 +11,7 @@ from app.registry.cut_text import cut
 from app.registry.readable import readable
 from app.registry.state import exists, find, missing, new
 from app.store.contract import Changes, Snapshot
+from app.store.snapshots import scan
 
 FIRST_ID = 1
 
@@ -129,6 +130,6 @@ def unregister(snapshot: Snapshot, at: datetime, id: int, client: str | None, re
 
 def oldest_pending(snapshot: Snapshot) -> datetime | None:
     """When the oldest pending ticket was registered; None where none is pending."""
-    for record in snapshot.scan(keys.pending(), limit=1):
+    for record in scan(snapshot, keys.pending(), limit=1):
         return codec.decode(record, Instance).registered_at
     return None

@@ -13,6 +13,7 @@ from app.models import codec, keys
 from app.models.instance import Ended
 from app.registry import idempotency
 from app.store.contract import Changes, Record, Snapshot
+from app.store.snapshots import scan
 
 BATCH = 50
 """Keys of one commit: each may take a look at a proctype of its own, and a store guards what was read."""
@@ -27,19 +28,19 @@ def ended_of(snapshot: Snapshot, app: str, proctype: str) -> list[Record]:
     registered = snapshot.get(keys.proctype(app, proctype))
     if registered is None:
         return []
-    found = snapshot.scan(keys.ended_of(app, proctype), limit=ENDED_KEPT, reverse=True)
+    found = scan(snapshot, keys.ended_of(app, proctype), limit=ENDED_KEPT, reverse=True)
     return [record for record in reversed(found) if record.created_rev >= registered.created_rev]
 
 
 def too_many(snapshot: Snapshot) -> list[str]:
     """Keys of ended entries beyond the newest 1,000 of their proctype, at most a batch."""
     found: list[str] = []
-    for record in snapshot.scan(keys.PROCTYPES):
+    for record in scan(snapshot, keys.PROCTYPES):
         app, _, name = record.key.removeprefix(keys.PROCTYPES).partition(",")
         term = keys.ended_of(app, name)
         over = snapshot.count(term) - ENDED_KEPT
         if over > 0:
-            found += (r.key for r in snapshot.scan(term, limit=min(over, BATCH - len(found))))
+            found += (r.key for r in scan(snapshot, term, limit=min(over, BATCH - len(found))))
         if len(found) >= BATCH:
             break
     return found
@@ -58,7 +59,7 @@ def _over(snapshot: Snapshot, record: Record, at: datetime) -> bool:
 def page_of_old(snapshot: Snapshot, at: datetime, term: str, after: str) -> tuple[list[str], str | None]:
     """Look at the next page of `keys.ENDED` or `keys.IDEMPOTENCY`: the keys whose time is over (an ended
     entry's is also when its proctype is gone), and where the next page begins."""
-    page = snapshot.scan(term, after=after, limit=BATCH)
+    page = scan(snapshot, term, after=after, limit=BATCH)
     old = [record.key for record in page if _over(snapshot, record, at)]
     return old, page[-1].key if len(page) == BATCH else None
 

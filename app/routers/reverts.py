@@ -26,7 +26,7 @@ from app.registry.sighted import shows
 from app.routers.plans import answer
 from app.store.contract import MAX_CHANGES, UNREADABLE, Record, Snapshot
 from app.store.reads import Remembering
-from app.store.snapshots import ask
+from app.store.snapshots import ask, scan
 
 router = APIRouter(tags=["plans"])
 
@@ -150,5 +150,5 @@ async def _going(
 def _is_there(snapshot: Snapshot, area: Subtree) -> bool:
     if any(snapshot.get(key) is not None for key in area.single_keys):
         return True
-    found = (record for term in area.terms for record in snapshot.scan(term, limit=1))
+    found = (record for term in area.terms for record in scan(snapshot, term, limit=1))
     return any(area.covers(record.key, record.terms) for record in found)

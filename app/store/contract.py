@@ -146,17 +146,17 @@ class Snapshot(Protocol):
     def get(self, key: str) -> Record | None:
         """The version of the key that is current at this rev, or None."""
 
-    def scan(
-        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
+    def find(
+        self,
+        groups: Sequence[Collection[str]],
+        *,
+        after: str = "",
+        limit: int | None = None,
+        reverse: bool = False,
     ) -> list[Record]:
-        """Records that carry the term, by key, those after the key `after` (with `reverse`: from the
-        last key down, `after` not used), at most `limit`."""
-
-    def select(
-        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
-    ) -> list[Record]:
-        """Records that carry at least one term of each group, by key, those after the key `after`, at most
-        `limit`. All terms are below one prefix; there is at least one group."""
+        """Records that carry at least one term of each group, by key, those after the key `after` (with
+        `reverse`: from the last key down, `after` not used), at most `limit`. All terms are below one
+        prefix; there is at least one group. Of a single term: `store.snapshots.scan`."""
 
     def count(self, term: str) -> int:
         """How many records carry the term."""

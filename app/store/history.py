@@ -232,11 +232,19 @@ class History:
             record = chain[at]
         return record if record.value else None
 
-    def select(
-        self, groups: Sequence[Collection[str]], rev: int, after: str, limit: int | None
+    def find(
+        self,
+        groups: Sequence[Collection[str]],
+        rev: int,
+        after: str = "",
+        limit: int | None = None,
+        *,
+        reverse: bool = False,
     ) -> list[Record]:
-        """Records that carry a term of each group at `rev`, by key, those after `after`."""
+        """As `Snapshot.find`, at `rev`."""
         latest = self._is_listed(rev)
+        if reverse:
+            return self._backwards(groups, rev, limit)
         lists = [self._lists(group, latest) for group in groups]
         if not all(lists):
             return []
@@ -272,12 +280,11 @@ class History:
             found += [self._past.get(term) for term in group]
         return [keys for keys in found if keys]
 
-    def scan(self, term: str, rev: int, after: str, limit: int | None, reverse: bool) -> list[Record]:
-        """As `Snapshot.scan`, at `rev`."""
-        if not reverse:
-            return self.select(((term,),), rev, after, limit)
-        if not self._is_listed(rev):
-            return self.select(((term,),), rev, "", None)[::-1][:limit]
+    def _backwards(self, groups: Sequence[Collection[str]], rev: int, limit: int | None) -> list[Record]:
+        """From the last key down. Quick for a term at the latest rev; the rest is asked for seldom."""
+        if len(groups) > 1 or len(groups[0]) > 1 or not self._is_listed(rev):
+            return self.find(groups, rev)[::-1][:limit]
+        [term] = groups[0]
         keys = self._live.get(term, [])
         return [
             self._chains[key][-1]
@@ -287,11 +294,11 @@ class History:
     def count(self, term: str, rev: int) -> int:
         if self._is_listed(rev):
             return len(self._live.get(term, ()))
-        return len(self.select(((term,),), rev, "", None))
+        return len(self.find(((term,),), rev))
 
     def count_below(self, prefix: str, rev: int) -> int:
         """How many keys there are below a prefix that is a term, with those that cannot be read."""
-        others = self.select(((UNREADABLE,),), rev, prefix[:-1], None)
+        others = self.find(((UNREADABLE,),), rev, prefix[:-1])
         return self.count(prefix, rev) + sum(record.key.startswith(prefix) for record in others)
 
     def leased(self) -> Iterator[Record]:
@@ -343,15 +350,15 @@ class HeldSnapshot:
     def get(self, key: str) -> Record | None:
         return self._held().get(key, self.rev)
 
-    def scan(
-        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
+    def find(
+        self,
+        groups: Sequence[Collection[str]],
+        *,
+        after: str = "",
+        limit: int | None = None,
+        reverse: bool = False,
     ) -> list[Record]:
-        return self._held().scan(term, self.rev, after, limit, reverse)
-
-    def select(
-        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
-    ) -> list[Record]:
-        return self._held().select(groups, self.rev, after, limit)
+        return self._held().find(groups, self.rev, after, limit, reverse=reverse)
 
     def count(self, term: str) -> int:
         return self._held().count(term, self.rev)

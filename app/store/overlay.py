@@ -1,7 +1,7 @@
 """A snapshot with changes on top that are not made, or not yet."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from app.store.contract import UNREADABLE, Change, Changes, Index, Reads, Record, Snapshot, carries
@@ -47,33 +47,17 @@ class Overlay:
             return self._below.get(key)
         return None if record.deleted else record
 
-    def scan(
-        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
+    def find(
+        self,
+        groups: Sequence[Collection[str]],
+        *,
+        after: str = "",
+        limit: int | None = None,
+        reverse: bool = False,
     ) -> list[Record]:
         if reverse:
-            return self._backwards(term, limit)
-
-        def below(after: str, most: int | None) -> list[Record]:
-            return self._below.scan(term, after=after, limit=most)
-
-        return self._merged(below, ((term,),), after, limit)
-
-    def select(
-        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
-    ) -> list[Record]:
-        def below(after: str, most: int | None) -> list[Record]:
-            return self._below.select(groups, after=after, limit=most)
-
-        return self._merged(below, groups, after, limit)
-
-    def _merged(
-        self,
-        below: Callable[[str, int | None], list[Record]],
-        groups: Sequence[Collection[str]],
-        after: str,
-        limit: int | None,
-    ) -> list[Record]:
-        page = below(after, limit)
+            return self._backwards(groups, limit)
+        page = self._below.find(groups, after=after, limit=limit)
         if not self._over:
             return page
         found = [record for record in page if record.key not in self._over]
@@ -81,21 +65,21 @@ class Overlay:
         while limit is not None and len(page) == most and len(found) < limit:
             # What is hidden makes room for more of what is below.
             most = max(limit, STEP)
-            page = below(page[-1].key, most)
+            page = self._below.find(groups, after=page[-1].key, limit=most)
             found += [record for record in page if record.key not in self._over]
         on_top = [record for record in self._on_top(groups) if record.key > after]
         return sorted(found + on_top, key=attrgetter("key"))[:limit]
 
-    def _backwards(self, term: str, limit: int | None) -> list[Record]:
-        """What carries a term, from its last key down."""
+    def _backwards(self, groups: Sequence[Collection[str]], limit: int | None) -> list[Record]:
+        """The same from the last key down."""
         most = limit
         while True:
-            page = self._below.scan(term, limit=most, reverse=True)
+            page = self._below.find(groups, limit=most, reverse=True)
             found = [record for record in page if record.key not in self._over]
             if most is None or limit is None or len(page) < most or len(found) >= limit:
                 break
             most *= 2
-        found += self._on_top(((term,),))
+        found += self._on_top(groups)
         return sorted(found, key=attrgetter("key"), reverse=True)[:limit]
 
     def _on_top(self, groups: Sequence[Collection[str]]) -> list[Record]:
@@ -161,10 +145,10 @@ class Overlay:
         yield from (record for record in map(self.get, changes.deletes) if record is not None)
         for prefix in changes.prefixes:
             yield from self._all_below(prefix)
-            yield from (record for record in self.scan(UNREADABLE) if record.key.startswith(prefix))
+            yield from (record for record in self.find(((UNREADABLE,),)) if record.key.startswith(prefix))
 
     def _all_below(self, prefix: str) -> Iterator[Record]:
         after = ""
-        while page := self.scan(prefix, after=after, limit=STEP):
+        while page := self.find(((prefix,),), after=after, limit=STEP):
             yield from page
             after = page[-1].key

@@ -38,18 +38,17 @@ class Remembering:
         self.reads.keys.add(key)
         return _while_there(lambda: self._below.get(key))
 
-    def scan(
-        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
-    ) -> list[Record]:
-        self.reads.terms.add(term)
-        return _while_there(lambda: self._below.scan(term, after=after, limit=limit, reverse=reverse))
-
-    def select(
-        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    def find(
+        self,
+        groups: Sequence[Collection[str]],
+        *,
+        after: str = "",
+        limit: int | None = None,
+        reverse: bool = False,
     ) -> list[Record]:
         for group in groups:
             self.reads.terms.update(group)
-        return _while_there(lambda: self._below.select(groups, after=after, limit=limit))
+        return _while_there(lambda: self._below.find(groups, after=after, limit=limit, reverse=reverse))
 
     def count(self, term: str) -> int:
         self.reads.counted.add(term)

@@ -31,6 +31,13 @@ _FIRST = 16
 """Records that are read from a disk before it is known how large they are."""
 
 
+def scan(
+    snapshot: Snapshot, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
+) -> list[Record]:
+    """The records that carry a term: `Snapshot.find` with one group of one."""
+    return snapshot.find(((term,),), after=after, limit=limit, reverse=reverse)
+
+
 async def ask(snapshot: Snapshot, query: Callable[[Snapshot], T]) -> T:
     """The query's answer. It is a pure function of the snapshot."""
     if snapshot.blocking:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.store.contract import UNREADABLE, Changes, Commit, Origin, Outcome, Record, Rule, Snapshot, Store
+from app.store.snapshots import scan
 
 GARBAGE = b"no word"
 
@@ -85,7 +86,7 @@ async def picture(store: Store, terms: Iterable[str] = ("a/", "b/", "?")) -> dic
     for rev in range(store.oldest_rev, store.rev + 1):
         snapshot = await store.at(rev)
         shown[rev] = (
-            [[plain(r) for r in snapshot.scan(term)] for term in terms],
+            [[plain(r) for r in scan(snapshot, term)] for term in terms],
             [plain_commit(c) for c in await store.commits(rev, 1)],
             await store.journal_at(rev),
         )

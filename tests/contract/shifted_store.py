@@ -181,18 +181,16 @@ class ShiftedSnapshot:
         with shifted_errors(self._numbering):
             return shifted(self._snapshot.get(key), self._numbering)
 
-    def scan(
-        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
+    def find(
+        self,
+        groups: Sequence[Collection[str]],
+        *,
+        after: str = "",
+        limit: int | None = None,
+        reverse: bool = False,
     ) -> list[Record]:
         with shifted_errors(self._numbering):
-            found = self._snapshot.scan(term, after=after, limit=limit, reverse=reverse)
-        return [shifted(record, self._numbering) for record in found]
-
-    def select(
-        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
-    ) -> list[Record]:
-        with shifted_errors(self._numbering):
-            found = self._snapshot.select(groups, after=after, limit=limit)
+            found = self._snapshot.find(groups, after=after, limit=limit, reverse=reverse)
         return [shifted(record, self._numbering) for record in found]
 
     def count(self, term: str) -> int:

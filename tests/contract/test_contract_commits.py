@@ -9,6 +9,7 @@ from contract_words import ORIGIN, delete, increment, plain, put, puts, value_of
 
 from app.errors import AlreadyExists, BodyTooLarge, CoordinatorUnavailable, TooManyChanges
 from app.store.contract import MAX_BYTES, MAX_CHANGES, MAX_VALUE, Changes, Origin
+from app.store.snapshots import scan
 
 
 async def test_every_commit_has_the_next_rev(store):
@@ -87,10 +88,10 @@ async def test_a_value_that_the_index_cannot_take_leaves_nothing_behind(store):
         return Changes(puts={"a/1": value_of("x"), "a/2": b"no json"}, deletes={"a/0"})
 
     await write(store, put("a/0", "x"))
-    rules = [half, lambda s, at: Changes(puts={"seen": value_of(f"{len(s.scan('a/'))}")}), put("a/9", "y")]
+    rules = [half, lambda s, at: Changes(puts={"seen": value_of(f"{len(scan(s, 'a/'))}")}), put("a/9", "y")]
     ends = await asyncio.gather(*(store.transact(r, ORIGIN) for r in rules), return_exceptions=True)
     assert isinstance(ends[0], ValueError)
-    assert [r.key for r in (await store.latest()).scan("a/")] == ["a/0", "a/9"]
+    assert [r.key for r in scan((await store.latest()), "a/")] == ["a/0", "a/9"]
     assert word_of((await store.latest()).get("seen")) == "1"
 
 
@@ -106,9 +107,9 @@ async def test_a_rule_reads_its_group_as_everybody_will(store):
     def reading(snapshot):
         return (
             [plain(snapshot.get(f"a/{n}")) for n in range(6)],
-            *([plain(r) for r in snapshot.scan(term)] for term in ("a/", "a/?letter=x", "b/")),
-            *([plain(r) for r in snapshot.scan("a/", after=f"a/{n}", limit=2)] for n in range(6)),
-            *([plain(r) for r in snapshot.scan("a/", after="a/2", limit=n, reverse=True)] for n in range(6)),
+            *([plain(r) for r in scan(snapshot, term)] for term in ("a/", "a/?letter=x", "b/")),
+            *([plain(r) for r in scan(snapshot, "a/", after=f"a/{n}", limit=2)] for n in range(6)),
+            *([plain(r) for r in scan(snapshot, "a/", after="a/2", limit=n, reverse=True)] for n in range(6)),
             [snapshot.count(term) for term in ("a/", "a/?letter=x", "b/")],
         )
 
@@ -165,7 +166,7 @@ async def test_a_prefix_is_deleted_in_one_commit(store):
 async def test_a_put_below_a_deleted_prefix_stays(store):
     await write(store, puts(**{"a/1": "x", "a/2": "y"}))
     await write(store, lambda s, at: Changes(puts={"a/2": value_of("z")}, prefixes={"a/"}))
-    assert [(r.key, r.created_rev, r.rev) for r in (await store.latest()).scan("a/")] == [("a/2", 1, 2)]
+    assert [(r.key, r.created_rev, r.rev) for r in scan((await store.latest()), "a/")] == [("a/2", 1, 2)]
 
 
 async def test_deleting_what_is_not_there_is_a_commit_without_changes(store):
@@ -250,7 +251,7 @@ async def test_a_caller_that_goes_away_takes_back_nothing(store):
     with pytest.raises(asyncio.CancelledError):
         await task
     await write(store, put("a/2", "y"))
-    assert [r.key for r in (await store.latest()).scan("a/")] == ["a/1", "a/2"]
+    assert [r.key for r in scan((await store.latest()), "a/")] == ["a/1", "a/2"]
 
 
 async def test_closing_finishes_what_was_accepted_and_refuses_the_rest(store):

@@ -6,6 +6,7 @@ from datetime import datetime
 from contract_words import ORIGIN, delete, plain, plain_commit, put, puts, value_of, word_of, write
 
 from app.store.contract import MAX_VALUE, Changes, Record, Rule, Snapshot, Store
+from app.store.snapshots import scan
 
 AROUND = 20
 """Bytes of a value besides its word."""
@@ -22,7 +23,7 @@ async def listed(store: Store, rev: int, term: str = "a/") -> list[Record]:
 def pages(snapshot: Snapshot, term: str) -> list[Record]:
     found: list[Record] = []
     while True:
-        page = snapshot.scan(term, after=found[-1].key if found else "", limit=PAGE)
+        page = scan(snapshot, term, after=found[-1].key if found else "", limit=PAGE)
         found += page
         if len(page) < PAGE:
             return found
@@ -92,7 +93,7 @@ async def test_a_large_commit_is_guarded_by_all_that_it_has_read_and_writes(make
     await write(store, puts(**dict.fromkeys(keys, "w0")))
 
     def add(snapshot: Snapshot, at: datetime) -> Changes:
-        found = snapshot.scan("a/")
+        found = scan(snapshot, "a/")
         return Changes(puts={r.key: value_of(f"w{int(word_of(r)[1:]) + 1}") for r in found})
 
     async def disturb(number: int) -> None:
@@ -137,7 +138,7 @@ async def test_a_list_longer_than_every_page_at_every_rev(make):
         last = await asyncio.to_thread(snapshot.scan, "a/", limit=3, reverse=True)
         assert [plain(record) for record in last] == [plain(record) for record in found[:-4:-1]]
         assert len(await listed(store, rev, "a/?letter=w")) == len(keys)
-    assert (await store.latest()).scan("a/") == []
+    assert scan((await store.latest()), "a/") == []
     [commit] = await store.commits(full + 1, 1)
     assert [change.key for change in commit.changes] == keys
     seen = [plain_commit(each) for each in await store.commits(0, 100)]
@@ -162,9 +163,9 @@ async def test_a_commit_of_thousands_is_whole_for_who_reads_while_it_is_made(mak
         looked = (
             snapshot.count("a/"),
             snapshot.count("a/?letter=w"),
-            len(snapshot.scan("a/", after=keys[700])),
-            len(snapshot.scan("a/", limit=3, reverse=True)),
-            len(snapshot.select([["a/"], ["a/?letter=w"]], limit=900)),
+            len(scan(snapshot, "a/", after=keys[700])),
+            len(scan(snapshot, "a/", limit=3, reverse=True)),
+            len(snapshot.find([["a/"], ["a/?letter=w"]], limit=900)),
             sum(snapshot.get(key) is not None for key in keys[::100]),
         )
         seen.add((snapshot.rev - before, looked))
@@ -175,5 +176,5 @@ async def test_a_commit_of_thousands_is_whole_for_who_reads_while_it_is_made(mak
     assert seen <= {(0, all_there), (1, all_there), (1, nothing), (2, nothing)}
     assert (0, all_there) in seen
     assert {(await removing).rev, (await beside).rev} == {before + 1, before + 2}
-    assert (await store.latest()).scan("a/") == []
+    assert scan((await store.latest()), "a/") == []
     assert (await store.at(before)).count("a/") == len(keys)

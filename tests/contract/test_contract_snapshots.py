@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import RevCompacted
-from app.store.snapshots import ask
+from app.store.snapshots import ask, scan
 
 # Neighbours of the prefix "a/" in the order of keys, and characters that UTF-8 and UTF-16 order apart.
 KEYS = ["a", "a-/1", "a/", "a/1", "a/10", "a/2/x", "a/é", "a/\uffee", "a/\U0001f600", "a0", "b/1", "b/\ud7ff"]
@@ -82,26 +82,28 @@ def compare_one(snapshot, model, rev):
         assert found == model.states[rev].get(key), (rev, key)
     for term in TERMS:
         wanted = model.scan(rev, term)
-        assert rows(snapshot.scan(term)) == wanted, (rev, term)
-        assert rows(snapshot.scan(term, reverse=True)) == wanted[::-1], (rev, term)
+        assert rows(scan(snapshot, term)) == wanted, (rev, term)
+        assert rows(scan(snapshot, term, reverse=True)) == wanted[::-1], (rev, term)
         assert snapshot.count(term) == len(wanted), (rev, term)
-        assert rows(snapshot.scan(term, limit=2)) == wanted[:2]
-        assert rows(snapshot.scan(term, reverse=True, limit=1)) == wanted[::-1][:1]
-        assert snapshot.scan(term, limit=0) == []
+        assert rows(scan(snapshot, term, limit=2)) == wanted[:2]
+        assert rows(scan(snapshot, term, reverse=True, limit=1)) == wanted[::-1][:1]
+        assert scan(snapshot, term, limit=0) == []
         for after in ("a/1", "a/é", "zz"):
             rest = [row for row in wanted if row[0] > after]
-            assert rows(snapshot.scan(term, after=after)) == rest
-            assert rows(snapshot.scan(term, after=after, limit=1)) == rest[:1]
+            assert rows(scan(snapshot, term, after=after)) == rest
+            assert rows(scan(snapshot, term, after=after, limit=1)) == rest[:1]
     for groups in GROUPS:
         carried = [{row for term in group for row in model.scan(rev, term)} for group in groups]
         wanted = sorted(set.intersection(*carried))
-        assert rows(snapshot.select(groups)) == wanted, (rev, groups)
-        assert rows(snapshot.select(groups, limit=1)) == wanted[:1]
-        assert snapshot.select(groups, limit=0) == []
+        assert rows(snapshot.find(groups)) == wanted, (rev, groups)
+        assert rows(snapshot.find(groups, limit=1)) == wanted[:1]
+        assert rows(snapshot.find(groups, reverse=True)) == wanted[::-1], (rev, groups)
+        assert rows(snapshot.find(groups, reverse=True, limit=2)) == wanted[::-1][:2]
+        assert snapshot.find(groups, limit=0) == []
         for after in ("a/1", "zz"):
             rest = [row for row in wanted if row[0] > after]
-            assert rows(snapshot.select(groups, after=after)) == rest
-            assert rows(snapshot.select(groups, after=after, limit=1)) == rest[:1]
+            assert rows(snapshot.find(groups, after=after)) == rest
+            assert rows(snapshot.find(groups, after=after, limit=1)) == rest[:1]
 
 
 def rows(records):

@@ -3,7 +3,7 @@
 from contract_words import GARBAGE, delete, put, value_of, write
 
 from app.store.contract import UNREADABLE, Changes
-from app.store.snapshots import ask
+from app.store.snapshots import ask, scan
 
 
 async def test_what_cannot_be_read_is_in_no_list_and_goes_with_its_prefix(store):
@@ -13,12 +13,12 @@ async def test_what_cannot_be_read_is_in_no_list_and_goes_with_its_prefix(store)
 
     def look(snapshot):
         return (
-            [r.key for r in snapshot.scan("a/")],
-            [r.key for r in snapshot.select([["a/"]])],
+            [r.key for r in scan(snapshot, "a/")],
+            [r.key for r in snapshot.find([["a/"]])],
             snapshot.count("a/"),
-            [r.key for r in snapshot.scan("a/", reverse=True)],
+            [r.key for r in scan(snapshot, "a/", reverse=True)],
             snapshot.get("a/2") is not None and snapshot.get("a/2").value,
-            [r.key for r in snapshot.scan(UNREADABLE)],
+            [r.key for r in scan(snapshot, UNREADABLE)],
         )
 
     there = (["a/1", "a/b/2"], ["a/1", "a/b/2"], 2, ["a/b/2", "a/1"], GARBAGE, ["a/2", "a/b/3", "b/1"])

@@ -17,6 +17,7 @@ from app.errors import AlreadyExists, CoordinatorUnavailable
 from app.store.contract import Changes, Origin, Rule, Snapshot, Store
 from app.store.etcd.client.client import Ambiguous, EtcdClient, Revision, Watch
 from app.store.etcd.revs import revision_of
+from app.store.snapshots import scan
 
 EXAMPLES = int(os.environ.get("VISOR_GROUP_EXAMPLES", "6"))
 
@@ -76,7 +77,7 @@ def create(key: str) -> Rule:
 
 
 def count_into(key: str, term: str) -> Rule:
-    return lambda snapshot, at: Changes(puts={key: value_of(f"x{len(snapshot.scan(term))}")}, answer=key)
+    return lambda snapshot, at: Changes(puts={key: value_of(f"x{len(scan(snapshot, term))}")}, answer=key)
 
 
 KEYS = ["a/1", "a/2", "a/é", "b/1", "b/2/x"]
@@ -266,7 +267,7 @@ async def test_a_write_of_another_between_the_reading_and_the_sending_is_seen(
     _before_sending(monkeypatch, disturb)
     ends = await at_once(store, [append(key, "y") for key in ("a/1", "a/2", "a/new")])
     assert not [end for end in ends if isinstance(end, Exception)]
-    found = {r.key: word_of(r) for r in (await store.latest()).scan("a/")}
+    found = {r.key: word_of(r) for r in scan((await store.latest()), "a/")}
     wanted = {"a/1": "xy", "a/2": "xy", "a/new": "y"}
     assert found == wanted | {at: wanted[at][:-1] + "oy"} or found == wanted | {at: wanted[at] + "o"}
     await other.close()
@@ -303,7 +304,7 @@ async def test_of_a_group_whose_answer_is_lost_all_is_found_or_all_is_unknown(
     else:
         assert all(isinstance(end, CoordinatorUnavailable) for end in group)
         assert {end.members.get("outcome") for end in group} == {"unknown"}
-        assert [r.key for r in (await store.latest()).scan("a/")] == ["a/0"]
+        assert [r.key for r in scan((await store.latest()), "a/")] == ["a/0"]
     await write(store, put("a/after", "x"))
 
 

@@ -10,6 +10,7 @@ from contract_words import ORIGIN, delete, increment, index, picture, plain, put
 
 from app.errors import CoordinatorUnavailable, RevCompacted
 from app.store.embedded.store import EmbeddedStore
+from app.store.snapshots import scan
 from app.store.sqlite.archive import prefix_end
 from app.store.sqlite.compaction import STEP
 from app.store.sqlite.log import SqliteLog
@@ -59,14 +60,14 @@ async def test_the_window_decides_who_reads_and_not_what_is_read(path):
 async def test_many_threads_read_at_once(path):
     store = await opened(path)
     await some_history(store)
-    wanted = {rev: [plain(r) for r in (await store.at(rev)).scan("a/")] for rev in range(store.rev + 1)}
+    wanted = {rev: [plain(r) for r in scan((await store.at(rev)), "a/")] for rev in range(store.rev + 1)}
     snapshots = [await store.at(rev) for rev in range(store.rev - 10)]
     assert all(s.blocking for s in snapshots)
     together = threading.Barrier(8)
 
     def read(share):
         together.wait()
-        return [(s.rev, [plain(r) for r in s.scan("a/")]) for s in snapshots[share::8] for _ in range(5)]
+        return [(s.rev, [plain(r) for r in scan(s, "a/")]) for s in snapshots[share::8] for _ in range(5)]
 
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(8) as pool:
@@ -84,13 +85,13 @@ async def test_a_compaction_that_overtakes_a_reader_is_said(path):
     await some_history(store)
     snapshot = await store.at(10)
     assert snapshot.blocking
-    assert snapshot.scan("a/")
+    assert scan(snapshot, "a/")
     await store.compact(30)
-    for read in (lambda: snapshot.get("a/1"), lambda: snapshot.scan("a/"), lambda: snapshot.count("a/")):
+    for read in (lambda: snapshot.get("a/1"), lambda: scan(snapshot, "a/"), lambda: snapshot.count("a/")):
         with pytest.raises(RevCompacted) as refused:
             read()
         assert refused.value.members == {"oldest_rev": 30}
-    assert (await store.at(30)).scan("a/")
+    assert scan((await store.at(30)), "a/")
     await store.close()
     with pytest.raises(CoordinatorUnavailable):
         snapshot.get("a/1")
@@ -101,7 +102,7 @@ async def test_a_scan_that_began_before_a_compaction_ends_as_it_began(path):
     store = await opened(path)
     await some_history(store)
     log = store._log
-    wanted = (await store.at(10)).scan("a/")
+    wanted = scan((await store.at(10)), "a/")
     with log._archive.reading(10) as connection:
         await store.compact(store.rev)
         found = list((await asyncio.to_thread(log.snapshot, 10))._iterate(connection, (("a/",),), "", False))

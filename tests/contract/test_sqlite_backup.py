@@ -13,6 +13,7 @@ from contract_words import ORIGIN, delete, increment, index, picture, put, value
 from app.errors import RevCompacted, StartError
 from app.store.contract import Changes
 from app.store.embedded.store import EmbeddedStore
+from app.store.snapshots import scan
 from app.store.sqlite import copying
 from app.store.sqlite import restore as restore_module
 from app.store.sqlite.backup import backup
@@ -120,7 +121,7 @@ async def test_a_restore_brings_back_what_there_was(path, saved, caplog):
     store = await opened(path)
     assert (store.rev, store.oldest_rev) == (rev, rev)
     snapshot = await store.latest()
-    assert {r.key for r in snapshot.scan("a/")} == set(keys)
+    assert {r.key for r in scan(snapshot, "a/")} == set(keys)
     assert snapshot.count("b/") == 0
     assert snapshot.get("a/n").rev == 20
     journal = await store.journal_at(rev)

@@ -17,6 +17,7 @@ from test_sqlite_backup import a_backup, opened
 from test_sqlite_refusals import flip, make_file
 
 from app.errors import StartError
+from app.store.snapshots import scan
 from app.store.sqlite import backup as backup_module
 from app.store.sqlite.backup import backup
 from app.store.sqlite.drafts import drafting
@@ -52,7 +53,7 @@ def refusal_of(call: Callable[[], object]) -> str | None:
 async def state_of(path: Path) -> list:
     store = await opened(path)
     try:
-        return [plain(record) for record in (await store.latest()).scan("a/")]
+        return [plain(record) for record in scan((await store.latest()), "a/")]
     finally:
         await store.close()
 

@@ -16,6 +16,7 @@ from test_sqlite_refusals import a_store, flip, make_file
 
 from app.errors import CoordinatorUnavailable, StartError
 from app.store.contract import Snapshot
+from app.store.snapshots import scan
 from app.store.sqlite import examine, file, loading
 
 PLACES = int(os.environ.get("VISOR_TEST_DAMAGES", "40"))
@@ -47,7 +48,7 @@ async def read_all(store, wanted) -> int:
         snapshot: Snapshot = await store.at(rev)
         for term, right in zip(TERMS, scanned, strict=True):
             await tried(
-                lambda term=term, snapshot=snapshot: [plain(one) for one in snapshot.scan(term)],
+                lambda term=term, snapshot=snapshot: [plain(one) for one in scan(snapshot, term)],
                 right,
                 f"{term} at {rev}",
             )
@@ -125,7 +126,7 @@ async def test_damage_while_the_store_runs_is_never_answered_with(sound):
             flip(copy, place, dice.randint(1, 255))
             seen += bool(await read_all(store, wanted))
             newest = await store.latest()
-            kept = [[plain(one) for one in newest.scan(term)] for term in TERMS]
+            kept = [[plain(one) for one in scan(newest, term)] for term in TERMS]
             assert kept == wanted[max(wanted)][0], "what is in memory has changed"
             try:
                 async with asyncio.timeout(20):

@@ -12,6 +12,7 @@ import pytest
 from contract_words import index, picture, plain, put, puts, until, word_of, write
 
 from app.store.embedded.store import EmbeddedStore
+from app.store.snapshots import scan
 from app.store.sqlite import copying, examine, file, loading
 from app.store.sqlite.backup import backup
 from app.store.sqlite.log import SqliteLog
@@ -73,7 +74,7 @@ def as_a_kill_leaves_it(path: Path) -> Path:
 
 
 async def contents(store: EmbeddedStore) -> list:
-    return [plain(record) for record in (await store.latest()).scan("a/")]
+    return [plain(record) for record in scan((await store.latest()), "a/")]
 
 
 async def restored(saved: Path, path: Path) -> list:

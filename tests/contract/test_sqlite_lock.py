@@ -15,6 +15,7 @@ from contract_words import increment, put, until, write
 from test_sqlite_refusals import HOLDER, a_store, refusal
 
 from app.errors import CoordinatorUnavailable, StartError
+from app.store.snapshots import scan
 from app.store.sqlite import archive, file_lock
 from app.store.sqlite.backup import backup
 from app.store.sqlite.file_lock import FileLock
@@ -148,7 +149,7 @@ async def test_the_file_is_let_go_of_when_it_is_closed_while_it_is_read(path, mo
     def read() -> None:
         try:
             while True:
-                snapshot.scan("a/")
+                scan(snapshot, "a/")
         except CoordinatorUnavailable:
             ended.append(True)
 

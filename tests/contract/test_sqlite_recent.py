@@ -8,6 +8,7 @@ from contract_words import ORIGIN, delete, increment, index, picture, plain, put
 
 from app.errors import StartError
 from app.store.embedded.store import EmbeddedStore
+from app.store.snapshots import scan
 from app.store.sqlite.backup import backup
 from app.store.sqlite.log import SqliteLog
 from app.store.sqlite.restore import restore
@@ -53,13 +54,13 @@ async def test_wherever_a_version_lies_it_is_read_the_same(tmp_path, recent):
         for term in ("a/", "b/", "a/?letter=w"):
             for reverse in (False, True):
                 for limit in (None, 0, 1, 3):
-                    keys = [r.key for r in wanted.scan(term, limit=limit, reverse=reverse)]
-                    assert [r.key for r in found.scan(term, limit=limit, reverse=reverse)] == keys
+                    keys = [r.key for r in scan(wanted, term, limit=limit, reverse=reverse)]
+                    assert [r.key for r in scan(found, term, limit=limit, reverse=reverse)] == keys
             assert found.count(term) == wanted.count(term)
         for key in ("a/n", "b/2", *(f"a/{n}" for n in range(7))):
             assert plain(found.get(key)) == plain(wanted.get(key))
-        after = [(r.key, r.rev) for r in wanted.scan("a/", after="a/3", limit=2)]
-        assert [(r.key, r.rev) for r in found.scan("a/", after="a/3", limit=2)] == after
+        after = [(r.key, r.rev) for r in scan(wanted, "a/", after="a/3", limit=2)]
+        assert [(r.key, r.rev) for r in scan(found, "a/", after="a/3", limit=2)] == after
     for store_read in (held, store):
         await store_read.close()
 
@@ -177,7 +178,7 @@ async def test_a_file_of_schema_1_is_backed_up_and_restored(path, tmp_path):
     store = await opened(tmp_path / "back.db")
     latest = await store.latest()
     lists, _, _ = seen[max(seen)]
-    assert [[r.key for r in latest.scan(term)] for term in ("a/", "b/")] == [
+    assert [[r.key for r in scan(latest, term)] for term in ("a/", "b/")] == [
         [key for key, *_ in rows] for rows in lists[:2]
     ]
     await store.close()

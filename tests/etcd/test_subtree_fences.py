@@ -22,6 +22,7 @@ from app.store.contract import Changes, Fences, Origin, Rule, Snapshot
 from app.store.etcd.client.client import EtcdClient
 from app.store.etcd.sending import Sender
 from app.store.etcd.store import EtcdStore
+from app.store.snapshots import scan
 from tests.etcd.cluster import Cluster
 
 ORIGIN = Origin("tester", "TEST /sets")
@@ -105,7 +106,7 @@ async def opened(etcd: Cluster, tmp_path: Path) -> AsyncIterator[Callable[[], Et
 
 
 def picture_of(snapshot: Snapshot, term: str) -> str:
-    return " ".join(f"{record.key}={record.value.decode()}" for record in snapshot.scan(term))
+    return " ".join(f"{record.key}={record.value.decode()}" for record in scan(snapshot, term))
 
 
 @pytest.mark.parametrize("what", CHANGES)

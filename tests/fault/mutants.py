@@ -146,8 +146,7 @@ class _At:
 
     def __init__(self, snapshot: Snapshot, rev: int) -> None:
         self.rev = rev
-        self.get, self.scan, self.count = snapshot.get, snapshot.scan, snapshot.count
-        self.select = snapshot.select
+        self.get, self.find, self.count = snapshot.get, snapshot.find, snapshot.count
 
 
 def _ignored_token() -> None:

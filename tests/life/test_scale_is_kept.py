@@ -7,6 +7,7 @@ import pytest
 
 from app import maintenance
 from app.models import keys
+from app.store.snapshots import scan
 from tests.http.expect import refused
 from tests.life.saying import done, events_after
 from tests.serving import Service
@@ -27,7 +28,7 @@ def updates(visor: Service, after: int = 0) -> list[dict[str, Any]]:
 
 
 def records(visor: Service) -> list[str]:
-    return [record.key for record in visor.context.store.stale().scan(keys.SCALES)]
+    return [record.key for record in scan(visor.context.store.stale(), keys.SCALES)]
 
 
 def test_a_target_is_kept_with_its_rev_and_an_event_in_its_commit(visor: Service) -> None:

@@ -41,20 +41,20 @@ class Registry:
     def get(self, key: str) -> Record | None:
         return self.records.get(key)
 
-    def scan(
-        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
+    def find(
+        self,
+        groups: Sequence[Collection[str]],
+        *,
+        after: str = "",
+        limit: int | None = None,
+        reverse: bool = False,
     ) -> list[Record]:
-        found = [r for k, r in sorted(self.records.items(), reverse=reverse) if term in r.terms]
+        records = [record for _, record in sorted(self.records.items(), reverse=reverse)]
+        found = [r for r in records if all(set(group) & set(r.terms) for group in groups)]
         return [record for record in found if reverse or record.key > after][:limit]
 
-    def select(
-        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
-    ) -> list[Record]:
-        found = [r for k, r in sorted(self.records.items()) if all(set(g) & set(r.terms) for g in groups)]
-        return [record for record in found if record.key > after][:limit]
-
     def count(self, term: str) -> int:
-        return len(self.scan(term))
+        return len(self.find(((term,),)))
 
     def run(self, rule: Callable[..., Changes], *args: Any, **more: Any) -> Changes:
         """Commit what the rule wants. What it raises is raised, and nothing is changed."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from app.store.contract import Change, Changes, Commit, Journal, Record
 from app.store.history import Draft, History, Window
+from app.store.snapshots import scan
 from app.store.steps import STEP
 
 REVS = 2000
@@ -77,7 +78,7 @@ def test_a_large_commit_is_made_applied_and_forgotten_a_step_at_a_time() -> None
     except StopIteration as end:
         changes = end.value
     assert steps > size // STEP
-    assert (draft.count("app/"), draft.scan("app/")) == (0, [])
+    assert (draft.count("app/"), scan(draft, "app/")) == (0, [])
     counts = []
     for _ in history.applying(Commit(2, JOURNAL, tuple(changes))):
         counts.append((history.rev, history.count("app/", history.rev)))

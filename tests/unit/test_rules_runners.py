@@ -6,6 +6,7 @@ from app.errors import AlreadyExists, NotFound
 from app.models import keys
 from app.models.runner import Runner, RunnerCreate
 from app.registry import runners
+from app.store.snapshots import scan
 from tests.unit.plain_registry import Registry
 
 
@@ -18,9 +19,9 @@ def test_a_runner_is_found_by_the_host_of_its_address(addr, host):
     registry.do(runners.register, RunnerCreate(addr=addr, instance_id=17))
     runner = registry.read(keys.runner(addr), Runner)
     assert (runner.host, runner.instance_id) == (host, 17)
-    [found] = registry.snapshot.scan(keys.runners_on(host))
+    [found] = scan(registry.snapshot, keys.runners_on(host))
     assert found.key == keys.runner(addr)
-    assert registry.snapshot.scan(keys.runners_on(host + "0")) == []
+    assert scan(registry.snapshot, keys.runners_on(host + "0")) == []
 
 
 def test_an_address_is_registered_once_and_removed_once():
@@ -30,4 +31,4 @@ def test_an_address_is_registered_once_and_removed_once():
     registry.do(runners.unregister, "a:80")
     registry.refuse(NotFound, runners.unregister, "a:80", rev=2)
     assert registry.picture() == {}
-    assert registry.snapshot.scan(keys.RUNNERS) == []
+    assert scan(registry.snapshot, keys.RUNNERS) == []

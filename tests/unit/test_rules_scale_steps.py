@@ -15,6 +15,7 @@ from app.registry import claims, revisions, scale
 from app.registry.scale import Step
 from app.registry.state import find
 from app.store.contract import MAX_CHANGES, Changes
+from app.store.snapshots import scan
 from tests.life.life_table import TABLE
 from tests.unit.life_registry import Registry
 
@@ -38,7 +39,7 @@ def step(
 
 
 def statuses(registry: Registry) -> dict[str, int]:
-    found = registry.scan(keys.LIVE)
+    found = scan(registry, keys.LIVE)
     return dict(Counter(registry.instance(int(r.key.removeprefix(keys.INSTANCES))).status for r in found))
 
 

@@ -8,6 +8,7 @@ from app.models.app import App, AppPatch
 from app.models.secret import SecretEntry
 from app.registry import app_secrets, apps, env
 from app.registry.app_secrets import SealedSecret
+from app.store.snapshots import scan
 from tests.unit.plain_registry import Registry
 
 CAT = keys.app("cat")
@@ -58,7 +59,7 @@ def test_a_removed_secret_leaves_nothing(registry):
     registry.do(app_secrets.put, "cat", "A", sealed("one"), differs)
     changes = registry.do(app_secrets.remove, "cat", "A")
     assert changes.deletes == {keys.secret("cat", "A")}
-    assert registry.snapshot.scan(keys.SECRETS) == []
+    assert scan(registry.snapshot, keys.SECRETS) == []
     assert registry.read(CAT, App).model_dump(exclude={"rev", "updated_at"}) == before
     assert b"secrets" not in registry.snapshot.get(CAT).value
     registry.refuse(NotFound, app_secrets.remove, "cat", "A")
@@ -69,7 +70,7 @@ def test_secrets_go_with_their_app_and_no_others(registry):
     for app in ("cat", "cat-2"):
         registry.do(app_secrets.put, app, "A", sealed("one"), differs)
     registry.do(apps.unregister, "cat")
-    assert [record.key for record in registry.snapshot.scan(keys.SECRETS)] == [keys.secret("cat-2", "A")]
+    assert [record.key for record in scan(registry.snapshot, keys.SECRETS)] == [keys.secret("cat-2", "A")]
     registry.with_app("cat")
     assert registry.read(CAT, App).secrets == {}
 

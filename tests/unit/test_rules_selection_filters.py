@@ -11,7 +11,7 @@ from app.models.instance import Instance, Status
 from app.registry.selection import LOOK, Selection
 from app.store.contract import Change, Commit, Journal, Record, Snapshot
 from app.store.history import History, Window
-from app.store.snapshots import find_page
+from app.store.snapshots import find_page, scan
 from tests.life.life_table import WAYS
 from tests.unit.life_registry import Registry
 
@@ -36,7 +36,7 @@ def populated() -> Registry:
 
 
 POPULATED = populated()
-EVERYTHING = [codec.decode(record, Instance) for record in POPULATED.scan(keys.LIVE)]
+EVERYTHING = [codec.decode(record, Instance) for record in scan(POPULATED, keys.LIVE)]
 
 
 def held() -> History:

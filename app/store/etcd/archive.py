@@ -231,22 +231,17 @@ class ArchivedSnapshot:
         record: Record | None = self._wait(self._archive.get(key, self._revision))
         return record
 
-    def scan(
-        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
-    ) -> list[Record]:
-        return self._select(((term,),), after, limit, reverse)
-
-    def select(
-        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
-    ) -> list[Record]:
-        return self._select(groups, after, limit, False)
-
-    def _select(
-        self, groups: Sequence[Collection[str]], after: str, limit: int | None, reverse: bool
+    def find(
+        self,
+        groups: Sequence[Collection[str]],
+        *,
+        after: str = "",
+        limit: int | None = None,
+        reverse: bool = False,
     ) -> list[Record]:
         prefix = prefix_of(next(iter(groups[0])))
         found: list[Record] = []
-        more, at = True, after
+        more, at = True, "" if reverse else after
         while more and (reverse or limit is None or len(found) < limit):
             page, more = self._wait(self._archive.below(prefix, at, 1000, self._revision))
             found += (r for r in page if r.key not in self._changed and carries(r, groups))
@@ -261,7 +256,7 @@ class ArchivedSnapshot:
         return found if limit is None else found[:limit]
 
     def count(self, term: str) -> int:
-        return len(self.scan(term))
+        return len(self.find(((term,),)))
 
     def has_changed(self, reads: Reads) -> bool:
         return True  # nobody commits on what has left the memory

@@ -60,18 +60,17 @@ class Recording:
         self.drafted = self.drafted or self._draft.covers(key)
         return _told(self._draft.get(key))
 
-    def scan(
-        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
-    ) -> list[Record]:
-        self._note(term)
-        return self._told_of(self._draft.scan(term, after=after, limit=limit, reverse=reverse))
-
-    def select(
-        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
+    def find(
+        self,
+        groups: Sequence[Collection[str]],
+        *,
+        after: str = "",
+        limit: int | None = None,
+        reverse: bool = False,
     ) -> list[Record]:
         for term in {term for group in groups for term in group}:
             self._note(term)
-        return self._told_of(self._draft.select(groups, after=after, limit=limit))
+        return self._told_of(self._draft.find(groups, after=after, limit=limit, reverse=reverse))
 
     def count(self, term: str) -> int:
         self._note(term)

@@ -172,25 +172,20 @@ class ArchiveSnapshot:
             record = version_at(connection, self._index, key, self.rev)
         return None if record is None or record.deleted else record
 
-    def scan(
-        self, term: str, *, after: str = "", limit: int | None = None, reverse: bool = False
-    ) -> list[Record]:
-        return self._select(((term,),), "" if reverse else after, limit, reverse)
-
-    def select(
-        self, groups: Sequence[Collection[str]], *, after: str = "", limit: int | None = None
-    ) -> list[Record]:
-        return self._select(groups, after, limit, False)
-
-    def _select(
-        self, groups: Sequence[Collection[str]], after: str, limit: int | None, reverse: bool
+    def find(
+        self,
+        groups: Sequence[Collection[str]],
+        *,
+        after: str = "",
+        limit: int | None = None,
+        reverse: bool = False,
     ) -> list[Record]:
         found: list[Record] = []
         if limit is not None and limit <= 0:
             return found
         with (
             self._archive.reading(self.rev) as connection,
-            closing(self._iterate(connection, groups, after, reverse)) as records,
+            closing(self._iterate(connection, groups, "" if reverse else after, reverse)) as records,
         ):
             for record in records:
                 found.append(record)

@@ -192,6 +192,25 @@ class Conflict(RequestError):
     status, code, title = 409, "conflict", "The change conflicts with another"
 
 
+class TooManyObjects(RequestError):
+    """The registry has as many objects of that `kind` as it is allowed to: `count`, of at most `limit`.
+    Nothing was changed. Unregister some that are not used any more, or have the operator raise
+    `max_objects`."""
+
+    status, code, title = 409, "too-many-objects", "There are too many objects of that kind"
+
+    @classmethod
+    def of(cls, kind: str, count: int, more: int, limit: int) -> "TooManyObjects":
+        """`count` is how many there are before the change, which would add `more`."""
+        return cls(
+            f"There are {count} objects of kind {kind}, this would add {more}, and there may be {limit}: "
+            "unregister some, or have VISOR_MAX_OBJECTS (--max-objects) allow more.",
+            kind=kind,
+            count=count,
+            limit=limit,
+        )
+
+
 class NoKeyring(RequestError):
     """Secrets are kept sealed, and the service has no key for that, or not the one that is needed.
     `visor keys new FILE` makes a keyring; start the service with the setting `keyring_file`. Nothing was

@@ -43,6 +43,7 @@ from app.models import keys
 from app.models.instance import Status
 from app.registry import idempotency, tickets
 from app.registry.app_secrets import key_ids_in_use, unknown_key_ids
+from app.registry.object_limits import ObjectLimits
 from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.registry.readable import index
 from app.routers import (
@@ -201,6 +202,7 @@ def build_context(settings: Settings, store: Store | None = None) -> Context:
         bounds=Bounds(settings.max_query, settings.max_filters, settings.max_page, settings.max_answer),
         access=access,
         keyring=keyring.load(settings.keyring_file),
+        object_limits=ObjectLimits(settings.max_objects),
     )
 
 

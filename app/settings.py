@@ -25,6 +25,24 @@ OTHERS = ("VISOR_TEST_", "VISOR_FUZZ_", "VISOR_MODEL_")
 """Beginnings of variables that the test suites read, and neither the service nor its clients."""
 
 
+MAX_OBJECTS = {
+    "app": 100_000,
+    "revision": 100_000,
+    "envset": 100_000,
+    "proctype": 100_000,
+    "instance": 1_000_000,
+    "service": 100_000,
+    "endpoint": 100_000,
+    "runner": 1_000_000,
+    "member": 100_000,
+    "scale": 100_000,
+    "secret": 100_000,
+    "token": 10_000,
+}
+"""How many objects of each kind there may be where nothing else is set: some times what a large platform has.
+For proctypes there are 57,536 ports."""
+
+
 class LogLevel(StrEnum):
     """How much is logged."""
 
@@ -135,6 +153,14 @@ class Settings(BaseSettings):
     client_writes: Annotated[
         int, Field(ge=0, description="writes of one client in a second; 0: any number")
     ] = 200
+    max_objects: Annotated[
+        dict[str, int],
+        NoDecode,
+        Field(
+            description="objects of a kind, others than those of the defaults as instance=50000,app=500;"
+            " 0: any number"
+        ),
+    ] = MAX_OBJECTS
     max_query: Annotated[int, Field(ge=1024, description="bytes of a query string")] = 8192
     max_filters: Annotated[
         int, Field(ge=1, description="values of the repeatable parameters of a query, together")
@@ -256,6 +282,20 @@ class Settings(BaseSettings):
                 "hexadecimal digits in lower case"
             )
         return found[0]
+
+    @field_validator("max_objects", mode="before")
+    @classmethod
+    def _by_kind(cls, value: object) -> object:
+        """What is given stands over the defaults."""
+        if not isinstance(value, str):
+            return value
+        found = dict(MAX_OBJECTS)
+        for one in filter(None, map(str.strip, value.split(","))):
+            kind, _, count = one.partition("=")
+            if kind not in MAX_OBJECTS or re.fullmatch("[0-9]{1,15}", count) is None:
+                raise ValueError(f"{one} is no kind=number; the kinds are {', '.join(MAX_OBJECTS)}")
+            found[kind] = int(count)
+        return found
 
     @field_validator("cors_origins", "nameservers", "allowed_hosts", mode="before")
     @classmethod

@@ -27,6 +27,7 @@ from app.http.permits import Permit
 from app.http.principal import Principal
 from app.http.resolving import Resolver
 from app.keyring import Keyring
+from app.registry.object_limits import ObjectLimits
 from app.registry.permissions import Row
 from app.store.contract import Store
 
@@ -48,6 +49,7 @@ class Context:
     bounds: Bounds
     access: Access
     keyring: Keyring
+    object_limits: ObjectLimits = field(default_factory=lambda: ObjectLimits({}))
     comparisons: Comparisons = field(default_factory=Comparisons)
     durable: bool = True
     """Whether a rev that was given means the same after a restart."""

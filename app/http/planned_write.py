@@ -59,6 +59,7 @@ async def _planned(write: Write, turns: Turns, begin: Begin, transact: Transact)
     def ready(now: Snapshot, committed_at: datetime) -> Changes:
         # Time has passed, too: a token may have ended.
         write.permission.admit(now, committed_at)
+        write.limits.check(now, changes)
         if now.has_changed(snapshot.reads):
             raise Moved
         return made_at(changes, at, committed_at)
@@ -80,4 +81,5 @@ async def _changes(write: Write, turns: Turns, begin: Begin, snapshot: Rememberi
     await turns.take(write.permission.checking(snapshot, changes, scope))
     if not changes.empty:
         check_changes(changes)
+        write.limits.check(snapshot, changes)
     return changes

@@ -19,6 +19,7 @@ from app.http.origin import Asker
 from app.http.ready_answer import json_answer
 from app.models import codec, keys
 from app.registry.idempotency import IdempotentCall, Replay, once
+from app.registry.object_limits import ObjectLimits
 from app.registry.permissions import Permission
 from app.registry.preconditions import UNCONDITIONAL, Preconditions, Target
 from app.registry.state import Locate
@@ -63,11 +64,13 @@ class Write:
         conditions: Preconditions,
         call: IdempotentCall | None,
         permission: Permission,
+        limits: ObjectLimits,
         dry_run: DryRun | None = None,
     ) -> None:
         self.store = store
         self.origin = origin
         self.permission = permission
+        self.limits = limits
         self.conditions = conditions
         self.call = call
         self.dry_run = dry_run
@@ -84,12 +87,14 @@ class Write:
 
     def unconditional(self) -> "Write":
         """The same request, past its preconditions: they were for its first commit."""
-        return Write(self.store, self.origin, UNCONDITIONAL, None, self.permission, self.dry_run)
+        return self._unconditional(self.dry_run)
 
     def apart(self) -> "Write":
         """The same, for a commit that does not depend on those before it: in a dry run they are forgotten."""
-        dry_run = self.dry_run.apart() if self.dry_run else None
-        return Write(self.store, self.origin, UNCONDITIONAL, None, self.permission, dry_run)
+        return self._unconditional(self.dry_run.apart() if self.dry_run else None)
+
+    def _unconditional(self, dry_run: DryRun | None) -> "Write":
+        return Write(self.store, self.origin, UNCONDITIONAL, None, self.permission, self.limits, dry_run)
 
     def speak_for(self, host: str) -> None:
         """Raises Forbidden where the caller is a host, and not this one."""
@@ -102,14 +107,14 @@ class Write:
     async def commit(self, rule: Rule, target: Target) -> Outcome:
         """Run the rule as one transaction, in which the caller's token is looked at again. Raises
         Unauthenticated, Forbidden, RevMismatch, IdempotencyKeyReused, what the rule raises,
-        CoordinatorUnavailable, StorageFull."""
+        TooManyObjects, CoordinatorUnavailable, StorageFull."""
 
         def guarded(snapshot: Snapshot, at: datetime) -> Changes:
             self.conditions.check(snapshot, target)
             return rule(snapshot, at)
 
         whole = once(self.call, guarded) if self.call else guarded
-        allowed = self.permission.guard(whole)
+        allowed = self.limits.guard(self.permission.guard(whole))
         outcome = await (self.dry_run or self.store).transact(allowed, self.origin)
         return await self.found_again(outcome)
 
@@ -254,7 +259,7 @@ def _write(
     conditions = preconditions(_text(if_match), _text(if_none_match))
     tried = DryRun(context.store) if dry_run else None
     permission = call.principal.permission(call.row)
-    return Write(context.store, origin, conditions, None, permission, tried)
+    return Write(context.store, origin, conditions, None, permission, context.object_limits, tried)
 
 
 def _post(
@@ -283,7 +288,7 @@ def _post(
     conditions = preconditions(_text(if_match), _text(if_none_match))
     tried = DryRun(context.store) if dry_run else None
     permission = call.principal.permission(call.row)
-    return Write(context.store, origin, conditions, keyed, permission, tried)
+    return Write(context.store, origin, conditions, keyed, permission, context.object_limits, tried)
 
 
 Put = Annotated[Write, Depends(_write)]

@@ -94,10 +94,14 @@ class Problem(Model):
         int | MISSING,
         Field(
             description="`body-too-large`: how many bytes there may be. `too-many-changes`: how many "
-            "objects, or bytes, one commit takes.",
+            "objects, or bytes, one commit takes. `too-many-objects`: how many of the kind there may be.",
             examples=[1048576],
         ),
     ] = MISSING
+    kind: Annotated[
+        str | MISSING, Field(description="`too-many-objects`: of which there are.", examples=["instance"])
+    ] = MISSING
+    count: Annotated[int | MISSING, Field(description="`too-many-objects`: how many there are.")] = MISSING
     conflicts: Annotated[
         list[ConflictEntry] | MISSING,
         Field(description="`conflict`: of a plan, all that the registry does not allow."),

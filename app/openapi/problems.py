@@ -32,6 +32,7 @@ EXAMPLES: tuple[errors.RequestError, ...] = (
         "Instance 17 is locked by ops.", lock={"client": "ops", "reason": "being looked at", "at": _AT}
     ),
     errors.Conflict("No port between 8000 and 65535 is free: unregister a proctype first."),
+    errors.TooManyObjects.of("instance", 1_000_000, 1, 1_000_000),
     errors.NoKeyring(
         "Secrets need a keyring, and this service has none: make one with `visor keys new FILE` and start "
         "the service with VISOR_KEYRING_FILE (--keyring-file)."

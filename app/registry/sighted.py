@@ -65,6 +65,8 @@ class Sighted:
             return self.inner.count(term)
         return len(self.find(((term,),)))
 
+    count_about = count
+
     def has_changed(self, reads: Reads) -> bool:
         return self.inner.has_changed(reads)
 

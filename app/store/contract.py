@@ -161,6 +161,10 @@ class Snapshot(Protocol):
     def count(self, term: str) -> int:
         """How many records carry the term."""
 
+    def count_about(self, term: str) -> int:
+        """The same for a rule that may commit though the number has changed since, so that it loses to no
+        other writer. Where several processes write, each may have added a group of its own meanwhile."""
+
     def has_changed(self, reads: Reads) -> bool:
         """Whether, in this snapshot, anything is not as it was read at an earlier rev. True as well where
         that can no longer be told. A rule that asks has read it."""

@@ -363,6 +363,8 @@ class HeldSnapshot:
     def count(self, term: str) -> int:
         return self._held().count(term, self.rev)
 
+    count_about = count
+
     def has_changed(self, reads: Reads) -> bool:
         return self._held().has_changed(reads, self.rev)
 

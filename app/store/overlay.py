@@ -89,6 +89,9 @@ class Overlay:
     def count(self, term: str) -> int:
         return self._below.count(term) + self._more[term]
 
+    def count_about(self, term: str) -> int:
+        return self._below.count_about(term) + self._more[term]
+
     def has_changed(self, reads: Reads) -> bool:
         on_top = (Change(key, self._below.get(key), record) for key, record in self._over.items())
         return self._below.has_changed(reads) or touched(reads, on_top)

@@ -56,6 +56,9 @@ class Remembering:
             self._counts[term] = _while_there(lambda: self._below.count(term))
         return self._counts[term]
 
+    def count_about(self, term: str) -> int:
+        return self._below.count_about(term)
+
     def has_changed(self, reads: Reads) -> bool:
         return self._below.has_changed(reads)
 

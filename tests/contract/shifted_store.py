@@ -197,6 +197,8 @@ class ShiftedSnapshot:
         with shifted_errors(self._numbering):
             return self._snapshot.count(term)
 
+    count_about = count
+
     def has_changed(self, reads: Reads) -> bool:
         return self._snapshot.has_changed(replace(reads, rev=self._numbering.real(reads.rev)))
 

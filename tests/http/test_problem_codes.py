@@ -25,7 +25,10 @@ TABLE = {
     401: {"unauthenticated"},
     403: {"forbidden", "not-claimer", "foreign-origin"},
     404: {"not-found"},
-    409: {"already-exists", "already-claimed", "invalid-state", "in-use", "locked", "conflict", "no-keyring"},
+    409: {
+        *("already-exists", "already-claimed", "invalid-state", "in-use", "locked", "conflict"),
+        *("no-keyring", "too-many-objects"),
+    },
     410: {"rev-compacted"},
     412: {"rev-mismatch"},
     413: {"body-too-large"},

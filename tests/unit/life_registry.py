@@ -56,6 +56,8 @@ class Registry:
     def count(self, term: str) -> int:
         return len(self.find(((term,),)))
 
+    count_about = count
+
     def run(self, rule: Callable[..., Changes], *args: Any, **more: Any) -> Changes:
         """Commit what the rule wants. What it raises is raised, and nothing is changed."""
         before = dict(self.records)

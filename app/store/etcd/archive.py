@@ -258,5 +258,7 @@ class ArchivedSnapshot:
     def count(self, term: str) -> int:
         return len(self.find(((term,),)))
 
+    count_about = count
+
     def has_changed(self, reads: Reads) -> bool:
         return True  # nobody commits on what has left the memory

@@ -76,6 +76,10 @@ class Recording:
         self._note(term)
         return self._draft.count(term)
 
+    def count_about(self, term: str) -> int:
+        # No fence: whoever registers an app would lose to each change of any other.
+        return self._draft.count_about(term)
+
     def has_changed(self, reads: Reads) -> bool:
         for key in reads.keys:
             self.guards.add(key)

@@ -197,6 +197,8 @@ class ArchiveSnapshot:
         with self._archive.reading(self.rev) as connection:
             return sum(1 for _ in self._iterate(connection, ((term,),), "", False))
 
+    count_about = count
+
     def has_changed(self, reads: Reads) -> bool:
         return True  # nobody commits on what has left the memory
 

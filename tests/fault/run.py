@@ -4,11 +4,11 @@ import asyncio
 import itertools
 import random
 import time
-from contextlib import closing
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from tests.fault.faults.site import Log, Site
-from tests.fault.traffic.client import Client
+from tests.fault.traffic.client import Ask, Client
 from tests.fault.traffic.connection import Connection, Cut, NotSent
 from tests.fault.traffic.crew import Crew
 from tests.fault.traffic.pace import Pace
@@ -155,17 +155,21 @@ async def _bring_in(crew: Crew, ports: list[int], evidence: Evidence, settle: fl
 
 async def _last_write(ports: list[int], evidence: Evidence) -> int:
     """A write after everything: nothing of the traffic can still be on its way once it is answered."""
-    with closing(Client("last", ports, evidence.calls, Pace(50), 0)) as client:
+    async with aclosing(Client("last", ports, evidence.calls, Pace(50), 0)) as client:
         while True:
             name = f"last{client.following()}"
-            made = await client.once("create", "/services", {"name": name}, about=("service", name))
+            made = await client.do("create", _registering(name), about=("service", name))
             if made.outcome is Outcome.OK and made.rev is not None:
                 return made.rev
 
 
+def _registering(service: str) -> Ask:
+    return lambda v: v.register_service(service)
+
+
 async def _read_all(ports: list[int], evidence: Evidence) -> None:
     """Read everything that is there, through each replica: `snapshots` compares it with the history."""
-    with closing(Client("end", ports, evidence.calls, Pace(200), 0)) as client:
+    async with aclosing(Client("end", ports, evidence.calls, Pace(200), 0)) as client:
         for replica in range(len(ports)):
             for path, *about in WHOLE:
                 whole = f"{path}?limit=1000&rev={evidence.last_rev}"

@@ -5,7 +5,7 @@ it finds is found without believing the service's own numbers.
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.fault.judges.verdict import Verdict
 from tests.fault.judges.world import World
@@ -67,7 +67,7 @@ def judge(evidence: Evidence, world: World) -> Verdict:
     for key, mine in calls.items():
         model = _service if key[0] == "service" else _ticket
         initial: Hashable = False if key[0] == "service" else ("pending", None)
-        steps = [step for call in mine if (step := model(call)) is not None]
+        steps = [step for call in _one_a_deed(mine) if (step := model(call)) is not None]
         found = linearizable(steps, initial)
         if found is None:
             verdict.undecided += 1
@@ -75,6 +75,22 @@ def judge(evidence: Evidence, world: World) -> Verdict:
         else:
             verdict.check(found, lambda k=key, m=mine: f"{k}: no order explains {[str(c) for c in m]}")
     return verdict
+
+
+def _one_a_deed(calls: list[Call]) -> list[Call]:
+    """All tries with one Idempotency-Key do a thing once: where one of them was answered, they are one call,
+    from the start of the first to the end of that one."""
+    found: list[Call] = []
+    tries: dict[str, list[Call]] = {}
+    for call in calls:
+        if call.key is None:
+            found.append(call)
+        else:
+            tries.setdefault(call.key, []).append(call)
+    for mine in tries.values():
+        done = next((call for call in mine if call.outcome is Outcome.OK), None)
+        found += mine if done is None else [replace(done, start=min(call.start for call in mine))]
+    return found
 
 
 def _step(

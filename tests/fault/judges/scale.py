@@ -50,7 +50,7 @@ def _of(world: World, rev: int) -> list[Told]:
 
 def _counted(call: Call, instances: dict[Key, Told]) -> list[int]:
     assert call.about is not None
-    wanted = (call.about[1], call.about[2], call.body["revision"], call.body["env"])
+    wanted = (call.about[1], call.about[2], call.body["revision"], call.body.get("env"))
     return [
         int(key[1])
         for key, event in instances.items()

@@ -1,23 +1,29 @@
-"""A client: one call after the other over one connection, each recorded."""
+"""A client: one call after the other by the client library, each of its tries recorded."""
 
-import asyncio
 import itertools
-import json
-import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any
 
-from tests.fault.traffic.connection import Answer, Connection, Cut, NotSent
+import httpx2
+
 from tests.fault.traffic.pace import Over, Pace
-from tests.fault.traffic.record import Call, Key, Outcome
+from tests.fault.traffic.record import Call, Key
+from tests.fault.traffic.recorder import Deed, Recorder
+from visor_client import AsyncVisor, ClientError
 
 PATIENCE = 10.0
 """Seconds after which no answer is waited for any more."""
 
-TRIES = 8
+RETRY_FOR = 8.0
+"""Seconds for which the library tries again what is safe to be tried again."""
+
+URL = "http://localhost"
+"""Of the replicas together: which of them is asked, the recorder says."""
 
 Script = Callable[["Client"], Awaitable[None]]
+Ask = Callable[[AsyncVisor], Awaitable[Any]]
 
 
 class Client:
@@ -28,9 +34,8 @@ class Client:
         self.pace = pace
         self.random = Random(f"{seed} {name}")
         self.memory: dict[str, Any] = {}
-        self._calls = calls
-        self._connections = [Connection(port) for port in ports]
-        self._at = self.random.randrange(len(ports))
+        self._recorder = Recorder(name, ports, calls, pace, self.random.randrange(len(ports)))
+        self._http = httpx2.AsyncClient(transport=self._recorder)
         self._count = itertools.count(1)
 
     async def work(self, script: Script) -> None:
@@ -41,115 +46,58 @@ class Client:
         except Over:
             return
         finally:
-            self.close()
+            await self.aclose()
 
-    def close(self) -> None:
-        for connection in self._connections:
-            connection.close()
+    async def aclose(self) -> None:
+        await self._http.aclose()
 
     @property
     def replicas(self) -> int:
-        return len(self._connections)
+        return self._recorder.replicas
 
     def following(self) -> int:
         return next(self._count)
 
+    def key(self) -> str:
+        """An Idempotency-Key, to make the same call again with."""
+        return f"{self.name}-{self.following()}"
+
+    async def do(self, op: str, ask: Ask, *, about: Key | None = None) -> Call:
+        """A write, whatever tries the library takes for it: the last of them. What came of it may be
+        unknown."""
+        return await self._make(Deed(self.key(), op, about), ask, RETRY_FOR)
+
+    async def keyed(self, op: str, key: str, ask: Ask, *, about: Key | None = None) -> Call:
+        """A POST with this Idempotency-Key, which `ask` has to say too."""
+        return await self._make(Deed(key, op, about), ask, RETRY_FOR)
+
+    async def again(self, call: Call, ask: Ask) -> Call:
+        """The same call with the same key though it was answered."""
+        return await self._make(Deed(call.deed, call.op, call.about, tries=99), ask, RETRY_FOR)
+
     async def look(self, op: str, path: str, about: Key | None = None) -> Call:
-        """A GET of who writes: it takes no turn of theirs."""
-        call = Call(self.name, self._at, op, "GET", path, about=about)
-        await self._ask(call, {})
+        """A GET of a client that writes: it takes no turn of theirs, and is not repeated."""
+        call = await self._make(Deed("", op, about), lambda v: v.request("GET", path), 0)
         if call.status != 200:
             # What takes no turn must not go round and round, either.
             await self.pace.rest(0.02 if call.status == 404 else 0.1)
         return call
 
-    async def read(self, op: str, path: str, about: Key | None = None, replica: int | None = None) -> Call:
-        """A GET; not repeated."""
-        await self.pace.turn()
-        call = Call(self.name, self._at if replica is None else replica, op, "GET", path, about=about)
-        await self._ask(call, {})
-        return call
-
-    async def write(
-        self,
-        op: str,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        about: Key | None = None,
-        if_match: int | None = None,
+    async def read(
+        self, op: str, ask: Ask | str, about: Key | None = None, replica: int | None = None
     ) -> Call:
-        """A write, made once. What came of it may be unknown."""
-        actor = f"{self.name}-{self.following()}"
-        await self.pace.turn()
-        call = Call(self.name, self._at, op, method, path, body, about, actor, None, if_match)
-        await self._ask(call, {"If-Match": f'"{if_match}"'} if if_match is not None else {})
-        return call
+        """A GET, of one replica where that is told; not repeated. `ask` is a path, or makes the call."""
+        path = ask
+        made: Ask = (lambda v: v.request("GET", path)) if isinstance(path, str) else path
+        return await self._make(Deed("", op, about, replica, paced=True), made, 0)
 
-    async def once(self, op: str, path: str, body: Any, *, about: Key | None = None) -> Call:
-        """A POST with an Idempotency-Key, repeated until its outcome is known."""
-        key = f"{self.name}-{self.following()}"
-        for number in range(TRIES):
-            await self.pace.turn()
-            call = Call(self.name, self._at, op, "POST", path, body, about, key, key)
-            if number:
-                call.actor = f"{key}.{number}"
-                await self.pace.rest(0.1 * number)
-            await self._ask(call, {"Idempotency-Key": key})
-            if call.outcome is Outcome.OK or (call.outcome is Outcome.REFUSED and 0 < call.status < 500):
-                break
-        return call
-
-    async def again(self, call: Call) -> Call:
-        """The same call with the same key though it was answered."""
-        assert call.key is not None
-        await self.pace.turn()
-        repeated = Call(
-            self.name, self._at, call.op, "POST", call.path, call.body, call.about, call.key + ".99", call.key
+    async def _make(self, deed: Deed, ask: Ask, retry_for: float) -> Call:
+        self._recorder.begin(deed)
+        visor = AsyncVisor(
+            URL, actor=deed.name or None, timeout=PATIENCE, retry_for=retry_for, http=self._http
         )
-        await self._ask(repeated, {"Idempotency-Key": call.key})
-        return repeated
-
-    async def _ask(self, call: Call, headers: dict[str, str]) -> None:
-        body = None if call.body is None else json.dumps(call.body).encode()
-        if call.actor:
-            # A key is its actor's own: whoever repeats it has to be the same. The try is told by the label.
-            headers["Visor-Actor"] = call.key or call.actor
-        connection = self._connections[call.replica]
-        self._calls.append(call)
-        call.start = time.monotonic_ns()
-        try:
-            answer = await connection.ask(call.method, call.path, body, headers, PATIENCE)
-        except NotSent:
-            call.outcome, call.end = Outcome.REFUSED, time.monotonic_ns()
-            self._go_on(call)
-            await asyncio.sleep(0.05)  # a load balancer, too, tries a dead server now and then only
-        except Cut:
-            # Its end stays open: it may take effect later than we stopped to wait.
-            self._go_on(call)
-        else:
-            call.end = time.monotonic_ns()
-            _take(call, answer)
-            if call.status == 503:
-                self._go_on(call)
-        call.connection = connection.serial
-
-    def _go_on(self, call: Call) -> None:
-        if call.replica == self._at:
-            self._at = (self._at + 1) % len(self._connections)
-
-
-def _take(call: Call, answer: Answer) -> None:
-    call.status, call.answer = answer.status, answer.body
-    rev = answer.headers.get("visor-rev")
-    call.rev = None if rev is None else int(rev)
-    call.replayed = answer.headers.get("idempotency-replayed") == "true"
-    if answer.status < 400:
-        call.outcome = Outcome.OK
-    elif answer.status == 500 or (
-        answer.status == 503 and json.loads(answer.body).get("outcome") == "unknown"
-    ):
-        call.outcome = Outcome.UNKNOWN
-    else:
-        call.outcome = Outcome.REFUSED
+        with suppress(ClientError):
+            await ask(visor)
+        last = self._recorder.last
+        assert last is not None, f"{deed} has asked for nothing"
+        return last

@@ -46,17 +46,16 @@ class Connection:
     async def ask(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds: float
     ) -> Answer:
-        """Raises NotSent, Cut."""
+        """The whole answer. Raises NotSent, Cut."""
         reader, writer = await self._open(seconds)
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *(f"{n}: {v}" for n, v in headers.items())]
         if body is not None:
-            lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+            lines.append(f"Content-Length: {len(body)}")
         try:
             async with asyncio.timeout(seconds):
                 writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b""))
                 status, found = parse_head(await reader.readuntil(b"\r\n\r\n"))
-                length = int(found.get("content-length", "0"))
-                said = await reader.readexactly(length) if length else b""
+                said = await _body(reader, found)
         except (OSError, EOFError, TimeoutError) as error:
             self.close()
             raise Cut from error
@@ -82,3 +81,15 @@ class Connection:
         if self._writer is not None:
             self._writer.transport.abort()
         self._reader = self._writer = None
+
+
+async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+    if headers.get("transfer-encoding") != "chunked":
+        length = int(headers.get("content-length", "0"))
+        return await reader.readexactly(length) if length else b""
+    parts = []
+    while length := int(await reader.readuntil(b"\r\n"), 16):
+        parts.append(await reader.readexactly(length))
+        await reader.readexactly(2)
+    await reader.readexactly(2)
+    return b"".join(parts)

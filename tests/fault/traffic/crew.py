@@ -46,7 +46,7 @@ class Crew:
         self._following = [asyncio.create_task(one.follow()) for one in self.subscribers]
         preparing = self._client("p0", self.pace)
         await platform.prepare(preparing)
-        preparing.close()
+        await preparing.aclose()
         for names, pace, scripts in (("w", self.pace, WRITERS), ("r", self._reading, READERS)):
             each = [script for script, count in scripts for _ in range(count)]
             self._tasks += [

@@ -1,6 +1,6 @@
 """The part of the registry that is there before the traffic begins."""
 
-from tests.fault.traffic.client import Client
+from tests.fault.traffic.client import Ask, Client
 from tests.fault.traffic.record import Outcome
 from tests.serving import APP, ARCHIVE
 
@@ -32,26 +32,27 @@ OTHER_HANDS = {
 
 async def prepare(client: Client) -> None:
     """Apps that can be run, one of them for races alone, and apps that count."""
-    for app in ("base", "other", "arena"):
-        await _made(client, "/apps", {**APP, "name": app}, ("app", app))
-        await _made(
-            client,
-            f"/apps/{app}/revisions",
-            {"ref": REF, "archive_url": ARCHIVE},
-            ("revision", app, REF),
-        )
-        for name in PROCTYPES:
-            await _made(client, f"/apps/{app}/proctypes", {"name": name}, ("proctype", app, name))
-    await _made(client, "/apps/base/envs", {"ref": "blue", "vars": {"a": "1"}}, ("envset", "base", "blue"))
+
+    async def made(ask: Ask, *about: str) -> None:
+        call = await client.do("create", ask, about=about)
+        assert call.outcome is Outcome.OK, str(call)
+
+    def app(name: str, env: dict[str, str] | None = None) -> Ask:
+        return lambda v: v.register_app(name, APP["repo_url"], APP["stack"], env=env)
+
+    for name in ("base", "other", "arena"):
+        await made(app(name), "app", name)
+        await made(_accepted(name), "revision", name, REF)
+        for proctype in PROCTYPES:
+            await made(_proctype(name, proctype), "proctype", name, proctype)
+    await made(lambda v: v.register_envset("base", "blue", {"a": "1"}), "envset", "base", "blue")
     empty = [f"vars{number}" for number in range(SETS)]
     for name in (*empty, *(f"count{number}" for number in range(COUNTERS))):
-        await _made(client, "/apps", {**APP, "name": name, "env": {"n": "0"}}, ("app", name))
+        await made(app(name, {"n": "0"}), "app", name)
     # At the end of the list: who reads its first ten is not to be sent all of this each time.
-    parts = {f"part{number}": large(0) for number in range(PARTS)}
-    await _made(client, "/apps", {**APP, "name": "zlarge", "env": parts}, ("app", "zlarge"))
+    await made(app("zlarge", {f"part{number}": large(0) for number in range(PARTS)}), "app", "zlarge")
     for number in range(RECORDS):
-        name = f"zrecord{number}"
-        await _made(client, "/apps", {**APP, "name": name, "env": {"n": large(0)}}, ("app", name))
+        await made(app(f"zrecord{number}", {"n": large(0)}), "app", f"zrecord{number}")
 
 
 def large(number: int) -> str:
@@ -59,6 +60,9 @@ def large(number: int) -> str:
     return f"{number}.".ljust(RECORD, "x")
 
 
-async def _made(client: Client, path: str, body: object, about: tuple[str, ...]) -> None:
-    call = await client.once("create", path, body, about=about)
-    assert call.outcome is Outcome.OK, str(call)
+def _accepted(app: str) -> Ask:
+    return lambda v: v.register_revision(app, REF, archive_url=ARCHIVE)
+
+
+def _proctype(app: str, name: str) -> Ask:
+    return lambda v: v.register_proctype(app, name)

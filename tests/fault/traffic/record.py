@@ -11,6 +11,7 @@ NEVER = 2**63 - 1
 """The end of a call that was never answered: its effect may come at any time."""
 
 _TRY = re.compile(r"\.\d+\Z")
+_MOMENT = re.compile(r"[?&](rev|at|to)=|/commits/")
 
 Key = tuple[str, ...]
 """What names a resource: its kind, and its names as text. `("service", "memcached")`."""
@@ -69,11 +70,12 @@ class Call:
 
     @property
     def is_default_read(self) -> bool:
-        return self.method == "GET" and "consistency=stale" not in self.path and "rev=" not in self.path
+        return self.method == "GET" and "consistency=stale" not in self.path and not self.names_rev
 
     @property
     def names_rev(self) -> bool:
-        return "rev=" in self.path
+        """Whether it says itself of which moment it is, or up to which."""
+        return _MOMENT.search(self.path) is not None
 
     def __str__(self) -> str:
         body = f" {json.dumps(self.body)}" if self.body is not None else ""

@@ -115,6 +115,29 @@ def test_a_time_out_is_longer_than_the_wait_that_was_asked_for(service: Service)
         assert visor.list_events(visor.get_rev().rev, wait=2)[0] == []
 
 
+def test_an_update_whose_answer_was_lost_is_not_made_twice(visor: Visor, proxy: LossyProxy) -> None:
+    """The echo of its own success is not taken for somebody else's change."""
+    visor.set_env_var("cat", "m", "0")
+
+    def count(env: dict[str, str]) -> dict[str, str]:
+        proxy.lose = 1  # of the change, and not of what was read for it
+        return {**env, "m": str(int(env["m"]) + 1)}
+
+    with pytest.raises(visor_client.RevMismatch) as echo:
+        visor.update_env("cat", count)
+    assert echo.value.repeated
+    assert visor.get_env_var("cat", "m").value == "1"
+
+    def rename(app: visor_client.App) -> dict[str, str]:
+        proxy.lose = 1
+        return {"stack": f"{app.stack}-again"}
+
+    before = visor.get_app("cat").stack
+    with pytest.raises(visor_client.RevMismatch):
+        visor.update_app("cat", rename)
+    assert visor.get_app("cat").stack == f"{before}-again"
+
+
 def test_two_who_update_the_same_lose_nothing(service: Service) -> None:
     """On 412 what is there is read again, and the change made on that."""
     with Visor(service.url) as visor:
@@ -135,4 +158,5 @@ def test_two_who_update_the_same_lose_nothing(service: Service) -> None:
         assert visor.update_env("cat", lambda env: env).vars["n"] == "60"
         assert visor.update_app("cat", lambda app: None if app.head is None else {"head": None}).head is None
         assert visor.get_rev().rev == rev, "what changes nothing makes no commit"
-        assert visor.update_app("cat", lambda app: {"stack": f"{app.stack}-2"}).stack == "lenny-2"
+        before = visor.get_app("cat").stack
+        assert visor.update_app("cat", lambda app: {"stack": f"{app.stack}-2"}).stack == f"{before}-2"

@@ -5,7 +5,7 @@ nothing of them.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +14,12 @@ from app.events import fanout, sse, stream
 from app.events.event import Event
 from app.events.filters import Filter, Subject
 from app.events.position import Position
+from app.events.time_index import Point, TimeIndex
 from app.events.turns import Turns
 from app.http import reads, writes
 from app.models import keys
-from app.registry import apps, claims, life, ports, preconditions, scale, tickets
+from app.registry import apps, claims, life, ports, preconditions, revert, scale, tickets
+from app.routers import diff
 from app.store.contract import Changes, Commit, Record, Snapshot
 from app.store.embedded import store as embedded
 from app.store.embedded.leases import Leases
@@ -27,12 +29,13 @@ from app.store.etcd import store as etcd
 @dataclass(frozen=True)
 class Mutant:
     """`patch` puts the defect in; `judge` names who has to find it, `kills` is true where it takes a crash
-    to show."""
+    to show. `writers` names the scripts that show it soon: all, where none is named."""
 
     name: str
     judge: str
     patch: Callable[[], None]
     kills: bool = False
+    writers: tuple[str, ...] = ()
 
 
 def _dropped_event() -> None:
@@ -246,6 +249,40 @@ def _torn_commit() -> None:
     fanout.events_in_turns = torn
 
 
+def _half_revert() -> None:
+    """What goes back keeps a variable that came later."""
+    parts = revert._Restoring._parts_of_app
+
+    def some(self: Any, said: Any, there: Any) -> Any:
+        whole = parts(self, said, there)
+        later = {} if there is None else there["env"]
+        return {**whole, "env": {**later, **whole["env"]}}
+
+    revert._Restoring._parts_of_app = some  # type: ignore[method-assign]
+
+
+def _silent_difference() -> None:
+    """Now and then an object that has changed is none."""
+    tell = diff.difference
+
+    def silent(before: Record | None, after: Record | None, field: Sequence[str] = ()) -> Any:
+        found = tell(before, after, field)
+        return None if found is not None and after is not None and after.rev % 4 == 0 else found
+
+    diff.difference = silent
+
+
+def _late_time() -> None:
+    """A time is that of the rev before the newest one."""
+    at = TimeIndex.at
+
+    def late(self: TimeIndex, time: int) -> Point | None:
+        found = at(self, time)
+        return found and (at(self, found.time - 1) or found)
+
+    TimeIndex.at = late  # type: ignore[method-assign]
+
+
 MUTANTS = {
     mutant.name: mutant
     for mutant in (
@@ -267,6 +304,9 @@ MUTANTS = {
         Mutant("port twice", "unique", _port_twice),
         Mutant("ignored condition", "conditions", _ignored_condition),
         Mutant("untrue answer", "answers", _untrue_answer),
+        Mutant("half a revert", "reverts", _half_revert, writers=("platforms",)),
+        Mutant("silent difference", "differences", _silent_difference, writers=("platforms",)),
+        Mutant("late time", "times", _late_time, writers=("variables",)),
         Mutant("early end of a lease", "members", _early_end_of_lease),
     )
 }

@@ -33,7 +33,8 @@ WHOLE = [
 class Plan:
     """Seconds of traffic, writes offered by second, and how the faults come: the main one every `period`
     seconds, one of the others in the middle between. `settle`: seconds after the last fault within which
-    everything has to work again, and so many once more for all of it to be read."""
+    everything has to work again, and so many once more for all of it to be read. `writers`: the scripts that
+    write, where it is not to be all."""
 
     seconds: float
     rate: float = 200
@@ -42,6 +43,7 @@ class Plan:
     kills: bool = True
     others: bool = True
     settle: float = 60
+    writers: tuple[str, ...] = ()
 
 
 @dataclass
@@ -65,7 +67,7 @@ async def run(site: Site, plan: Plan) -> Run:
     try:
         await site.start()
         ports = [service.port for service in site.services]
-        crew = Crew(ports, plan.rate, plan.seed)
+        crew = Crew(ports, plan.rate, plan.seed, plan.writers)
         evidence.calls, evidence.replicas = crew.calls, len(ports)
         await crew.start()
         done.began = time.monotonic_ns()

@@ -56,7 +56,8 @@ class Apps(Transport):
         self, app: str, change: Callable[[App], Mapping[str, Any] | None], **options: Unpack[Write]
     ) -> App:
         """Change what was read, and only that: `change` gives a merge patch of the app that it is given, or
-        None for none. Somebody else was faster: it is read again, and `change` called again."""
+        None for none. Somebody else was faster: it is read again, and `change` called again. Raises
+        RevMismatch where a try without an answer may have been done: it is not done twice."""
         for left in reversed(range(_UPDATES)):
             seen = self.get_app(app)
             patch = change(seen)
@@ -65,8 +66,9 @@ class Apps(Transport):
             try:
                 conditional: Write = {**options, "if_rev": seen.rev}
                 return self.patch_app(app, patch, **conditional)
-            except RevMismatch:
-                if not left:
+            except RevMismatch as mismatch:
+                # Repeated, it may be the echo of a success: to change again could be to change twice.
+                if mismatch.repeated or not left:
                     raise
         raise AssertionError("the last try returns or raises")
 
@@ -86,7 +88,8 @@ class Apps(Transport):
         self, app: str, change: Callable[[dict[str, str]], Mapping[str, str]], **options: Unpack[Write]
     ) -> Env:
         """Change the variables that were read, and only those: `change` gives all that there are to be.
-        Somebody else was faster: they are read again, and `change` called again."""
+        Somebody else was faster: they are read again, and `change` called again. Raises RevMismatch where a
+        try without an answer may have been done: it is not done twice."""
         for left in reversed(range(_UPDATES)):
             seen = self.get_env(app)
             wanted = change(dict(seen.vars))
@@ -97,8 +100,9 @@ class Apps(Transport):
             try:
                 conditional: Write = {**options, "if_rev": seen.rev}
                 return self.patch_env(app, patch, **conditional)
-            except RevMismatch:
-                if not left:
+            except RevMismatch as mismatch:
+                # Repeated, it may be the echo of a success: to change again could be to change twice.
+                if mismatch.repeated or not left:
                     raise
         raise AssertionError("the last try returns or raises")
 

@@ -40,10 +40,14 @@ def commits(call: Call) -> bool:
     if call.op == "scale":
         # Of several commits the last may find all as it should be: `scale` looks at each instance.
         return bool(call.said["started"] or call.said["stopped"]) and in_one_commit(call)
+    if call.op in _MANY_OBJECTS:
+        return bool(call.said["changes"]) or call.replayed
     if call.method == "DELETE":
         return True
     return bool(call.said["rev"] == call.rev) and call.op not in _MAY_CHANGE_NOTHING
 
+
+_MANY_OBJECTS = {"apply", "revert", "undo"}
 
 _MAY_CHANGE_NOTHING = {"start", "lost", "member", "patch", "env"}
 """Such a write of what is there already answers the rev of the snapshot, and that may be just the rev at

@@ -38,8 +38,8 @@ def judge(evidence: Evidence, world: World) -> Verdict:
 
 def _made(verdict: Verdict, world: World, call: Call) -> None:
     assert call.rev is not None
-    if call.status == 204 or call.op == "scale":
-        return  # judged by `fencing` and `scale`
+    if call.status == 204 or call.op in ("scale", "apply", "revert", "undo"):
+        return  # judged by `fencing`, `scale` and `reverts`
     if call.method == "DELETE":
         verdict.check(call.said == {"rev": call.rev}, lambda: f"not the rev: {call}: {call.answer!r}")
         return

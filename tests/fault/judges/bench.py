@@ -7,6 +7,7 @@ from tests.fault.judges import (
     acknowledged,
     answers,
     conditions,
+    differences,
     events,
     fencing,
     forward,
@@ -15,9 +16,11 @@ from tests.fault.judges import (
     members,
     racing,
     replicas,
+    reverts,
     scale,
     snapshots,
     starts,
+    times,
     unique,
     whole,
 )
@@ -57,6 +60,9 @@ JUDGES = [
     ),
     Judge("forward", "The rev never goes back", forward.judge),
     Judge("whole", "Nothing is half done at any rev", whole.judge),
+    Judge("reverts", "A document, a revert and an undo are whole: one commit, all or nothing", reverts.judge),
+    Judge("differences", "A diff and the commits tell what the events told", differences.judge),
+    Judge("times", "A time is that of one rev, the same for ever and on every replica", times.judge),
     Judge("members", "A member that renews stays, one that does not goes", members.judge),
 ]
 

@@ -2,11 +2,15 @@
 wherever it is read."""
 
 import json
+from hashlib import sha256
 from typing import Any
 
 from tests.fault.judges.verdict import Verdict
 from tests.fault.judges.world import World
 from tests.fault.traffic.record import Call, Evidence, Key, Outcome, Told
+
+_MAY_GROW = ("rev", "commits")
+"""Of a moment in the past these say as well what has come since, or what is kept."""
 
 
 def judge(evidence: Evidence, world: World) -> Verdict:
@@ -15,7 +19,7 @@ def judge(evidence: Evidence, world: World) -> Verdict:
     reads = [call for call in evidence.calls if not call.writes and call.status in (200, 404)]
     first: dict[str, Call] = {}
     for call in reads:
-        if call.names_rev and call.outcome is Outcome.OK:
+        if call.names_rev and call.outcome is Outcome.OK and call.op not in _MAY_GROW:
             before = first.setdefault(call.path, call)
             verdict.check(
                 before.answer == call.answer, lambda b=before, c=call: f"it has changed since {b}: {c}"
@@ -37,6 +41,8 @@ def _same(call: Call, expected: bytes) -> bool:
     if call.op == "list":
         # Where the list goes on is the service's own affair.
         return call.answer.rpartition(b',"next":')[0] == expected
+    if call.op == "export":
+        return _is_export(call, expected)
     if call.op == "scale" and expected != b"nothing":
         return bool(_ended_targets(call.said) == json.loads(expected))
     if call.op in ("vars", "scale"):
@@ -50,6 +56,8 @@ def _expected(call: Call, state: dict[str, dict[Key, Told]]) -> bytes | None:
     assert about is not None
     if call.op == "list":
         return _list(call, state)
+    if call.op == "export":
+        return b"\n".join(_declared(about[1], state))
     there = state.get(about[0], {}).get(about)
     if call.op == "one":
         return b"nothing" if there is None else there.object
@@ -60,6 +68,27 @@ def _expected(call: Call, state: dict[str, dict[Key, Told]]) -> bytes | None:
     else:
         return None
     return b"nothing" if said is None else json.dumps(said).encode()
+
+
+def _declared(app: str, state: dict[str, dict[Key, Told]]) -> list[bytes]:
+    """The objects of an app, sorted."""
+    return sorted(
+        event.object
+        for kind in ("app", "revision", "envset", "proctype")
+        for key, event in state.get(kind, {}).items()
+        if key[1] == app
+    )
+
+
+def _is_export(call: Call, expected: bytes) -> bool:
+    """Whether all lines are there, and are those of the objects."""
+    first, *lines, last = call.answer.splitlines()
+    end, whole = json.loads(last), call.answer[: -len(last) - 1]
+    return bool(
+        json.loads(first)["rev"] == call.rev
+        and b"\n".join(sorted(line.partition(b',"object":')[2][:-1] for line in lines)) == expected
+        and (end["end"], end["objects"], end["sha256"]) == (True, len(lines), sha256(whole).hexdigest())
+    )
 
 
 def _list(call: Call, state: dict[str, dict[Key, Told]]) -> bytes:

@@ -46,11 +46,12 @@ def instance(rev: int, action: str, id: int, status: str, actor: str | None = No
 
 
 def _told(rev: int, type_: str, index: int, actor: str | None, names: Any, object: Any) -> Told:
-    head = {"rev": rev, "index": index, "type": type_, "actor": actor or f"a-{rev}", **names}
+    head = {"rev": rev, "index": index, "type": type_, "at": object["updated_at"]}
+    head |= {"actor": actor or f"a-{rev}", **names}
     return Told((json.dumps(head)[:-1] + ',"object":' + json.dumps(object) + "}").encode(), seen=rev * 10)
 
 
-def write(made: int | None, op: str = "create", about: Key = ("service", "s"), **more: Any) -> Call:
+def write(made: int | None, op: str = "create", about: Key | None = ("service", "s"), **more: Any) -> Call:
     """A write that was answered; its actor is `a-MADE`, and it took from just before its rev's time to it."""
     at = (made or 0) * 10
     call = Call("a", 0, op, "POST", "/services", None, about, f"a-{made}", start=at - 5, end=at + 1)

@@ -1,12 +1,14 @@
 """The registry as its event history says that it was, at every rev."""
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from operator import attrgetter
 
 from tests.fault.traffic.record import Call, Key, Told, deed_of
 
 _REV = attrgetter("rev")
+_OF_APPS = ("app", "revision", "envset", "proctype", "scale")
 
 
 class World:
@@ -17,7 +19,10 @@ class World:
         self.chains: dict[Key, list[Told]] = {}
         self.deeds: dict[str, list[int]] = {}
         """The revs of each deed, by its name."""
+        self._below: dict[str, set[Key]] = {}
         for event in told:
+            if event.key[0] in _OF_APPS:
+                self._below.setdefault(event.key[1], set()).add(event.key)
             self.chains.setdefault(event.key, []).append(event)
             if event.type == "unknown":
                 continue  # another hand's deed; `history` says whether there was one
@@ -30,6 +35,21 @@ class World:
         chain = self.chains.get(key, [])
         at = bisect_right(chain, rev, key=_REV) - 1
         return None if at < 0 or chain[at].gone else chain[at]
+
+    def below(self, app: str) -> Collection[Key]:
+        """The keys of the app and of what is declared for it, with targets: all that there ever were."""
+        return self._below.get(app, ())
+
+    def at(self, rev: int) -> Sequence[Told]:
+        """The events of a rev."""
+        return self.told[bisect_left(self.told, rev, key=_REV) : bisect_right(self.told, rev, key=_REV)]
+
+    def between(self, after: int, upto: int) -> Iterator[tuple[int, list[Told]]]:
+        """The revs after one and up to another, each with its events."""
+        start = bisect_right(self.told, after, key=_REV)
+        end = bisect_right(self.told, upto, key=_REV)
+        for rev, events in groupby(islice(self.told, start, end), key=_REV):
+            yield rev, list(events)
 
     def in_order(self, calls: Iterable[Call]) -> Iterator[tuple[Call, dict[str, dict[Key, Told]]]]:
         """Each call with the state at its rev: what is there by kind and key. The state is moved on: to be

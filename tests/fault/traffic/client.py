@@ -92,6 +92,7 @@ class Client:
         return await self._make(Deed("", op, about, replica, paced=True), made, 0)
 
     async def _make(self, deed: Deed, ask: Ask, retry_for: float) -> Call:
+        self.pace.check()  # a call that cannot be begun takes no turn
         self._recorder.begin(deed)
         visor = AsyncVisor(
             URL, actor=deed.name or None, timeout=PATIENCE, retry_for=retry_for, http=self._http

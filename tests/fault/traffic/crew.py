@@ -1,10 +1,11 @@
 """Who takes part in the traffic, and in what numbers."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from tests.fault.traffic import hosts, platform, readers, writers
+from tests.fault.traffic import declared, hosts, platform, readers, writers
 from tests.fault.traffic.client import Client, Script
+from tests.fault.traffic.library_reader import LibraryReader
 from tests.fault.traffic.pace import Pace
 from tests.fault.traffic.record import Call
 from tests.fault.traffic.subscribers import HABITS, Archivist, Subscriber
@@ -16,24 +17,36 @@ WRITERS: list[tuple[Script, int]] = [
     (writers.apps, 6),
     (writers.races, 6),
     (writers.directory, 6),
+    (declared.platforms, 4),
     (hosts.tickets, 6),
     (hosts.scales, 2),
     (hosts.hosts, 12),
     (hosts.arena, 6),
 ]
-READERS: list[tuple[Script, int]] = [(readers.latest, 4), (readers.stale, 2), (readers.past, 4)]
+READERS: list[tuple[Script, int]] = [
+    (readers.latest, 4),
+    (readers.stale, 2),
+    (readers.past, 4),
+    (readers.times, 1),
+]
 
 
 class Crew:
     """Clients and subscribers of the services at `ports`. `rate` is of the writers' calls, by second; the
-    readers make a quarter of that."""
+    readers make a quarter of that. `writers` names the scripts that write, where it is not to be all."""
 
-    def __init__(self, ports: Sequence[int], rate: float, seed: object) -> None:
+    def __init__(
+        self, ports: Sequence[int], rate: float, seed: object, writers: Collection[str] = ()
+    ) -> None:
+        self._writers = [(script, count) for script, count in WRITERS if script.__name__ in writers]
         self.calls: list[Call] = []
         self.pace, self._reading = Pace(rate), Pace(rate / 4)
         self._ports, self._seed = ports, seed
         self.archivist = Archivist(ports, seed)
-        self.subscribers: list[Subscriber] = [self.archivist]
+        self.subscribers: list[Subscriber | LibraryReader] = [
+            self.archivist,
+            LibraryReader("library", ports),
+        ]
         for name, habit in HABITS.items():
             if name != "archivist":
                 count = 2 if name in ("follower", "visitor") else 1
@@ -47,7 +60,10 @@ class Crew:
         preparing = self._client("p0", self.pace)
         await platform.prepare(preparing)
         await preparing.aclose()
-        for names, pace, scripts in (("w", self.pace, WRITERS), ("r", self._reading, READERS)):
+        for names, pace, scripts in (
+            ("w", self.pace, self._writers or WRITERS),
+            ("r", self._reading, READERS),
+        ):
             each = [script for script, count in scripts for _ in range(count)]
             self._tasks += [
                 asyncio.create_task(self._client(f"{names}{n}", pace).work(script))

@@ -47,5 +47,10 @@ class Pace:
             return
         raise Over
 
+    def check(self) -> None:
+        """Raises Over."""
+        if self._over.is_set():
+            raise Over
+
     def stop(self) -> None:
         self._over.set()

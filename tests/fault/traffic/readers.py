@@ -1,5 +1,7 @@
 """Clients that read: the latest, what a replica holds, and the past."""
 
+import time
+
 from tests.fault.traffic.client import Client
 from tests.fault.traffic.platform import COUNTERS, REF
 from tests.fault.traffic.record import Key
@@ -20,6 +22,9 @@ PLACES: list[tuple[str, str, Key]] = [
     ("scale", f"/apps/base/proctypes/web/scale?revision={REF}", ("proctype", "base", "web")),
     ("rev", "/rev", ("rev",)),
 ]
+
+SETTLED = 12.0
+"""Seconds after which a time is no longer one at which another replica may still commit."""
 
 HELD = 8
 """Reads of the past that a reader remembers, to make them again: elsewhere, and after a restart."""
@@ -57,6 +62,20 @@ async def past(c: Client) -> None:
     held.append((op, _with(path, f"rev={rev}"), about))
     del held[:-HELD]
     await c.read(*held[-1], _any(c))
+
+
+async def times(c: Client) -> None:
+    """Places at the times of commits, now and later, here and there."""
+    seen: list[tuple[float, str]] = c.memory.setdefault("times", [])
+    now = await c.read("rev", "/rev", ("rev",), _any(c))
+    if now.status == 200 and now.said["at"]:
+        seen.append((time.monotonic(), now.said["at"]))
+        del seen[:-60]
+    settled = time.monotonic() - (SETTLED if c.replicas > 1 else 0)
+    known = [at for noted, at in seen if noted <= settled]
+    if known:
+        op, path, about = c.random.choice(PLACES)
+        await c.read(op, _with(path, f"at={c.random.choice(known)}"), about, _any(c))
 
 
 def _any(c: Client) -> int:

@@ -123,6 +123,7 @@ class Told:
     __slots__ = (
         "__dict__",
         "actor",
+        "at",
         "digest",
         "host_before",
         "index",
@@ -140,6 +141,7 @@ class Told:
         self.index: int = said["index"]
         self.type: str = said["type"]
         self.actor: str = said["actor"]
+        self.at: str = said["at"]
         self.digest = hash(data)
         self.object = tail[:-1]
         self.seen = seen

@@ -4,6 +4,7 @@ It is planned on the latest snapshot, a little in each turn, while other writes 
 remembered, and the plan is committed if nothing of that has changed since; else it is planned anew.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,6 +20,10 @@ from app.store.steps import Steps
 
 RACES = 3
 """Times that a plan is made beside other writes. After that they wait for it."""
+
+HELD = 2.0
+"""Seconds for which they do at most, where other replicas' writes come between again and again. The plan that
+is being made then is still tried."""
 
 SteppedRule = Callable[[Snapshot, datetime], Steps[Changes]]
 """A rule whose changes are made in steps."""
@@ -36,9 +41,12 @@ async def plan_and_commit(write: Write, turns: Turns, begin: Begin) -> Outcome:
             return await _planned(write, turns, begin, write.store.transact)
     # It is changed all the time, and the others have had their turn.
     async with write.store.alone() as transact:
-        for _ in range(RACES):
+        until = time.monotonic() + HELD
+        while True:
             with suppress(Moved):
                 return await _planned(write, turns, begin, transact)
+            if time.monotonic() > until:
+                break
     raise Conflict("What this is about was changed again and again by other replicas meanwhile. Try again.")
 
 

@@ -187,7 +187,7 @@ class Locked(RequestError):
 class Conflict(RequestError):
     """The change lost a race against others, after the server's own retries; or there is nothing left to
     give (no free port); or it was made before, with this `Idempotency-Key`, and its large answer is no
-    longer kept. The detail says which."""
+    longer kept; or what an import would bring is there as another one. The detail says which."""
 
     status, code, title = 409, "conflict", "The change conflicts with another"
 

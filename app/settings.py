@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     log_level: Annotated[LogLevel, Field(description="debug, info, warning or error")] = LogLevel.INFO
     log_format: Annotated[LogFormat, Field(description="text or json")] = LogFormat.TEXT
     max_body: Annotated[int, Field(ge=1024, description="bytes of a request's body")] = 1024 * 1024
+    max_import: Annotated[
+        int, Field(ge=1024, description="bytes of a file that is imported, which is read as it arrives")
+    ] = 1024 * 1024 * 1024
     max_header: Annotated[int, Field(ge=1024, description="bytes of a request's headers")] = 64 * 1024
     max_connections: Annotated[int, Field(ge=1, description="connections at a time")] = 10_000
     max_requests: Annotated[int, Field(ge=1, description="requests worked on at a time")] = 1000
@@ -170,7 +173,9 @@ class Settings(BaseSettings):
         int,
         Field(ge=2 * 1024 * 1024, description="bytes of an answer: a page of a list ends early"),
     ] = 8 * 1024 * 1024
-    body_timeout: Annotated[float, Field(gt=0, description="seconds for a request's body to arrive")] = 30.0
+    body_timeout: Annotated[
+        float, Field(gt=0, description="seconds for a request's body to arrive; for each part of an import")
+    ] = 30.0
     header_timeout: Annotated[float, Field(gt=0, description="seconds for the headers to arrive")] = 10.0
     send_timeout: Annotated[
         float, Field(gt=0, description="seconds after which a subscriber that does not read is let go")

@@ -321,6 +321,30 @@ class Planned(Record):
 
 
 @dataclass(frozen=True)
+class NewPort(Record):
+    """A proctype whose port was another's, and that has got a new one."""
+
+    path: str
+    was: int
+    port: int
+
+
+@dataclass(frozen=True)
+class Imported(Record):
+    """What became of the objects of a file: each was imported, was there just so (`unchanged`), or stays as
+    it is there (`left`). `secrets` came without their values."""
+
+    rev: int
+    objects: int
+    imported: int
+    unchanged: int
+    left: int
+    commits: int
+    secrets: int
+    ports: list[NewPort]
+
+
+@dataclass(frozen=True)
 class Token(Resource):
     """A token, without its secret."""
 

@@ -101,6 +101,7 @@ TABLE: dict[str, Row] = {
     "get_commit": READ_INSTANCES,
     "get_timeline": READ_INSTANCES,
     "export_objects": READ_INSTANCES,
+    "import_objects": ADMIN,
     "list_prometheus_targets": READ_INSTANCES,
     "get_events": READ_INSTANCES,
     "list_events": READ_INSTANCES,

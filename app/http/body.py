@@ -1,7 +1,8 @@
 """A request's body: how large it may be, how long it may take, and what is done with one that is refused."""
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, NoReturn
 
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -22,23 +23,37 @@ class Bodies:
 
     A request whose body is still on its way holds no permit: clients that send slowly, or never send the
     rest, keep nobody else out. What has come of such bodies has a bound together.
+
+    A body that is read part by part may have `max_streamed` bytes, and `timeout` seconds for each part.
     """
 
-    def __init__(self, admission: Admission, *, max_body: int = 1024 * 1024, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        *,
+        max_body: int = 1024 * 1024,
+        max_streamed: int = 1024 * 1024 * 1024,
+        timeout: float = 30.0,
+    ) -> None:
         self._admission = admission
         self._capacity = admission.capacity
         self._max_body = max_body
+        self._max_streamed = max_streamed
         self._timeout = timeout
 
-    def check_length(self, call: Call) -> None:
-        """Raises BodyTooLarge where the request says itself that its body is."""
+    def look(self, call: Call) -> None:
+        """Note whether the request has a body, and whether it says itself that this is over the limit."""
         declared = call.fields.get(b"content-length")
         if declared is None:
             call.sends_body = b"transfer-encoding" in call.fields
             return
         call.sends_body = declared != b"0"
         if declared.isdigit() and (len(declared) > 18 or int(declared) > self._max_body):
-            raise self._too_large()
+            call.too_long = True
+
+    def refuse_too_long(self) -> NoReturn:
+        """Raises BodyTooLarge."""
+        raise self._too_large(self._max_body)
 
     async def read(self, call: Call) -> bytes:
         """The whole body. Raises BodyTooLarge, TooManyRequests, MalformedRequest."""
@@ -46,7 +61,7 @@ class Bodies:
         if given is None:
             given = await self._receive_all(call)
         elif len(given) > self._max_body:
-            raise self._too_large()
+            self.refuse_too_long()
         call.sends_body = False
         return given
 
@@ -61,7 +76,7 @@ class Bodies:
                 parts.append(part)
                 size += len(part)
                 if size > self._max_body:
-                    raise self._too_large()
+                    self.refuse_too_long()
                 if not message.get("more_body", False):
                     break
                 arriving += len(part)
@@ -94,8 +109,23 @@ class Bodies:
                 " server."
             )
 
-    def _too_large(self) -> BodyTooLarge:
-        limit = self._max_body
+    async def parts(self, call: Call) -> AsyncIterator[bytes]:
+        """The body as it arrives, no faster than it is asked for. Raises BodyTooLarge, MalformedRequest."""
+        declared = call.fields.get(b"content-length", b"0")
+        if declared.isdigit() and (len(declared) > 18 or int(declared) > self._max_streamed):
+            raise self._too_large(self._max_streamed)
+        clock, size, more = asyncio.get_running_loop().time, 0, True
+        while more:
+            message = await self._receive(call, clock() + self._timeout)
+            part, more = message.get("body", b""), message.get("more_body", False)
+            size += len(part)
+            if size > self._max_streamed:
+                raise self._too_large(self._max_streamed)
+            call.sends_body = more
+            yield part
+
+    @staticmethod
+    def _too_large(limit: int) -> BodyTooLarge:
         return BodyTooLarge(f"The body is over the limit of {limit} bytes. Send a smaller one.", limit=limit)
 
 

@@ -1,7 +1,7 @@
 """What every handler works with: the parts of the service, and the call that it answers."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -57,6 +57,8 @@ class Context:
     """Whether the service has been told to end, and serves on for a while."""
     discovering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """Held while an answer of `/discovery` is made: each may take 20 MB."""
+    importing: bool = False
+    """Whether an import is on its way: there is one at a time."""
 
 
 def the_context() -> Context:
@@ -72,13 +74,16 @@ class Call(HTTPConnection):
 
     `given` comes from the server, `permit` is what it holds of the server's limits. `fields` are its headers
     by name, in lower case, several lines of one header joined by commas. `query` is what its query string
-    says, and `content` its body, once these are read. `sends_body` is whether its client may still be
-    sending that.
+    says, and `content` its body, once these are read; `parts` is the body of a route that reads it as it
+    arrives. `sends_body` is whether its client may still be sending that, `too_long` whether it says that
+    it will be over the limit of bodies that are read whole.
     """
 
     query: Sequence[tuple[str, str]] = ()
     content = b""
+    parts: AsyncIterator[bytes]
     sends_body = False
+    too_long = False
 
     # Who asks, and what may be done by whom: known once the front has found out.
     principal: Principal

@@ -33,6 +33,9 @@ READS_BODY = "reads_body"
 ReadSlowly = Callable[[Call, Turns], Awaitable[Any]]
 """Reads a body that takes more than one turn."""
 
+STREAMS_BODY = "streams_body"
+"""The attribute of a route's function that is set where it reads its body itself, as `call.parts`."""
+
 
 @dataclass(slots=True)
 class Step:
@@ -84,6 +87,7 @@ class Plan:
         self.template: str = route.path_format
         self.methods: frozenset[str] = frozenset(route.methods or ())
         self.read_slowly: ReadSlowly | None = getattr(route.endpoint, READS_BODY, None)
+        self.streams_body: bool = getattr(route.endpoint, STREAMS_BODY, False)
         self.row = row_of(route.name)
         self.steps: list[Step] = []
         self.path: list[tuple[int, Parameter]] = []
@@ -166,7 +170,8 @@ class Endpoint:
         self.template = plan.template
         self.methods = plan.methods
         self.row = plan.row
-        self.reads_body = "GET" not in plan.methods
+        self.streams_body = plan.streams_body
+        self.reads_body = "GET" not in plan.methods and not plan.streams_body
         self._bounds = bounds or Bounds()
         self._steps = plan.steps
         self._path, self._query, self._headers, self._body = plan.path, plan.query, plan.headers, plan.body

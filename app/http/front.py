@@ -95,7 +95,9 @@ class Front:
                 return self._options(call, parts)
             if path not in ALWAYS_SERVED:
                 call.permit.take()
-            self._bodies.check_length(call)
+            self._bodies.look(call)
+            if call.too_long and not self._streams(call, parts):
+                self._bodies.refuse_too_long()
             endpoint = self._endpoint(call, parts)
             call.row = row = endpoint.row
             rev = self._rev()
@@ -109,6 +111,8 @@ class Front:
                 self._count(call)
             if endpoint.reads_body:
                 call.content = await self._bodies.read(call)
+            elif endpoint.streams_body:
+                call.parts = self._bodies.parts(call)
             return await self._answer(call, endpoint, parts, rev)
         except RequestError as error:
             # Without the frames that it came through: they hold the call, and neither would go by itself.
@@ -180,6 +184,10 @@ class Front:
         raise MethodNotAllowed(
             f"{call.method[:16]} is not allowed here; allowed: {allowed}.", headers={"Allow": allowed}
         )
+
+    def _streams(self, call: Call, parts: list[str]) -> bool:
+        endpoint = self._routes.find(call.scope["method"], parts)
+        return endpoint is not None and endpoint.streams_body
 
     def _options(self, call: Call, parts: list[str]) -> Response:
         """What may be asked of the path, and by pages of which origins."""

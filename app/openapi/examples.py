@@ -7,6 +7,7 @@ from typing import Any
 from app.openapi import dry_runs
 from app.openapi.story import STORY, TOKENS
 from app.openapi.story.instances import CLAIM_EVENT, START_EVENT
+from app.openapi.story.plans import EXPORT
 
 
 def _first_frame(event: dict[str, Any]) -> str:
@@ -25,12 +26,7 @@ _TEXTS = {
     + _frame(CLAIM_EVENT)
     + _frame(START_EVENT)
     + ": keep-alive\n\n",
-    "application/x-ndjson": '{"visor":1,"rev":31,"at":"2026-11-02T09:31:00.000000Z","schema":3}\n'
-    '{"path":"/services/memcached","object":{"rev":31,"created_rev":31,'
-    '"created_at":"2026-11-02T09:31:00.000000Z","updated_at":"2026-11-02T09:31:00.000000Z",'
-    '"name":"memcached"}}\n'
-    '{"end":true,"objects":1,'
-    '"sha256":"b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c"}\n',
+    "application/x-ndjson": EXPORT,
     "text/html": "<!doctype html>\n<title>not-found - Visor</title>\n<h1>There is no such resource</h1>\n",
     "text/plain": 'visor_http_requests_total{method="GET",route="/apps/{app}",status="200"} 3.0\n'
     "visor_subscribers 2.0\n",

@@ -109,7 +109,7 @@ def unclaim(snapshot: Snapshot, at: datetime, id: int, body: Unclaim) -> Changes
             f"Instance {id} is {instance.status}: only a claimed one is given back.", state=instance.status
         )
     changes = _given_back(instance, at, body.error)
-    _note_return(snapshot, changes)
+    note_return(snapshot, changes)
     return changes
 
 
@@ -128,8 +128,8 @@ def _given_back(instance: Instance, at: datetime, error: str | None) -> Changes:
     )
 
 
-def _note_return(snapshot: Snapshot, changes: Changes) -> None:
-    # It may now be the oldest: who took another for that has to look again.
+def note_return(snapshot: Snapshot, changes: Changes) -> None:
+    """Have it known that a ticket with an old id is pending: who took another for the oldest looks again."""
     counters.write(changes, keys.RETURN_COUNTER, counters.read(snapshot, keys.RETURN_COUNTER, 0, lost=0) + 1)
 
 
@@ -152,5 +152,5 @@ def release(snapshot: Snapshot, at: datetime, over: Sequence[str], timeout: time
             error = f"not started within {timeout.total_seconds():g} seconds"
             changes.puts.update(_given_back(instance, at, error).puts)
     if changes.puts:
-        _note_return(snapshot, changes)
+        note_return(snapshot, changes)
     return changes

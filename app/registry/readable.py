@@ -4,7 +4,7 @@ What cannot be read is left out of everything that is found by terms: lists, cou
 there for those who ask for it, but its name is taken, and DELETE removes it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic_core import from_json
@@ -17,7 +17,7 @@ from app.models.instance import Ended
 from app.models.token import KeptToken, TokenUse
 from app.store.contract import UNREADABLE, Record
 
-_KEY_OF: dict[str, Callable[[dict[str, Any]], str]] = {
+_KEY_OF: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "app": lambda said: keys.app(said["name"]),
     "revision": lambda said: keys.revision(said["app"], said["ref"]),
     "envset": lambda said: keys.envset(said["app"], said["ref"]),
@@ -40,6 +40,11 @@ _VALIDATE_ENDED = Ended.__pydantic_validator__.validate_json
 _NUMBERS = frozenset(
     {keys.INSTANCE_COUNTER, keys.PORT_COUNTER, keys.RETURN_COUNTER, keys.SCHEMA, keys.ACCESS}
 )
+
+
+def key_of_resource(kind: str, said: Mapping[str, Any]) -> str:
+    """The key that a resource of this kind belongs under, by what it says itself."""
+    return _KEY_OF[kind](said)
 
 
 def readable(record: Record) -> bool:

@@ -1,13 +1,15 @@
-"""What an export tells beside the objects, and which instances are in it."""
+"""What an export tells beside the objects, which instances are in it, and what a trial of an import keeps."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from app.models import keys
+from pydantic_core import from_json
+
+from app.models import codec, keys
 from app.registry import counters, ports
 from app.registry.selection import began_at
 from app.registry.tickets import FIRST_ID
-from app.store.contract import Record, Snapshot
+from app.store.contract import Changes, Record, Snapshot
 
 
 class Following(NamedTuple):
@@ -35,3 +37,26 @@ def in_their_life(records: Iterable[Record], began: dict[str, int], snapshot: Sn
         if record.created_rev >= since and (since or not keys.is_ended(record.value)):
             found.append(record)
     return found
+
+
+# what a dry run of an import remembers of its changes:
+# + app/{name} (its name, head and time), envset/, service/, proctype/ (nothing but that they are there)
+# + revision/, counter/
+def thin(changes: Changes) -> Changes:
+    """What a dry run has to remember of the changes of an import: what later lines can name."""
+    puts = {key: _thinned(key, value) for key, value in changes.puts.items()}
+    return Changes(
+        puts={key: value for key, value in puts.items() if value is not None}, result=changes.result
+    )
+
+
+def _thinned(key: str, value: bytes) -> bytes | None:
+    match keys.kind_of(key):
+        case "app":
+            said = from_json(value)
+            return codec.keep({name: said[name] for name in ("name", "head", "updated_at")})
+        case "envset" | "service" | "proctype":
+            return codec.Encoded(b"{}")
+        case "revision" | "counter":
+            return value
+    return None

@@ -14,3 +14,10 @@ def full() -> Iterator[Service]:
     with serving() as service:
         play(service, FILL)
         yield service
+
+
+@pytest.fixture
+def memory_visor() -> Iterator[Service]:
+    """A fresh service on the store in memory."""
+    with serving() as service:
+        yield service

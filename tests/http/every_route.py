@@ -8,6 +8,7 @@ from fastapi.routing import iter_route_contexts
 
 from app.main import create_app
 from app.settings import Settings
+from tests.http.import_files import MEMBER, file_of
 from tests.serving import APP, ARCHIVE, Service
 
 HOST = "10.0.0.7"
@@ -47,6 +48,7 @@ FILL: list[tuple[str, str, Any]] = [
     ("POST", "/services", {"name": "memcached"}),
     ("POST", "/services/{service}/endpoints", {"addr": HOST, "port": 11211}),
     ("POST", "/runners", {"addr": "10.0.0.7:9000", "instance_id": 1}),
+    ("POST", "/import", file_of(("/members/pms/10.0.0.7", MEMBER))),
     ("PUT", "/members/{kind}/{addr}", {"version": "1.4.2"}),
     ("POST", "/apply", {"apps": [{"name": "cat", "env": {"calf": "muh"}}]}),
     ("POST", "/commits/{rev}/undo", {}),
@@ -71,7 +73,8 @@ EMPTY: list[tuple[str, str, Any]] = [
 ]
 
 # Tokens have suites of their own, tests/access: the first of them would end what follows.
-BODIES = {(method, template): body for method, template, body in FILL}
+BODIES = {(method, template): body for method, template, body in FILL if not isinstance(body, bytes)}
+"""Those that are JSON."""
 
 OPERATIONS = sorted(
     (method, route.path_format)
@@ -83,7 +86,7 @@ READS = [template for method, template in OPERATIONS if method == "GET"]
 READING_POSTS = [("POST", "/instances/{id}/env")]
 """They change nothing, and their answer is not to be kept: no preconditions, no Idempotency-Key."""
 
-IDEMPOTENT_POSTS = ["/keys/rewrite"]
+IDEMPOTENT_POSTS = ["/import", "/keys/rewrite"]
 """To do them again does what is left, and nothing twice: they take no Idempotency-Key."""
 
 WRITES = [call for call in OPERATIONS if call[0] != "GET" and call not in READING_POSTS]
@@ -144,7 +147,11 @@ _NAMES = {
 }
 
 
-_QUERIES = {("DELETE", "/instances"): "?status=lost", ("GET", "/diff"): "?from=0"}
+_QUERIES = {
+    ("DELETE", "/instances"): "?status=lost",
+    ("GET", "/diff"): "?from=0",
+    ("POST", "/import"): "?mode=merge",
+}
 
 
 def url_of(method: str, template: str) -> str:
@@ -154,8 +161,10 @@ def url_of(method: str, template: str) -> str:
 
 def call_of(visor: Service, method: str, template: str, body: Any) -> tuple[str, dict[str, Any]]:
     """The URL of a call and what it sends. A rev in the URL is the latest, in the body the one before."""
-    rev = visor.rev if "{rev}" in template or (body and "to_rev" in body) else 0
+    rev = visor.rev if "{rev}" in template or (isinstance(body, dict) and "to_rev" in body) else 0
     url = path_of(template, rev=str(rev)) + _QUERIES.get((method, template), "")
+    if isinstance(body, bytes):
+        return url, {"content": body}
     if body and "to_rev" in body:
         body = {**body, "to_rev": rev - 1}
     return url, {} if body is None else {"json": body}

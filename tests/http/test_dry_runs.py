@@ -9,7 +9,7 @@ from tests.http.expect import refused
 from tests.serving import APP, ARCHIVE, serving
 
 HEADER = "Visor-Dry-Run"
-PLANS = ("/apply", "/revert", "/commits/{rev}/undo")
+PLANS = ("/apply", "/revert", "/commits/{rev}/undo", "/import")
 """Their dry run says which rev it was planned on."""
 
 TIMES = (

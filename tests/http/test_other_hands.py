@@ -1,7 +1,6 @@
 """What another hand has written is in no list and no answer; nothing fails of it; DELETE removes it."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +45,6 @@ LISTS_OF = {
     "runner": ["/runners"],
     "member": ["/members/{kind}"],
 }
-
-
-@pytest.fixture
-def memory_visor() -> Iterator[Service]:
-    with serving() as service:
-        yield service
 
 
 def said(answer: httpx2.Response) -> Any:

@@ -9,6 +9,8 @@ from typing import Any
 import httpx2
 from jsonschema import Draft202012Validator
 
+from app.openapi.story import Step
+
 SCHEMAS = "#/components/schemas/"
 
 OPEN = ("Problem", "AnyOtherEvent")
@@ -106,3 +108,8 @@ class Document:
         assert not [name for name in missing if headers[name].get("required")], said
         known = {name.lower() for name in self.content["components"]["headers"]}
         assert known & set(answer.headers) <= names, said
+
+
+def body_of(step: Step) -> dict[str, Any]:
+    """What a step of the story sends: JSON, or lines of it as they are."""
+    return {"content": step.body} if isinstance(step.body, str) else {"json": step.body}

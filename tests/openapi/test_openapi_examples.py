@@ -7,7 +7,7 @@ from app.errors import MethodNotAllowed, UnsupportedTransferCoding, request_erro
 from app.models.token import new_id, new_token, sha256_of
 from app.openapi.problems import EXAMPLES
 from app.openapi.story import STORY, TOKENS, Step, at
-from tests.openapi.documented import Document
+from tests.openapi.documented import Document, body_of
 from tests.serving import Service, serving
 
 ACCEPT = {"Accept": "application/json"}
@@ -69,7 +69,7 @@ def test_every_operation_that_answers_json_has_its_step_in_the_story(document: D
 
 def _play(visor: Service, document: Document, step: Step) -> Any:
     method, path = step.call.split(" ", 1)
-    answer = visor.client.request(method, path, json=step.body, headers=ACCEPT)
+    answer = visor.client.request(method, path, **body_of(step), headers=ACCEPT)
     assert answer.status_code == step.status, (step.call, answer.text)
     operation = document.check(answer)
     assert step.operation in (None, operation)

@@ -8,7 +8,7 @@ import pytest
 
 from app.models.event import Kind
 from app.openapi.story import STORY
-from tests.openapi.documented import SCHEMAS, Document
+from tests.openapi.documented import SCHEMAS, Document, body_of
 from tests.serving import Service, serving
 
 EVENT = {"$ref": f"{SCHEMAS}Event"}
@@ -35,7 +35,7 @@ def told() -> Iterator[Service]:
         for step in STORY:
             method, path = step.call.split(" ", 1)
             if method != "GET":
-                assert service.client.request(method, path, json=step.body).is_success
+                assert service.client.request(method, path, **body_of(step)).is_success
         yield service
 
 

@@ -1,6 +1,6 @@
 """What has changed, by whom and why; and many changes at once."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -11,8 +11,8 @@ import httpx2
 from visor_client.aio.listing import AsyncListing
 from visor_client.aio.transport import AsyncTransport
 from visor_client.export_lines import Lines
-from visor_client.options import Moment, Post, given, path, query
-from visor_client.records import Commit, ObjectChange, Planned, Timeline
+from visor_client.options import Moment, Post, Write, given, path, query
+from visor_client.records import Commit, Imported, ObjectChange, Planned, Timeline
 from visor_client.retrying import problem_of, unreachable
 
 
@@ -136,3 +136,11 @@ class AsyncHistory(AsyncTransport):
             raise unreachable(error, self.url, read=True) from error
         finally:
             await answer.aclose()
+
+    async def import_objects(
+        self, lines: AsyncIterable[bytes], *, mode: str = "empty", **options: Unpack[Write]
+    ) -> Imported:
+        """The objects of an export, put into the registry: `lines` as `export_objects` gives them, or a
+        file's bytes in parts of any size, which are sent as the service takes them. They are sent once: after
+        a failure the same file goes on where it stopped; `members["done"]` of a Problem says where."""
+        return await self.upload(Imported, "/import", lines, options, mode=mode)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import uuid4
@@ -180,6 +181,26 @@ class AsyncTransport:
         """What a change has made. A POST is given an `Idempotency-Key`, the same for all its tries."""
         return _record(kind, await self.send(method, path, given, body, wait, **more))
 
+    async def upload(
+        self, kind: type[R], path: str, parts: AsyncIterable[bytes], given: options.Write, **more: Any
+    ) -> R:
+        """What a change has made whose body is sent part by part, as the service takes it: it cannot be sent
+        again. A commit may keep it waiting, and so may the last of many."""
+        try:
+            answer = await self._http.request(
+                "POST",
+                self.url + path,
+                params=query({**more, "dry_run": given.get("dry_run") or None}),
+                content=parts,
+                headers={**self._headers, **options.headers(given), "Content-Type": "application/x-ndjson"},
+                timeout=httpx2.Timeout(self.timeout, read=_UPLOAD, write=_UPLOAD),
+            )
+        except httpx2.TransportError as error:
+            raise unreachable(error, self.url, read=False) from error
+        if not answer.is_success:
+            raise problem_of(answer)
+        return _record(kind, answer)
+
     async def send(
         self, method: str, path: str, given: options.Write, body: Any = None, wait: float = 0, **more: Any
     ) -> httpx2.Response:
@@ -197,6 +218,9 @@ class AsyncTransport:
             content_type="application/merge-patch+json" if method == "PATCH" else "application/json",
         )
 
+
+_UPLOAD = 60.0
+"""Seconds without a sign of a service that takes in what is sent."""
 
 _CONDITIONS = ("Idempotency-Key", "If-Match", "If-None-Match")
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100)

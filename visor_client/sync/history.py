@@ -1,6 +1,6 @@
 """What has changed, by whom and why; and many changes at once."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -9,8 +9,8 @@ from typing import Any, Unpack
 import httpx2
 
 from visor_client.export_lines import Lines
-from visor_client.options import Moment, Post, given, path, query
-from visor_client.records import Commit, ObjectChange, Planned, Timeline
+from visor_client.options import Moment, Post, Write, given, path, query
+from visor_client.records import Commit, Imported, ObjectChange, Planned, Timeline
 from visor_client.retrying import problem_of, unreachable
 from visor_client.sync.listing import Listing
 from visor_client.sync.transport import Transport
@@ -136,3 +136,11 @@ class History(Transport):
             raise unreachable(error, self.url, read=True) from error
         finally:
             answer.close()
+
+    def import_objects(
+        self, lines: Iterable[bytes], *, mode: str = "empty", **options: Unpack[Write]
+    ) -> Imported:
+        """The objects of an export, put into the registry: `lines` as `export_objects` gives them, or a
+        file's bytes in parts of any size, which are sent as the service takes them. They are sent once: after
+        a failure the same file goes on where it stopped; `members["done"]` of a Problem says where."""
+        return self.upload(Imported, "/import", lines, options, mode=mode)

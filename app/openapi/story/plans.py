@@ -1,8 +1,10 @@
 """Many changes as one: rev 49 on, after the ending."""
 
+import json
+from hashlib import sha256
 from typing import Any
 
-from app.openapi.story.telling import Step, resource
+from app.openapi.story.telling import Step, at, resource
 
 _ABOUT: dict[str, Any] = {
     "name": "rocket",
@@ -47,6 +49,18 @@ def _planned(rev: int, plan: str, change: dict[str, Any], *undoes: int) -> dict[
     }
 
 
+def _exported(rev: int, **objects: Any) -> str:
+    """The lines of an export."""
+    lines: list[Any] = [{"visor": 1, "rev": rev, "at": at(rev), "schema": 3}]
+    lines += [{"path": path, "object": content} for path, content in objects.items()]
+    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+    end = {"end": True, "objects": len(objects), "sha256": sha256(text.encode()).hexdigest()}
+    return text + json.dumps(end, separators=(",", ":")) + "\n"
+
+
+EXPORT = _exported(31, **{"/services/search": resource(31, 31, name="search")})
+"""Of one service."""
+
 PLANS = (
     Step(
         "POST /apply",
@@ -80,5 +94,20 @@ PLANS = (
             51,
         ),
         operation="undo_commit",
+    ),
+    Step(
+        "POST /import?mode=merge",
+        EXPORT,
+        {
+            "rev": 53,
+            "objects": 1,
+            "imported": 1,
+            "unchanged": 0,
+            "left": 0,
+            "commits": 1,
+            "secrets": 0,
+            "ports": [],
+        },
+        operation="import_objects",
     ),
 )

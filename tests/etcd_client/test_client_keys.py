@@ -16,7 +16,6 @@ from app.store.etcd.client.client import (
     Refused,
     TooLarge,
     Txn,
-    TxnResult,
     prefix_end,
 )
 from tests.etcd.cluster import Cluster
@@ -92,7 +91,8 @@ async def test_what_is_compacted_or_not_yet_there_is_told_apart(
 async def test_a_transaction_does_all_at_one_revision_or_nothing(client: EtcdClient, keys: Keys) -> None:
     new = Compare(keys("a"), "mod_revision", "=", 0)
     made = await client.txn([new], [Put(keys("a"), b"1"), Put(keys("b"), b"1")], [Get(keys("a"))])
-    assert made == TxnResult(True, made.revision, [None, None])
+    assert made.succeeded
+    assert made.responses == [None, None]
     both = await client.range(keys.prefix, keys.end)
     assert {kv.mod_revision for kv in both.kvs} == {made.revision}
     again = await client.txn([new], [Put(keys("a"), b"2"), Put(keys("b"), b"2")], [Get(keys("a"))])

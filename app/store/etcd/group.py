@@ -186,7 +186,8 @@ class Group:
             read.guards.add(key)
         if busy and not busy.isdisjoint(written | read.guards.keys.keys()):
             return Take.BUSY
-        if self._goes_alone(changes, read.guards):
+        size = _bytes_of(changes)
+        if self._goes_alone(changes, read.guards, size):
             if self.members:
                 return Take.NEXT
             self.alone = True
@@ -194,7 +195,7 @@ class Group:
             self._last = at
             self.members.append(Member(waiting, changes, believed(waiting.origin.journal(at))))
             return Take.LAST
-        if self.members and not self._has_room(written, changes, read.guards):
+        if self.members and not self._has_room(written, read.guards, size):
             return Take.NEXT
         if any(self._was_deleted(key, read.guards) for key in changes.puts):
             # etcd would keep the time of the first creation.
@@ -205,18 +206,22 @@ class Group:
         self._last = at
         answer = self._draft.get(changes.answer) if changes.answer else None
         self._keep(Member(waiting, changes, believed(waiting.origin.journal(at)), made, answer))
+        self._bytes += size
         return Take.LAST if waiting.races >= SOLO_RACES or len(self.members) == COMMITS else Take.IN
 
-    def _goes_alone(self, changes: Changes, guards: Guards) -> bool:
+    def _goes_alone(self, changes: Changes, guards: Guards, size: int) -> bool:
         if changes.prefixes or changes.ttls or changes.renews:
             return True
-        size = sum(len(key) + len(value) for key, value in changes.puts.items())
         count = len(changes.puts) + len(changes.deletes)
         if 2 * count > MAX_KEYS or len(guards) > MAX_KEYS or size > MAX_GROUP_BYTES // 2:
             return True
-        return any((record := guards.keys[key]) and record.lease for key in (*changes.puts, *changes.deletes))
+        for key in (*changes.puts, *changes.deletes):
+            record = guards.keys[key]
+            if record is not None and record.lease:
+                return True
+        return False
 
-    def _has_room(self, written: set[str], changes: Changes, guards: Guards) -> bool:
+    def _has_room(self, written: set[str], guards: Guards, size: int) -> bool:
         keys = len(written - self.finals.keys())
         # Each key may have two fences of its own.
         if len(self.finals) + len(self.fences) + 3 * keys > MAX_KEYS:
@@ -226,7 +231,7 @@ class Group:
             > MAX_KEYS
         ):
             return False
-        return self._bytes + _bytes_of(changes) <= MAX_GROUP_BYTES
+        return self._bytes + size <= MAX_GROUP_BYTES
 
     def _was_deleted(self, key: str, guards: Guards) -> bool:
         """Whether the group has deleted a key that is there below it."""
@@ -236,7 +241,6 @@ class Group:
         for key, before, after in member.made:
             self.finals[key] = after or Record(key, b"", 0, 0)
             self._note_fences(key, before, after)
-        self._bytes += _bytes_of(member.changes)
         self.members.append(member)
 
     def _note_fences(self, key: str, before: Record | None, after: Record | None) -> None:
@@ -336,4 +340,8 @@ class Group:
 
 
 def _bytes_of(changes: Changes) -> int:
-    return sum(2 * len(key) + 100 + len(value) for key, value in changes.puts.items())
+    """What its puts take of a request, about."""
+    size = 0
+    for key, value in changes.puts.items():
+        size += 2 * len(key) + 100 + len(value)
+    return size

@@ -37,12 +37,13 @@ class Sent:
         fences = self._fences(revision, before)
         commits = []
         for place, member in enumerate(members, start=1):
+            rev = rev_of(revision, place)
             for _, _, after in member.made:
                 if after is not None:
-                    after.rev = made_rev(after.rev, revision)
+                    after.rev = rev
                     after.created_rev = made_rev(after.created_rev, revision)
             made = [*member.made, *fences] if place == len(members) else member.made
-            commits.append(Commit(rev_of(revision, place), member.journal, sorted_changes(made)))
+            commits.append(Commit(rev, member.journal, sorted_changes(made)))
         return commits
 
     def _fences(self, revision: int, before: Before) -> list[Change]:

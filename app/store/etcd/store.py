@@ -31,6 +31,7 @@ from app.store.contract import (
     Snapshot,
     Transact,
 )
+from app.store.etcd import old_fences
 from app.store.etcd.archive import EtcdArchive
 from app.store.etcd.client.client import (
     Compacted,
@@ -61,6 +62,7 @@ from app.store.etcd.layout import (
     Write,
     entry_value,
 )
+from app.store.etcd.old_fences import OldFences
 from app.store.etcd.revs import rev_of
 from app.store.etcd.sending import FULL, QUOTA, SLOW, WRITE_SECONDS, Sender
 from app.store.etcd.writer import Writer
@@ -166,6 +168,7 @@ class EtcdStore:
         )
         self._archive = EtcdArchive(client, self._prefix, self._index, self._follower)
         self._kept = Kept(client, self._follower, self._archive, self._keep)
+        self._old_fences = OldFences(client, self._prefix, self._follower, self._writer.transact)
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._check_versions()
@@ -259,6 +262,7 @@ class EtcdStore:
     async def _heartbeat(self) -> None:
         """Notice that etcd is away, or that the watch stands still, before anybody asks; and compact."""
         compacted, total = float("-inf"), self._follower.size.total
+        fenced = time.monotonic()
         while True:
             await asyncio.sleep(HEARTBEAT * random.uniform(0.8, 1.2))
             if self._continuity.lost:
@@ -276,6 +280,9 @@ class EtcdStore:
                     compacted, total = time.monotonic(), size.total
                     await self._kept.learn()
                     await self._kept.drop_surplus()
+                if time.monotonic() - fenced > old_fences.PASS:
+                    fenced = time.monotonic()
+                    await self._old_fences.drop()
             except (CoordinatorUnavailable, EtcdError) as error:
                 self._troubles.begin(AWAY, self._why_away(error))
 

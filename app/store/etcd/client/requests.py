@@ -76,13 +76,19 @@ class Deleted(NamedTuple):
     before: list[KeyValue]
 
 
-class TxnResult(NamedTuple):
-    """`revision` is the commit's where something was written, else etcd's at that time. One response an
-    operation: of a Put the key before (with `prev_kv`) or None."""
+class TxnResult:
+    """`revision` is the commit's where something was written, else etcd's at that time."""
 
-    succeeded: bool
-    revision: int
-    responses: "list[RangeResult | KeyValue | Deleted | TxnResult | None]"
+    def __init__(self, reply: Any, revision: int) -> None:
+        self.succeeded: bool = reply.succeeded
+        self.revision = revision or int(reply.header.revision)
+        self._reply = reply
+
+    @property
+    def responses(self) -> "list[RangeResult | KeyValue | Deleted | TxnResult | None]":
+        """One an operation: of a Put the key before (with `prev_kv`) or None. Read out of the message when it
+        is asked for: of a commit of a hundred keys nobody does."""
+        return [_response(one, self.revision) for one in self._reply.responses]
 
 
 def prefix_end(prefix: bytes) -> bytes:
@@ -138,8 +144,8 @@ def range_result(reply: Any, revision: int = 0) -> RangeResult:
 
 
 def txn_result(reply: Any, revision: int = 0) -> TxnResult:
-    revision = revision or reply.header.revision
-    return TxnResult(reply.succeeded, revision, [_response(one, revision) for one in reply.responses])
+    """`revision` for one in a transaction, whose own header may be empty."""
+    return TxnResult(reply, revision)
 
 
 def _response(reply: Any, revision: int) -> RangeResult | KeyValue | Deleted | TxnResult | None:

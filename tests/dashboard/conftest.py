@@ -31,6 +31,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Names of other sites, on this machine.
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
 ]
 AXE = "axe-core@4.14.1"
 

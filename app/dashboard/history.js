@@ -25,7 +25,7 @@ export class History {
     this.events = 0;
     this.version = (this.version ?? 0) + 1;
     this.epoch = this.version;
-    this.of_apps = new Map(); // app -> its commits
+    this.of_apps = new Map(); // app -> the commits that changed it
     this.unexplained = 0;
   }
 
@@ -50,6 +50,7 @@ export class History {
   describe(commit) {
     commit.sort = sort(commit);
     commit.apps = new Set(commit.events.map((event) => event.app).filter(Boolean));
+    if (!CHANGED.has(commit.sort)) return;
     for (const app of commit.apps) {
       const own = this.of_apps.get(app);
       if (!own) this.of_apps.set(app, [commit]);
@@ -150,7 +151,7 @@ export class History {
     return this.commits[this.count("rev", rev) - 1] ?? null;
   }
 
-  /** The newest commit of an app at a rev (null: at all). */
+  /** The newest commit that changed an app at a rev (null: at all): what its instances do by themselves is none. */
   last(app, rev) {
     const own = this.of_apps.get(app);
     return (own && (rev === null ? own.at(-1) : own[this.count("rev", rev, own) - 1])) ?? null;
@@ -220,6 +221,7 @@ export function grouped(events) {
   return commits;
 }
 
+const CHANGED = new Set(["change", "deploy", "revert"]);
 const CHANGES = new Set(["scale-update", "app-update", "rev-update", "rev-register"]);
 
 /** What a commit is, for its mark on the axis: failure, revert, deploy (another head), change, other. */

@@ -96,10 +96,12 @@ function bars(range) {
   const most = Math.max(1, ...counts.map((b) => b.total));
   const rects = [];
   counts.forEach((bucket, at) => {
+    // By the root: one busy minute must not make the rest of a day flat.
+    const whole = Math.sqrt(bucket.total / most) * 32;
     let y = 40;
     for (const kind of KINDS) {
       if (!bucket[kind]) continue;
-      const height = Math.max(3, (bucket[kind] / most) * 32);
+      const height = Math.max(3, (bucket[kind] / bucket.total) * whole);
       y -= height;
       rects.push(html`<rect class=${kind} x=${at * 5} y=${y} width="4" height=${height} />`);
     }

@@ -28,7 +28,7 @@ function Counts({ items, more }) {
   const counts = new Map();
   for (const { kind, action } of items) counts.set(`${kind} ${action}`, (counts.get(`${kind} ${action}`) ?? 0) + 1);
   const words = { create: "new", update: "changed", delete: "gone", replace: "made anew" };
-  return html`<p>${[...counts].map(([key, amount]) => {
+  return html`<p class="counts">${[...counts].map(([key, amount]) => {
     const [kind, action] = key.split(" ");
     return `${number(amount)} ${KINDS[kind] ?? kind} ${words[action] ?? action}`;
   }).join(", ")}${more ? ", and more" : ""}</p>`;

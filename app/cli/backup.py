@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from app.cli.flags import add_flags, settings_of
+from app.cli.progress import progress
 from app.cli.store_file import store_file
 from app.cli.streams import STANDARD, write_out
 from app.store.sqlite.backup import backup
@@ -24,10 +25,12 @@ def _run(arguments: argparse.Namespace) -> int:
         # It is made whole first: what has gone out cannot be taken back.
         with drafting(source.parent) as directory:
             copy = directory / "standard-output.db"
-            backup(source, copy)
+            with progress(f"copying {source.name}"):
+                backup(source, copy)
             write_out(copy, "backup")
         sys.stderr.write(f"backed up {source} to standard output\n")
     else:
-        backup(source, Path(arguments.file))
+        with progress(f"copying {source.name}"):
+            backup(source, Path(arguments.file))
         sys.stdout.write(f"backed up {source} to {arguments.file}\n")
     return 0

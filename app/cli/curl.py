@@ -35,7 +35,12 @@ def curl_line(request: httpx2.Request, files: str = "") -> str:
     words = ["curl"]
     if request.headers.get("accept") == "text/event-stream":
         words.append("-N")
-    body = request.content.decode()
+    try:
+        body = request.content.decode()
+    except httpx2.RequestNotRead:
+        # Of a body that is sent as it is read: from standard input, as curl would have it.
+        words.append("-T -")
+        body = ""
     if request.method != ("POST" if body else "GET"):
         words += ["-X", request.method]
     words += [

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from app.cli.calling import Calling, reads
+from app.cli.progress import passing, progress
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -16,5 +17,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def _run(calling: Calling) -> None:
     flags = calling.flags
     lines = calling.visor.export_objects(flags.path, include=flags.include, **calling.moment)
-    for line in lines:
-        sys.stdout.write(line.decode())
+    # Of lines that go to the terminal themselves nobody needs to be told.
+    with progress("exporting", in_bytes=True, shown=not calling.out.terminal) as advance:
+        for line in passing(lines, advance):
+            sys.stdout.write(line.decode())

@@ -10,6 +10,7 @@ from typing import Any
 
 from app.cli.calling import RAN_OUT, Calling, reads, seconds, writes
 from app.cli.instances_shown import STATUSES
+from app.cli.progress import progress
 
 FINAL = ("exited", "failed", "lost")
 
@@ -118,11 +119,12 @@ def purge(parser: argparse.ArgumentParser) -> None:
             calling.changed(done, f"{flags.app}: {done.count} purged")
             return
         before = datetime.now(UTC) - timedelta(seconds=flags.older)
-        count = 0
-        for each in visor.list_app_instances(flags.app, status=status, limit=1000).all():
-            if each.ended_at is not None and each.ended_at < before:
-                visor.unregister_instance(each.id, client=who(), **calling.given)
-                count += 1
-        calling.out.line(f"{flags.app}: {count} purged")
+        found = visor.list_app_instances(flags.app, status=status, limit=1000).all()
+        over = [each.id for each in found if each.ended_at is not None and each.ended_at < before]
+        with progress("purging", len(over)) as advance:
+            for id in over:
+                visor.unregister_instance(id, client=who(), **calling.given)
+                advance(1)
+        calling.out.line(f"{flags.app}: {len(over)} purged")
 
     writes(parser, run)

@@ -11,6 +11,7 @@ from urllib.request import Request
 from app import keyring
 from app.cli import contexts
 from app.cli.contexts import Service
+from app.cli.progress import progress
 from app.errors import StartError
 
 SECONDS = 60
@@ -50,12 +51,13 @@ def _new(arguments: argparse.Namespace) -> int:
 def _rewrite(arguments: argparse.Namespace) -> int:
     """Have a running service seal all secrets anew that are sealed with another key than the first."""
     service = contexts.choose(arguments.url, arguments.context)
-    total = rev = left = 0
-    while True:
-        answer = _call(service)
-        total, rev, left = total + answer["rewritten"], answer["rev"], answer["left"]
-        if not answer["rewritten"]:
-            break
+    answer = _call(service)
+    total, rev, left = answer["rewritten"], answer["rev"], answer["left"]
+    with progress("sealing secrets anew", total + left) as advance:
+        while answer["rewritten"]:
+            advance(answer["rewritten"])
+            answer = _call(service)
+            total, rev, left = total + answer["rewritten"], answer["rev"], answer["left"]
     sys.stdout.write(f"{total} secrets were sealed anew, up to rev {rev}\n")
     if total:
         sys.stdout.write(

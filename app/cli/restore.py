@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from app.cli.flags import add_flags, settings_of
+from app.cli.progress import progress
 from app.cli.store_file import store_file
 from app.cli.streams import STANDARD, read_in
 from app.registry.readable import index
@@ -32,8 +33,10 @@ def _run(arguments: argparse.Namespace) -> int:
             copy = directory / "standard-input.db"
             create_private(copy)
             read_in(copy, "restore")
-            rev = restore(copy, target, above=arguments.above, adjust=adjust, index=index, shown=shown)
+            with progress("restoring"):
+                rev = restore(copy, target, above=arguments.above, adjust=adjust, index=index, shown=shown)
     else:
-        rev = restore(Path(shown), target, above=arguments.above, adjust=adjust, index=index)
+        with progress("restoring"):
+            rev = restore(Path(shown), target, above=arguments.above, adjust=adjust, index=index)
     sys.stdout.write(f"restored {target} from {shown}: it starts at rev {rev}\n")
     return 0

@@ -94,6 +94,8 @@ SECTIONS: dict[str, dict[str, Command]] = {
         "backup": Command("backup:declare", "FILE", "copy the store to a file"),
         "restore": Command("restore:declare", "FILE", "put a backup in the store's place"),
         "export": Command("export:declare", "[PATH]", "all objects of one moment, as lines of JSON"),
+        "import": Command("importing:declare", "FILE", "put the objects of an export into a registry"),
+        "inspect": Command("inspecting:declare", "FILE", "what a store, a backup or an export has"),
         "openapi": Command("openapi:declare", "[FILE]", "print openapi.yaml"),
     },
     "shell": {

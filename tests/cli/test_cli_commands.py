@@ -13,7 +13,11 @@ from app.cli.tree import LISTED
 from tests.cli.typed import on_terminal, plain, printed, typed
 from tests.serving import Service
 
-NO_SERVICE = {"serve", "backup", "restore", "openapi", "completion", "version", "login", "context", "demo"}
+NO_SERVICE = {
+    *("serve", "backup", "restore", "openapi", "completion", "version", "login", "context", "demo"),
+    # Of these test_cli_transfer.py has the tests.
+    *("import", "inspect"),
+}
 """Commands that call no service, or have tests of their own."""
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"

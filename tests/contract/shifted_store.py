@@ -80,13 +80,20 @@ class ShiftedStore:
         if self._numbering.base is None:
             self._numbering.base = self._store.rev
         follower = self._store._follower
-        note = follower._note
+        commits_of, note = follower._commits_of, follower._note
+
+        async def read(*given: Any) -> list[Commit]:
+            # A large one is taken in step by step: its number is known before that.
+            commits = await commits_of(*given)
+            for commit in commits:
+                self._numbering.note(commit)
+            return commits
 
         def noted(commit: Commit, *more: Any) -> None:
             self._numbering.note(commit)
             note(commit, *more)
 
-        follower._note = noted
+        follower._commits_of, follower._note = read, noted
 
     async def close(self) -> None:
         await self._store.close()

@@ -17,7 +17,7 @@ from app.errors import AlreadyExists, CoordinatorUnavailable
 from app.store.contract import Changes, Origin, Rule, Snapshot, Store
 from app.store.etcd.client.client import Ambiguous, EtcdClient, Revision, Watch
 from app.store.etcd.revs import revision_of
-from app.store.snapshots import scan
+from app.store.snapshots import ask, scan
 
 EXAMPLES = int(os.environ.get("VISOR_GROUP_EXAMPLES", "6"))
 
@@ -144,22 +144,18 @@ async def compare(kind: str, place: Any, groups: list[list[Rule]]) -> None:
 
 
 async def read(store: Store, rev: int, key: str) -> Any:
-    return await asked(await store.at(rev), lambda snapshot: snapshot.get(key))
-
-
-async def asked(snapshot: Snapshot, question: Callable[[Snapshot], Any]) -> Any:
-    return await asyncio.to_thread(question, snapshot) if snapshot.blocking else question(snapshot)
+    return await ask(await store.at(rev), lambda snapshot: snapshot.get(key))
 
 
 async def picture_in_thread(store: Store) -> dict[int, Any]:
     """As `picture`, of a store whose snapshots wait for etcd: all of its revs at once."""
 
     def lists(snapshot: Snapshot) -> list[Any]:
-        return [[plain(r) for r in snapshot.scan(t)] for t in ("a/", "b/", "?")]
+        return [[plain(r) for r in scan(snapshot, t)] for t in ("a/", "b/", "?")]
 
     async def one(rev: int) -> Any:
         return (
-            await asked(await store.at(rev), lists),
+            await ask(await store.at(rev), lists),
             [plain_of(c) for c in await store.commits(rev, 1)],
             await store.journal_at(rev),
         )
@@ -379,7 +375,7 @@ async def test_a_group_is_known_here_when_etcd_has_answered_whatever_the_watch_d
     assert [end.rev for end in ends] == list(range(2, 32))
     assert not let.is_set()
     for n in range(5):
-        assert word_of(await asked(store.stale(), lambda s, n=n: s.get(f"a/{n}"))) == "x" * 6
+        assert word_of(await ask(store.stale(), lambda s, n=n: s.get(f"a/{n}"))) == "x" * 6
     let.set()
     await write(store, put("b/1", "after"))
     other = build(make.kind, make.place)

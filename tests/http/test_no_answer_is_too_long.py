@@ -122,14 +122,14 @@ def test_of_a_disk_no_more_is_read_than_fits(tmp_path):
 
         def counted(rev):
             snapshot = snapshot_of(rev)
-            scan = snapshot.scan
+            find = snapshot.find
 
             def counting(*given, **named):
-                found = scan(*given, **named)
+                found = find(*given, **named)
                 read.append(len(found))
                 return found
 
-            snapshot.scan = counting
+            snapshot.find = counting
             return snapshot
 
         log.snapshot = counted

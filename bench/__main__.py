@@ -9,7 +9,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from bench import alone, etcd_writes, fanout, frozen, growth, idle, latency, lists, reads, scale, writes
+from bench import (
+    access,
+    alone,
+    etcd_writes,
+    fanout,
+    frozen,
+    growth,
+    idle,
+    latency,
+    lists,
+    reads,
+    scale,
+    writes,
+)
 from bench.curves import Curve
 from bench.machine import this_machine
 from bench.processes import Pinning
@@ -28,6 +41,7 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     frozen.GROUP: frozen.measure,
     idle.GROUP: idle.measure,
     scale.GROUP: scale.measure,
+    access.GROUP: access.measure,
 }
 CURVES: dict[str, Callable[[Plan], growth.Found]] = {
     growth.OBJECTS: growth.objects,

@@ -34,17 +34,23 @@ def measure(plan: Plan) -> list[Row]:
         seen = by_turns(plan, {name: each.measure(plan, count, WRITERS) for name, each in everybody.items()})
     work = f"fan-out of {len(frame)}-byte events to {count:,} subscribers"
     return [
-        _row(work, seen["visor"], each.served.name, seen[name], TARGETS.get(name))
+        row_of_delivery(GROUP, work, seen["visor"], each.served.name, seen[name], TARGETS.get(name))
         for name, each in others.items()
     ]
 
 
-def _row(
-    work: str, visor: Sequence[Delivered], peer: str, peers: Sequence[Delivered], target: float | None
+def row_of_delivery(
+    group: str,
+    work: str,
+    visor: Sequence[Delivered],
+    peer: str,
+    peers: Sequence[Delivered],
+    target: float | None,
 ) -> Row:
+    """A row of events delivered in a second."""
     cpu = (median(one.cpu_us for one in visor), median(one.cpu_us for one in peers))
     return Row(
-        GROUP,
+        group,
         work,
         "events/s",
         [one.rate for one in visor],

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.connection import request
 from bench.peers import etcd, nchan, visor
@@ -33,6 +33,8 @@ class Streams:
     subscribe: bytes
     writes: list[list[bytes]]
     mark: bytes = MARK
+    each: list[bytes] = field(default_factory=list)
+    """How the first subscriber asks, how the second does, and so on; none: all as `subscribe` says."""
 
     def measure(
         self, plan: Plan, count: int, writers: int, pace: float = 0.0, seconds: float | None = None
@@ -51,6 +53,7 @@ class Streams:
                     plan.seconds if seconds is None else seconds,
                     plan.warmup,
                     pace,
+                    self.each,
                 )
             )
 
@@ -72,19 +75,20 @@ def of_visor(served: Served, writers: int) -> Streams:
 
 def frame_of(streams: Streams) -> bytes:
     """An event as Visor sends it."""
-    with socket.create_connection(("127.0.0.1", streams.served.port), 30) as reader:
+    address = "127.0.0.1", streams.served.port
+    with socket.create_connection(address, 30) as reader, socket.create_connection(address, 30) as writer:
         reader.sendall(streams.subscribe)
         said = b""
         wrote = False
         until = time.monotonic() + 30
-        while MARK not in said or not said.rstrip(b"\r\n").endswith(b"}}"):
+        while streams.mark not in said or not said.rstrip(b"\r\n").endswith(b"}}"):
             more = reader.recv(65536)
             if not more or time.monotonic() > until:
                 raise RuntimeError(f"Visor sent no event: {said!r}")
             said += more
             if b"retry:" in said and not wrote:
                 wrote = True
-                visor.call(streams.served, "PUT", "/members/pms/10.0.0.0", {"version": "1.0.999"})
+                writer.sendall(streams.writes[0][-1])
     # Past the first frame, which says where the stream begins.
     begin = said.index(b"id: ", said.index(b"\n\n"))
     return said[begin : said.index(b"\n\n", begin) + 2]

@@ -37,6 +37,8 @@ class Audience:
     seconds: float
     warmup: float
     pace: float = 0.0
+    each: list[bytes] = field(default_factory=list)
+    """Instead of `subscribe`: what the first subscriber sends, what the second does, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def deliver(audience: Audience) -> Delivered:
     said = asdict(audience)
     said["subscribe"] = audience.subscribe.decode("latin-1")
     said["mark"] = audience.mark.decode("latin-1")
+    said["each"] = [one.decode("latin-1") for one in audience.each]
     said["writes"] = [[one.decode("latin-1") for one in each] for each in audience.writes]
     seconds = audience.warmup + audience.seconds + _SETTLE + audience.count / 100
     return Delivered(**ask_process("bench.subscribers", said, seconds))
@@ -114,9 +117,10 @@ class _Room:
 
     def open(self) -> None:
         audience = self.audience
-        for _ in range(audience.count):
+        requests = audience.each or [audience.subscribe]
+        for number in range(audience.count):
             connection = Connection(audience.port, b"200")
-            connection.send(audience.subscribe)
+            connection.send(requests[number % len(requests)])
             self.subscribers[connection.socket.fileno()] = _Subscriber(connection)
         for subscriber in self.subscribers.values():
             _await_head(subscriber.connection)
@@ -241,5 +245,6 @@ if __name__ == "__main__":
     asked = json.load(sys.stdin)
     asked["subscribe"] = asked["subscribe"].encode("latin-1")
     asked["mark"] = asked["mark"].encode("latin-1")
+    asked["each"] = [one.encode("latin-1") for one in asked["each"]]
     asked["writes"] = [[one.encode("latin-1") for one in each] for each in asked["writes"]]
     json.dump(asdict(run(Audience(**asked))), sys.stdout)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from app.errors import Forbidden, Unauthenticated
 from app.http.certificate import Certificate
+from app.http.clients import Peer
 from app.http.hosts import proxied
 from app.http.open_streams import OpenStream, OpenStreams
 from app.http.principal import NEVER, Principal
@@ -35,6 +36,9 @@ UNPROVEN_SECONDS = 8.0
 """Without a proof for so long that what is held here is the latest, no token is believed, whatever is held:
 what was revoked elsewhere since is not known."""
 
+PROOF_SECONDS = 0.25
+"""How long it is believed that what is held here is the latest, without asking the store for its proof."""
+
 MAX_TOKEN = 512
 """Bytes of credentials that are looked at."""
 
@@ -55,6 +59,7 @@ class Access:
         self._by_hash: dict[bytes, Principal] = {}
         self._by_certificate: dict[Certificate, Principal] = {}
         self._used: dict[str, datetime] = {}
+        self._proven_at = 0.0
         self._streams = OpenStreams()
 
     @property
@@ -67,10 +72,18 @@ class Access:
         return bool(self._admin.sha256) or tokens.needs_a_token(snapshot)
 
     def known(
-        self, fields: Mapping[bytes, bytes], certificate: Certificate | None = None
+        self,
+        fields: Mapping[bytes, bytes],
+        certificate: Certificate | None = None,
+        peer: Peer | None = None,
     ) -> Principal | None:
         """Who asks, by what is held here; None where that says nothing good. A token, or a session's cookie,
         counts before the certificate of the connection."""
+        given = fields.get(b"authorization")
+        if given is not None and peer is not None and peer.principal is not None:
+            again = self._again(given, peer.credentials, peer.principal)
+            if again is not None:
+                return again
         snapshot = self._store.stale()
         token = _token(fields)
         if token is None:
@@ -83,7 +96,28 @@ class Access:
             return self._looked_up(snapshot, token, sha256, now)
         if principal.used_hour != (hour := int(now) // HOUR):
             self._note_use(principal, hour)
-        return principal if self._proven else None
+        if not self._proven:
+            return None
+        self._proven_at = now
+        if peer is not None and given is not None:
+            peer.credentials, peer.principal = given, principal
+        return principal
+
+    def _again(self, given: bytes, credentials: bytes, principal: Principal) -> Principal | None:
+        """Who asked on the same connection before, where that is the same token, and as it was; None where
+        more has to be looked at."""
+        record, now = principal.record, time.time()
+        if (
+            record is not None
+            and hmac.compare_digest(given, credentials)
+            and self._store.stale().get(record.key) is record
+            and now < principal.until
+            # A clock that has jumped proves nothing.
+            and 0 <= now - self._proven_at < PROOF_SECONDS
+            and principal.used_hour == int(now) // HOUR
+        ):
+            return principal
+        return None
 
     def _looked_up(self, snapshot: Snapshot, token: bytes, sha256: bytes, now: float) -> Principal | None:
         if hmac.compare_digest(sha256, self._admin.sha256):

@@ -144,13 +144,16 @@ class Client:
 
 class Peer:
     """The other side of a connection. It counts for the client that asked by it last: a proxy sends the
-    requests of many by one. `address` is None where that says nothing of who it is."""
+    requests of many by one. `address` is None where that says nothing of who it is. `principal` is who asked
+    last with a token, by the header `credentials`: to be looked at again before it is believed."""
 
-    __slots__ = ("address", "client")
+    __slots__ = ("address", "client", "credentials", "principal")
 
     def __init__(self, address: str | None, client: Client | None) -> None:
         self.address = address
         self.client = client
+        self.credentials = b""
+        self.principal: Principal | None = None
 
     def speaks_for(self, client: Client | None) -> None:
         """From now on the connection is this client's. Raises TooManyRequests, and has it closed, where that
@@ -194,11 +197,15 @@ class Clients:
 
     def of(self, principal: Principal, peer: Peer | None) -> Client | None:
         """The client that asks; None where it is not counted."""
-        if not principal.anonymous:
-            return self._client(principal.id or principal.called)
-        if peer is None or peer.address is None:
-            return None
-        return self._client(peer.address)
+        name = principal.id
+        if name is None:
+            if not principal.anonymous:
+                name = principal.called
+            elif peer is None or peer.address is None:
+                return None
+            else:
+                name = peer.address
+        return self._of.get(name) or self._client(name)
 
     def _client(self, name: str) -> Client:
         found = self._of.get(name)

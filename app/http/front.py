@@ -149,7 +149,7 @@ class Front:
             raise CoordinatorUnavailable("What this token may see has changed meanwhile. Ask again.")
 
     def _known(self, call: Call) -> Principal | None:
-        return self._access.known(call.fields, call.given.certificate)
+        return self._access.known(call.fields, call.given.certificate, call.given.peer)
 
     async def _admit(self, call: Call, row: Row, known: Principal | None) -> None:
         """Hold the call to who asks: `known` by what is held here, else by the state that is confirmed now.

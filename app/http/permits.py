@@ -125,9 +125,9 @@ class Permit:
             self._leave_client()
 
     def _leave_client(self) -> None:
-        counted, self._of_client = self._of_client, _Holds.NOTHING
         if self._client is None:
             return
+        counted, self._of_client = self._of_client, _Holds.NOTHING
         if counted is _Holds.REQUEST:
             self._client.requests -= 1
         elif counted is _Holds.SUBSCRIBER:

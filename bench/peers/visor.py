@@ -25,16 +25,19 @@ def on_file(stage: Stage, path: Path, *, cpus: frozenset[int] = SERVER, **settin
     return start(stage, f"sqlite:///{path}", cpus=cpus, **settings)
 
 
-def call(served: Served, method: str, path: str, body: Any = None) -> Any:
+def call(served: Served, method: str, path: str, body: Any = None, token: str = "") -> Any:
     """One call outside of what is measured; its answer's JSON. Raises RuntimeError where it is refused."""
-    return json.loads(fetch(served.port, method, path, body))
+    return json.loads(fetch(served.port, method, path, body, token))
 
 
-def fetch(port: int, method: str, path: str, body: Any = None) -> bytes:
+def fetch(port: int, method: str, path: str, body: Any = None, token: str = "") -> bytes:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         data = None if body is None else json.dumps(body)
-        connection.request(method, path, data, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        connection.request(method, path, data, headers)
         answer = connection.getresponse()
         said = answer.read()
     finally:

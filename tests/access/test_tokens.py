@@ -235,6 +235,33 @@ def test_a_revoked_token_is_refused_by_the_next_request(closed: Service) -> None
         refused(holder.get("/apps"), 401, "unauthenticated")
 
 
+def test_a_token_is_looked_at_with_each_request_of_a_connection(closed: Service) -> None:
+    """Who asked by it before is remembered with it; another token on it is another's, and one that was
+    narrowed, rotated or revoked meanwhile is judged as it is."""
+    holder, other = give(closed, VIEWER), give(closed, grant("operator"))
+    with httpx2.Client(base_url=closed.url, verify=False) as one:
+
+        def ask(path: str, of: Holder = holder) -> int:
+            return int(one.get(path, headers=of.headers).status_code)
+
+        for _ in range(3):
+            assert ask("/runners") == 403
+            assert ask("/services") == 200
+        assert ask("/runners", other) == 200
+        assert ask("/runners") == 403
+        regrant(holder, grant("operator"))
+        assert ask("/runners") == 200
+        regrant(holder, VIEWER)
+        assert ask("/runners") == 403
+        assert ask("/services") == 200
+        closed.post(f"/tokens/{holder.id}/rotate", {"sha256": "0" * 64, "overlap": 0})
+        assert ask("/services") == 401
+        assert ask("/services", other) == 200
+        closed.delete(f"/tokens/{other.id}")
+        assert ask("/services", other) == 401
+        assert one.get("/services").status_code == 401
+
+
 def test_each_token_has_idempotency_keys_of_its_own(closed: Service) -> None:
     key = {"headers": {"Idempotency-Key": "k"}}
     mine, yours = give(closed, grant("operator")), give(closed, grant("operator"))

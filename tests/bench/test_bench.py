@@ -69,6 +69,7 @@ def test_each_peer_has_been_measured(results: list[dict[str, Any]]) -> None:
         *(("latency", raw), ("latency", naive), ("idle", raw), ("idle", naive)),
         ("frozen", "none frozen"),
         ("scale", "with 32 instances"),
+        *(("access", "Visor without tokens"), ("access", raw)),
     } <= peers
 
 
@@ -85,6 +86,7 @@ def test_every_figure_that_was_asked_for_is_judged(results: list[dict[str, Any]]
         "frozen",
         "idle",
         "scale",
+        "access",
     }
     assert all(row["reached"] in (True, False) for row in judged)
 

@@ -1,0 +1,137 @@
+"""What a token costs: reads, writes and streams with one beside the same without."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from app.models.token import new_id, new_token, sha256_of
+from bench.connection import request
+from bench.fanout import row_of_delivery
+from bench.load import Seen
+from bench.peers import visor
+from bench.seeded import a_copy, file_of
+from bench.seeding import app_name
+from bench.serving import Served, Stage
+from bench.streams import Streams, frame_of, of_raw
+from bench.table import Row, row_of
+from bench.turns import Plan, by_turns, loading
+from bench.writes import CLIENTS, VALUES, value_of
+
+GROUP = "access"
+APPS, INSTANCES = 100, 1000
+SPREAD = 50
+"""Apps that are read by turns."""
+
+SUBSCRIBERS, SIGHTS = 1000, 100
+"""Subscribers, each with a token of its own, and how many different things they may see."""
+
+TARGET = 0.9
+FANOUT_TARGET = 2.0
+UPDATE = b'"type":"app-update"'
+
+
+def measure(plan: Plan) -> list[Row]:
+    file = file_of(plan, APPS, INSTANCES)
+    names = [app_name(n) for n in range(SPREAD)]
+    with Stage(plan.directory) as stage:
+        free = visor.on_file(stage, a_copy(stage, file))
+        root = new_token(new_id())
+        closed = visor.on_file(
+            stage,
+            a_copy(stage, file),
+            admin_token_sha256=sha256(root.encode()).hexdigest(),
+            client_requests="0",
+            client_connections="0",
+            client_subscribers="0",
+            client_writes="0",
+        )
+        operator = _token(closed, root, {"role": "operator"})
+        viewer = _token(closed, root, {"role": "viewer", "apps": [names[0][:1] + "*"]})
+        seen = by_turns(
+            plan,
+            {
+                "read": loading(plan, free, [_gets(names)]),
+                "operator's read": loading(plan, closed, [_gets(names, operator)]),
+                "viewer's read": loading(plan, closed, [_gets(names, viewer)]),
+                "write": loading(plan, free, _puts()),
+                "operator's write": loading(plan, closed, _puts(operator)),
+            },
+        )
+        streams = _of_sights(closed, root, 20 if plan.quick else SUBSCRIBERS)
+        raw = replace(of_raw(stage, frame_of(streams), CLIENTS), mark=UPDATE)
+        count = len(streams.each)
+        delivered = by_turns(
+            plan,
+            {"sights": streams.measure(plan, count, CLIENTS), "raw": raw.measure(plan, count, CLIENTS)},
+        )
+    sights = min(SIGHTS, count)
+    work = f"fan-out to {count:,} subscribers with a token each, of {sights} different sights"
+    return [
+        _row("GET /apps/{app} with an operator's token", seen["operator's read"], seen["read"]),
+        _row("GET /apps/{app} with a viewer's token", seen["viewer's read"], seen["read"]),
+        _row("PUT env, 32 clients, with a token", seen["operator's write"], seen["write"]),
+        row_of_delivery(GROUP, work, delivered["sights"], raw.served.name, delivered["raw"], FANOUT_TARGET),
+    ]
+
+
+def _row(work: str, with_token: Sequence[Seen], without: Sequence[Seen]) -> Row:
+    return row_of(GROUP, work, with_token, "Visor without tokens", without, TARGET)
+
+
+def _bearer(token: str) -> tuple[str, ...]:
+    return (f"Authorization: Bearer {token}",) if token else ()
+
+
+def _token(served: Served, root: str, *grants: dict[str, Any]) -> str:
+    """A new token with these grants."""
+    token = new_token(id := new_id())
+    body = {"name": f"bench-{secrets.token_hex(4)}", "grants": list(grants), "sha256": sha256_of(token)}
+    visor.call(served, "PUT", f"/tokens/{id}", body, root)
+    return token
+
+
+def _gets(names: Sequence[str], token: str = "") -> list[bytes]:
+    return [request("GET", f"/apps/{name}", None, *_bearer(token)) for name in names]
+
+
+def _puts(token: str = "") -> list[list[bytes]]:
+    return [
+        [
+            request("PUT", f"/apps/{app_name(client)}/env/DB_URL", value_of(turn), *_bearer(token))
+            for turn in range(VALUES)
+        ]
+        for client in range(CLIENTS)
+    ]
+
+
+def _of_sights(served: Served, root: str, count: int) -> Streams:
+    """So many subscribers, all of whom see what the writers change, and something else beside."""
+    app = "fan-out"
+    visor.call(
+        served,
+        "POST",
+        "/apps",
+        {"name": app, "repo_url": "https://git.example.com/x.git", "stack": "lenny"},
+        root,
+    )
+    tokens = [
+        _token(served, root, {"role": "viewer", "apps": [app, f"other-{number % SIGHTS}"]})
+        for number in range(count)
+    ]
+    each = [request("GET", "/events", None, "Accept: text/event-stream", *_bearer(one)) for one in tokens]
+    writes = [
+        [
+            request(
+                "PUT",
+                f"/apps/{app}/env/V{writer}",
+                json.dumps({"value": f"{turn:03d}"}).encode(),
+                *_bearer(root),
+            )
+            for turn in range(VALUES)
+        ]
+        for writer in range(CLIENTS)
+    ]
+    return Streams(served, each[0], writes, UPDATE, each)

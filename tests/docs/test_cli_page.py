@@ -1,5 +1,6 @@
 """docs/cli.md names commands and flags that there are."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -12,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 def test_every_command_of_the_page_is_one() -> None:
     ran = 0
     for command, _ in steps(PAGE.read_text(encoding="utf-8")):
-        given, ahead = _after_the_first_flags(shlex.split(command.partition(" < ")[0])[1:])
+        given, ahead = _after_the_first_flags(shlex.split(re.split(" [<>] ", command)[0])[1:])
         name, rest = _find(given)
         assert name is not None, command
         parser_of(name).parse_args([*rest, *ahead])

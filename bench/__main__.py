@@ -19,6 +19,7 @@ from bench import (
     idle,
     latency,
     lists,
+    past,
     reads,
     scale,
     writes,
@@ -42,6 +43,7 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     idle.GROUP: idle.measure,
     scale.GROUP: scale.measure,
     access.GROUP: access.measure,
+    past.GROUP: past.measure,
 }
 CURVES: dict[str, Callable[[Plan], growth.Found]] = {
     growth.OBJECTS: growth.objects,

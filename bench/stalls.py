@@ -21,7 +21,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from app.main import create_app
 from app.server.server import VisorServer, build_config, listen
@@ -286,20 +287,34 @@ def probing(service: Watched) -> Iterator[list[float]]:
         caller.close()
 
 
-def measure(service: Watched, name: str, work: Work) -> dict[str, object]:
-    """The figures of one work."""
-    began = time.perf_counter()
+class Turned(NamedTuple):
+    """Seconds: of the longest turn (of CPU), of the slowest `/livez` beside it, of the work itself."""
+
+    longest: float
+    livez: float
+    seconds: float
+
+
+def measure_turns(service: Watched, work: Callable[[], object]) -> Turned:
+    """How a work went."""
     with probing(service) as seconds:
         service.loop.begin()
-        work(service)
-        longest = service.loop.longest
+        began = time.perf_counter()
+        work()
+        took = time.perf_counter() - began
         time.sleep(0.05)
-        longest = max(longest, service.loop.longest)
+        longest = service.loop.longest
+    return Turned(longest, max(seconds), took)
+
+
+def measure(service: Watched, name: str, work: Work) -> dict[str, object]:
+    """The figures of one work."""
+    found = measure_turns(service, partial(work, service))
     return {
         "asked": name,
-        "longest_turn_ms": round(longest * 1e3, 1),
-        "livez_ms": round(max(seconds) * 1e3, 1),
-        "itself_ms": round((time.perf_counter() - began) * 1e3),
+        "longest_turn_ms": round(found.longest * 1e3, 1),
+        "livez_ms": round(found.livez * 1e3, 1),
+        "itself_ms": round(found.seconds * 1e3),
     }
 
 

@@ -7,6 +7,7 @@ found by the other: a claimer could be refused its own claim.
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+from socket import AF_INET, inet_pton
 
 MAX_HOST = 253
 
@@ -25,6 +26,12 @@ def canonical_ip(text: str) -> str | None:
 
 @lru_cache(4096)
 def _canonical_ip(text: str) -> str | None:
+    try:
+        # Most are IPv4, which has one spelling; a document may have thousands, and `ipaddress` is slow.
+        inet_pton(AF_INET, text)
+        return text
+    except (OSError, ValueError):
+        pass
     try:
         address = ip_address(text)
     except ValueError:

@@ -87,6 +87,7 @@ def test_every_figure_that_was_asked_for_is_judged(results: list[dict[str, Any]]
         "idle",
         "scale",
         "access",
+        "past",
     }
     assert all(row["reached"] in (True, False) for row in judged)
 

@@ -22,7 +22,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plan", action="store_true", help="show what would be changed, and change nothing")
     parser.add_argument("--as-planned", metavar="PLAN", help="just the changes of this plan, or none")
-    writes(parser, _run)
+    writes(parser, _run, condition=False)
 
 
 def _run(calling: Calling) -> None:

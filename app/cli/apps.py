@@ -80,7 +80,7 @@ def create(parser: argparse.ArgumentParser) -> None:
         app = calling.visor.register_app(flags.name, flags.repo, flags.stack, deploy_type=flags.type, **given)
         calling.changed(app, f"app {app.name} created")
 
-    writes(parser, run)
+    writes(parser, run, condition=False)
 
 
 def change(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 REFUSED, UNREACHABLE, RAN_OUT, PRECONDITION = 1, 3, 4, 5
 """Exit codes beside 0, and 2 where the command line is wrong."""
 
+RETRY_FOR = 5.0
+"""Seconds for which a call is tried that nothing answers: as long as a service takes to be started again."""
+
 
 @dataclass
 class Calling:
@@ -57,19 +60,28 @@ class Calling:
 Run = Callable[[Calling], int | None]
 
 
-def reads(parser: argparse.ArgumentParser, run: Run, *, watch: bool = True) -> None:
-    """Flags of a command that reads."""
+class Printed(BaseException):
+    """The call was printed in place of being made (`--curl`). No Exception: nothing may take it for a
+    failure. A command that makes a call for each of several goes on after it."""
+
+
+def reads(parser: argparse.ArgumentParser, run: Run, *, watch: bool = True, formats: bool = True) -> None:
+    """Flags of a command that reads; without `formats` what it prints has one form."""
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--rev", type=rev, metavar="N", help="as it was at this rev")
     when.add_argument("--at", metavar="WHEN", help="as it was then: -10m, 18:05, 'yesterday 18:00', RFC 3339")
     if watch:
         parser.add_argument("-w", "--watch", action="store_true", help="draw it anew when something happens")
-    shared(parser, run)
+    shared(parser, run, formats=formats)
 
 
-def writes(parser: argparse.ArgumentParser, run: Run) -> None:
-    """Flags of a command that changes something."""
-    parser.add_argument("--if-rev", type=rev, metavar="N", help="only where it is still at this rev")
+def writes(parser: argparse.ArgumentParser, run: Run, *, condition: bool = True) -> None:
+    """Flags of a command that changes something; without `condition` it is nothing that has a rev yet, or
+    several things."""
+    if condition:
+        parser.add_argument("--if-rev", type=rev, metavar="N", help="only where it is still at this rev")
+    else:
+        parser.set_defaults(if_rev=None)
     parser.add_argument("-m", dest="reason", metavar="WHY", help="the reason, for the journal")
     parser.add_argument("--dry-run", action="store_true", help="say what would be, and change nothing")
     shared(parser, run)
@@ -83,11 +95,22 @@ def rev(text: str) -> int:
     return number
 
 
-def shared(parser: argparse.ArgumentParser, run: Run) -> None:
-    formats = ", ".join(FORMATS)
-    parser.add_argument("-o", dest="format", choices=FORMATS, default="table", metavar="FORMAT", help=formats)
+def shared(parser: argparse.ArgumentParser, run: Run, *, formats: bool = True) -> None:
+    """Flags of every command that calls a service."""
+    if formats:
+        parser.add_argument(
+            "-o",
+            "--output",
+            dest="format",
+            choices=FORMATS,
+            default="table",
+            metavar="FORMAT",
+            help=", ".join(FORMATS),
+        )
+    else:
+        parser.set_defaults(format="table")
     parser.add_argument(
-        "--curl", action="store_true", help="print the calls as curl lines, and change nothing"
+        "--curl", action="store_true", help="print the call as a curl line, and change nothing"
     )
     parser.add_argument("--url", help="the service (VISOR_URL)")
     parser.add_argument("--context", metavar="NAME", help="a context of `visor login` (VISOR_CONTEXT)")
@@ -100,16 +123,16 @@ def _call(run: Run, flags: argparse.Namespace) -> int:
     if flags.ca is not None:
         service = service._replace(ca=flags.ca)
     # Imported where something is called, and not for --help.
-    from app.cli.curl import Printed, printing
+    from app.cli.curl import printing
     from visor_client import ClientError, Visor
 
-    http = printing(service) if flags.curl else None
     actor = os.environ.get("VISOR_ACTOR")
     try:
+        http = printing(service, writes=hasattr(flags, "dry_run")) if flags.curl else None
         if getattr(flags, "at", None) is not None:
             flags.at = when(flags.at)
         with Visor(
-            service.url, token=service.token, actor=actor, retry_for=5, http=http, **service.files
+            service.url, token=service.token, actor=actor, retry_for=RETRY_FOR, http=http, **service.files
         ) as visor:
             calling = Calling(visor, flags, Output(flags.format))
             if getattr(flags, "watch", False) and not flags.curl:
@@ -120,7 +143,8 @@ def _call(run: Run, flags: argparse.Namespace) -> int:
     except Printed:
         return 0
     except ClientError as error:
-        return explain(error)
+        status = explain(error)
+        return getattr(flags, "failure", status)
     except ValueError as error:
         sys.stderr.write(f"visor: {error}\n")
         return 2

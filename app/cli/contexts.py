@@ -5,7 +5,6 @@ import os
 import tomllib
 from pathlib import Path
 from typing import NamedTuple, TypedDict
-from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, build_opener
 
 from app.errors import StartError
 from app.slips import nearest
@@ -36,20 +35,6 @@ class Service(NamedTuple):
     def files(self) -> "TlsFiles":
         """Those for TLS, as `visor_client` takes them."""
         return {"ca": self.ca, "cert": self.cert, "key": self.key}
-
-    def opener(self) -> OpenerDirector:
-        """What asks it, past any proxy of the environment: the token is for the service alone. Raises
-        StartError for files that are no good."""
-        if not self.url.startswith("https://"):
-            return build_opener(ProxyHandler({}))
-        # Imported where TLS is spoken, and not for --help.
-        from visor_client.trust import verification
-
-        try:
-            context = verification(self.url, **self.files)
-        except ValueError as error:
-            raise StartError(str(error)) from None
-        return build_opener(ProxyHandler({}), HTTPSHandler(context=context or None))
 
 
 _TEXTS = ("token", "ca", "cert", "key")

@@ -5,29 +5,40 @@ import sys
 
 import httpx2
 
+from app.cli.calling import Printed
 from app.cli.contexts import Service
+from visor_client.trust import verification
 
 _SHOWN = ("content-type", "if-match", "if-none-match", "visor-reason", "visor-actor", "last-event-id")
 
 
-class Printed(BaseException):
-    """The call was printed in place of being made. No Exception: nothing may take it for a failure."""
-
-
 class _Printing(httpx2.BaseTransport):
-    def __init__(self, words: str) -> None:
+    """Where a write is what is meant, the reads before it are made: what it says comes from them."""
+
+    def __init__(self, words: str, reads: httpx2.BaseTransport | None) -> None:
         self._words = words
+        self._reads = reads
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self._reads is not None and request.method == "GET":
+            return self._reads.handle_request(request)
         sys.stdout.write(f"{curl_line(request, self._words)}\n")
         raise Printed
 
+    def close(self) -> None:
+        if self._reads is not None:
+            self._reads.close()
 
-def printing(service: Service) -> httpx2.Client:
-    """A client that prints what it is asked to call."""
+
+def printing(service: Service, *, writes: bool) -> httpx2.Client:
+    """A client that prints what it is asked to call; with `writes`, only what would change something. Raises
+    ValueError for files that are no good."""
     flags = {"--cacert": service.ca, "--cert": service.cert, "--key": service.key}
     given = [f" {flag} {shlex.quote(file)}" for flag, file in flags.items() if file]
-    return httpx2.Client(transport=_Printing("".join(given)), verify=False)
+    reads = None
+    if writes:
+        reads = httpx2.HTTPTransport(verify=verification(service.url, **service.files))
+    return httpx2.Client(transport=_Printing("".join(given), reads), verify=False)
 
 
 def curl_line(request: httpx2.Request, files: str = "") -> str:

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from app.cli.calling import Calling, shared
-from app.cli.moments import rev_of
+from app.cli.moments import NOW, beginning, moment
 
 _SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
 
@@ -13,19 +13,27 @@ _SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of `visor diff`."""
     parser.add_argument("before", metavar="A", help="a rev, or a time: -10m, 18:05, 'yesterday 18:00'")
-    parser.add_argument("after", metavar="B", nargs="?", default="now", help="the same; if not told, now")
+    parser.add_argument("after", metavar="B", nargs="?", default=NOW, help="the same; if not told, now")
     parser.add_argument("path", nargs="?", help="only what is at this path or below it: /apps/rocket")
     parser.add_argument("--include", choices=("declared", "instances", "all"), help="which kinds (declared)")
     shared(parser, _run)
 
 
 def _run(calling: Calling) -> None:
-    flags = calling.flags
-    before, after = rev_of(calling.visor, flags.before), rev_of(calling.visor, flags.after)
-    changes = calling.visor.get_diff(before, after, flags.path, include=flags.include).all()
-    out = calling.out
+    flags, out = calling.flags, calling.out
+    before, after = beginning(calling.visor, flags.before), moment(flags.after)
+    listing = calling.visor.get_diff(
+        before.rev,
+        after.rev,
+        flags.path,
+        from_at=before.at,
+        to_at=after.at,
+        include=flags.include,
+    )
+    changes = listing.all()
     if out.format == "json":
-        out.json({"from": before, "to": after, "items": [change.raw for change in changes]})
+        ends = {name: listing.head[name] for name in ("from", "to")}
+        out.json({**ends, "items": [change.raw for change in changes]})
         return
     for change in changes:
         if out.format == "jsonl":

@@ -52,7 +52,7 @@ def create(parser: argparse.ArgumentParser) -> None:
         made = calling.visor.register_envset(flags.app, flags.ref, assignments(flags.vars), **calling.given)
         calling.changed(made, f"{flags.app}: env set {made.ref} created")
 
-    writes(parser, run)
+    writes(parser, run, condition=False)
 
 
 def delete(parser: argparse.ArgumentParser) -> None:

@@ -1,11 +1,14 @@
 """`visor events`: what happened, and what happens."""
 
 import argparse
+import re
 from typing import Any
 
-from app.cli.calling import Calling, reads
+from app.cli.calling import Calling, shared
+from app.cli.moments import beginning
 from visor_client.records import Event, SnapshotBegin, SnapshotEnd
 
+_POSITION = re.compile(r"\d+-\d+", re.ASCII)
 _NAMES = ("app", "proctype", "revision", "env", "service", "endpoint", "runner", "member")
 
 
@@ -13,11 +16,13 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of `visor events`."""
     parser.add_argument("app", nargs="?")
     parser.add_argument("-f", "--follow", action="store_true", help="go on for ever")
-    parser.add_argument("--since", metavar="REV", help="after this rev, or position (42-0)")
+    parser.add_argument(
+        "--since", metavar="WHEN", help="after this rev, position (42-0) or time (-10m, 18:05)"
+    )
     parser.add_argument("-n", type=int, default=20, metavar="COUNT", help="how many of the newest (20)")
     parser.add_argument("--type", action="append", default=[], help="instance-*; repeatable")
     parser.add_argument("--host", action="append", default=[], help="repeatable")
-    reads(parser, _run, watch=False)
+    shared(parser, _run)
 
 
 def _run(calling: Calling) -> None:
@@ -27,9 +32,7 @@ def _run(calling: Calling) -> None:
         "type": flags.type,
         "host": flags.host,
     }
-    if calling.moment:
-        raise ValueError("events are after a rev: say --since")
-    place = flags.since
+    place = _place(calling, flags.since)
     if place is None:
         place = str(_newest(calling, filters))
     elif not flags.follow:
@@ -49,6 +52,14 @@ def _run(calling: Calling) -> None:
                     calling.out.line("-- the place is gone from the history: what follows is from now on")
                 elif isinstance(message, SnapshotEnd) and calling.out.for_people:
                     calling.out.line(f"-- rev {message.rev}")
+
+
+def _place(calling: Calling, since: str | None) -> str | None:
+    """A position as the service takes it."""
+    if since is None or _POSITION.fullmatch(since):
+        return since
+    told = beginning(calling.visor, since)
+    return str(told.rev if told.rev is not None else calling.visor.get_rev(at=told.at or "-0s").rev)
 
 
 def _newest(calling: Calling, filters: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of `visor export`."""
     parser.add_argument("path", nargs="?", default="/", help="only what is at this path or below it")
     parser.add_argument("--include", choices=("declared", "instances", "all"), help="which kinds (all)")
-    reads(parser, _run, watch=False)
+    reads(parser, _run, watch=False, formats=False)
 
 
 def _run(calling: Calling) -> None:

@@ -5,10 +5,12 @@ import getpass
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.cli.calling import RAN_OUT, Calling, reads, seconds, writes
+from app.cli.calling import RAN_OUT, Calling, Printed, reads, seconds, writes
 from app.cli.instances_shown import STATUSES
 from app.cli.progress import progress
 
@@ -26,8 +28,9 @@ def _each(parser: argparse.ArgumentParser, act: Callable[[Calling, int], Any], d
 
     def run(calling: Calling) -> None:
         for id in calling.flags.ids:
-            record = act(calling, id)
-            calling.changed(record, f"instance {id} {done}")
+            with suppress(Printed):
+                record = act(calling, id)
+                calling.changed(record, f"instance {id} {done}")
 
     writes(parser, run)
 
@@ -52,7 +55,10 @@ def restart(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--oom", action="store_true", help="it ran out of memory")
 
     def act(calling: Calling, id: int) -> Any:
-        return calling.visor.restart_instance(id, "oom" if calling.flags.oom else "fail", **calling.given)
+        # A host has to name its claim: of who types this, it is the one that there is.
+        claim_rev = calling.visor.get_instance(id).claim_rev
+        cause = "oom" if calling.flags.oom else "fail"
+        return calling.visor.restart_instance(id, cause, claim_rev=claim_rev, **calling.given)
 
     _each(parser, act, "was started again")
 
@@ -121,10 +127,16 @@ def purge(parser: argparse.ArgumentParser) -> None:
         before = datetime.now(UTC) - timedelta(seconds=flags.older)
         found = visor.list_app_instances(flags.app, status=status, limit=1000).all()
         over = [each.id for each in found if each.ended_at is not None and each.ended_at < before]
+        gone: list[Any] = []
         with progress("purging", len(over)) as advance:
             for id in over:
-                visor.unregister_instance(id, client=who(), **calling.given)
+                with suppress(Printed):
+                    gone.append(visor.unregister_instance(id, client=who(), **calling.given))
                 advance(1)
-        calling.out.line(f"{flags.app}: {len(over)} purged")
+        if flags.curl:
+            return
+        last = gone[-1] if gone else visor.get_rev()
+        said = replace(last, raw={"rev": last.raw["rev"], "count": len(gone)})
+        calling.changed(said, f"{flags.app}: {len(gone)} purged")
 
-    writes(parser, run)
+    writes(parser, run, condition=False)

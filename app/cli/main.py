@@ -105,4 +105,6 @@ def _help(group: str | None, status: int) -> int:
         "" if group else "\n\n`visor COMMAND --help` has the flags of each. --version prints the version.\n"
     )
     out.write(f"{head}{overview(group)}{more or chr(10)}")
+    if group in COMMANDS:
+        out.write(f"\n{parser_of(group).format_help()}")
     return status

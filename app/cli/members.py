@@ -85,7 +85,7 @@ def create_runner(parser: argparse.ArgumentParser) -> None:
         made = calling.visor.register_runner(calling.flags.addr, calling.flags.instance, **calling.given)
         calling.changed(made, f"runner {made.addr} runs instance {made.instance_id}")
 
-    writes(parser, run)
+    writes(parser, run, condition=False)
 
 
 def delete_runner(parser: argparse.ArgumentParser) -> None:

@@ -1,17 +1,30 @@
 """A moment as people write it: a rev, or a time."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.cli.calling import when
 
 if TYPE_CHECKING:
     from visor_client import Visor
 
+NOW = "now"
 
-def rev_of(visor: "Visor", moment: str) -> int:
-    """The rev that a moment is: of a time, the newest one up to then. Raises ClientError and ValueError."""
-    if moment.isascii() and moment.isdigit():
-        return int(moment)
-    if moment == "now":
-        return visor.get_rev().rev
-    return visor.get_rev(at=when(moment)).rev
+
+class Told(NamedTuple):
+    """A moment as a call takes it: its rev, or its time; neither is the latest."""
+
+    rev: int | None
+    at: str | None
+
+
+def moment(text: str) -> Told:
+    """`42`, `-10m`, `18:05`, `now`. Raises ValueError."""
+    if text.isascii() and text.isdigit():
+        return Told(int(text), None)
+    return Told(None, None if text == NOW else when(text))
+
+
+def beginning(visor: "Visor", text: str) -> Told:
+    """The same, where the latest has no other name than its rev. Raises ClientError and ValueError."""
+    told = moment(text)
+    return told if told != Told(None, None) else Told(visor.get_rev().rev, None)

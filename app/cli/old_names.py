@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from app.cli.calling import Calling, shared
+from app.cli.calling import REFUSED, Calling, shared
 from app.cli.env import assignments
 
 Parser = argparse.ArgumentParser
@@ -18,7 +18,9 @@ def _command(parser: Parser, run: Callable[[Calling], int | None], *positional: 
             parser.add_argument(name[:-1], nargs="*")
         else:
             parser.add_argument(name)
-    shared(parser, run)
+    shared(parser, run, formats=False)
+    # The original knew no other status for a failure, and scripts of its time ask for no other.
+    parser.set_defaults(failure=REFUSED)
 
 
 def _say(calling: Calling, lines: list[str]) -> None:

@@ -38,7 +38,7 @@ def create(parser: argparse.ArgumentParser) -> None:
         )
         calling.changed(made, f"{made.app}: proctype {made.name} created, port {made.port}")
 
-    writes(parser, run)
+    writes(parser, run, condition=False)
 
 
 def change(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.apply import say_planned
 from app.cli.calling import Calling, writes
-from app.cli.moments import rev_of
+from app.cli.moments import beginning
 
 if TYPE_CHECKING:
     from visor_client import Write
@@ -20,14 +20,14 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--delete", action="store_true", help="what came later is removed")
     parser.add_argument("--new-ports", action="store_true", help="a proctype may get another port")
     _planned(parser)
-    writes(parser, _revert)
+    writes(parser, _revert, condition=False)
 
 
 def undo(parser: argparse.ArgumentParser) -> None:
     """The arguments of `visor undo`."""
     parser.add_argument("rev", type=int, metavar="REV", help="of the commit, as `visor log` shows it")
     _planned(parser)
-    writes(parser, _undo)
+    writes(parser, _undo, condition=False)
 
 
 def _planned(parser: argparse.ArgumentParser) -> None:
@@ -38,9 +38,11 @@ def _planned(parser: argparse.ArgumentParser) -> None:
 def _revert(calling: Calling) -> None:
     flags = calling.flags
     path = flags.path if flags.path.startswith("/") else f"/apps/{flags.path}"
+    to = beginning(calling.visor, flags.to)
     done = calling.visor.revert_subtree(
         path,
-        rev_of(calling.visor, flags.to),
+        to.rev,
+        to_at=to.at,
         only=flags.only,
         scale=flags.scale,
         delete=flags.delete,

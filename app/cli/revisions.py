@@ -64,7 +64,7 @@ def propose(parser: argparse.ArgumentParser) -> None:
         )
         calling.changed(made, f"{made.app}: revision {made.ref} {made.state}")
 
-    writes(parser, run)
+    writes(parser, run, condition=False)
 
 
 def ratify(parser: argparse.ArgumentParser) -> None:

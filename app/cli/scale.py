@@ -1,8 +1,9 @@
 """`visor scale`: how many there are to be."""
 
 import argparse
+from contextlib import suppress
 
-from app.cli.calling import Calling, writes
+from app.cli.calling import Calling, Printed, writes
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -24,10 +25,13 @@ def _run(calling: Calling) -> None:
     targets = [_target(each) for each in flags.targets]
     revision = flags.revision or _head(calling)
     for proctype, count in targets:
-        done = calling.visor.set_scale(flags.app, proctype, revision, count, env=flags.env, **calling.given)
-        calling.changed(
-            done, f"{flags.app} {proctype} {revision}: {done.previous} -> {done.count}{_what(done)}"
-        )
+        with suppress(Printed):
+            done = calling.visor.set_scale(
+                flags.app, proctype, revision, count, env=flags.env, **calling.given
+            )
+            calling.changed(
+                done, f"{flags.app} {proctype} {revision}: {done.previous} -> {done.count}{_what(done)}"
+            )
 
 
 def _original(targets: list[str]) -> tuple[str, str, int] | None:

@@ -39,7 +39,7 @@ def create(parser: argparse.ArgumentParser) -> None:
         made = calling.visor.register_service(calling.flags.name, **calling.given)
         calling.changed(made, f"service {made.name} created")
 
-    writes(parser, run)
+    writes(parser, run, condition=False)
 
 
 def delete(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +88,7 @@ def create_endpoint(parser: argparse.ArgumentParser) -> None:
         )
         calling.changed(made, f"{made.service}: endpoint {made.id} created")
 
-    writes(parser, run)
+    writes(parser, run, condition=False)
 
 
 def delete_endpoint(parser: argparse.ArgumentParser) -> None:

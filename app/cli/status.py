@@ -40,6 +40,9 @@ def _run(calling: Calling) -> None:
                 f"{each.app} {each.proctype} #{each.id} {each.status} {out.cell(each.ended_at)}"
                 f"{': ' + out.cell(each.reason) if each.reason else ''}"
             )
+    if out.format == "name":
+        out.line(str(rev))
+        return
     if not out.for_people:
         body = {
             "rev": rev,

@@ -100,7 +100,7 @@ DAY = [
         r"service    http.*\nrev        \d+, .*; history from 0\napps       2\nhosts      0\n"
         r"instances  2 pending, 1 lost\nneeds you  rocket worker #4 lost .*: silence",
     ),
-    ("purge rocket --older 1d", r"rocket: 0 purged"),
+    ("purge rocket --older 1d", r"rev \d+  rocket: 0 purged"),
     ("purge rocket", r"rev \d+  rocket: 1 purged"),
     ("events rocket -n 2", rf"\d+  {TIME}  anna  instance-lost .*#4\n\d+  .*  instance-unregister .*#4"),
     ("events --since 0 --type app-register -o name", r"1-0\n2-0\n\d+-0"),
@@ -232,6 +232,20 @@ def test_the_curl_line_of_a_command_does_what_the_command_does(rocket: Service) 
     assert json.loads(done.stdout)["vars"]["quote"] == "it's"
     read = subprocess.run(shlex.split(printed("app rocket --curl")), capture_output=True, check=True)
     assert json.loads(read.stdout)["name"] == "rocket"
+
+
+def test_as_curl_a_command_that_makes_several_calls_prints_each_of_them(rocket: Service) -> None:
+    """What has to be read for them is read: the head of the app, and that the apps are there."""
+    printed("app set rocket --head 128af9")
+    lines = printed("scale rocket web=5 worker=1 --curl").splitlines()
+    assert ["/proctypes/web/scale" in lines[0], "/proctypes/worker/scale" in lines[1]] == [True, True]
+    assert all('"revision":"128af9"' in line for line in lines)
+    assert len(printed("instance lock 1 2 --curl").splitlines()) == 2
+    [line] = printed("env set --app rocket --app rocket a=b --curl").splitlines()
+    assert line.startswith("curl ")
+    assert "/apply" in line
+    assert typed("env set --app nothere a=b --curl").status == 1
+    assert rocket.get("/apps/rocket/env/a").status_code == 404
 
 
 def test_each_command_has_its_help() -> None:

@@ -1,5 +1,6 @@
 """What a command does not need, it does not import: the short ones answer at once."""
 
+import resource
 import subprocess
 import sys
 
@@ -57,6 +58,18 @@ def test_a_short_answer_imports_next_to_nothing(arguments: list[str]) -> None:
     shown, modules = imported(*arguments)
     assert shown.startswith("visor " if arguments == ["--version"] else "usage: visor")
     assert modules & HEAVY == set()
+
+
+def test_the_version_costs_less_than_150_ms_of_cpu() -> None:
+    """With the interpreter's own start; what else runs on the machine costs none of it."""
+
+    def cost() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "app.cli", "--version"], cwd=ROOT, env=ENVIRONMENT, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(cost() for _ in range(5)) < 0.15
 
 
 def test_the_version_is_the_packages() -> None:

@@ -65,10 +65,6 @@ def test_a_keyring_that_others_may_read_keeps_the_service_from_starting(tmp_path
     assert "chmod 600" in refused("keys", "new", file)
 
 
-def test_a_service_that_is_not_there_is_one_line() -> None:
-    assert "cannot be asked" in refused("keys", "rewrite", "--url", "http://127.0.0.1:9")
-
-
 def test_a_service_without_a_keyring_says_so_through_the_command() -> None:
     with serving(keyring_file=None) as visor:
         assert "visor keys new" in refused("keys", "rewrite", "--url", visor.url)

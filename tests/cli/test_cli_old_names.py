@@ -1,10 +1,15 @@
 """The original's 24 commands, with their arguments, and what they print."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from app.cli import calling
 from app.cli.tree import COMMANDS, OLD_NAMES
-from tests.cli.typed import printed, typed
-from tests.serving import Service
+from app.models.token import new_id, new_token, sha256_of
+from tests.cli.typed import on_terminal, printed, typed
+from tests.serving import Service, serving
 
 DAY = [
     ("init", ""),
@@ -46,9 +51,30 @@ DAY = [
 ]
 
 
-def test_each_old_name_prints_what_the_original_did(commands: Service) -> None:
-    for line, wanted in DAY:
-        assert printed(line) == wanted, line
+@pytest.mark.parametrize("access", ["off", "on"])
+@pytest.mark.parametrize("run", [printed, on_terminal], ids=["pipe", "terminal"])
+def test_each_old_name_prints_what_the_original_did(
+    run: Callable[[str], str], access: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = new_token(new_id())
+    with serving(**({"admin_token_sha256": sha256_of(admin)} if access == "on" else {})) as service:
+        monkeypatch.setenv("VISOR_URL", service.url)
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+        if access == "on":
+            monkeypatch.setenv("VISOR_TOKEN", admin)
+        for line, wanted in DAY:
+            assert run(line) == wanted, line
+
+
+@pytest.mark.parametrize("line", {line.split()[0]: line for line, _ in DAY}.values())
+def test_a_failure_of_an_old_name_is_1_and_goes_to_standard_error(
+    line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nothing answers: the original knew no other status."""
+    monkeypatch.setattr(calling, "RETRY_FOR", 0)
+    status, out, err = typed(f"{line} --url http://127.0.0.1:9")
+    assert (status, out) == (3 if line.startswith("scale") else 1, "")
+    assert err.startswith("visor: No answer from ")
 
 
 def test_no_old_name_is_left_out() -> None:

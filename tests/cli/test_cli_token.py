@@ -1,26 +1,31 @@
 """`visor token`, on the store itself and against a running service."""
 
 import json
-import subprocess
-import sys
+import shlex
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
-from tests.cli.running import ENVIRONMENT, ROOT
+from tests.cli.typed import typed
 from tests.serving import serving
 
 
+@pytest.fixture(autouse=True)
+def _nobodys_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+
 def visor(*arguments: str, token: str = "", status: int = 0) -> str:
-    """What the command prints, or its one line of refusal."""
-    environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT), "VISOR_TOKEN": token}
-    command = [sys.executable, "-m", "app.cli", "token", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
-    assert done.returncode == status, done.stderr
-    if status:
-        assert done.stderr.count("\n") == 1
-    return done.stderr if status else done.stdout
+    """What the command prints, or what it says where it refuses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISOR_TOKEN", token)
+        done = typed(shlex.join(["token", *arguments]))
+    assert done.status == status, done.err
+    if status == 1:
+        assert done.err.startswith("visor: ")
+    return done.err if status else done.out
 
 
 def made(*arguments: str, token: str = "") -> Any:
@@ -45,22 +50,23 @@ def test_the_first_token_is_made_on_the_store_and_makes_the_others_over_http(tmp
             assert asked.json()["name"] == "bot"
         assert "bot" in visor("list", *here, token=root)
         assert "bot" not in visor("list", *here, token=bot["token"], status=1)
-        assert "revoked at rev" in visor("revoke", bot["id"], *here, token=root)
+        assert "revoked" in visor("revoke", bot["id"], *here, token=root)
         assert "valid" in visor("list", *here, token=bot["token"], status=1)
         assert "visor.db" in visor("list", "--store", store, status=1), "the service has the store"
 
 
 def test_what_makes_no_token_is_one_line(tmp_path: Path) -> None:
     store = ("--store", f"sqlite:///{tmp_path}/visor.db")
-    refusals = {
-        ("create", "--name", "x", "--role", "viewer"): "--apps",
-        ("create", "--name", "x"): "--role",
-        ("create", "--name", "visor", "--role", "admin"): "reserved",
-        ("create", "--name", "x", "--role", "admin", "--expires", "soon"): "90d",
-        ("create", "--name", "x", "--grants", "[}"): "JSON",
-        ("create", "--name", "x", "--grants", '[{"role":"king"}]'): "grants",
-        ("revoke", "../apps/cat"): "id",
-        ("revoke", "a" * 12): "There is no token",
-    }
-    for arguments, what in refusals.items():
-        assert what in visor(*arguments, *store, status=1)
+    refusals: list[tuple[tuple[str, ...], int, str]] = [
+        (("create", "--name", "x", "--role", "viewer"), 2, "--apps"),
+        (("create", "--name", "x"), 2, "--role"),
+        (("create", "--name", "visor", "--role", "admin"), 1, "reserved"),
+        (("create", "--name", "x", "--role", "admin", "--expires", "soon"), 2, "90d"),
+        (("create", "--name", "x", "--role", "admin", "--dry-run"), 2, "--dry-run is for a service"),
+        (("create", "--name", "x", "--grants", "[}"), 2, "JSON"),
+        (("create", "--name", "x", "--grants", '[{"role":"king"}]'), 1, "grants"),
+        (("revoke", "../apps/cat"), 2, "id"),
+        (("revoke", "a" * 12), 1, "There is no token"),
+    ]
+    for arguments, status, what in refusals:
+        assert what in visor(*arguments, *store, status=status)

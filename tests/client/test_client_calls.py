@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import inspect
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 import visor_client
+from tests.openapi.documented import Document
 from tests.serving import ARCHIVE, Service, serving
 from visor_client import AsyncVisor, Visor
 from visor_client.export_lines import Lines
@@ -35,6 +37,21 @@ def visor(service: Service) -> Iterator[Visor]:
         yield visor
 
 
+CALLED_OTHERWISE = {
+    "patch_app": {"deploy_type", "head", "repo_url", "stack"},  # as one patch, in which null is a value
+    "patch_proctype": {"limits"},
+    "register_proctype": {"limits"},  # memory_limit_mb
+    "apply_document": {"apps", "services", "plan"},  # as one document
+    "get_diff": {"from", "to", "summary"},  # before, after; counts are of the changes
+    "list_commits": {"from", "to", "from_at", "to_at", "order"},  # since, until, oldest_first
+    "get_timeline": {"from_at", "to_at"},  # since_at, until_at
+}
+"""What a call has in another form than the operation."""
+
+OF_ALL = {"cursor", "dry_run", "rev", "at", "consistency"}
+"""What every call has: a moment, the options of a write, pages."""
+
+
 @cache
 def operations() -> set[str]:
     document = yaml.load((ROOT / "openapi.yaml").read_text(), yaml.CSafeLoader)
@@ -45,6 +62,22 @@ def operations() -> set[str]:
 @pytest.mark.parametrize("client", [Visor, AsyncVisor])
 def test_every_operation_of_the_document_has_its_call(client: type) -> None:
     assert {name for name in operations() if not hasattr(client, STREAMS.get(name, name))} == set()
+
+
+def test_every_argument_of_an_operation_is_one_of_its_call() -> None:
+    """Each parameter of the query and each field of the body; `reason` of a body is `cause`, since that of a
+    write is its own."""
+    document = Document(yaml.load((ROOT / "openapi.yaml").read_text(), yaml.CSafeLoader))
+    for name, (_, _, operation) in document.operations.items():
+        call = getattr(AsyncVisor, name, None)
+        if call is None:
+            continue
+        given = [document.resolve(each) for each in operation.get("parameters", [])]
+        wanted = {each["name"] for each in given if each["in"] == "query"}
+        for media in document.resolve(operation.get("requestBody", {})).get("content", {}).values():
+            wanted |= document.resolve(media["schema"]).get("properties", {}).keys()
+        there = {"reason" if each == "cause" else each for each in inspect.signature(call).parameters}
+        assert wanted - there - OF_ALL == CALLED_OTHERWISE.get(name, set()), name
 
 
 def test_the_sync_client_is_the_async_one_without_asyncio(tmp_path: Path) -> None:
@@ -191,6 +224,22 @@ def test_what_differs_between_two_revs_page_by_page(visor: Visor) -> None:
     assert change.by is not None
     assert (change.action, change.by.actor) == ("update", "anna")
     assert change.fields == [{"path": "/env/late", "after": "v"}]
+
+
+def test_what_differs_between_two_times_and_what_goes_back_to_one(visor: Visor) -> None:
+    """A time in place of a rev, as RFC 3339, a datetime or so long ago; pages go on between the same revs."""
+    visor.register_app("times", "r", "s", env={"k": "old"})
+    at = visor.get_rev().at
+    assert at is not None
+    visor.patch_env("times", {"k": "new"})
+    changes = visor.get_diff(from_at=at, to_at="-0s", path="/apps/times", limit=1)
+    assert [change.path for change in changes] == ["/apps/times"]
+    assert changes.head["from"] < changes.head["to"]
+    assert visor.get_diff(from_at=at.isoformat(), path="/apps/times", limit=1).all()
+    visor.revert_subtree("/apps/times/env", to_at=at)
+    assert visor.get_env("times").vars == {"k": "old"}
+    with pytest.raises(visor_client.InvalidRequest):
+        visor.get_diff().all()
 
 
 def test_who_changed_what_and_why(visor: Visor) -> None:

@@ -31,4 +31,4 @@ class AsyncSecrets(AsyncTransport):
 
     async def rewrite_secrets(self, **options: Unpack[Post]) -> Rewritten:
         """Seal up to 100 secrets anew with the keyring's first key."""
-        return await self.write(Rewritten, "POST", "/keys/rewrite", options)
+        return await self.write(Rewritten, "POST", "/keys/rewrite", options, wait=50)  # it seals, and commits

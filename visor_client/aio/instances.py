@@ -204,10 +204,18 @@ class AsyncInstances(AsyncTransport):
         return await self._life(id, "lost", options, {"client": client, "reason": cause})
 
     async def restart_instance(
-        self, id: int, cause: str = "fail", *, count: int = 1, **options: Unpack[Post]
+        self,
+        id: int,
+        cause: str = "fail",
+        *,
+        count: int = 1,
+        claim_rev: int | None = None,
+        **options: Unpack[Post],
     ) -> Instance:
-        """The process was started again in place; `cause` is "fail" or "oom"."""
-        return await self._life(id, "restart", options, {"reason": cause, "count": count})
+        """The process was started again in place; `cause` is "fail" or "oom". A host's token has to name its
+        claim."""
+        body = given(reason=cause, count=count, claim_rev=claim_rev)
+        return await self._life(id, "restart", options, body)
 
     async def lock_instance(self, id: int, client: str, cause: str, **options: Unpack[Write]) -> Instance:
         """Hold it still."""

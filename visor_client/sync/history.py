@@ -21,20 +21,25 @@ class History(Transport):
 
     def get_diff(
         self,
-        before: int,
+        before: int | None = None,
         after: int | None = None,
         path: str | None = None,
         *,
+        from_at: str | datetime | None = None,
+        to_at: str | datetime | None = None,
         include: str | None = None,
         limit: int | None = None,
     ) -> Listing[ObjectChange]:
-        """What differs between two revs (the latest, if only one is told), at a path or below it."""
-        asked = query({"from": before, "to": after, "path": path, "include": include, "limit": limit})
-        kept = [(name, value) for name, value in asked if name not in ("from", "to")]
+        """What differs between two moments, at a path or below it: each a rev, or a time (RFC 3339, or
+        "-15m"); the second is the latest, where it is not told. `head` of the list has the revs that they
+        are, `from` and `to`."""
+        begin = {"from": before, "from_at": from_at}
+        shown = {"path": path, "include": include, "limit": limit}
+        asked = query({**begin, "to": after, "to_at": to_at, **shown})
+        going_on = query({**begin, **shown})  # the cursor has both revs in itself
 
         def page(cursor: str | None) -> dict[str, Any]:
-            # The cursor has the second rev in itself, where it was the latest.
-            params = asked if cursor is None else [*kept, ("from", before), ("cursor", cursor)]
+            params = asked if cursor is None else [*going_on, ("cursor", cursor)]
             found: dict[str, Any] = (self.request("GET", "/diff", params=params)).json()
             return found
 
@@ -96,8 +101,9 @@ class History(Transport):
     def revert_subtree(
         self,
         path: str,
-        to_rev: int,
+        to_rev: int | None = None,
         *,
+        to_at: str | datetime | None = None,
         only: Sequence[str] | None = None,
         scale: bool = False,
         delete: bool = False,
@@ -105,9 +111,11 @@ class History(Transport):
         plan: str | None = None,
         **options: Unpack[Post],
     ) -> Planned:
-        """What is declared at a path and below it becomes what it was at a rev, in one commit. With `scale`
-        the counts go back too; what came later is removed only with `delete`."""
-        body = given(path=path, to_rev=to_rev, only=only, scale=scale, delete=delete, ports=ports, plan=plan)
+        """What is declared at a path and below it becomes what it was at a rev, or at a time, in one commit.
+        With `scale` the counts go back too; what came later is removed only with `delete`."""
+        when = to_at.isoformat() if isinstance(to_at, datetime) else to_at
+        body = given(path=path, to_rev=to_rev, to_at=when, only=only, scale=scale, delete=delete)
+        body |= given(ports=ports, plan=plan)
         return self.write(Planned, "POST", "/revert", options, body)
 
     def undo_commit(self, rev: int, *, plan: str | None = None, **options: Unpack[Post]) -> Planned:
@@ -120,7 +128,10 @@ class History(Transport):
         """One snapshot as lines of JSON: a header, a line for each object, and a last line with the sum of
         the others, which is checked. Raises Unreachable where it was cut off."""
         asked = query({"path": path, "include": include, **moment})
-        answer = self.open("/export", asked, {"Accept": "application/x-ndjson"}, 60)
+        try:
+            answer = self.open("/export", asked, {"Accept": "application/x-ndjson"}, 60)
+        except httpx2.TransportError as error:
+            raise unreachable(error, self.url, read=True) from error
         try:
             if not answer.is_success:
                 answer.read()

@@ -11,10 +11,11 @@ R = TypeVar("R", bound=Record)
 
 class Listing(Generic[R]):
     """Iterate over it, once: pages are asked for as they are needed, and all are of one snapshot, `rev`. It
-    is None until the first page has come."""
+    is None until the first page has come. `head` is what that page says beside its items."""
 
     def __init__(self, page: Callable[[str | None], dict[str, Any]], kind: type[R]) -> None:
         self.rev: int | None = None
+        self.head: dict[str, Any] = {}
         self._page = page
         self._kind = kind
         self._items: list[dict[str, Any]] = []
@@ -30,6 +31,7 @@ class Listing(Generic[R]):
                 raise StopIteration
             page = self._page(self._cursor)
             self.rev = page["rev"]
+            self.head = self.head or {name: value for name, value in page.items() if name != "items"}
             self._items = page["items"][::-1]
             self._cursor = page["next"]
             self._last = self._cursor is None

@@ -1,5 +1,6 @@
 // The present: the registry as the stream tells it, and how the connection is.
 import { BASE } from "./api.js";
+import { early } from "./early.js";
 import { Registry } from "./registry.js";
 import { Stream } from "./stream.js";
 
@@ -16,8 +17,8 @@ export class Live {
   }
 
   start() {
-    if (window.SharedWorker && !new URLSearchParams(location.search).has("own")) {
-      const worker = new SharedWorker(new URL("worker.js", import.meta.url), { type: "module", name: "visor" });
+    const { worker } = early;
+    if (worker) {
       worker.port.onmessage = ({ data }) => this.take(data);
       worker.onerror = () => this.alone();
       addEventListener("pagehide", () => worker.port.postMessage("bye"));

@@ -66,8 +66,8 @@ export function Copy({ text }) {
   return html`<div class="copy"><pre tabindex="0">${text}</pre><button type="button" onClick=${copy}>${copied ? "Copied" : "Copy"}</button></div>`;
 }
 
-export function Table({ columns, children, label }) {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${label}><table>
+export function Table({ columns, children, label, kind = "" }) {
+  return html`<div class=${`scroll ${kind}`} tabindex="0" role="region" aria-label=${label}><table>
     <thead><tr>${columns.map((c) => (typeof c === "string" ? html`<th scope="col">${c}</th>` : html`<th scope="col" class=${c.class}>${c.name}</th>`))}</tr></thead>
     <tbody>${children}</tbody></table></div>`;
 }

@@ -91,7 +91,12 @@ function bars(range) {
   const key = `${view.window} ${state.history.version} ${timeline.asked.at} ${counted?.length} ${Math.floor(range.end / 2000)}`;
   // While events pour in the bars are drawn a few times a second.
   const at = performance.now();
-  if (drawn.key === key || (drawn.window === view.window && at - drawn.at < 300)) return drawn.bars;
+  if (drawn.key === key) return drawn.bars;
+  if (drawn.window === view.window && at - drawn.at < 300) {
+    drawn.later ??= setTimeout(redraw, 310);
+    return drawn.bars;
+  }
+  clearTimeout(drawn.later);
   const counts = buckets(range, counted);
   const most = Math.max(1, ...counts.map((b) => b.total));
   const rects = [];

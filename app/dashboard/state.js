@@ -39,7 +39,8 @@ function read() {
 }
 
 /** The address of a page, at the moment that is shown. */
-export function link(path, rev = state.place.rev, more = {}) {
+export function link(path, rev = state.place.rev, more = null) {
+  if (more === null) return rev === null ? `#${path}` : `#${path}?rev=${rev}`;
   const params = new URLSearchParams(more);
   if (rev !== null) params.set("rev", rev);
   const query = params.toString();

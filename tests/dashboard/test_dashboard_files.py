@@ -37,6 +37,14 @@ def test_each_import_names_a_file_that_is_there() -> None:
             assert (file.parent / name).is_file(), f"{file.name}: {name}"
 
 
+def test_the_page_names_all_its_modules_so_that_they_are_fetched_at_once() -> None:
+    """Else each waits for the one that imports it."""
+    index = (FILES / "index.html").read_text()
+    named = set(re.findall(r'(?:href|src)="ui/([\w/]+\.m?js)"', index))
+    there = {str(file.relative_to(FILES)) for file in FILES.rglob("*.*js")}
+    assert named == there - {"worker.js"}
+
+
 @pytest.fixture(scope="module")
 def visor() -> Service:
     with serving() as service:

@@ -50,7 +50,7 @@ export function Overview() {
   return html`<${Needs} registry=${registry} moment=${moment} />
   <section><h2>Apps <small>${count(apps.size, "app")}, ${count(registry.kinds.instance.size, "instance")}, ${count(hosts.size, "host")}</small></h2>
     ${apps.size === 0 ? html`<${Empty}>No app is registered. <code>POST /apps</code> registers one; <code>visor demo</code> shows a whole platform.</${Empty}>` : html`
-    <${Table} label="Apps" columns=${["App", { name: "Head", class: "minor" }, { name: "Instances", class: "wide" }, { name: "Run / target", class: "number" }, { name: "Failed", class: "number" }, { name: "Changed", class: "minor" }, { name: "By", class: "minor" }]}>
+    <${Table} label="Apps" kind="apps" columns=${[{ name: "App", class: "name" }, { name: "Head", class: "head minor" }, { name: "Instances", class: "wide" }, { name: "Run / target", class: "number" }, { name: "Failed", class: "number" }, { name: "Changed", class: "since minor" }, { name: "By", class: "by minor" }]}>
       ${order.map((of) => {
         const last = lastOf(of.name);
         const since = ago(last?.at ?? changedAt(of.app), moment);

@@ -81,7 +81,8 @@ def test_what_is_asked_stays_closed(document: Document) -> None:
     bodies = [
         document.resolve(media["schema"])
         for _, _, operation in document.operations.values()
-        for media in operation.get("requestBody", {}).get("content", {}).values()
+        for media_type, media in operation.get("requestBody", {}).get("content", {}).items()
+        if media_type != "application/x-ndjson"  # a text to them
     ]
     assert len(bodies) > 20
     for body in bodies:
@@ -113,7 +114,7 @@ def test_no_union_is_exclusive(document: Document) -> None:
 VERBS = {
     "get": {"get", "list", "livez", "readyz", "export"},
     "post": {"register", "ratify", "claim", "unclaim", "start", "stop", "exit", "fail", "lose", "restart"}
-    | {"apply", "revert", "undo", "rotate", "rewrite", "read", "begin"},
+    | {"apply", "revert", "undo", "rotate", "rewrite", "read", "begin", "import"},
     "put": {"set", "lock"},
     "patch": {"patch"},
     "delete": {"unregister", "unlock", "remove", "revoke", "end"},

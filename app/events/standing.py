@@ -5,8 +5,8 @@ from enum import Enum
 
 
 class Standing(Enum):
-    """`GOES_ON`: as it began. `OVER`: its caller may no longer see all that it shows. `WIDER`: its caller may
-    see more by now, and has to begin anew so that nothing is missed."""
+    """`GOES_ON`: as it began. `OVER`: its caller may see less by now, or nothing. `WIDER`: its caller may see
+    something that was not shown, and has to begin anew so that nothing is missed."""
 
     GOES_ON = 0
     OVER = 1

@@ -42,7 +42,8 @@ class OpenStream:
         if now.sight == before.sight:
             self.principal = now
             return Standing.GOES_ON
-        return Standing.WIDER if now.sight.covers(before.sight) else Standing.OVER
+        # Where anything is seen that was not, its state has to be read before its events.
+        return Standing.OVER if before.sight.covers(now.sight) else Standing.WIDER
 
 
 class OpenStreams:

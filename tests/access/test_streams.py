@@ -1,6 +1,7 @@
 """Streams show what their token may see, and end when that changes: after a whole frame, and at once."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from tests.etcd.cluster import until
 from tests.http.expect import refused
 from tests.serving import APP, Service, serving
 from tests.sse.sse_reader import SseStream
+
+REVOCATIONS = int(os.environ.get("VISOR_TEST_REVOCATIONS", "12"))
 
 
 @pytest.fixture(scope="module")
@@ -224,10 +227,11 @@ def test_a_read_that_waits_for_the_coordinator_is_judged_by_the_token_as_it_is_t
 def test_no_write_commits_after_the_revocation_of_its_token(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Writers race the revocation: each commits before it, or is refused."""
+    """Writers race the revocation: each commits before it, or is refused. `VISOR_TEST_REVOCATIONS` says how
+    often, on each store."""
     with closed_service(store=store_of(kind, tmp_path, request)) as service:
         service.made("/apps", APP)
-        for _ in range(12):
+        for _ in range(REVOCATIONS):
             holder = give(service, grant("deployer", apps=["cat"]))
             revs: list[int] = []
             go = threading.Barrier(5)

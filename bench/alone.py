@@ -14,7 +14,7 @@ from bench.load import Seen, percentile
 from bench.peers import visor
 from bench.seeded import a_copy, file_of
 from bench.seeding import app_name
-from bench.serving import Stage
+from bench.serving import Served, Stage
 from bench.table import Row, number
 from bench.turns import Plan, by_turns, loading
 from bench.writes import APPS, INSTANCES, puts
@@ -29,10 +29,9 @@ ABOVE_P50, ABOVE_P99 = 0.45, 10.0
 
 def measure(plan: Plan) -> list[Row]:
     file = file_of(plan, APPS, INSTANCES)
-    large_file = file if plan.quick else file_of(plan, scale.APPS, scale.INSTANCES, scale.REVS)
     with Stage(plan.directory) as stage:
         small = visor.on_file(stage, a_copy(stage, file))
-        large = visor.on_file(stage, a_copy(stage, large_file), history=ALL_REVS)
+        large = small if plan.quick else _large(plan, stage)
         memory = visor.start(stage, "memory:")
         app = {"name": app_name(0), "repo_url": "https://git.example.com/a.git", "stack": "lenny"}
         visor.call(memory, "POST", "/apps", app)
@@ -50,6 +49,11 @@ def measure(plan: Plan) -> list[Row]:
     rest = f"p99 {number(median(one.p99 for one in seen['memory']))} ms"
     p50 = [one.p50 for one in seen["memory"]]
     return [*rows, Row(GROUP, "PUT env, one client, `memory:`, p50", "ms", p50, said=rest)]
+
+
+def _large(plan: Plan, stage: Stage) -> Served:
+    file = file_of(plan, scale.APPS, scale.INSTANCES, scale.REVS)
+    return visor.on_file(stage, a_copy(stage, file), history=ALL_REVS)
 
 
 def _above(where: str, ours: list[Seen], fsyncs: list[Seen]) -> list[Row]:

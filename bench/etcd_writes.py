@@ -10,7 +10,7 @@ from statistics import median
 from bench.connection import request
 from bench.load import Seen
 from bench.peers import etcd, visor
-from bench.processes import ALL
+from bench.processes import ALL, LOAD
 from bench.seeded import file_of, into_etcd
 from bench.seeding import app_name
 from bench.serving import Served, Stage
@@ -47,8 +47,8 @@ def measure(plan: Plan) -> list[Row]:
         things["claims"] = _claiming(plan, one, gateway, ids)
         seen = by_turns(plan, things)
         listened = _listened(plan, one, puts[:32])
-        # Only now: it follows all that is written, on the same core.
-        other = visor.start(stage, url)
+        # Only now: it follows all that is written. On the other core, where the load leaves most of it.
+        other = visor.start(stage, url, cpus=LOAD)
         both = [_both(plan, one, other, hot) for _ in range(plan.repeat)]
     rows = [
         row_of(

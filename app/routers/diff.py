@@ -176,7 +176,8 @@ async def get_diff(
     as_text = isinstance(accept, str) and quality(accept, TEXT) > quality(accept, JSON)
     named = isinstance(from_, int) and isinstance(to, int)  # a time may be one that is counted from now
     tag = asked.high if named and not as_text else None
-    if tag is not None and isinstance(if_none_match, str) and unchanged(if_none_match, tag):
+    # Looked at in any case: no tag is 0, and what is none is refused.
+    if isinstance(if_none_match, str) and unchanged(if_none_match, tag or 0) and tag is not None:
         return ReadyAnswer(b"", 304, [(b"visor-rev", b"%d" % tag), (b"etag", b'"%d"' % tag)])
     with context.comparisons.one():
         counts = await asked.counts() if summary else None

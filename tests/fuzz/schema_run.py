@@ -23,8 +23,12 @@ PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
 _WALKED = re.compile(r"^ +Scenarios: +(\d+)$", re.MULTILINE)
 
-TOKEN = "visor_fuzz_0123456789abcdefghijklmnopqrstuvwxyz"
-"""An admin's: with none the service asks for none, and the schema says that it may."""
+ADMIN = "visor_admin_0123456789abcdefghijklmnopqrstuvwxyz"
+"""With none the service asks for none, and the schema says that it may."""
+
+TOKEN_ID = "fuzzfuzzfuzz"
+TOKEN = f"visor_{TOKEN_ID}_0123456789abcdefghijklmnopqrstuvwxyz"
+"""An admin's, and every host's: what an admin alone may not do is called too."""
 
 FAST_STREAMS: dict[str, Any] = {"keep_alive": 0.05, "bookmark": 0.05}
 """Settings with which a stream soon says something, whoever reads it: three frames are read of each."""
@@ -54,8 +58,12 @@ AT_THE_LIMIT = {f"{'k' * 200}{number}": "\u00e4" * (MAX_ENV_VALUE // 2) for numb
 @contextmanager
 def fuzzed(store: str, **settings: Any) -> Iterator[Service]:
     """A service to run against, in whose store are large values, and others have been at work too."""
-    settings = {**FAST_STREAMS, "admin_token_sha256": sha256(TOKEN.encode()).hexdigest(), **settings}
+    settings = {**FAST_STREAMS, "admin_token_sha256": sha256(ADMIN.encode()).hexdigest(), **settings}
     with serving(store=store, log_level="error", **settings) as service:
+        service.client.headers["Authorization"] = f"Bearer {ADMIN}"
+        grants = [{"role": "admin"}, {"role": "host", "hosts": ["*"]}]
+        token = {"name": "fuzz", "grants": grants, "sha256": sha256(TOKEN.encode()).hexdigest()}
+        assert service.put(f"/tokens/{TOKEN_ID}", token).is_success
         service.client.headers["Authorization"] = f"Bearer {TOKEN}"
         write(service, OTHER_HANDS)
         service.made("/apps", {**APP, "name": "zlarge", "env": AT_THE_LIMIT})

@@ -229,6 +229,9 @@ def test_with_both_ends_it_has_a_tag_and_never_changes(visor):
     unchanged = visor.get(url, headers={"If-None-Match": f'"{last}"'})
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     assert "ETag" not in visor.get(f"/diff?from={first}").headers
+    assert visor.get(f"/diff?from={first}", headers={"If-None-Match": "*"}).status_code == 200
+    for asked in (url, f"/diff?from={first}"):
+        refused(visor.get(asked, headers={"If-None-Match": "nonsense"}), 400, "malformed-request")
 
 
 def test_revs_that_cannot_be_read_are_refused(visor):

@@ -31,7 +31,7 @@ def test_the_head_of_an_endless_stream_ends_on_both_sides(edge, path):
     began = time.monotonic()
     response = edge.client.head(path)
     assert response.status_code == 200
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     # The application's side is over too: what it held is given back.
     edge.eventually(lambda: edge.capacity.subscribers == edge.capacity.requests == 0)
     assert edge.client.get("/livez").status_code == 200

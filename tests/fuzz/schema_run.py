@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app.models.names import MAX_ENV_VALUE
+from app.models.token import new_token
 from tests.http.other_hands import STRANGE, write
 from tests.serving import APP, Service, serving
 
@@ -27,7 +28,7 @@ ADMIN = "visor_admin_0123456789abcdefghijklmnopqrstuvwxyz"
 """With none the service asks for none, and the schema says that it may."""
 
 TOKEN_ID = "fuzzfuzzfuzz"
-TOKEN = f"visor_{TOKEN_ID}_0123456789abcdefghijklmnopqrstuvwxyz"
+TOKEN = new_token(TOKEN_ID)
 """An admin's, and every host's: what an admin alone may not do is called too."""
 
 FAST_STREAMS: dict[str, Any] = {"keep_alive": 0.05, "bookmark": 0.05}

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,24 @@ def test_renewals_through_any_replica_keep_it_and_make_no_commit(two: list[Servi
         renewals += 1
         time.sleep(0.3)
     assert two[1].rev == made["rev"]
+
+
+def test_it_registers_anew_when_it_has_gone_just_before_it_is_renewed(
+    two: list[Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rule saw it; by the time that its lease is to be renewed its end has been heard of."""
+    first = two[0].put(MEMBER, {"version": "1", "ttl": 1}).json()
+    store = two[0].context.store
+    renew = store._writer._renew  # type: ignore[attr-defined]
+
+    async def late(*given: Any) -> None:
+        await store.wait(first["rev"])
+        await renew(*given)
+
+    monkeypatch.setattr(store._writer, "_renew", late)  # type: ignore[attr-defined]
+    again = two[0].put(MEMBER, {"version": "1", "ttl": 1})
+    assert again.status_code in (200, 201), again.text
+    assert again.json()["created_rev"] > first["rev"]
 
 
 def test_it_registers_anew_when_its_lease_is_gone(two: list[Service], etcd: Cluster) -> None:

@@ -21,17 +21,20 @@ from tests.fault.faults.cluster_site import MEMBERS, REPLICAS, ClusterSite
 from tests.fault.faults.embedded_site import EmbeddedSite
 from tests.fault.faults.site import Site
 from tests.fault.judges.bench import hear
+from tests.fault.machine_time import Spent, cpu_seconds, share_of_others
 from tests.fault.mutants import MUTANTS
-from tests.fault.report import figures, page
+from tests.fault.report import Machine, figures, page
 from tests.fault.run import Plan, Run, run
 from tests.fault.visor_process import Launcher
+
+RATES = {"sqlite": 200.0, "etcd": 300.0}
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fault", description=__doc__.partition("\n")[0])
     parser.add_argument("--store", choices=["sqlite", "etcd"], required=True)
     parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--rate", type=float, default=200, help="writes offered by second")
+    parser.add_argument("--rate", type=float, help=f"writes offered by second (default: {RATES})")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--period", type=float, default=5, help="seconds from one kill to the next")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), help="a defect that the service is to have")
@@ -59,12 +62,16 @@ def _run(arguments: argparse.Namespace, plan: Plan, directory: Path) -> Run:
 
 def main() -> int:
     arguments = _arguments()
-    plan = Plan(arguments.minutes * 60, arguments.rate, arguments.period, arguments.seed)
+    rate = arguments.rate or RATES[arguments.store]
+    plan = Plan(arguments.minutes * 60, rate, arguments.period, arguments.seed)
     # Millions of small objects that all stay: to look through them again and again is of no use.
     gc.disable()
+    before = Spent.now()
     with tempfile.TemporaryDirectory(prefix="visor-fault-") as directory:
         done = _run(arguments, plan, Path(directory))
-    said = figures(done, hear(done.evidence), arguments.store)
+    after = Spent.now()
+    machine = Machine(cpu_seconds(before, after), share_of_others(before, after))
+    said = figures(done, hear(done.evidence), arguments.store, machine)
     text = page(said)
     sys.stdout.write(text)
     if arguments.report is not None:

@@ -10,8 +10,8 @@ SHARE = 0.25
 
 @dataclass(frozen=True)
 class Spent:
-    """Ticks of the processors so far: all, those that somebody used, and those of the children of this
-    process that have ended."""
+    """Ticks of the processors so far: all, those that somebody used, and those of this process and of its
+    children that have ended."""
 
     all: float
     used: float
@@ -21,12 +21,18 @@ class Spent:
     def now(cls, stat: Path = Path("/proc/stat")) -> "Spent":
         user, nice, system, idle, iowait, irq, softirq, steal = map(int, stat.read_text().split()[1:9])
         used = user + nice + system + irq + softirq + steal
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return cls(used + idle + iowait, used, (children.ru_utime + children.ru_stime) * _TICKS)
+        mine = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        ours = sum(usage.ru_utime + usage.ru_stime for usage in mine)
+        return cls(used + idle + iowait, used, ours * _TICKS)
 
 
 _TICKS = 100
 """A second, in /proc/stat."""
+
+
+def cpu_seconds(before: Spent, after: Spent) -> float:
+    """What this process and its children that have ended took between the two."""
+    return (after.ours - before.ours) / _TICKS
 
 
 def share_of_others(before: Spent, after: Spent) -> float:

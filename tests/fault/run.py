@@ -86,7 +86,8 @@ async def run(site: Site, plan: Plan) -> Run:
             # It says at each start what it has found there.
             said = [line for line in service.said.splitlines() if "written by another hand" not in line]
             if "Traceback" in service.said or (site.quiet and said):
-                evidence.complaints.append(f"a service says: {service.said[-2000:]}")
+                start = max(service.said.find("Traceback") - 500, 0)
+                evidence.complaints.append(f"a service says: {service.said[start:][:6000]}")
         return done
     finally:
         await site.close()

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from tests.fault.machine_time import SHARE, Spent, share_of_others
+from tests.fault.report import LEAST_OF_CPU, LEAST_RATE, short_of
 
-LEAST_RATE = 10
+LEAST_OF_SHORT = 10
 """Acknowledged writes/s below which a short run has not tried what it is for."""
 
 needs_network = pytest.mark.skipif(
@@ -51,7 +52,7 @@ def _holds(said: Any, kills: int) -> None:
     assert not idle - {"replicas"}, f"{idle} saw nothing"
     # The rates that a run of minutes has to reach are for a machine of its own: here other tests run too.
     rate = said["writes"]["acknowledged_per_s"]
-    short = [] if rate >= LEAST_RATE else [f"{rate} acknowledged writes/s: {LEAST_RATE} are wanted"]
+    short = [] if rate >= LEAST_OF_SHORT else [f"{rate} acknowledged writes/s: {LEAST_OF_SHORT} are wanted"]
     if (done := sum(said["kills"].values())) < kills:
         short.append(f"{done} kills: {kills} are wanted")
     _counts(short, said["others"])
@@ -70,6 +71,20 @@ def test_a_slow_run_fails_where_nobody_else_used_the_machine() -> None:
         _counts(["3 acknowledged writes/s"], 0.1)
     with pytest.raises(pytest.skip.Exception, match="every promise held"):
         _counts(["3 acknowledged writes/s"], 0.9)
+
+
+def test_the_speed_of_a_run_is_judged_by_processor_time_where_others_had_the_machine() -> None:
+    least = LEAST_RATE["etcd"]
+    said = {
+        "store": "etcd",
+        "writes": {"acknowledged_per_s": least - 1},
+        "machine": {"acknowledged_per_cpu_s": LEAST_OF_CPU["etcd"]},
+    }
+    assert short_of(said, kills=9, seconds=60, ours=False) == []
+    [slow] = short_of(said, kills=9, seconds=60, ours=True)
+    assert slow == f"{least - 1} acknowledged writes/s: {least} are wanted"
+    said["machine"] = {"acknowledged_per_cpu_s": LEAST_OF_CPU["etcd"] - 1}
+    assert "processor time" in short_of(said, kills=9, seconds=60, ours=False)[0]
 
 
 def test_the_time_of_ended_children_is_no_time_of_others() -> None:

@@ -229,10 +229,14 @@ class Writer:
     async def _renew(self, waiting: Waiting, changes: Changes) -> None:
         """Renew leases; where one is gone, the rule has to see that."""
         snapshot = self._follower.history.snapshot(self._follower.history.rev)
+        # Read before anything is waited for: what a snapshot is of may leave the memory.
+        leased = [snapshot.get(key) for key in changes.renews]
+        answer = snapshot.get(changes.answer) if changes.answer else None
         try:
-            for key in changes.renews:
-                record = snapshot.get(key)
-                if record is not None and record.lease:
+            for record in leased:
+                if record is None:
+                    raise LeaseNotFound("the key has gone since the rule was run")
+                if record.lease:
                     await self._client.keep_alive_once(record.lease)
         except LeaseNotFound:
             self._count_race(waiting)
@@ -242,8 +246,7 @@ class Writer:
         except Exception as error:
             waiting.refuse(error)
         else:
-            record = snapshot.get(changes.answer) if changes.answer else None
-            waiting.tell(Outcome(snapshot.rev, changes, record, False))
+            waiting.tell(Outcome(snapshot.rev, changes, answer, False))
 
     # On its way
 

@@ -1,6 +1,5 @@
 """Below the client library: each try goes over the wire from here, and is recorded as it went."""
 
-import asyncio
 import json
 import time
 from collections.abc import Sequence
@@ -11,6 +10,9 @@ import httpx2
 from tests.fault.traffic.connection import Answer, Connection, Cut, NotSent
 from tests.fault.traffic.pace import Pace
 from tests.fault.traffic.record import Call, Key, Outcome
+
+RECONNECT = 2.0
+"""Seconds for which somebody is looked for who takes a request; then the library is told that nobody does."""
 
 
 @dataclass
@@ -62,27 +64,40 @@ class Recorder(httpx2.AsyncBaseTransport):
             headers.pop(name, None)
         self._calls.append(call)
         self.last = call
-        connection = self._connections[call.replica]
         seconds = request.extensions["timeout"]["read"]
-        call.start = time.monotonic_ns()
         try:
-            answer = await connection.ask(call.method, call.path, request.content or None, headers, seconds)
+            answer = await self._send(call, request.content or None, headers, seconds)
         except NotSent as error:
-            call.outcome, call.end = Outcome.REFUSED, time.monotonic_ns()
-            self._go_on(call)
-            await asyncio.sleep(0.05)  # a load balancer, too, tries a dead server now and then only
+            call.end = time.monotonic_ns()
             raise httpx2.ConnectError(str(error), request=request) from error
         except Cut as error:
             # Its end stays open: it may take effect later than we stopped to wait.
             self._go_on(call)
             raise httpx2.ReadError(str(error), request=request) from error
-        finally:
-            call.connection = connection.serial
         call.end = time.monotonic_ns()
         _take(call, answer)
         if call.status == 503:
             self._go_on(call)
         return httpx2.Response(answer.status, headers=answer.headers, content=answer.body)
+
+    async def _send(self, call: Call, body: bytes | None, headers: dict[str, str], seconds: float) -> Answer:
+        """Raises NotSent where nobody took it for a while, and Cut."""
+        until = time.monotonic() + RECONNECT
+        while True:
+            connection = self._connections[call.replica]
+            call.start, call.outcome = time.monotonic_ns(), Outcome.UNKNOWN
+            try:
+                return await connection.ask(call.method, call.path, body, headers, seconds)
+            except NotSent:
+                call.outcome = Outcome.REFUSED
+                self._go_on(call)
+                if time.monotonic() > until:
+                    raise
+            finally:
+                call.connection = connection.serial
+            await self._pace.rest(0.05)
+            if self.deed.replica is None:
+                call.replica = self._at
 
     def _call_of(self, request: httpx2.Request) -> Call:
         deed, headers = self.deed, request.headers

@@ -1,7 +1,7 @@
 // The frame of every page: where to go, how the connection is, which moment is shown.
 import { html, render, useEffect, useRef, useState } from "./html.js";
 import { byName, clock, number } from "./format.js";
-import { begin, here, leave, link, maySee, redraw, show, shown, state } from "./state.js";
+import { begin, here, leave, link, maySee, presentAt, redraw, show, shown, state } from "./state.js";
 import { Slider, play, step } from "./slider.js";
 import { Asked } from "./write.js";
 import { App } from "./pages/app.js";
@@ -84,12 +84,12 @@ function Frame() {
       <nav aria-label="Pages">${PAGES.filter(([path]) => path !== "/members" || maySee.platform()).map(([path, name]) => html`<a href=${link(path)} aria-current=${current === path || (path === "/" && current === "/apps") ? "page" : undefined}>${name}</a>`)}</nav>
       <${Search} />
       <p class=${`light ${live.status}`} role="status"><i aria-hidden="true"></i>${LIGHTS[live.status]}</p>
-      <p class="rev" title="The rev that is shown"><b>rev ${number(then ? place.rev : registry.rev)}</b> <time>${clock(registry.at)}</time></p>
+      <p class="rev" title="The rev that is shown"><b>rev ${number(then ? place.rev : registry.rev)}</b> <time>${clock(then ? registry.at : presentAt())}</time></p>
       ${state.self.name && state.self.name !== "anonymous" && html`<p class="self"><span title=${roles()}>${state.self.name}</span> <button type="button" class="plain" onClick=${leave}>Log out</button></p>`}
     </header>
     ${then && html`<p class="banner" role="status">This is the past${past.moving ? "…" : ""}: rev ${number(place.rev)}, ${clock(past.registry?.at)}. Nothing can be changed here. <button type="button" onClick=${() => show(null)}>Back to the present</button></p>`}
     ${then && past.problem && html`<p class="notice bad" role="alert">${past.problem.message}</p>`}
-    ${!then && live.status !== "live" && html`<p class="banner stale" role="status">The connection is gone: this is what was there at ${clock(registry.at)}. Trying again…</p>`}
+    ${!then && live.status !== "live" && html`<p class="banner stale" role="status">The connection is gone: this is what was there at ${clock(presentAt())}. Trying again…</p>`}
     <main id="main" tabindex="-1" ref=${main}><${Page} /></main>
     <${Slider} /><${Asked} /></div>`;
 }

@@ -41,6 +41,12 @@ for (const reached of ["pointerover", "focusin"]) {
 
 export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 
+/** Give the keyboard to what `find` finds, once no dialog has it any more. */
+export function handKeyboardTo(find) {
+  if (document.querySelector("dialog[open]")) requestAnimationFrame(() => handKeyboardTo(find));
+  else find()?.focus();
+}
+
 /** A dialog that takes the keyboard, and gives it back when it closes. */
 export function Dialog({ title, close, children }) {
   const ref = useRef(null);

@@ -70,6 +70,9 @@ export function arrive() {
 /** The registry of the moment that is shown. While the past is on its way: what was shown before. */
 export const shown = () => (state.place.rev === null ? state.live.registry : state.past.registry || state.live.registry);
 
+/** When the newest commit was made, as far as that is known: a snapshot does not tell. */
+export const presentAt = () => state.live.registry.at ?? state.history.of(state.live.registry.rev)?.at;
+
 /** The time of the moment that is shown, for *3 min ago*. */
 export const now = () => (state.place.rev === null ? Date.now() : Date.parse(state.past.registry?.at || new Date().toISOString()));
 

@@ -172,3 +172,49 @@ def test_without_a_keyring_the_page_says_that_secrets_need_one(open_tab: Any) ->
         tab.page.get_by_label("Value", exact=True).fill("value")
         tab.waits_for("visor keys new", within="dialog .verdict")
         tab.page.keyboard.press("Escape")
+
+
+def test_a_variable_is_found_and_changed_by_keyboard_alone(visor: Service, open_tab: Any) -> None:
+    """From the search to the commit: no pointer, and the focus is always where one goes on."""
+    tab = open_tab(visor.url, "/")
+    keys = tab.page.keyboard
+
+    def tab_to(name: str) -> None:
+        for _ in range(80):
+            if name in tab.page.evaluate(FOCUSED):
+                return
+            keys.press("Tab")
+        raise AssertionError(f"{name} is not reached: {tab.page.evaluate(FOCUSED)}")
+
+    keys.press("/")
+    keys.type("shop")
+    keys.press("Enter")
+    tab.waits_for("Variables", "POOL")
+    tab_to("Edit variables")
+    keys.press("Enter")
+    until(lambda: "DATABASE_URL" in tab.page.evaluate(FOCUSED), "the first variable has the keyboard")
+    tab_to("POOL")
+    keys.press("Control+A")
+    keys.type("24")
+    tab_to("Review 1 change")
+    keys.press("Enter")
+    tab.waits_for("POOL: 8 → 24", "The service would take it.", within="dialog")
+    assert tab.page.evaluate("document.activeElement.closest('dialog') !== null"), (
+        "the dialog has the keyboard"
+    )
+    tab_to("Change")
+    keys.press("Enter")
+    until(lambda: env(visor)["POOL"] == "24", "it is changed")
+    tab.page.wait_for_selector("dialog", state="detached")
+    until(lambda: "Edit variables" in tab.page.evaluate(FOCUSED), "it is back at the button")
+    keys.press(",")
+    tab.waits_for("This is the past", within=".banner")
+    keys.press("l")
+    tab.is_at(None)
+
+
+FOCUSED = """() => {
+    const one = document.activeElement;
+    if (one === document.body) return "";
+    return one.labels?.[0]?.innerText || one.getAttribute("aria-label") || one.textContent || "";
+}"""

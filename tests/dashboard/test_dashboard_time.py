@@ -173,16 +173,16 @@ def test_the_axis_is_of_all_that_is_kept_and_not_of_what_was_loaded(open_tab: An
     """The page loads the newest commits; the service says how much happened before, and when."""
     with serving() as visor:
         visor.runnable()
-        for number in range(1400):
+        for number in range(500):
             visor.put("/apps/cat/env/n", {"value": str(number)})
         tab = open_tab(visor.url, "/apps/cat")
-        tab.waits_for("History", "1399")
+        tab.waits_for("History", "499")
         known = """async () => {
             const { state } = await import(new URL("ui/state.js", location.href).href);
             return state.history.from;
         }"""
         until(lambda: tab.page.evaluate(known) is not None, "the newest are loaded")
-        assert tab.page.evaluate(known) > 300
+        assert tab.page.evaluate(known) > 100
         until(lambda: len(tab.page.query_selector_all(".track rect")) > 3, "it has its bars")
         tab.page.get_by_role("slider", name="Moment").focus()
         tab.page.keyboard.press("Home")

@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "../html.js";
 import { call } from "../api.js";
 import { Empty } from "../parts.js";
 import { clock, number } from "../format.js";
-import { link, state } from "../state.js";
+import { link, presentAt, state } from "../state.js";
 
 const short = (value) => (value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
 
@@ -30,7 +30,8 @@ function Counts({ items, more }) {
   const words = { create: "new", update: "changed", delete: "gone", replace: "made anew" };
   return html`<p class="counts">${[...counts].map(([key, amount]) => {
     const [kind, action] = key.split(" ");
-    return `${number(amount)} ${KINDS[kind] ?? kind} ${words[action] ?? action}`;
+    const named = KINDS[kind] ?? `${kind}s`;
+    return `${number(amount)} ${amount === 1 ? named.slice(0, -1) : named} ${words[action] ?? action}`;
   }).join(", ")}${more ? ", and more" : ""}</p>`;
 }
 
@@ -65,7 +66,7 @@ export function Diff() {
   const [include, setInclude] = useState("declared");
   const to = rev ?? state.live.registry.rev;
   const said = useDiff({ from, to, include, limit: 200 });
-  const time = (at) => (at === to && rev === null ? state.live.registry.at : state.history.of(at)?.at);
+  const time = (at) => (at === to && rev === null ? presentAt() : state.history.of(at)?.at);
   return html`<h1>From rev ${number(from)} to ${number(to)}</h1>
     <div class="legend"><span>${clock(time(from))} → ${clock(time(to))}</span> <label>Show <select value=${include} onChange=${(e) => setInclude(e.target.value)}><option value="declared">what was declared</option><option value="all">instances too</option></select></label>
       <a href=${link("/diff", from, { from: to })}>the other way round</a></div>

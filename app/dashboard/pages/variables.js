@@ -1,6 +1,6 @@
 // An app's variables: many are edited, and changed in one commit that fails where somebody else was first.
-import { html, useState } from "../html.js";
-import { Empty } from "../parts.js";
+import { html, useEffect, useRef, useState } from "../html.js";
+import { Empty, handKeyboardTo } from "../parts.js";
 import { byName } from "../format.js";
 import { ask } from "../write.js";
 import { redraw, state, writable } from "../state.js";
@@ -15,10 +15,17 @@ export function differences(before, after) {
 
 export function Variables({ app, path }) {
   const [edit, set] = useState(null);
+  const button = useRef(null);
+  const edited = useRef(false);
+  useEffect(() => {
+    // Whoever goes by keyboard is back where they began.
+    if (edited.current && edit === null) handKeyboardTo(() => button.current);
+    edited.current = edit !== null;
+  }, [edit]);
   const keys = Object.keys(app.env).sort(byName);
   if (edit && writable(app.name)) return html`<${Editing} app=${app} path=${path} edit=${edit} set=${set} />`;
   return html`<section><h2>Variables <small>${keys.length}</small>
-    ${writable(app.name) && html`<button type="button" onClick=${() => set({ base: app.env, rev: app.rev, vars: { ...app.env }, added: [] })}>Edit<span class="hidden"> variables</span></button>`}</h2>
+    ${writable(app.name) && html`<button type="button" ref=${button} onClick=${() => set({ base: app.env, rev: app.rev, vars: { ...app.env }, added: [] })}>Edit<span class="hidden"> variables</span></button>`}</h2>
     ${keys.length === 0 ? html`<${Empty}>There are none.</${Empty}>` : html`<dl class="vars">${keys.map((key) => html`<div key=${key}><dt>${key}</dt><dd>${app.env[key]}</dd></div>`)}</dl>`}
   </section>`;
 }
@@ -30,6 +37,8 @@ export function Changes({ changes }) {
 }
 
 function Editing({ app, path, edit, set }) {
+  const form = useRef(null);
+  useEffect(() => form.current.querySelector(edit.added.length ? ".row:last-child input" : "input, button")?.focus(), [edit.added.length]);
   const put = (key, value) => set({ ...edit, vars: { ...edit.vars, [key]: value } });
   const drop = (key) => {
     const vars = { ...edit.vars };
@@ -68,7 +77,7 @@ function Editing({ app, path, edit, set }) {
     });
   };
   const keys = [...new Set([...Object.keys(edit.base), ...Object.keys(edit.vars)])].sort(byName);
-  return html`<section><form onSubmit=${review}><h2>Variables <small>edited from rev ${edit.rev}</small></h2>
+  return html`<section><form ref=${form} onSubmit=${review}><h2>Variables <small>edited from rev ${edit.rev}</small></h2>
     ${moved.length > 0 && html`<div class="notice" role="alert"><p>Somebody has changed them meanwhile:</p><${Changes} changes=${moved} />
       <button type="button" onClick=${fresh}>Keep my edits on top of that</button></div>`}
     <div class="editing">

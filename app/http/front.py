@@ -88,6 +88,7 @@ class Front:
         scope = call.scope
         path: str = scope["path"]
         parts = path.removeprefix(scope.get("root_path", "")).split("/")
+        rev: int | None = None
         try:
             self._hosts.check(call.fields)
             self._cors.check(scope["method"], call.fields)
@@ -100,43 +101,45 @@ class Front:
                 self._bodies.refuse_too_long()
             endpoint = self._endpoint(call, parts)
             call.row = row = endpoint.row
-            rev = self._rev()
+            looked_at = self._rev()
             principal = self._known(call) if not row.open else self._access.nobody
             if principal is None or call.method not in READS or principal.scope(row) is None:
                 await self._admit(call, row, principal)
             else:
                 # As `_admit` does, for a read that is not to be refused, at a part of its price.
                 call.principal = principal
+            rev = looked_at
             if path not in ALWAYS_SERVED:
                 self._count(call)
             if endpoint.reads_body:
                 call.content = await self._bodies.read(call)
             elif endpoint.streams_body:
                 call.parts = self._bodies.parts(call)
-            return await self._answer(call, endpoint, parts, rev)
+            answer = await endpoint(call, parts)
+            # A read may have waited, and tell of what was committed since its token was looked at; a write
+            # that was made was judged in its transaction, and is told.
+            if (rev != self._rev() or call.permit.waited) and (
+                call.method in READS or answer.status_code == 204
+            ):
+                await self._hold_to_now(call)
+            return answer
         except RequestError as error:
-            # Without the frames that it came through: they hold the call, and neither would go by itself.
-            call.error = error.with_traceback(None)
+            call.error = await self._refused(call, error, rev)
             if call.sends_body:
-                return refusal(call, error, self._root_path)
-            return problem_response(error, self._root_path)
+                return refusal(call, call.error, self._root_path)
+            return problem_response(call.error, self._root_path)
         except Exception:
             return fault_response(call.method, self._root_path)
 
-    async def _answer(self, call: Call, endpoint: Endpoint, parts: list[str], rev: int) -> Response:
-        """What the function answers. A read may have been waiting meanwhile, and tells of what was committed
-        after the `rev` at which its token was looked at: then it is held to what that may see by now. So is a
-        write that comes to nothing. One that was made was judged in its transaction, and is told. Raises
-        what the function does, and as `_hold_to_now`."""
-        try:
-            answer = await endpoint(call, parts)
-        except RequestError:
-            if call.method in READS and (rev != self._rev() or call.permit.waited):
+    async def _refused(self, call: Call, error: RequestError, rev: int | None) -> RequestError:
+        """The refusal of the call, by now: its token was looked at as of `rev`; None where it was not."""
+        if rev is not None and call.method in READS and (rev != self._rev() or call.permit.waited):
+            try:
                 await self._hold_to_now(call)
-            raise
-        if (call.method in READS or answer.status_code == 204) and (rev != self._rev() or call.permit.waited):
-            await self._hold_to_now(call)
-        return answer
+            except RequestError as now:
+                error = now
+        # Without the frames that it came through: they hold the call, and neither would go by itself.
+        return error.with_traceback(None)
 
     async def _hold_to_now(self, call: Call) -> None:
         """Raises Unauthenticated or Forbidden where the call would be refused by now, CoordinatorUnavailable

@@ -4,13 +4,14 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from app.models.token import TokenSet
+from app.models.token import TokenSet, new_id, new_token
 from app.registry import tokens
 from app.store.contract import Origin
 from tests.access.holders import Holder, closed_service, give, grant, regrant
@@ -135,18 +136,55 @@ def test_a_call_that_waits_is_refused_when_its_token_is_revoked_meanwhile(tenant
     refused(answers[0], 401, "unauthenticated")
 
 
-def waits(tenants: Service, call: Callable[[], httpx2.Response]) -> Callable[[], httpx2.Response]:
-    """A call that is begun and waits by now; what is returned gives its answer."""
+class Late:
+    """Confirmations of the coordinator that come when they are told to."""
+
+    def __init__(self, service: Service) -> None:
+        self._latest = service.context.store.latest
+        self._asked, self._go = threading.Event(), threading.Event()
+
+    async def latest(self) -> Any:
+        self._asked.set()
+        while not self._go.is_set():  # noqa: ASYNC110 - set from another thread
+            await asyncio.sleep(0.005)
+        return await self._latest()
+
+    def wait_for_the_call(self) -> None:
+        assert self._asked.wait(20)
+
+    def go(self) -> None:
+        self._go.set()
+
+
+@contextmanager
+def confirmed_late(service: Service) -> Iterator[Late]:
+    """What is asked inside waits for the coordinator until it is told to go on."""
+    late, store = Late(service), service.context.store
+    before, store.latest = store.latest, late.latest
+    try:
+        yield late
+    finally:
+        store.latest = before
+
+
+def in_the_background(call: Callable[[], httpx2.Response]) -> Callable[[], httpx2.Response]:
+    """A call that is begun; what is returned waits for its answer."""
     answers: list[httpx2.Response] = []
-    before = tenants.context.capacity.subscribers
     thread = threading.Thread(target=lambda: answers.append(call()))
     thread.start()
-    until(lambda: tenants.context.capacity.subscribers > before, "it waits")
 
     def answer() -> httpx2.Response:
         thread.join(60)
         return answers[0]
 
+    return answer
+
+
+def waits(tenants: Service, call: Callable[[], httpx2.Response]) -> Callable[[], httpx2.Response]:
+    """The same; it waits by now."""
+    before = tenants.context.capacity.subscribers
+    answer = in_the_background(call)
+    until(lambda: tenants.context.capacity.subscribers > before, "it waits")
     return answer
 
 
@@ -195,32 +233,28 @@ def test_a_read_that_waits_for_the_coordinator_is_judged_by_the_token_as_it_is_t
 ) -> None:
     """It would show, with an old token, what was committed after that was revoked."""
     holder = give(tenants, grant("viewer", apps=["theirs"]))
-    store, latest, go = tenants.context.store, tenants.context.store.latest, threading.Event()
-    asked = threading.Event()
-
-    async def confirmed_late() -> Any:
-        asked.set()
-        while not go.is_set():  # noqa: ASYNC110 - set from another thread
-            await asyncio.sleep(0.005)
-        return await latest()
-
-    answers = []
-    store.latest = confirmed_late
-    try:
-        reading = threading.Thread(target=lambda: answers.append(holder.get("/apps/theirs/env")))
-        reading.start()
-        assert asked.wait(20)
-    finally:
-        store.latest = latest
+    with confirmed_late(tenants) as go:
+        answer = in_the_background(lambda: holder.get("/apps/theirs/env"))
+        go.wait_for_the_call()
     if after == "revoke":
         tenants.delete(f"/tokens/{holder.id}")
     elif after != "nothing":
         regrant(holder, grant("viewer", apps=["mine", *(["theirs"] if after == "widen" else [])]))
     write(tenants, "theirs", "after")
-    go.set()
-    reading.join(30)
-    assert answers[0].status_code == status, answers[0].text
-    assert ("after" in answers[0].text) == (status == 200)
+    go.go()
+    said = answer()
+    assert said.status_code == status, said.text
+    assert ("after" in said.text) == (status == 200)
+
+
+def test_a_read_without_a_token_is_401_whatever_is_committed_while_it_waits(tenants: Service) -> None:
+    with confirmed_late(tenants) as go:
+        unknown = Holder(tenants, id := new_id(), new_token(id))
+        answer = in_the_background(lambda: unknown.get("/apps"))
+        go.wait_for_the_call()
+    write(tenants, "theirs", "after")
+    go.go()
+    refused(answer(), 401, "unauthenticated")
 
 
 @pytest.mark.parametrize("kind", STORES)

@@ -85,7 +85,7 @@ class EmbeddedStore:
 
     @property
     def rev(self) -> int:
-        return self._held.rev
+        return self._held.history.rev
 
     @property
     def oldest_rev(self) -> int:

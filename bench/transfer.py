@@ -1,15 +1,15 @@
-"""A large registry out of one store and into another: how long, with how much memory, how long others wait.
+"""A large registry into one store and out of it again: how long, with how much memory, how long others wait.
 
     python -m bench.transfer [--instances 100000] [--into sqlite|etcd://HOST:PORT/PREFIX]
 
-A store is made with so many instances, and other objects. A service of its own serves it, and `GET /export`
-goes into a file as it comes; another service, on an empty store, takes the file by `POST /import`, twice.
-Then it is imported into a service in this process whose event loop is watched. A line of JSON for each:
-seconds, CPU of the service, `peak_mb`, the most memory it ever had, and how long `/livez` took at most;
-or the longest turn of the loop.
+A file is made as an export of so many instances, and of some other objects. A service on an empty store
+takes it by `POST /import`, then once more, and gives it back by `GET /export`. Then it comes into a
+service in this process whose event loop is watched. A line of JSON for each: seconds, CPU of the service,
+`peak_mb`, the most memory it ever had, and how long `/livez` took at most; or the longest turn of the loop.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import tempfile
@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.processes import ALL
-from bench.seeding import seed
 from bench.serving import Served, Stage, free_port
 from bench.stalls import PROBE_SECONDS, Watched
 from visor_client import Visor
@@ -104,21 +103,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--into", default="sqlite", help="sqlite, or the URL of an empty store")
     given = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as directory, Stage(Path(directory)) as stage:
-        place = Path(directory)
-        store, file = place / "from.db", place / "registry.ndjson"
-        seed(store, apps=max(2, given.instances // 100), instances=given.instances, revs=given.instances * 2)
-        source, url = served_by(stage, f"sqlite:///{store}")
-        told("loaded", peak_mb=round(peak(source) / 1e6))
-        with Visor(url) as visor:
-            figures = timed(source, url, partial(export, visor, file))
-        with file.open("rb") as lines:
-            objects = sum(1 for _ in lines) - 2
-        told("export", objects=objects, mb=round(file.stat().st_size / 1e6, 1), **figures)
-        into = f"sqlite:///{place}/to.db" if given.into == "sqlite" else given.into
-        target, url = served_by(stage, into)
+        file, back = Path(directory) / "registry.ndjson", Path(directory) / "back.ndjson"
+        objects = make(file, given.instances)
+        told("file", objects=objects, mb=round(file.stat().st_size / 1e6, 1))
+        into = f"sqlite:///{directory}/visor.db" if given.into == "sqlite" else given.into
+        served, url = served_by(stage, into)
+        told("empty", peak_mb=round(peak(served) / 1e6))
         with Visor(url) as visor:
             for what in ("import", "import of the same file"):
-                told(what, **timed(target, url, partial(bring, visor, file, objects)))
+                told(what, **timed(served, url, partial(bring, visor, file, objects)))
+            told("export", **timed(served, url, partial(export, visor, back)))
+        with back.open("rb") as lines:
+            assert sum(1 for _ in lines) == objects + 2
         watched = Watched()
         with Visor(f"http://127.0.0.1:{watched.port}") as visor:
             watched.loop.begin()
@@ -126,6 +122,80 @@ def main(argv: Sequence[str] | None = None) -> int:
             told("import, watched", longest_turn_ms=round(1000 * watched.loop.longest, 1))
         watched.stop()
     return 0
+
+
+AT = "2026-11-30T18:04:11.000000Z"
+NEW = {"rev": 7, "created_rev": 3, "created_at": AT, "updated_at": AT}
+
+
+def make(file: Path, instances: int) -> int:
+    """Write an export of so many instances, a hundred for each app; how many objects it has."""
+    seen, count = hashlib.sha256(), 0
+    with file.open("wb") as target:
+
+        def write(said: object) -> None:
+            line = json.dumps(said, separators=(",", ":")).encode() + b"\n"
+            seen.update(line)
+            target.write(line)
+
+        write({"visor": 1, "rev": 7, "at": AT, "schema": 3})
+        for path, content in objects_of(instances):
+            write({"path": path, "object": {**NEW, **content}})
+            count += 1
+        end = {"end": True, "objects": count, "sha256": seen.hexdigest()}
+        target.write(json.dumps(end, separators=(",", ":")).encode() + b"\n")
+    return count
+
+
+def objects_of(instances: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    apps = [f"app-{number:05}" for number in range(max(1, instances // 100))]
+    about = {"repo_url": "https://git.example.com/app.git", "stack": "bookworm", "deploy_type": "lxc"}
+    for app in apps:
+        env = {f"KEY_{number}": f"value {number}" for number in range(10)}
+        yield f"/apps/{app}", {"name": app, **about, "head": "r2", "env": env, "secrets": {}}
+    for app in apps:
+        for ref in ("r1", "r2"):
+            archive = f"https://archive.example.com/{app}/{ref}.img"
+            content = {"app": app, "ref": ref, "state": "accepted", "archive_url": archive}
+            yield f"/apps/{app}/revisions/{ref}", content
+    for app in apps:
+        yield f"/apps/{app}/envs/e1", {"app": app, "ref": "e1", "vars": {"DB": "db.example.com"}}
+    for number, app in enumerate(apps):
+        content = {"app": app, "name": "web", "port": 8000 + number, "limits": {"memory_limit_mb": 512}}
+        yield f"/apps/{app}/proctypes/web", content
+    for app in apps:
+        scale = {"app": app, "proctype": "web", "revision": "r2", "env": "e1", "target": 100}
+        yield f"/apps/{app}/proctypes/web/scale/r2/e1", scale
+    for id in range(1, instances + 1):
+        yield f"/instances/{id}", running(id, apps[id % len(apps)])
+
+
+def running(id: int, app: str) -> dict[str, Any]:
+    host = f"10.{id % 200}.0.7"
+    return {
+        "id": id,
+        "app": app,
+        "revision": "r2",
+        "proctype": "web",
+        "env": "e1",
+        "status": "running",
+        "host": host,
+        "ip": host,
+        "hostname": f"box{id % 200}",
+        "port": 20_000 + id % 40_000,
+        "tele_port": None,
+        "claims": [{"host": host, "at": AT, "error": None}],
+        "restarts": {"fail": 0, "oom": 0},
+        "lock": None,
+        "reason": None,
+        "lost_by": None,
+        "claim_rev": 5,
+        "registered_at": AT,
+        "claimed_at": AT,
+        "started_at": AT,
+        "stopped_at": None,
+        "ended_at": None,
+    }
 
 
 def bring(visor: Visor, file: Path, objects: int) -> None:

@@ -15,7 +15,6 @@ from app.store.etcd.client.client import (
     Compacted,
     EtcdClient,
     EtcdError,
-    Event,
     KeyValue,
     NotDone,
     Revision,
@@ -27,6 +26,7 @@ from app.store.etcd.client.client import (
 )
 from app.store.etcd.commits import RevisionReader
 from app.store.etcd.continuity import Continuity, NotContinued
+from app.store.etcd.holes import check_fits, check_follows, check_whole
 from app.store.etcd.layout import (
     BEGAN_KEY,
     JOURNAL,
@@ -35,13 +35,12 @@ from app.store.etcd.layout import (
     SCHEMA_KEY,
     STORE_KEY,
     RevisionEntry,
-    follows,
     key_of,
     lease_ended,
     read_entry,
     record_of,
 )
-from app.store.etcd.revs import rev_of, revision_of
+from app.store.etcd.revs import rev_of
 from app.store.etcd.sent import Sent
 from app.store.etcd.waiters import Waiters
 from app.store.history import History, Window, apply_with_pauses
@@ -260,14 +259,14 @@ class Follower:
             self._continuity.check(event.kv, event.deleted)
         journal = self._reader.journal_of(revision)
         if journal is not None:
-            self._check_entry(journal)
+            check_follows(journal, self._entry, self.watched)
         sent = None if journal is None else self._sent.get(journal.kv.value)
         if sent is not None and sent.known_in(self.history):
             entry: RevisionEntry | None = sent.entry
             commits = sent.commits(revision.revision, self._before)
         else:
             entry = None if journal is None else self._reader.entry_of(journal)
-            self._check_whole(revision, entry)
+            check_whole(revision, entry, self._prefix)
             commits = await self._commits_of(revision, entry)
         for event in revision.events:
             self._continuity.follow(event.kv, event.deleted)
@@ -284,7 +283,8 @@ class Follower:
         """The commits of the revision that comes next. Raises RevisionsMissing."""
         for event in revision.events:
             if event.kv.key != self._key(JOURNAL):
-                self._check_fits(event, self._before(key_of(event.kv.key, self._prefix)))
+                key = key_of(event.kv.key, self._prefix)
+                check_fits(event, key, self._before(key), self.watched)
         return await with_pauses(self._reader.reading(revision, entry, self.journal, self._before))
 
     def take(self, sent: Sent, revision: int) -> bool:
@@ -325,44 +325,6 @@ class Follower:
                 self.leased.add(change.key)
             else:
                 self.leased.discard(change.key)
-
-    def _check_entry(self, event: Event) -> None:
-        """Raises RevisionsMissing. A hole would pass from here to every read and subscriber."""
-        if not event.deleted and not follows(event.kv.version, self._entry):
-            raise RevisionsMissing(
-                f"{event.kv.version - self._entry - 1} between revisions {self.watched} and "
-                f"{event.kv.mod_revision}"
-            )
-
-    def _check_fits(self, event: Event, before: Record | None) -> None:
-        """Raises RevisionsMissing where the key was made or went away unseen: what goes with a lease has no
-        entry in the journal by which it would be missed."""
-        kv = event.kv
-        if event.deleted:
-            seen = before is not None
-        else:
-            created = kv.mod_revision if before is None else revision_of(before.created_rev)
-            seen = kv.create_revision == created
-        if not seen:
-            key = key_of(kv.key, self._prefix)
-            raise RevisionsMissing(
-                f"what became of {key} between revisions {self.watched} and {kv.mod_revision}"
-            )
-
-    def _check_whole(self, revision: Revision, entry: RevisionEntry | None) -> None:
-        """Raises RevisionsMissing where the group's entry names a key of which the revision tells nothing:
-        that would pass as its deletion."""
-        if entry is None or len(entry.writes) < 2:
-            return
-        told = {key_of(event.kv.key, self._prefix) for event in revision.events}
-        made: set[str] = set()
-        for write in entry.writes:
-            for key in write.keys:
-                if write.replaced.get(key) is not None:
-                    made.add(key)
-                elif key not in write.replaced and key not in told and key not in made:
-                    # One that the group itself has made and deleted leaves nothing; all else does.
-                    raise RevisionsMissing(f"what became of {key} in revision {revision.revision}")
 
     def _key(self, name: str) -> bytes:
         return (self._prefix + name).encode()

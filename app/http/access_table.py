@@ -32,7 +32,7 @@ OBSERVE = _row(_O, _U, _A)
 READ_TOKENS = _row(_U, _A)
 PLAN = _row(_O, _A, own=(_D, _R))
 ADMIN = _row(_A)
-WRITE_SECRETS = _row(_A, own=(_D,))
+WRITE_SECRETS = _row(_O, _A, own=(_D,))
 READ_SECRETS = _row(own=(_H, Role.SECRET_READER), fenced=True)
 
 TABLE: dict[str, Row] = {

@@ -1,4 +1,4 @@
-"""The long form: `python -m tests.fuzz --examples 1000 --store memory|sqlite|etcd`.
+"""The long form: `python -m tests.fuzz --examples 1000 --store memory|sqlite|etcd [--roles]`.
 
 Prints a report, and ends with 1 where a check has failed or a call took more than two seconds. The report
 names the operations of which no call succeeded: of them little was seen.
@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from tests.etcd.cluster import Cluster
 from tests.fuzz.schema_run import PHASES, fuzzed, run
+from tests.fuzz.two_tenants import fill_other, tokens
 
 SLOW = 2.0
 
@@ -43,6 +44,11 @@ def main() -> int:
         default=PHASES,
         help="only these: fuzzing,stateful",
     )
+    parser.add_argument(
+        "--roles",
+        action="store_true",
+        help="with tokens of all roles, beside another tenant: no foreign byte",
+    )
     args = parser.parse_args()
     more = ["--max-response-time", str(SLOW)]
     for path in args.include_path:
@@ -53,8 +59,19 @@ def main() -> int:
         _store(args.store, Path(directory)) as store,
         fuzzed(store) as service,
     ):
-        log = Path(directory, "calls.jsonl")
-        done = run(service.url, log, examples=args.examples, seed=args.seed, phases=args.phases, more=more)
+        roles = None
+        if args.roles:
+            fill_other(service)
+            roles = tokens(service)
+        done = run(
+            service.url,
+            Path(directory, "calls.jsonl"),
+            examples=args.examples,
+            seed=args.seed,
+            phases=args.phases,
+            more=more,
+            roles=roles,
+        )
         rev = service.rev
     print(done.said, done.table(), sep="\n")  # noqa: T201
     print(f"store {args.store}, rev {rev} at the end, seed {args.seed}, {time.monotonic() - began:.0f} s")  # noqa: T201

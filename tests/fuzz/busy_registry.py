@@ -29,7 +29,7 @@ def _objects(app: str) -> list[tuple[str, str, Any]]:
     return [
         (method, path_of(template, app=app), {**body, "name": app} if template == "/apps" else body)
         for method, template, body in FILL
-        if "/instances" not in template and not template.endswith("/scale")
+        if "/instances" not in template and not template.endswith("/scale") and not isinstance(body, bytes)
     ]
 
 

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from schemathesis.openapi.checks import MissingHeaderNotRejected, RejectedPositiveData
 
+from app.models.grants import Role
 from tests.fuzz.busy_registry import fill
 from tests.fuzz.schema_run import TOKEN_ID
+from tests.fuzz.two_tenants import HIDDEN
 from tests.http.every_route import HOST
 from tests.openapi.documented import Document
 from tests.sse.sse_reader import parse
@@ -30,6 +32,8 @@ STREAM = "text/event-stream"
 
 _session = requests.Session()
 _session.headers["Authorization"] = f"Bearer {os.environ['VISOR_FUZZ_TOKEN']}"
+_roles: dict[str, str] = json.loads(os.environ.get("VISOR_FUZZ_ROLES", "{}"))
+"""Tokens by the name of their role; where there are any, each call is made with one of them."""
 _chance = Random(os.environ["VISOR_FUZZ_SEED"])
 _ids: dict[str, list[int]] = {}
 _calls = 0
@@ -39,6 +43,10 @@ atexit.register(_log.close)
 
 
 def _ask(method: str, path: str, body: Any) -> Any:
+    if path.startswith("/instances/") and path.rpartition("/")[2] in ("start", "exit", "fail"):
+        # A host has to say by which claim it speaks.
+        shown = _session.get(f"{URL}/instances/{path.split('/')[2]}", timeout=30)
+        body = {**body, "claim_rev": shown.json().get("claim_rev")}
     answer = _session.request(method, URL + path, json=body, timeout=30)
     return answer.json() if answer.ok else None
 
@@ -47,6 +55,12 @@ def _refill() -> None:
     for state, id in fill(_ask).items():
         # The newest is in the state, most of the time; older ones have seen more.
         _ids[state] = [id, id, id, *_ids.get(state, [])][:9]
+
+
+@schemathesis.serializer("application/x-ndjson")
+def _lines(context: Any, value: Any) -> bytes:
+    """A file to be imported, which the schema knows as a text."""
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _phase(case: schemathesis.Case) -> str:
@@ -90,6 +104,9 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
     if _calls == 0 or (phase != "stateful" and _calls % WEAR == 0):
         _refill()
     _calls += 1
+    if _roles:
+        role = _chance.choice(sorted(_roles))
+        case.headers["Authorization"] = f"Bearer {_roles[role]}"
     if phase != "coverage" and case.meta is not None and case.meta.generation.mode.is_positive:
         _reach_further(case)
     for place in (case.query, case.body):
@@ -130,11 +147,29 @@ def after_call(
 ) -> None:
     line = {
         "operation": case.operation.label,
+        "role": _role_of(response),
         "phase": _phase(case),
         "status": response.status_code,
         "seconds": response.elapsed,
     }
     _log.write(json.dumps(line) + "\n")
+
+
+def _role_of(response: schemathesis.Response) -> str | None:
+    """Whose token the call was made with, where there are several."""
+    sent = response.request.headers.get("Authorization", "")
+    return next((role for role, token in _roles.items() if token in sent), None)
+
+
+@schemathesis.check
+def nothing_foreign_is_shown(
+    ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+) -> None:
+    """No byte of the other tenant's, in whatever answer, for a role that may not see it."""
+    role = _role_of(response)
+    for canary in HIDDEN[Role(role)] if role else ():
+        told = response.content.decode("latin-1") + str(response.headers)
+        assert canary not in told, f"as {role}: {told[max(0, told.index(canary) - 200) :][:500]}"
 
 
 NOT_OF_THE_FORM = {

@@ -6,12 +6,14 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from app.models.names import MAX_ENV_VALUE
 from app.models.token import new_token
@@ -21,6 +23,18 @@ from tests.serving import APP, Service, serving
 _ROOT = Path(__file__).parents[2]
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
+
+BY_ROLE = (
+    "nothing_foreign_is_shown",
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "every_answer_has_a_rev",
+    "frames_are_well_formed",
+)
+"""What is checked where calls are made with tokens that may do little: most of what is valid is refused."""
 
 _WALKED = re.compile(r"^ +Scenarios: +(\d+)$", re.MULTILINE)
 
@@ -90,6 +104,7 @@ class Run:
     said: str = ""
     operations: dict[str, Operation] = field(default_factory=dict)
     phases: Counter[str] = field(default_factory=Counter)
+    by_role: dict[str, Counter[int]] = field(default_factory=dict)
     walks: int = 0
 
     @property
@@ -115,6 +130,7 @@ class Run:
             f"statuses: {_by_status(total)}",
             "calls by phase: " + ", ".join(f"{name} {count}" for name, count in sorted(self.phases.items())),
             f"{self.walks} walks along links",
+            *(f"as {role}: {_by_status(calls)}" for role, calls in sorted(self.by_role.items())),
             "no call answered 2xx: " + (", ".join(self.never_succeeded) or "none"),
         ]
         return "\n".join(lines)
@@ -132,17 +148,21 @@ def run(
     seed: int,
     phases: Sequence[str] = PHASES,
     more: Sequence[str] = (),
+    roles: Mapping[str, str] | None = None,
 ) -> Run:
     """All operations of the schema that is served at the URL: every check, boundary values, so many random
-    examples of each operation, and as many walks along its links. `log` is a file for the calls."""
+    examples of each operation, and as many walks along its links. `log` is a file for the calls. With `roles`
+    each call is made with one of these tokens, and what it shows is looked at, more than what it does."""
     made = Run()
+    if roles:
+        more = [*more, "--checks", ",".join(BY_ROLE)]
     command = ["--max-examples", str(examples), *more]
     if alone := [phase for phase in phases if phase != "stateful"]:
-        made.said, made.passed = _schemathesis(url, log, seed, ["--phases", ",".join(alone), *command])
+        made.said, made.passed = _schemathesis(url, log, seed, ["--phases", ",".join(alone), *command], roles)
     # A walk is never the same twice, as the registry is not. Hypothesis, which wants to walk it again, ends
     # then, and passes: after some tens of a thousand. So it has to be asked again.
     while "stateful" in phases and made.walks < examples:
-        said, passed = _schemathesis(url, log, seed + made.walks, ["--phases", "stateful", *command])
+        said, passed = _schemathesis(url, log, seed + made.walks, ["--phases", "stateful", *command], roles)
         walked = _WALKED.search(said)
         if not passed or walked is None:
             made.said, made.passed = made.said + said, False
@@ -154,17 +174,29 @@ def run(
         one.calls[call["status"]] += 1
         one.slowest = max(one.slowest, call["seconds"])
         made.phases[call["phase"]] += 1
+        if call["role"]:
+            made.by_role.setdefault(call["role"], Counter())[call["status"]] += 1
     return made
 
 
-def _schemathesis(url: str, log: Path, seed: int, arguments: list[str]) -> tuple[str, bool]:
+def _schemathesis(
+    url: str, log: Path, seed: int, arguments: list[str], roles: Mapping[str, str] | None = None
+) -> tuple[str, bool]:
     """What it prints, and whether all has passed."""
+    asking = f"Bearer {TOKEN}"
+    where = [f"{url}/openapi.json", "--header", f"Authorization: {asking}"]
+    if roles:
+        # A header that it is told of wins over that of a call: so it is told of none.
+        schema = log.with_name("openapi.json")
+        schema.write_bytes(
+            httpx2.get(f"{url}/openapi.json", headers={"Authorization": asking}, timeout=60).content
+        )
+        where = [str(schema), "--url", url]
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli"),
             *("--config-file", str(Path(__file__).with_name("schemathesis.toml"))),
-            *("run", f"{url}/openapi.json", "--seed", str(seed), "--no-color", "--no-shrink"),
-            *("--header", f"Authorization: Bearer {TOKEN}", *arguments),
+            *("run", *where, "--seed", str(seed), "--no-color", "--no-shrink", *arguments),
         ],
         env={
             **os.environ,
@@ -172,6 +204,7 @@ def _schemathesis(url: str, log: Path, seed: int, arguments: list[str]) -> tuple
             "VISOR_FUZZ_CALLS": str(log),
             "VISOR_FUZZ_SEED": str(seed),
             "VISOR_FUZZ_TOKEN": TOKEN,
+            "VISOR_FUZZ_ROLES": json.dumps(dict(roles or {})),
             "PYTHONPATH": str(_ROOT),
         },
         cwd=_ROOT,

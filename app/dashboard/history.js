@@ -7,6 +7,7 @@ const FIRST = 300;
 const MORE = 1000;
 const PAGES = 8; // of a thousand events
 const MOST = 40000; // events that are loaded unasked; each is a kilobyte or two
+const KEPT = 60000; // and that are kept of those that come: a page may be open for weeks
 
 export class History {
   constructor(changed) {
@@ -45,6 +46,23 @@ export class History {
     this.commits.push(commit);
     this.describe(commit);
     this.unexplained += 1;
+    if (this.events > KEPT) this.forget();
+  }
+
+  /** Let the oldest go, many at a time. */
+  forget() {
+    let dropped = 0;
+    while (this.events > MOST && dropped < this.commits.length - 1) this.events -= this.commits[dropped++].events.length;
+    this.from = this.commits[dropped - 1].rev;
+    this.index(this.commits.slice(dropped));
+  }
+
+  /** Have these commits, and no others. */
+  index(commits) {
+    this.commits = commits;
+    this.of_apps = new Map();
+    for (const commit of commits) this.describe(commit);
+    this.version += 1;
   }
 
   describe(commit) {
@@ -100,12 +118,9 @@ export class History {
     await knowBefore(found, start, upto);
     if (this.from !== upto || epoch !== this.epoch) return undefined; // begun anew meanwhile
     tell(commits, body.items);
-    this.commits = [...commits, ...this.commits];
     this.from = start;
     this.events += found.length;
-    this.version += 1;
-    this.of_apps = new Map();
-    for (const commit of this.commits) this.describe(commit);
+    this.index([...commits, ...this.commits]);
     return undefined;
   }
 

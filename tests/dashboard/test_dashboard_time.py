@@ -139,6 +139,31 @@ def test_the_past_is_walked_without_asking_once_the_commits_are_there(seeded: Se
     assert not [url for url in asked if "/diff" in url or "/rev" in url]
 
 
+def test_a_page_that_is_open_for_weeks_keeps_no_more_than_a_bound(seeded: Service, open_tab: Any) -> None:
+    """The oldest commits go; what is kept is still whole and in order."""
+    tab = open_tab(seeded.url, "/store")
+    kept = tab.page.evaluate(
+        """async () => {
+            const { History } = await import(new URL("ui/history.js", location.href).href);
+            const history = new History(() => {});
+            history.reset(0);
+            const at = "2026-11-30T18:04:11Z";
+            let most = 0;
+            for (let rev = 1; rev <= 100000; rev += 1) {
+                const event = { rev, index: 0, at, type: "instance-claim", app: "shop", before: null };
+                history.take({ ...event, object: { id: rev, app: "shop" } });
+                most = Math.max(most, history.events);
+            }
+            const { commits, from, events } = history;
+            const [first, last] = [commits[0].rev, commits.at(-1).rev];
+            return { most, from, events, commits: commits.length, first, last };
+        }"""
+    )
+    assert kept["most"] <= 60_001
+    assert kept["commits"] == kept["events"] == kept["last"] - kept["from"]
+    assert (kept["first"], kept["last"]) == (kept["from"] + 1, 100_000)
+
+
 def test_a_moment_that_is_no_longer_kept_is_told(open_tab: Any) -> None:
     with serving(history=10) as visor:
         seed(visor)

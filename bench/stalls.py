@@ -14,6 +14,7 @@ finds what those before it have made, so that `--only` leaves out their lines al
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import http.client
 import json
 import socket
@@ -145,6 +146,21 @@ def _made(service: Watched, method: str, path: str, body: object) -> None:
         raise SystemExit(f"{method} {path}: {status} {said[:200]!r}")
 
 
+def export_of(envsets: int) -> bytes:
+    """The lines of an export: an app with so many env sets."""
+    at = "2026-11-30T18:04:11.000000Z"
+    new = {"rev": 1, "created_rev": 1, "created_at": at, "updated_at": at}
+    about = {"repo_url": "r", "stack": "s", "deploy_type": "lxc", "head": None, "env": {}, "secrets": {}}
+    lines: list[Any] = [{"visor": 1, "rev": 1, "at": at, "schema": 3}]
+    lines.append({"path": "/apps/imported", "object": {**new, "name": "imported", **about}})
+    for number in range(envsets):
+        content = {**new, "app": "imported", "ref": f"e{number:05}", "vars": {"DB": "db.example.com"}}
+        lines.append({"path": f"/apps/imported/envs/{content['ref']}", "object": content})
+    front = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    end = {"end": True, "objects": len(lines) - 1, "sha256": hashlib.sha256(front).hexdigest()}
+    return front + json.dumps(end).encode()
+
+
 def at_once(work: Callable[[], object], count: int = BATCH) -> None:
     threads = [threading.Thread(target=work) for _ in range(count)]
     for thread in threads:
@@ -168,6 +184,9 @@ def works(revs: int) -> dict[str, Work]:
         ),
         "an event list of 100 types over the whole history": lambda s: s.ask(
             "GET", f"/events?rev=100&limit=1000&{types}"
+        ),
+        "an import of 3,000 objects": lambda s: s.ask(
+            "POST", "/import?mode=merge", export_of(3000), **{"Content-Type": "application/x-ndjson"}
         ),
         "1,000 events of a list": lambda s: s.ask("GET", f"/events?rev={revs // 2}&limit=1000"),
         "a stream from an early rev": lambda s: s.read_until("/events?rev=500", b"event: bookmark"),

@@ -3,7 +3,7 @@
     python -m bench.transfer [--instances 100000] [--into sqlite|etcd://HOST:PORT/PREFIX]
 
 A file is made as an export of so many instances, and of some other objects. A service on an empty store
-takes it by `POST /import`, then once more, and gives it back by `GET /export`. Then it comes into a
+tries it, takes it by `POST /import`, then once more, and gives it back by `GET /export`. Then it comes into a
 service in this process whose event loop is watched. A line of JSON for each: seconds, CPU of the service,
 `peak_mb`, the most memory it ever had, and how long `/livez` took at most; or the longest turn of the loop.
 """
@@ -110,6 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         served, url = served_by(stage, into)
         told("empty", peak_mb=round(peak(served) / 1e6))
         with Visor(url) as visor:
+            told("dry run", **timed(served, url, partial(bring, visor, file, objects, dry_run=True)))
             for what in ("import", "import of the same file"):
                 told(what, **timed(served, url, partial(bring, visor, file, objects)))
             told("export", **timed(served, url, partial(export, visor, back)))
@@ -198,8 +199,8 @@ def running(id: int, app: str) -> dict[str, Any]:
     }
 
 
-def bring(visor: Visor, file: Path, objects: int) -> None:
-    done = visor.import_objects(parts_of(file))
+def bring(visor: Visor, file: Path, objects: int, *, dry_run: bool = False) -> None:
+    done = visor.import_objects(parts_of(file), dry_run=dry_run)
     assert done.objects == objects, done
 
 

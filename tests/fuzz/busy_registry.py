@@ -2,7 +2,7 @@
 worn it out: what is not there cannot be got wrong."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.http.every_route import FILL, HOST, START, WHY, path_of
 from tests.serving import ARCHIVE
@@ -52,19 +52,35 @@ STEPS: dict[str, list[tuple[str, str, Any]]] = {
 """What takes an instance from each state to the next."""
 
 
-def fill(ask: Ask) -> dict[str, int]:
-    """Make what is not there; the ids of new instances, one in each state."""
+class Ticket(NamedTuple):
+    """An instance, and the token of its claim; None before it is claimed."""
+
+    id: int
+    claim_rev: int | None
+
+
+def fill(ask: Ask) -> dict[str, Ticket]:
+    """Make what is not there; new instances, one in each state."""
     for method, path, body in _OBJECTS:
         ask(method, path, body)
-    ids = {}
+    made = {}
     for goal in STEPS:
-        made = ask("POST", "/instances", TICKET)
-        if made is None:
+        ticket = ask("POST", "/instances", TICKET)
+        if ticket is None:
             break
-        ids[goal] = int(made["id"])
-        for state, steps in STEPS.items():
-            for method, verb, body in steps:
-                ask(method, f"/instances/{made['id']}{verb}", body)
-            if state == goal:
-                break
-    return ids
+        made[goal] = _lead(ask, int(ticket["id"]), goal)
+    return made
+
+
+def _lead(ask: Ask, id: int, goal: str) -> Ticket:
+    """Take an instance to a state, as its claimer does."""
+    claim_rev = None
+    for state, steps in STEPS.items():
+        for method, verb, body in steps:
+            token = {"claim_rev": claim_rev} if claim_rev and body and "host" in body else {}
+            said = ask(method, f"/instances/{id}{verb}", {**body, **token} if body else body)
+            if verb == "/claim" and said is not None:
+                claim_rev = int(said["claim_rev"])
+        if state == goal:
+            break
+    return Ticket(id, claim_rev)

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from schemathesis.openapi.checks import MissingHeaderNotRejected, RejectedPositiveData
 
 from app.models.grants import Role
-from tests.fuzz.busy_registry import fill
+from tests.fuzz.busy_registry import Ticket, fill
 from tests.fuzz.schema_run import TOKEN_ID
 from tests.fuzz.two_tenants import HIDDEN
 from tests.http.every_route import HOST
@@ -35,7 +35,7 @@ _session.headers["Authorization"] = f"Bearer {os.environ['VISOR_FUZZ_TOKEN']}"
 _roles: dict[str, str] = json.loads(os.environ.get("VISOR_FUZZ_ROLES", "{}"))
 """Tokens by the name of their role; where there are any, each call is made with one of them."""
 _chance = Random(os.environ["VISOR_FUZZ_SEED"])
-_ids: dict[str, list[int]] = {}
+_tickets: dict[str, list[Ticket]] = {}
 _calls = 0
 _messages: Draft202012Validator
 _log = open(os.environ["VISOR_FUZZ_CALLS"], "a")  # noqa: SIM115 - for as long as the process
@@ -52,9 +52,9 @@ def _ask(method: str, path: str, body: Any) -> Any:
 
 
 def _refill() -> None:
-    for state, id in fill(_ask).items():
+    for state, ticket in fill(_ask).items():
         # The newest is in the state, most of the time; older ones have seen more.
-        _ids[state] = [id, id, id, *_ids.get(state, [])][:9]
+        _tickets[state] = [ticket, ticket, ticket, *_tickets.get(state, [])][:9]
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -78,6 +78,9 @@ NEEDS = {
     "DELETE /instances/{id}/lock": "locked",
 }
 """The state in which an instance takes a call."""
+
+TOLD_BY_HOSTS = ("/unclaim", "/start", "/restart", "/exit", "/fail", "/env")
+"""Calls that carry the token of the claim."""
 
 
 @schemathesis.hook
@@ -130,12 +133,14 @@ def _reach_further(case: schemathesis.Case) -> None:
     if case.path.startswith("/instances/{id}") and isinstance(id, int) and id > 0:
         state = NEEDS.get(f"{case.method} {case.path}")
         if state is None or _chance.random() < 0.2:
-            state = _chance.choice(sorted(_ids))
-        case.path_parameters["id"] = _chance.choice(_ids[state])
+            state = _chance.choice(sorted(_tickets))
+        ticket = _chance.choice(_tickets[state])
+        case.path_parameters["id"] = ticket.id
         if isinstance(case.body, dict) and _chance.random() < 0.7:
-            case.body.pop("claim_rev", None)
             if "host" in case.body:
                 case.body["host"] = HOST
+            if state != "pending" and case.path.endswith(TOLD_BY_HOSTS) and ticket.claim_rev is not None:
+                case.body["claim_rev"] = ticket.claim_rev
     for name in ("If-Match", "If-None-Match", "Idempotency-Key"):
         if _chance.random() < 0.7:
             case.headers.pop(name, None)
@@ -178,6 +183,8 @@ NOT_OF_THE_FORM = {
     "rev-mismatch",
     "rev-compacted",
     "idempotency-key-reused",
+    "time-in-future",
+    "time-unsettled",
 }
 """Refusals of a request that is well formed: what it names is not there, or not so."""
 
@@ -230,8 +237,12 @@ def _is_no_matter_of_schema(error: dict[str, Any]) -> bool:
     if error.get("loc", [""])[-1] in ("at", "from", "from_at", "to_at", "to_rev"):
         # A rev or a time, one of them, and a time that there is: the schema says how each is spelt.
         return True
-    if error.get("type") == "missing" and error["loc"] == ["body", "sha256"]:
-        # One that is changed keeps the secret that it has; one that is made has none yet.
+    if error.get("type") == "missing" and error["loc"] in (["body", "sha256"], ["body", "claim_rev"]):
+        # A token that is changed keeps the secret that it has; one that is made has none yet. A host has to
+        # name its claim, others need not.
+        return True
+    if error.get("type") == "value_error" and error["loc"][1:2] in (["apps"], ["services"]):
+        # Of a document: what does not go together, and what is named twice.
         return True
     return error.get("type") == "value_error" and tuple(error["loc"]) in NOT_IN_THE_SCHEMA
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.etcd.cluster import until
-from tests.serving import Service
+from tests.serving import APP, Service
 from tests.sse.conftest import Follow, Serve
 
 BIG = "x" * 60_000
@@ -64,6 +64,21 @@ def test_a_frozen_reader_is_let_go(serve: Serve, follow: Follow, caplog: pytest.
     assert frozen.whole is False, "it was cut, so that it resumes"
     assert "Traceback" not in caplog.text
     assert not [r for r in caplog.records if r.exc_info], caplog.text
+
+
+def test_a_reader_that_freezes_in_a_snapshot_is_let_go(serve: Serve, follow: Follow) -> None:
+    """It has the place of a subscriber, and what is made for it is bounded: neither is kept for it."""
+    visor = serve(send_timeout=0.3)
+    for number in range(12):
+        env = {f"K{n}": "x" * 60_000 for n in range(12)}
+        visor.made("/apps", {**APP, "name": f"large{number}", "env": env})
+    frozen = [follow(visor, receive_buffer=4096, snapshot=True) for _ in range(5)]
+    until(lambda: visor.context.capacity.subscribers == 0, "all places are free again")
+    # The one that is left is the client's.
+    until(lambda: len(visor.server.server_state.connections) <= 1, "the frozen ones are cut off")
+    for stream in frozen:
+        assert "snapshot-end" not in [frame.event for frame in iter(stream.next, None)]
+        assert stream.whole is False
 
 
 def test_a_stream_ends_at_its_age_and_is_resumed_exactly(serve: Serve, follow: Follow) -> None:

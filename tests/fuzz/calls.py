@@ -218,6 +218,8 @@ def filter_failure(
         return bool(response.status_code != 422)
     if not isinstance(failure, RejectedPositiveData):
         return True
+    if case.path == "/import":
+        return False  # to the schema its body is a text: what the lines are is in no schema
     problem = json.loads(response.content)
     if problem["code"] in NOT_OF_THE_FORM:
         return False

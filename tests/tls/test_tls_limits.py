@@ -128,7 +128,7 @@ def test_those_that_are_too_many_and_never_finish_their_handshake_are_bounded_to
 
 def test_a_handshake_is_bounded_in_bytes(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.server.tls_connection.MAX_HANDSHAKE", 1000)
-    with site.serving() as service, dialed(service) as connection:
+    with site.serving(header_timeout=60) as service, dialed(service) as connection:
         # A record of a length that its client never fills.
         connection.sendall(b"\x16\x03\x01\x40\x00" + b"\x01\x00\x3f\xfc" + b"x" * 2000)
         assert ends(connection)

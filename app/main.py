@@ -221,7 +221,7 @@ def check_stance(settings: Settings, context: Context) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class WiredService:
     """A service, wired but not started. `front` is its ASGI application, `api` declares and documents it, and
     the server sets `stop` when it is told to end, before it waits for its connections."""
 
@@ -237,7 +237,7 @@ class Service:
         self.context.draining = True
 
 
-def create_app(settings: Settings, store: Store | None = None) -> Service:
+def create_app(settings: Settings, store: Store | None = None) -> WiredService:
     """The application. Its lifespan opens and closes the store. Raises StartError."""
     context = build_context(settings, store)
     hosts, cors = (
@@ -271,7 +271,7 @@ def create_app(settings: Settings, store: Store | None = None) -> Service:
         lifespan=lambda: running(context, limits, metrics, stop),
         root_path=settings.root_path,
     )
-    return Service(context, api, front, admission, Refusals(hosts, cors, metrics), stop)
+    return WiredService(context, api, front, admission, Refusals(hosts, cors, metrics), stop)
 
 
 def _add_figures(metrics: Metrics, context: Context, admission: Admission) -> None:

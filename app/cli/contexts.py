@@ -21,7 +21,7 @@ class TlsFiles(TypedDict):
     key: str | None
 
 
-class Service(NamedTuple):
+class ServiceAddress(NamedTuple):
     """A service as a client is told of it. `ca` is a file with the authorities that are trusted, `cert` and
     `key` are files with a client's certificate."""
 
@@ -43,7 +43,7 @@ _TEXTS = ("token", "ca", "cert", "key")
 class Contexts(NamedTuple):
     """What is kept: contexts by name, and which is in use."""
 
-    services: dict[str, Service]
+    services: dict[str, ServiceAddress]
     current: str | None
 
 
@@ -64,7 +64,7 @@ def load() -> Contexts:
     try:
         kept = tomllib.loads(text)
         services = {
-            name: Service(str(each["url"]), *map(each.get, _TEXTS))
+            name: ServiceAddress(str(each["url"]), *map(each.get, _TEXTS))
             for name, each in kept.get("contexts", {}).items()
         }
         return Contexts(services, kept.get("current"))
@@ -91,7 +91,7 @@ def save(contexts: Contexts) -> None:
         raise StartError(f"{file} cannot be written: {error.strerror}") from error
 
 
-def choose(url: str | None, context: str | None) -> Service:
+def choose(url: str | None, context: str | None) -> ServiceAddress:
     """The service that the flags, the variables or the context in use name. A context's token and certificate
     go to that context's address alone. Raises StartError."""
     _check_variables()
@@ -99,11 +99,11 @@ def choose(url: str | None, context: str | None) -> Service:
     if url is None and context is None:
         url = os.environ.get("VISOR_URL") or None
     if url is not None:
-        return Service(url, *given)
+        return ServiceAddress(url, *given)
     contexts = load()
     name = context or os.environ.get("VISOR_CONTEXT") or contexts.current
     if name is None:
-        return Service(DEFAULT_URL, *given)
+        return ServiceAddress(DEFAULT_URL, *given)
     if name not in contexts.services:
         meant = nearest(name, contexts.services)
         hint = f"did you mean {meant}?" if meant else "`visor context` lists them"
@@ -112,7 +112,7 @@ def choose(url: str | None, context: str | None) -> Service:
     token, ca, *own = given
     # A certificate and its key belong together: both of the variables, or both that are kept.
     cert, key = own if any(own) else (kept.cert, kept.key)
-    return Service(kept.url, token or kept.token, ca or kept.ca, cert, key)
+    return ServiceAddress(kept.url, token or kept.token, ca or kept.ca, cert, key)
 
 
 def _check_variables() -> None:

@@ -6,7 +6,7 @@ import sys
 import httpx2
 
 from app.cli.calling import Printed
-from app.cli.contexts import Service
+from app.cli.contexts import ServiceAddress
 from visor_client.trust import verification
 
 _SHOWN = ("content-type", "if-match", "if-none-match", "visor-reason", "visor-actor", "last-event-id")
@@ -30,7 +30,7 @@ class _Printing(httpx2.BaseTransport):
             self._reads.close()
 
 
-def printing(service: Service, *, writes: bool) -> httpx2.Client:
+def printing(service: ServiceAddress, *, writes: bool) -> httpx2.Client:
     """A client that prints what it is asked to call; with `writes`, only what would change something. Raises
     ValueError for files that are no good."""
     flags = {"--cacert": service.ca, "--cert": service.cert, "--key": service.key}

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from app.cli.contexts import Contexts, Service, config_file, load, save
+from app.cli.contexts import Contexts, ServiceAddress, config_file, load, save
 from app.errors import StartError
 from app.slips import nearest
 
@@ -34,7 +34,7 @@ def _login(flags: argparse.Namespace) -> int:
     token = None if flags.no_token else _token()
     # With their whole paths: they are looked for wherever a command is run.
     files = {name: _whole(name, getattr(flags, name)) for name in ("ca", "cert", "key")}
-    service = Service(flags.url.rstrip("/"), token, **files)
+    service = ServiceAddress(flags.url.rstrip("/"), token, **files)
     try:
         with Visor(service.url, token=token, retry_for=2, **service.files) as visor:
             visor.get_rev()

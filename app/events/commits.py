@@ -43,7 +43,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FoundCommits:
     """`items` are JSON; `last` is the rev of the commit that was looked at last, None where all were."""
 
     items: list[bytes]
@@ -59,7 +59,7 @@ async def read_page(
     newest_first: bool,
     limit: int,
     size: int,
-) -> Page:
+) -> FoundCommits:
     """Up to `limit` commits whose revs are in the span, in `size` bytes, but at least one; of at most
     `EXAMINED` that are looked at. Raises RevCompacted."""
     items: list[bytes] = []
@@ -68,18 +68,18 @@ async def read_page(
     last = None
     async for commit in reading:
         if examined == EXAMINED:
-            return Page(items, last)
+            return FoundCommits(items, last)
         examined += 1
         item = await _summary(commit, wanted, turns)
         if item is not None:
             size -= len(item) + 1
             if len(items) == limit or (items and size < 0):
-                return Page(items, last)
+                return FoundCommits(items, last)
             items.append(item)
         last = commit.rev
         if turns.over:
             await turns.give_way()
-    return Page(items, None)
+    return FoundCommits(items, None)
 
 
 async def _forwards(store: Store, span: range) -> AsyncIterator[Commit]:

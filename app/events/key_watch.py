@@ -14,9 +14,9 @@ class KeyWatch:
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def watch(self, key: str, event: asyncio.Event | None = None) -> "Watch":
+    def watch(self, key: str, event: asyncio.Event | None = None) -> "KeyWait":
         """A context manager; changes from its start on are noticed, and set the event."""
-        return Watch(self._waiting, key, event or asyncio.Event())
+        return KeyWait(self._waiting, key, event or asyncio.Event())
 
     def listen(self, commit: Commit | None) -> None:
         """The hub's listener."""
@@ -28,7 +28,7 @@ class KeyWatch:
                 event.set()
 
 
-class Watch:
+class KeyWait:
     """One who waits for one key."""
 
     def __init__(self, waiting: dict[str, set[asyncio.Event]], key: str, event: asyncio.Event) -> None:
@@ -36,7 +36,7 @@ class Watch:
         self._key = key
         self._event = event
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "KeyWait":
         self._waiting.setdefault(self._key, set()).add(self._event)
         return self
 

@@ -15,7 +15,7 @@ _COMMITS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FoundEvents:
     """`next` is where to go on: the last event, or the rev, when everything up to it was looked at."""
 
     rev: int
@@ -25,7 +25,7 @@ class Page:
 
 async def read_page(
     store: Store, channels: Channels, start: Position, wanted: Filter, limit: int, size: int, wait: float
-) -> Page:
+) -> FoundEvents:
     """Up to `limit` events after a place, of `size` bytes together, but at least one; where there is none,
     wait for one, at most `wait` seconds. Raises RevCompacted."""
     clock = asyncio.get_running_loop().time
@@ -43,7 +43,9 @@ async def read_page(
         waiter.close()
 
 
-async def _read(store: Store, turns: Turns, start: Position, wanted: Filter, limit: int, size: int) -> Page:
+async def _read(
+    store: Store, turns: Turns, start: Position, wanted: Filter, limit: int, size: int
+) -> FoundEvents:
     found: list[Event] = []
     at = start
     while True:
@@ -57,7 +59,7 @@ async def _read(store: Store, turns: Turns, start: Position, wanted: Filter, lim
                     continue
                 size -= len(event.data) + 1
                 if len(found) == limit or (found and size < 0):
-                    return Page(commit.rev, found, Position(found[-1].rev, found[-1].index))
+                    return FoundEvents(commit.rev, found, Position(found[-1].rev, found[-1].index))
                 found.append(event)
             at = Position(max(commit.rev, at.rev))
             if turns.over:
@@ -66,4 +68,4 @@ async def _read(store: Store, turns: Turns, start: Position, wanted: Filter, lim
             # A coordinator that others use has revs that are not ours: nothing of ours is up to here.
             at = Position(max(latest, at.rev))
         if not commits or at.rev >= store.rev:
-            return Page(at.rev, found, at)
+            return FoundEvents(at.rev, found, at)

@@ -32,7 +32,7 @@ _STEPS = 256
 """Moments within `keep_alive` seconds at which idle streams speak."""
 
 
-class Ended(Exception):
+class StreamOver(Exception):
     """The stream must not go on."""
 
 
@@ -99,11 +99,11 @@ class Stream:
         return self._left or self._channels.closing
 
     def _check_standing(self) -> None:
-        """Raises Ended where it must not be written to any more, RevCompacted where its reader is to begin
-        anew."""
+        """Raises StreamOver where it must not be written to any more, RevCompacted where its reader is to
+        begin anew."""
         standing = self._standing()
         if standing is Standing.OVER:
-            raise Ended
+            raise StreamOver
         if standing is Standing.WIDER:
             raise RevCompacted("The caller may see more than before: begin with a snapshot.")
 
@@ -133,7 +133,7 @@ class Stream:
         except RevCompacted:
             measures.gone.inc()
             await write(opening + sse.gone(self._store.oldest_rev))
-        except (CoordinatorUnavailable, Ended):
+        except (CoordinatorUnavailable, StreamOver):
             return  # a clean end: its reader comes again with the place it has
         finally:
             measures.streams -= 1

@@ -15,7 +15,7 @@ from app.models.times import AskedTime
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class CommitSpan:
     """The commits after `start` (None: after the oldest snapshot) and up to `end`, of those up to `rev`,
     which was the latest with the first page. `last` was looked at last; 0 on the first page."""
 
@@ -70,7 +70,7 @@ class CommitList:
         )
         following = b"null"
         if page.last is not None:
-            at = Span(span.rev, span.start, span.end, page.last)
+            at = CommitSpan(span.rev, span.start, span.end, page.last)
             following = (
                 b'"%b"'
                 % cursors.write(cursors.Cursor(span.rev, at.written()), cursors.name_of(self.call)).encode()
@@ -80,14 +80,14 @@ class CommitList:
         answer.raw_headers += self.call.principal.filtered
         return answer
 
-    async def _begun(self) -> Span:
+    async def _begun(self) -> CommitSpan:
         store = self.context.store
         rev = (await store.latest()).rev
         start, end = await self._rev_of(self.start), await self._rev_of(self.end)
         for named in (start, end):
             if named is not None and named > rev:
                 rev = max(rev, (await store.at(named)).rev)
-        return Span(rev, start, rev if end is None else end)
+        return CommitSpan(rev, start, rev if end is None else end)
 
     async def _rev_of(self, asked: AskedRev) -> int | None:
         if not isinstance(asked, AskedTime):
@@ -99,11 +99,11 @@ class CommitList:
                 raise
             return 0  # nothing is dropped: there was nothing yet
 
-    async def _continued(self, text: str) -> Span:
+    async def _continued(self, text: str) -> CommitSpan:
         cursor = cursors.read(text, cursors.name_of(self.call))
         parts = cursor.after.split(" ")
         if len(parts) != 3 or not all(part.removeprefix("-").isdecimal() for part in parts):
             raise cursors.not_given()
         start, end, last = map(int, parts)
         await cursors.pinned(self.context.store, cursor.rev)
-        return Span(cursor.rev, None if start < 0 else start, end, last)
+        return CommitSpan(cursor.rev, None if start < 0 else start, end, last)

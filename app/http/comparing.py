@@ -64,7 +64,7 @@ class Pair:
     by: Commit | None = None
 
 
-class Span:
+class RevSpan:
     """What lies between two revs of a store, `low` not above `high`."""
 
     def __init__(self, store: Store, turns: Turns, low: int, high: int, subtree: Subtree) -> None:

@@ -38,7 +38,7 @@ STREAMS_BODY = "streams_body"
 
 
 @dataclass(slots=True)
-class Step:
+class CallStep:
     """One function to call: a dependency, or, last, the route's own.
 
     `constant` arguments are the same for every call, `provided` ones for every call of a service; `inner`
@@ -89,7 +89,7 @@ class Plan:
         self.read_slowly: ReadSlowly | None = getattr(route.endpoint, READS_BODY, None)
         self.streams_body: bool = getattr(route.endpoint, STREAMS_BODY, False)
         self.row = row_of(route.name)
-        self.steps: list[Step] = []
+        self.steps: list[CallStep] = []
         self.path: list[tuple[int, Parameter]] = []
         self.query: dict[str, Parameter] = {}
         self.headers: list[tuple[bytes, Parameter]] = []
@@ -115,7 +115,7 @@ class Plan:
             raise TypeError(f"{self.template}: a request is declared as a Call")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{self.template}: a dependency is a plain function")
-        step = Step(function, inspect.iscoroutinefunction(function))
+        step = CallStep(function, inspect.iscoroutinefunction(function))
         for inner in dependant.dependencies:
             assert inner.call is not None
             if inner.call in provided:
@@ -130,7 +130,7 @@ class Plan:
         self._declare(dependant, step, at)
         return at
 
-    def _declare(self, dependant: Dependant, step: Step, at: int) -> None:
+    def _declare(self, dependant: Dependant, step: CallStep, at: int) -> None:
         signature = inspect.signature(step.function).parameters
         for where, declared in _declared(dependant):
             parameter = Parameter(declared, at, where)
@@ -157,7 +157,7 @@ class Plan:
                     self.body = parameter
 
 
-class Endpoint:
+class RouteEndpoint:
     """Calls a route's function with what a request gives it, and with what the service has `provided`."""
 
     def __init__(

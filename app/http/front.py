@@ -18,7 +18,7 @@ from app.http.admission import Admission
 from app.http.body import Bodies, refusal
 from app.http.context import Call
 from app.http.cors import Cors
-from app.http.endpoint import Endpoint
+from app.http.endpoint import RouteEndpoint
 from app.http.given import Given
 from app.http.hosts import Hosts
 from app.http.json_body import ACCEPT_PATCH
@@ -174,7 +174,7 @@ class Front:
         if client is not None:
             call.permit.count_for(client)
 
-    def _endpoint(self, call: Call, parts: list[str]) -> Endpoint:
+    def _endpoint(self, call: Call, parts: list[str]) -> RouteEndpoint:
         endpoint = self._routes.find(call.scope["method"], parts)
         if endpoint is not None:
             call.template = endpoint.template

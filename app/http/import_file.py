@@ -11,7 +11,7 @@ from app.http import json_body
 from app.models import codec
 from app.models.paths import path_of
 from app.models.revs import SCHEMA_VERSION
-from app.registry.import_entries import ORDER, Entry, entry_of, wrong
+from app.registry.import_entries import ORDER, ImportEntry, entry_of, wrong
 from app.registry.transfer import Following
 
 FORMAT = 1
@@ -47,7 +47,7 @@ class ImportFile:
         self.objects = 0
         self.following: Following | None = None
 
-    async def entries(self) -> AsyncIterator[Entry]:
+    async def entries(self) -> AsyncIterator[ImportEntry]:
         """The objects, in the order of the file. Ends only where the last line vouches for all before it.
         Raises InvalidRequest that names the line."""
         async for line in self._lines():
@@ -72,7 +72,7 @@ class ImportFile:
         if not self._ended:
             raise self._cut_off()
 
-    def _entry(self, said: dict[str, Any]) -> Entry:
+    def _entry(self, said: dict[str, Any]) -> ImportEntry:
         return entry_of(self._line, said)
 
     async def _lines(self) -> AsyncIterator[bytes]:
@@ -133,7 +133,7 @@ class ImportFile:
                 raise wrong(self._line, "Input should be a number from 1, or null", "next", name)
         return Following(**said)
 
-    def _check_order(self, entry: Entry) -> None:
+    def _check_order(self, entry: ImportEntry) -> None:
         """What comes in order comes once."""
         place = (ORDER.index(entry.kind), entry.key)
         if place <= self._last:

@@ -11,9 +11,9 @@ from app.http.import_file import ImportFile
 from app.http.writes import Write, nothing
 from app.models import keys
 from app.models.imports import Imported, ImportMode
-from app.registry.import_entries import ORDER, Entry
+from app.registry.import_entries import ORDER, ImportEntry
 from app.registry.import_ports import Holders, PortsMoved, counter_rev, held_ports
-from app.registry.imports import Batch, Done, Head, put
+from app.registry.imports import Done, Head, ImportBatch, put
 from app.registry.transfer import thin
 from app.store.contract import Changes, Outcome, Record, Snapshot
 from app.store.snapshots import find_page, scan
@@ -43,7 +43,7 @@ class Import:
         self._write = write
         self._mode = mode
         self._file = ImportFile(call.parts, context.channels.turns)
-        self._entries: list[Entry] = []
+        self._entries: list[ImportEntry] = []
         self._heads: list[Head] = []
         self._heads_waiting: list[Head] = []
         self._weight = self._bytes = 0
@@ -80,7 +80,7 @@ class Import:
         finally:
             context.importing = False
 
-    async def _take(self, entry: Entry) -> None:
+    async def _take(self, entry: ImportEntry) -> None:
         weight = LEASED if entry.ttl is not None else 1
         await self._make_room(weight, len(entry.value))
         self._entries.append(entry)
@@ -115,7 +115,7 @@ class Import:
             if has_ports and self._holders is None:
                 self._holders = await self._look_up_ports()
             holders = self._holders if has_ports else None
-            batch = Batch(entries, heads, self._mode, before, last, following, holders)
+            batch = ImportBatch(entries, heads, self._mode, before, last, following, holders)
             try:
                 outcome = await self._made(batch)
             except PortsMoved:
@@ -125,7 +125,7 @@ class Import:
             return
         raise Conflict("Proctypes were registered again and again meanwhile. Send the same file again.")
 
-    async def _made(self, batch: Batch) -> Outcome:
+    async def _made(self, batch: ImportBatch) -> Outcome:
         dry = self._write.is_dry
 
         def rule(snapshot: Snapshot, at: datetime) -> Changes:

@@ -6,17 +6,17 @@ from typing import Any
 
 from app.events.turns import Turns
 from app.http.bounds import Bounds
-from app.http.endpoint import Endpoint, Plan
+from app.http.endpoint import Plan, RouteEndpoint
 
 
 @dataclass(slots=True)
-class Resource:
+class RoutedPath:
     """All endpoints of one template: the words of its path with their places, and one for each method."""
 
     template: str
     words: tuple[tuple[int, str], ...]
     names: tuple[int, ...]
-    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    endpoints: dict[str, RouteEndpoint] = field(default_factory=dict)
 
     def fits(self, parts: list[str]) -> bool:
         # Generators would cost more than what they go through.
@@ -40,14 +40,14 @@ class Routes:
         turns: Turns | None = None,
     ) -> None:
         # By the number of parts and the first of them, which is a word.
-        self._found: dict[tuple[int, str], list[Resource]] = {}
+        self._found: dict[tuple[int, str], list[RoutedPath]] = {}
         for plan in plans:
             resource = self._resource(plan.template)
-            endpoint = Endpoint(plan, provided, bounds, turns)
+            endpoint = RouteEndpoint(plan, provided, bounds, turns)
             for method in endpoint.methods:
                 resource.endpoints.setdefault(method, endpoint)
 
-    def _resource(self, template: str) -> Resource:
+    def _resource(self, template: str) -> RoutedPath:
         parts = template.split("/")
         found = self._found.setdefault((len(parts), parts[1]), [])
         for resource in found:
@@ -55,10 +55,10 @@ class Routes:
                 return resource
         names = tuple(at for at, part in enumerate(parts) if part.startswith("{"))
         words = tuple((at, part) for at, part in enumerate(parts) if at > 1 and at not in names)
-        found.append(Resource(template, words, names))
+        found.append(RoutedPath(template, words, names))
         return found[-1]
 
-    def find(self, method: str, parts: list[str]) -> Endpoint | None:
+    def find(self, method: str, parts: list[str]) -> RouteEndpoint | None:
         """The endpoint for a method and the parts of a path; a HEAD is answered as the GET it stands for."""
         method = "GET" if method == "HEAD" else method
         if len(parts) > 1:
@@ -68,14 +68,14 @@ class Routes:
                     return endpoint
         return None
 
-    def fitting(self, parts: list[str]) -> list[Resource]:
+    def fitting(self, parts: list[str]) -> list[RoutedPath]:
         """The resources whose template fits the parts of a path, whatever their methods."""
         if len(parts) < 2:
             return []
         return [one for one in self._found.get((len(parts), parts[1]), ()) if one.fits(parts)]
 
 
-def methods_of(resources: Iterable[Resource]) -> list[str]:
+def methods_of(resources: Iterable[RoutedPath]) -> list[str]:
     """The methods that some endpoint of them has, sorted; HEAD where GET is."""
     found = {method for resource in resources for method in resource.endpoints}
     if "GET" in found:

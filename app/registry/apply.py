@@ -33,7 +33,7 @@ from app.models.service import Endpoint, EndpointCreate, ServiceCreate, endpoint
 from app.registry import apps, env, envsets, proctypes, revisions, scale, services
 from app.registry.plan import plan
 from app.registry.planner import Planner, Pointer
-from app.registry.scale import Step
+from app.registry.scale import ScaleStep
 from app.registry.state import find
 from app.store.contract import Changes, Snapshot
 from app.store.snapshots import scan
@@ -321,7 +321,7 @@ def _name(entry: Any) -> str:
 
 def scale_to(
     planner: Planner, app: str, proctype: str, target: ScaleTarget, place: Pointer
-) -> Steps[Step | None]:
+) -> Steps[ScaleStep | None]:
     """All steps of a scale in the one commit; None where it is refused, or has no room in it."""
     path = f"/apps/{app}/proctypes/{proctype}/scale/{target.revision}" + (
         f"/{target.env}" if target.env else ""
@@ -337,8 +337,8 @@ def scale_to(
         )
         if changes is None:
             return None
-        step: Step = changes.result
+        step: ScaleStep = changes.result
         started += step.started
         stopped += step.stopped
         if step.done:
-            return Step(counted, started, stopped, True)
+            return ScaleStep(counted, started, stopped, True)

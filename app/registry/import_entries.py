@@ -47,7 +47,7 @@ Pointer = Sequence[str | int]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ImportEntry:
     """An object of a file, as it is to be kept under its key. `needs` are keys that have to be there then,
     `accepted` is that of a revision that has to be accepted. `head` is the revision that an app is to have
     as its head: `value` has none. `secrets` is how many it names."""
@@ -98,7 +98,7 @@ def wrong(line: int, what: str, *pointer: str | int, kind: str = "value_error") 
     return InvalidRequest(f"Line {line}{place}: {what}.", errors=[entry], line=line)
 
 
-def entry_of(line: int, said: Mapping[str, Any]) -> Entry:
+def entry_of(line: int, said: Mapping[str, Any]) -> ImportEntry:
     """The entry that a line is, which is plain JSON. Raises InvalidRequest."""
     ended = "ended" in said
     if said.keys() - {"ended"} != {"path", "object"} or (ended and said["ended"] is not True):
@@ -121,7 +121,7 @@ def entry_of(line: int, said: Mapping[str, Any]) -> Entry:
     return _entry(line, key, kind, resource, content)
 
 
-def _entry(line: int, key: str, kind: str, resource: Resource, content: dict[str, Any]) -> Entry:
+def _entry(line: int, key: str, kind: str, resource: Resource, content: dict[str, Any]) -> ImportEntry:
     _check_times(line, content)
     if kind in _SAID:
         model, fields = _SAID[kind]
@@ -135,7 +135,7 @@ def _entry(line: int, key: str, kind: str, resource: Resource, content: dict[str
     except BodyTooLarge as error:
         raise wrong(line, error.detail.rstrip(".")) from None
     needs, accepted = _needs(kind, resource)
-    return Entry(
+    return ImportEntry(
         key,
         value,
         line,

@@ -40,7 +40,7 @@ def held_ports(records: Sequence[Record]) -> dict[int, str]:
     return {codec.kept(record)["port"]: record.key for record in records}
 
 
-class Ports:
+class ImportPorts:
     """Gives ports in one commit. `taken` are those that it has given. Raises PortsMoved where the holders are
     not all."""
 

@@ -21,8 +21,8 @@ from app.models.paths import path_of
 from app.registry import counters
 from app.registry.claims import note_return
 from app.registry.difference import NO_FIELDS
-from app.registry.import_entries import Entry, wrong
-from app.registry.import_ports import Holders, Ports, count_ports_from
+from app.registry.import_entries import ImportEntry, wrong
+from app.registry.import_ports import Holders, ImportPorts, count_ports_from
 from app.registry.readable import readable
 from app.registry.tickets import FIRST_ID
 from app.registry.transfer import Following
@@ -59,12 +59,12 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class ImportBatch:
     """What one commit is to bring. `before` is how many objects of the file were there before it.
     With the `last` one, `following` is what the registry is to give next at least. `holders`: where there
     are proctypes, who has which port."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[ImportEntry]
     heads: Sequence[Head] = ()
     mode: ImportMode = ImportMode.EMPTY
     before: int = 0
@@ -93,14 +93,14 @@ class Done:
 # + app/{name}
 # - counter/instance, counter/port, counter/return
 # + counter/instance, counter/port (above all that came), counter/return + 1 with pending ones
-def put(snapshot: Snapshot, at: datetime, batch: Batch) -> Changes:
+def put(snapshot: Snapshot, at: datetime, batch: ImportBatch) -> Changes:
     """The changes, whose `result` is a Done. Raises InvalidRequest that names a line, Conflict with all that
     stands against the batch, PortsMoved."""
     return _Putting(snapshot, at, batch).run()
 
 
 class _Putting:
-    def __init__(self, snapshot: Snapshot, at: datetime, batch: Batch) -> None:
+    def __init__(self, snapshot: Snapshot, at: datetime, batch: ImportBatch) -> None:
         self._snapshot = snapshot
         self._at = rfc3339(at)
         self._batch = batch
@@ -110,14 +110,14 @@ class _Putting:
         self._conflicts: list[dict[str, Any]] = []
         self._known: dict[str, bool] = {}
         self._own = {entry.key for entry in batch.entries}
-        self._ports: Ports | None = None
+        self._ports: ImportPorts | None = None
         self._next_id = counters.read(snapshot, keys.INSTANCE_COUNTER, FIRST_ID)
         self._first_free_id = self._next_id
 
     def run(self) -> Changes:
         batch, done, changes = self._batch, self._done, self._changes
         if batch.holders is not None:
-            self._ports = Ports(self._snapshot, batch.holders)
+            self._ports = ImportPorts(self._snapshot, batch.holders)
         for entry in batch.entries:
             record = self._snapshot.get(entry.key)
             if record is None:
@@ -137,7 +137,7 @@ class _Putting:
 
     # What is not there
 
-    def _put_new(self, entry: Entry) -> None:
+    def _put_new(self, entry: ImportEntry) -> None:
         if entry.kind == "instance" and not self._may_have_id(entry):
             return
         self._check_needs(entry)
@@ -149,14 +149,14 @@ class _Putting:
         self._put(entry, value)
         self._done.secrets += entry.secrets
 
-    def _put(self, entry: Entry, value: bytes) -> None:
+    def _put(self, entry: ImportEntry, value: bytes) -> None:
         self._changes.puts[entry.key] = value
         self._known[entry.key] = True
         if entry.ttl is not None:
             self._changes.ttls[entry.key] = entry.ttl
         self._done.imported += 1
 
-    def _may_have_id(self, entry: Entry) -> bool:
+    def _may_have_id(self, entry: ImportEntry) -> bool:
         """Ids are unique for ever. In an empty registry nothing is left of those that were given before."""
         id = keys.instance_id(entry.key)
         if not self._merges or id >= self._first_free_id:
@@ -172,7 +172,7 @@ class _Putting:
             self._done.left += 1
         return False
 
-    def _check_needs(self, entry: Entry) -> None:
+    def _check_needs(self, entry: ImportEntry) -> None:
         for key in entry.needs:
             if not self._has_come(key):
                 raise wrong(entry.line, f"there is no {path_of(key)}: it has to come before", "object")
@@ -194,7 +194,7 @@ class _Putting:
 
     # What is there
 
-    def _meet(self, entry: Entry, record: Record) -> None:
+    def _meet(self, entry: ImportEntry, record: Record) -> None:
         """An object of the file whose key is taken."""
         done = self._done
         if not readable(record):
@@ -206,7 +206,7 @@ class _Putting:
         else:
             self._merge(entry, codec.kept(record))
 
-    def _know_again(self, entry: Entry, kept: dict[str, Any], record: Record) -> None:
+    def _know_again(self, entry: ImportEntry, kept: dict[str, Any], record: Record) -> None:
         """The very object of the file was made at the same microsecond; it may have lived on since."""
         same = kept["created_at"] == entry.created_at
         if entry.kind == "instance":
@@ -223,7 +223,7 @@ class _Putting:
         else:
             self._conflict(entry, "What is there is older than in the file.")
 
-    def _merge(self, entry: Entry, kept: dict[str, Any]) -> None:
+    def _merge(self, entry: ImportEntry, kept: dict[str, Any]) -> None:
         said = from_json(entry.value)
         if entry.kind == "app":
             # Secrets stay, and so does the head until its revision has come.
@@ -268,7 +268,7 @@ class _Putting:
         record = self._snapshot.get(key)
         return None if record is None or not readable(record) else codec.kept(record)
 
-    def _with_port(self, entry: Entry) -> bytes:
+    def _with_port(self, entry: ImportEntry) -> bytes:
         """The value with a port that nobody else has."""
         assert self._ports is not None, "it was looked up for proctypes"
         said = from_json(entry.value)
@@ -298,7 +298,7 @@ class _Putting:
                 "Import it into an empty registry, or with `mode=merge` beside what there is."
             )
 
-    def _conflict(self, entry: Entry, detail: str) -> None:
+    def _conflict(self, entry: ImportEntry, detail: str) -> None:
         path = path_of(entry.key) or entry.key
         self._conflicts.append({"path": path, "code": Conflict.code, "detail": detail, "line": entry.line})
 
@@ -331,11 +331,11 @@ class _Putting:
             count_ports_from(self._snapshot, changes, at_least)
 
 
-def _name(entry: Entry) -> str:
+def _name(entry: ImportEntry) -> str:
     return entry.key.removeprefix(keys.APPS)
 
 
-def _head_key(entry: Entry) -> str:
+def _head_key(entry: ImportEntry) -> str:
     return keys.revision(_name(entry), entry.head or "")
 
 

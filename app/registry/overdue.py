@@ -30,7 +30,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class OverduePage:
     """Keys of those that were too long in the status, when the first of the others will be, and where the
     next page begins."""
 
@@ -49,12 +49,12 @@ def claimed_without_start(lifetime: timedelta) -> Limit:
     return Limit((Status.CLAIMED,), "claimed_at", lifetime, claims.release, claims.RELEASED)
 
 
-def page_of(snapshot: Snapshot, at: datetime, limit: Limit, status: Status, after: str) -> Page:
+def page_of(snapshot: Snapshot, at: datetime, limit: Limit, status: Status, after: str) -> OverduePage:
     """Look at the next instances in a status, by id."""
     found = scan(snapshot, keys.instances_in(status), after=after, limit=PAGE)
     due = [(record.key, _due(record, limit)) for record in found]
     later = [when for _, when in due if when is not None and when > at]
-    return Page(
+    return OverduePage(
         over=[key for key, when in due if when is not None and when <= at],
         next_due=min(later, default=None),
         following=found[-1].key if len(found) == PAGE else None,

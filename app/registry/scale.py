@@ -31,7 +31,7 @@ _TURNS = tuple(keys.instances_in(status) for status in (Status.PENDING, Status.C
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ScaleStep:
     """What one commit did. `done` where the target is reached."""
 
     previous: int
@@ -94,7 +94,7 @@ def step(
     elif noted is not None:
         changes.deletes.add(note)
     _keep_target(snapshot, changes, at, app, proctype, target, first, left)
-    changes.result = Step(counted, started, stopped, done)
+    changes.result = ScaleStep(counted, started, stopped, done)
     return changes
 
 

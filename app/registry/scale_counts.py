@@ -23,7 +23,7 @@ ANY = object()
 
 
 @dataclass(slots=True)
-class Group:
+class ScaleGroup:
     """What is counted of a revision and an env set."""
 
     revision: str
@@ -45,7 +45,7 @@ class Counts:
     limit: int = MAX_SCALE
     more: bool = False
     """Whether there are groups after those."""
-    _groups: dict[str, Group] = field(default_factory=dict)
+    _groups: dict[str, ScaleGroup] = field(default_factory=dict)
 
     def instances(self, snapshot: Snapshot, after: str) -> str | None:
         """Take in the next page of instances; where the one after it begins, None where there is none.
@@ -84,17 +84,17 @@ class Counts:
         """Each with its name, by which they are sorted. What was asked for and is not there counts 0."""
         if not self._groups and self.revision is not None and not self.after:
             env = self.env if isinstance(self.env, str) else None
-            return [("", _item(Group(self.revision, env)))]
+            return [("", _item(ScaleGroup(self.revision, env)))]
         return [(name, _item(self._groups[name])) for name in sorted(self._groups)]
 
-    def _group(self, revision: str, env: str | None) -> Group | None:
+    def _group(self, revision: str, env: str | None) -> ScaleGroup | None:
         """Where to count it; None where it is not asked for."""
         if self.revision not in (None, revision) or (self.env is not ANY and self.env != env):
             return None
         name = f"{revision},{env or ''}"
         if name <= self.after:
             return None
-        return self._groups.get(name) or self._groups.setdefault(name, Group(revision, env))
+        return self._groups.get(name) or self._groups.setdefault(name, ScaleGroup(revision, env))
 
     def _drop_those_after(self) -> None:
         """Keep the first `limit`. What is dropped is not among them later either: they only come to be
@@ -105,7 +105,7 @@ class Counts:
                 del self._groups[name]
 
 
-def _item(group: Group) -> ScaleCount:
+def _item(group: ScaleGroup) -> ScaleCount:
     counted = {status.value: group.statuses[status.value] for status in Status}
     return ScaleCount(
         revision=group.revision,

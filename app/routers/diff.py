@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from app.errors import InvalidRequest
 from app.http import cursors
 from app.http.asked_rev import AskedRev, RevNumber, asked_rev, rev_of
-from app.http.comparing import Pair, Span
+from app.http.comparing import Pair, RevSpan
 from app.http.context import Call, Context, Ctx
 from app.http.declared_responses import read
 from app.http.diff_text import lines
@@ -66,7 +66,7 @@ class _Asked:
         self.from_, self.to, self.subtree, self.after = from_, to, within, after
         low, high = sorted((from_, to))
         self.high = high
-        self.span = Span(context.store, context.channels.turns, low, high, within)
+        self.span = RevSpan(context.store, context.channels.turns, low, high, within)
 
     async def page(self, limit: int, room: int) -> "_Page":
         """At most `limit` items that take at most `room` bytes together, but at least one."""

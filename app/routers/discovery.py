@@ -35,7 +35,7 @@ _SMALL = 8
 """Pieces that are hashed at once: a hash of 20 MB takes a while."""
 
 
-class Held:
+class HeldRead:
     """A read of what this replica holds, unless a rev or the latest is asked for. `age` is None then."""
 
     def __init__(self, context: Context, view: View, stale: bool, if_none_match: str | None) -> None:
@@ -60,11 +60,11 @@ def _held(
     at: AtTime = MISSING,
     consistency: AskedConsistency = Consistency.STALE,
     if_none_match: IfNoneMatch = MISSING,
-) -> Held:
+) -> HeldRead:
     asked = asked_rev(rev, at)
     tag = if_none_match if isinstance(if_none_match, str) else None
     stale = asked is None and consistency is Consistency.STALE
-    return Held(context, View(context, call, asked, consistency, tag), stale, tag)
+    return HeldRead(context, View(context, call, asked, consistency, tag), stale, tag)
 
 
 @router.get(
@@ -76,7 +76,7 @@ def _held(
 async def list_prometheus_targets(
     context: Ctx,
     call: Call,
-    held: Annotated[Held, Depends(_held)],
+    held: Annotated[HeldRead, Depends(_held)],
     port: Annotated[ScrapedPort, Query(description="Which port of an instance.")] = ScrapedPort.MAIN,
     app: Annotated[list[Name], Query(description="Repeatable.")] = [],  # noqa: B006
     proctype: Annotated[list[ProctypeName], Query(description="Repeatable.")] = [],  # noqa: B006

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from app.errors import InvalidRequest, NotFound, TooManyChanges
 from app.http.asked_rev import asked_rev, rev_of
-from app.http.comparing import Span, TooLong
+from app.http.comparing import RevSpan, TooLong
 from app.http.context import Call, Context, Ctx
 from app.http.declared_responses import committed
 from app.http.planned_write import SteppedRule
@@ -116,7 +116,7 @@ async def _going(
     old = call.principal.see(await store.at(to_rev))
     if not area.everything and not await ask(old, lambda snapshot: _is_there(snapshot, area)):
         raise NotFound(f"There was nothing at {area.path} at rev {to_rev}.", rev=to_rev)
-    span = Span(store, context.channels.turns, to_rev, now.rev, area)
+    span = RevSpan(store, context.channels.turns, to_rev, now.rev, area)
     then: dict[str, Record | None] = {}
     with context.comparisons.one():
         async for pair in span.pairs():

@@ -17,7 +17,7 @@ from app.models import keys
 from app.models.names import Name, ProctypeName, Ref
 from app.models.scale import Scale, Scaled, ScaleTarget
 from app.registry import scale
-from app.registry.scale import Step
+from app.registry.scale import ScaleStep
 from app.registry.scale_counts import ANY, Counts
 from app.store.contract import Changes, Snapshot
 from app.store.snapshots import ask
@@ -79,7 +79,7 @@ async def set_scale(app: Name, proctype: ProctypeName, body: ScaleTarget, write:
     and then running ones become stopping, lowest id first. Up to 100 changes are one commit; the same PUT
     finishes what was cut off, and starts what was lost since."""
     run = uuid4().hex
-    steps: list[Step] = []
+    steps: list[ScaleStep] = []
     conditional = write
     while True:
 
@@ -88,7 +88,7 @@ async def set_scale(app: Name, proctype: ProctypeName, body: ScaleTarget, write:
 
         outcome = await conditional.commit(rule, at_key(keys.proctype(app, proctype)))
         step = outcome.changes.result
-        assert isinstance(step, Step), "a scale's rule says what it did"
+        assert isinstance(step, ScaleStep), "a scale's rule says what it did"
         steps.append(step)
         if step.done:
             break

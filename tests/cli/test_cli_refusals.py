@@ -127,7 +127,7 @@ def test_a_context_s_token_goes_to_its_own_address_alone(
     for name in contexts.CLIENT_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    prod = contexts.Service("https://visor.example.com", "secret")
+    prod = contexts.ServiceAddress("https://visor.example.com", "secret")
     contexts.save(contexts.Contexts({"prod": prod}, "prod"))
     assert contexts.choose(None, None) == prod
     assert contexts.choose("http://evil.example.com", None).token is None

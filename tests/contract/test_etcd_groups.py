@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.errors import AlreadyExists, CoordinatorUnavailable
 from app.store.contract import Changes, Origin, Rule, Snapshot, Store
-from app.store.etcd.client.client import Ambiguous, EtcdClient, Revision, Watch
+from app.store.etcd.client.client import Ambiguous, EtcdClient, EtcdRevision, Watch
 from app.store.etcd.revs import revision_of
 from app.store.snapshots import ask, scan
 
@@ -432,7 +432,7 @@ async def replica_with_holes(make: Maker, monkeypatch: pytest.MonkeyPatch, leave
         told = []
         for item in await take(self):
             kept = item
-            if isinstance(item, Revision) and not left:
+            if isinstance(item, EtcdRevision) and not left:
                 kept = leave_out(item)
                 if kept != item:
                     left.append(item)
@@ -452,7 +452,7 @@ async def test_a_hole_in_what_a_replica_is_told_of_groups_is_asked_for_again(
 ) -> None:
     """A key that is missing from a group would pass as deleted, a group that is missing as never made."""
 
-    def leave_out(revision: Revision) -> Revision | None:
+    def leave_out(revision: EtcdRevision) -> EtcdRevision | None:
         if len(revision.events) < 10:
             return revision
         return revision._replace(events=revision.events[1:]) if hole == "inside" else None

@@ -8,7 +8,7 @@ import pytest
 
 from app.models import keys
 from app.store.etcd.archive import EtcdArchive
-from app.store.etcd.client.client import Compacted, Event, KeyValue, Revision
+from app.store.etcd.client.client import Compacted, EtcdRevision, KeyEvent, KeyValue
 from app.store.etcd.revs import revision_of
 from tests.etcd.cluster import Cluster, until
 from tests.etcd.replicas import events_after, replicas
@@ -205,9 +205,9 @@ class _Compacting:
     async def __aexit__(self, *_: object) -> None:
         pass
 
-    async def take(self) -> list[Revision]:
+    async def take(self) -> list[EtcdRevision]:
         changed = KeyValue(b"/visor/app/cat", b'{"name":"cat"}', 3, 5, 2, 0)
-        return [Revision(5, (Event(changed, False, None),))]
+        return [EtcdRevision(5, (KeyEvent(changed, False, None),))]
 
 
 async def test_a_change_whose_before_is_compacted_is_gone_and_not_told_as_a_registration() -> None:

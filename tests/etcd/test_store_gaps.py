@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import pytest
 
-from app.store.etcd.client.client import EtcdClient, EtcdError, Progress, Revision, Watch
+from app.store.etcd.client.client import EtcdClient, EtcdError, EtcdRevision, Progress, Watch
 from app.store.etcd.revs import rev_of, revision_of
 from tests.etcd.cluster import Cluster, until
 from tests.etcd.replicas import events_after, replicas
@@ -74,10 +74,10 @@ class _Leaky:
     def over(self) -> bool:
         return self._watch.over
 
-    async def take(self) -> list[Revision | Progress]:
+    async def take(self) -> list[EtcdRevision | Progress]:
         told = []
         for item in await self._watch.take():
-            if isinstance(item, Revision):
+            if isinstance(item, EtcdRevision):
                 self._left -= 1
                 if self._left == 0:
                     continue

@@ -80,7 +80,7 @@ def _partial_snapshot() -> None:
 
 def _early_answer() -> None:
     """Writes are answered before they are on the disk."""
-    keep = embedded.Writer._keep
+    keep = embedded.EmbeddedWriter._keep
 
     async def early(
         self: Any, commits: list[Commit], oldest: int, give_up: Any, marks: Any = ()
@@ -96,7 +96,7 @@ def _early_answer() -> None:
         self._late = [*getattr(self, "_late", [])[-100:], asyncio.create_task(late())]
         return None
 
-    embedded.Writer._keep = early  # type: ignore[method-assign]
+    embedded.EmbeddedWriter._keep = early  # type: ignore[method-assign]
 
 
 def _stale_read() -> None:
@@ -123,7 +123,7 @@ def _rev_goes_back() -> None:
         if not self._stale or self._rev is not None:
             return await snapshot(self)
         count += 1
-        history = self._store._held.history
+        history = self._context.store._held.history
         return history.snapshot(max(history.floor, history.rev - (100 if count % 3 == 0 else 0)))  # type: ignore[no-any-return]
 
     reads.View.snapshot = back  # type: ignore[method-assign]

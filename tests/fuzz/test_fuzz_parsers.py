@@ -1,5 +1,5 @@
 """What reads hostile text, by itself: for any text it answers, or raises the error that is its own; and what
-it has written it reads again. (Bodies: `tests/edge/test_edge_strict_json.py`.)
+it has written it reads again. (Bodies: `tests/http/front/test_strict_json.py`.)
 
 `VISOR_FUZZ_EXAMPLES` is the number of random texts.
 """

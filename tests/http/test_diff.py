@@ -298,7 +298,7 @@ def test_a_diff_tells_what_two_reads_tell(visor, monkeypatch, short):
     """Over random histories: the items are the objects that differ between the lists of both revs, whole on
     both sides, whichever way they were found. The commit that is named is one that changed the object."""
     monkeypatch.setattr(comparing, "SHORT", short)
-    monkeypatch.setattr(comparing.Span.commits, "__defaults__", (short,))
+    monkeypatch.setattr(comparing.RevSpan.commits, "__defaults__", (short,))
     dice = random.Random(15)
     revs = _history(visor, dice, 60)
     for _ in range(12):
@@ -329,7 +329,7 @@ def test_both_ways_give_the_same_bytes(visor, monkeypatch):
     visor.made("/services", {"name": "cache"})
     visor.put("/apps/cat/env/cow", {"value": "MOO"})
     short = visor.get(f"/diff?from={start}").content
-    monkeypatch.setattr(comparing.Span.commits, "__defaults__", (0,))
+    monkeypatch.setattr(comparing.RevSpan.commits, "__defaults__", (0,))
     assert visor.get(f"/diff?from={start}").content == short
 
 
@@ -339,7 +339,7 @@ def test_what_another_hand_has_written_is_shown_as_unreadable(monkeypatch):
         before = visor.rev
         write(visor, {KEYS["app"]: b"{not json"})
         for short in (20_000, 0):
-            monkeypatch.setattr(comparing.Span.commits, "__defaults__", (short,))
+            monkeypatch.setattr(comparing.RevSpan.commits, "__defaults__", (short,))
             [item] = [
                 one for one in diff(visor, from_=before)["items"] if one["after"] == {"unreadable": True}
             ]

@@ -1,6 +1,6 @@
 """Each limit that can be set: what is at it is taken, one more is refused, clearly, and the service goes on.
 
-Bodies, headers and time-outs have their tests in tests/edge and tests/fault/test_fault_slow_clients.py,
+Bodies, headers and time-outs have their tests in tests/http/front and tests/fault/test_fault_slow_clients.py,
 places for subscribers in tests/sse/test_sse_slow_readers.py.
 """
 

@@ -22,7 +22,7 @@ from app.models.proctype import ProctypeCreate
 from app.models.revision import RevisionCreate
 from app.registry import apps, claims, envsets, life, locks, proctypes, revisions, tickets
 from app.store.contract import Changes, Record
-from tests.life.life_table import BODIES, HOST, WAYS
+from tests.http.life.life_table import BODIES, HOST, WAYS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ARCHIVE = "https://archive.example.com/cat/1.img"

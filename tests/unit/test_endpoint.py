@@ -16,7 +16,7 @@ from app.errors import InvalidRequest, MalformedRequest, UnsupportedMediaType
 from app.http.bounds import Bounds
 from app.http.capacity import Capacity
 from app.http.context import Call
-from app.http.endpoint import Endpoint, Plan, pairs_of
+from app.http.endpoint import Plan, RouteEndpoint, pairs_of
 from app.http.permits import Permit
 
 Parts = Annotated[list[str], Query(alias="state")]
@@ -65,9 +65,11 @@ async def write(body: Thing, key: Annotated[str, Header()] = "none") -> Response
     return Answer(body=body, key=key)
 
 
-def compiled(function: Any, path: str = "/x", method: str = "GET", bounds: Bounds | None = None) -> Endpoint:
+def compiled(
+    function: Any, path: str = "/x", method: str = "GET", bounds: Bounds | None = None
+) -> RouteEndpoint:
     declared = APIRoute(path, function, methods=[method], response_model=None)
-    return Endpoint(Plan(declared, [provided]), {provided: "the context"}, bounds)
+    return RouteEndpoint(Plan(declared, [provided]), {provided: "the context"}, bounds)
 
 
 READ = compiled(route, "/things/{name}")
@@ -86,7 +88,7 @@ def call_of(query: bytes = b"", headers: Any = (), body: bytes = b"") -> Call:
 
 
 async def asked(
-    endpoint: Endpoint, query: bytes = b"", headers: Any = (), body: bytes = b"", name: str = "a"
+    endpoint: RouteEndpoint, query: bytes = b"", headers: Any = (), body: bytes = b"", name: str = "a"
 ) -> dict[str, Any]:
     answer = await endpoint(call_of(query, headers, body), ["", "things", name])
     assert isinstance(answer, Answer)

@@ -7,7 +7,7 @@ import pytest
 from app.models import codec, keys
 from app.models.instance import Ended, Status
 from app.registry import finals
-from tests.life.life_table import WAYS
+from tests.http.life.life_table import WAYS
 from tests.unit.life_registry import Registry
 
 KEPT = timedelta(hours=1)

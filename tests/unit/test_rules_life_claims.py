@@ -7,7 +7,7 @@ import pytest
 from app.errors import AlreadyClaimed, NotClaimer
 from app.models import keys
 from app.registry import claims
-from tests.life.life_table import CLAIMERS_ONLY, HOST, OTHER
+from tests.http.life.life_table import CLAIMERS_ONLY, HOST, OTHER
 from tests.unit.life_registry import Registry
 
 

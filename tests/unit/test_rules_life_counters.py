@@ -7,7 +7,7 @@ from app.models.instance import SCALED
 from app.registry import counters, restored
 from app.registry.usage import active_instance
 from app.store.contract import Changes
-from tests.life.life_table import TABLE
+from tests.http.life.life_table import TABLE
 from tests.unit.life_registry import Registry
 
 

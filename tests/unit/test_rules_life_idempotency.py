@@ -13,7 +13,7 @@ from app.models.revision import Ratification, RevisionCreate
 from app.registry import apps, claims, idempotency, revisions, tickets
 from app.registry.idempotency import LIFETIME, IdempotentCall, Replay, once, read, used_bytes
 from app.store.contract import Changes
-from tests.life.life_table import HOST
+from tests.http.life.life_table import HOST
 from tests.unit.life_registry import ARCHIVE, Registry
 
 CALL = IdempotentCall("d1", "f1")

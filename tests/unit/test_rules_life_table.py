@@ -7,7 +7,7 @@ from app.models import keys
 from app.models.instance import Restarts
 from app.registry.life import reachable
 from app.registry.tickets import find_live
-from tests.life.life_table import CAN_BECOME, CLAIMERS_ONLY, HOST, NO_COMMIT, OTHER, TABLE, Ends
+from tests.http.life.life_table import CAN_BECOME, CLAIMERS_ONLY, HOST, NO_COMMIT, OTHER, TABLE, Ends
 from tests.unit.life_registry import Registry
 
 ROWS = [(state, call, ends) for state, row in TABLE.items() for call, ends in row.items()]

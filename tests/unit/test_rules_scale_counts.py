@@ -7,7 +7,7 @@ import pytest
 from app.errors import NotFound
 from app.models.scale import ScaleCount, Statuses
 from app.registry.scale_counts import ANY, Counts
-from tests.life.life_table import TABLE
+from tests.http.life.life_table import TABLE
 from tests.unit.life_registry import Registry
 
 

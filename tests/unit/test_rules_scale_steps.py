@@ -12,11 +12,11 @@ from app.models.instance import ClaimEntry, Ended
 from app.models.revision import RevisionCreate
 from app.models.scale import ScaleTarget
 from app.registry import claims, revisions, scale
-from app.registry.scale import Step
+from app.registry.scale import ScaleStep
 from app.registry.state import find
 from app.store.contract import MAX_CHANGES, Changes
 from app.store.snapshots import scan
-from tests.life.life_table import TABLE
+from tests.http.life.life_table import TABLE
 from tests.unit.life_registry import Registry
 
 
@@ -29,12 +29,12 @@ def registry() -> Registry:
 
 def step(
     registry: Registry, count: int, run: str = "one", first: bool = True, env: str | None = None
-) -> Step:
+) -> ScaleStep:
     target = ScaleTarget(revision="r1", env=env, count=count)
     changes = registry.run(scale.step, "cat", "web", target, run, first)
     assert len(changes.puts) + len(changes.deletes) <= MAX_CHANGES
     done = changes.result
-    assert isinstance(done, Step)
+    assert isinstance(done, ScaleStep)
     return done
 
 
@@ -45,7 +45,7 @@ def statuses(registry: Registry) -> dict[str, int]:
 
 def test_up_registers_pending_tickets_and_says_which(registry: Registry) -> None:
     registry.ticket()
-    assert step(registry, 3) == Step(previous=1, started=[2, 3], stopped=[], done=True)
+    assert step(registry, 3) == ScaleStep(previous=1, started=[2, 3], stopped=[], done=True)
     assert statuses(registry) == {"pending": 3}
     assert registry.instance(3).env is None
 
@@ -53,7 +53,7 @@ def test_up_registers_pending_tickets_and_says_which(registry: Registry) -> None
 def test_what_is_there_already_takes_no_commit(registry: Registry) -> None:
     step(registry, 3)
     before = registry.rev
-    assert step(registry, 3) == Step(previous=3, started=[], stopped=[], done=True)
+    assert step(registry, 3) == ScaleStep(previous=3, started=[], stopped=[], done=True)
     assert registry.rev == before
 
 
@@ -127,7 +127,7 @@ def test_a_long_scale_that_a_short_one_overtakes_stops_too(registry: Registry) -
 
 def test_even_by_one_that_finds_its_target_reached(registry: Registry) -> None:
     step(registry, 250, "one")
-    assert step(registry, 100, "two") == Step(100, [], [], True)
+    assert step(registry, 100, "two") == ScaleStep(100, [], [], True)
     with pytest.raises(Conflict):
         step(registry, 250, "one", first=False)
 

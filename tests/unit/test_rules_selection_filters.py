@@ -12,7 +12,7 @@ from app.registry.selection import LOOK, Selection
 from app.store.contract import Change, Commit, Journal, Record, Snapshot
 from app.store.history import History, Window
 from app.store.snapshots import find_page, scan
-from tests.life.life_table import WAYS
+from tests.http.life.life_table import WAYS
 from tests.unit.life_registry import Registry
 
 APPS, PROCTYPES, REFS, ENVS = ("cat", "cat-2", "dog"), ("web", "worker"), ("r1", "r2"), ("e1", "e2")

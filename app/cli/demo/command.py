@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from app.errors import StartError
 
 if TYPE_CHECKING:
-    from app.cli.contexts import Service
+    from app.cli.contexts import ServiceAddress
     from app.cli.demo.platform import DemoPlatform
 
 
@@ -132,7 +132,7 @@ def _platform(
     url: str,
     prefix: str,
     tick: Callable[[datetime | None], None],
-    service: "Service | None" = None,
+    service: "ServiceAddress | None" = None,
 ) -> "DemoPlatform":
     from app.cli.demo.cast import apps_of, hosts_of
     from app.cli.demo.platform import DemoPlatform

@@ -22,13 +22,13 @@ from app.store.steps import in_one_go, with_pauses
 
 
 @dataclass(slots=True)
-class Waiting:
+class WaitingRule:
     rule: Rule
     origin: Origin
     answer: "asyncio.Future[Outcome]"
 
 
-class Group:
+class CommitGroup:
     """Runs rules on a draft and keeps how each ended, until the commits are durable or are not. `renew` is
     told the keys whose lease a rule renews."""
 
@@ -45,10 +45,10 @@ class Group:
         self._clock = clock
         self._watch = watch
         self._renew = renew
-        self._ends: list[tuple[Waiting, Outcome | Exception]] = []
+        self._ends: list[tuple[WaitingRule, Outcome | Exception]] = []
         self.commits: list[Commit] = []
 
-    async def run(self, waiting: Waiting) -> None:
+    async def run(self, waiting: WaitingRule) -> None:
         """Run one rule, and make what it wants: with pauses where that is much. Whatever it raises is its
         caller's; the rest of the group goes on."""
         try:
@@ -58,7 +58,7 @@ class Group:
                 error.rev = self._draft.rev
             self._ends.append((waiting, error))
 
-    async def _run(self, waiting: Waiting) -> Outcome:
+    async def _run(self, waiting: WaitingRule) -> Outcome:
         last = self._last.at if self._last else None
         now = self._clock()
         self._watch.look(now, last)

@@ -33,7 +33,7 @@ from app.store.embedded.leases import Leases, expire
 from app.store.embedded.log import Log
 from app.store.embedded.log_thread import LogThread
 from app.store.embedded.recovery import Recovery
-from app.store.embedded.writer import Writer
+from app.store.embedded.writer import EmbeddedWriter
 from app.store.history import Window
 from app.store.timings import LogTimings
 from app.store.troubles import lost_error
@@ -69,7 +69,7 @@ class EmbeddedStore:
         self._log_thread = LogThread("visor-log")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="visor-archive")
         self._recovery = Recovery(log, index, window, self._held, self._leases, self._log_thread)
-        self._writer = Writer(
+        self._writer = EmbeddedWriter(
             log,
             self._held,
             self._leases,

@@ -17,7 +17,7 @@ from app.errors import CoordinatorUnavailable, RequestError, StorageFull
 from app.store.clock_watch import ClockWatch
 from app.store.contract import Commit, Origin, Outcome, Rule, Transact
 from app.store.embedded import recovery
-from app.store.embedded.group import Group, Waiting
+from app.store.embedded.group import CommitGroup, WaitingRule
 from app.store.embedded.held import Held
 from app.store.embedded.leases import Leases
 from app.store.embedded.log import Log, LogBroken, LogMoved
@@ -40,7 +40,7 @@ def _wait_on(failure: RequestError) -> None:
     """For who has no callers that wait."""
 
 
-class Writer:
+class EmbeddedWriter:
     """Runs rules and commits what they want. A commit that takes more than `patience` seconds is one whose
     outcome is unknown to its callers."""
 
@@ -66,7 +66,7 @@ class Writer:
         self._timings = timings
         self._clock_watch = ClockWatch()
         self._floor: datetime | None = None
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[WaitingRule] = deque()
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         self._until_room: asyncio.Task[None] | None = None
@@ -79,7 +79,7 @@ class Writer:
         refusal = self._recovery.refusal()
         if refusal is not None:
             raise refusal
-        waiting = Waiting(rule, origin, asyncio.get_running_loop().create_future())
+        waiting = WaitingRule(rule, origin, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._wake.set()
         # A caller that goes away takes nothing back: its rule is run, and nobody told.
@@ -110,7 +110,7 @@ class Writer:
         refusal = self._recovery.refusal()
         if refusal is not None:
             raise refusal
-        waiting = Waiting(rule, origin, asyncio.get_running_loop().create_future())
+        waiting = WaitingRule(rule, origin, asyncio.get_running_loop().create_future())
         writing = asyncio.create_task(self._write_group([waiting]))
         try:
             await asyncio.shield(writing)
@@ -141,7 +141,7 @@ class Writer:
         if self._until_room is not None:
             self._until_room.cancel()
 
-    async def _write_group(self, waiting: Sequence[Waiting]) -> None:
+    async def _write_group(self, waiting: Sequence[WaitingRule]) -> None:
         try:
             await self._write(waiting)
         except Exception:
@@ -151,9 +151,9 @@ class Writer:
                 if not one.answer.done():
                     one.answer.set_exception(unknown("The store failed while it wrote"))
 
-    async def _write(self, waiting: Sequence[Waiting]) -> None:
+    async def _write(self, waiting: Sequence[WaitingRule]) -> None:
         held = self._held
-        group = Group(
+        group = CommitGroup(
             Draft(held.history), held.last, self._after_floor, self._clock_watch, self._leases.renew
         )
         for one in waiting:

@@ -15,10 +15,10 @@ from app.store.etcd.client.client import (
     Compacted,
     EtcdClient,
     EtcdError,
+    EtcdRevision,
     KeyValue,
     NotDone,
     RangeResult,
-    Revision,
     RevisionsMissing,
     prefix_end,
 )
@@ -29,7 +29,7 @@ from app.store.etcd.layout import (
     JOURNAL,
     NO_ENTRY,
     NO_JOURNAL,
-    RevisionEntry,
+    RevisionJournal,
     follows,
     read_entry,
     record_of,
@@ -134,7 +134,7 @@ class EtcdArchive:
         made_here = bool(found.kvs) and found.kvs[0].mod_revision == revision
         return rev_of(revision, len(read_entry(found.kvs[0].value).writes) if made_here else 0)
 
-    async def _entry(self, revision: int) -> tuple[KeyValue | None, RevisionEntry]:
+    async def _entry(self, revision: int) -> tuple[KeyValue | None, RevisionJournal]:
         """The journal's last entry at the revision."""
         if revision <= 0:
             return None, NO_ENTRY  # etcd would take it for the latest
@@ -158,7 +158,7 @@ class EtcdArchive:
                 async with asyncio.timeout(_SECONDS):
                     while len(found) < limit and (found[-1].rev if found else after) < last:
                         for item in await watch.take():
-                            if isinstance(item, Revision) and rev_of(item.revision) <= last:
+                            if isinstance(item, EtcdRevision) and rev_of(item.revision) <= last:
                                 version = self._version(item, version)
                                 commits = await self._commits(item, journal)
                                 journal = commits[-1].journal
@@ -169,7 +169,7 @@ class EtcdArchive:
             raise NotDone("the watch was lost meanwhile")
         return found[:limit]
 
-    def _version(self, revision: Revision, before: int) -> int:
+    def _version(self, revision: EtcdRevision, before: int) -> int:
         """The version of the journal's entry after the revision, given the one before it."""
         event = self._reader.journal_of(revision)
         if event is None:
@@ -178,7 +178,7 @@ class EtcdArchive:
             raise RevisionsMissing(f"commits are missing before revision {revision.revision}")
         return event.kv.version
 
-    async def _commits(self, revision: Revision, last: Journal) -> list[Commit]:
+    async def _commits(self, revision: EtcdRevision, last: Journal) -> list[Commit]:
         before: dict[str, Record | None] = {}
         for event in revision.events:
             if event.before is not None:

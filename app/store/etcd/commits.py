@@ -4,12 +4,12 @@ entry who did what before that."""
 from collections.abc import Callable, Generator
 
 from app.store.contract import Change, Commit, Index, Journal, Record, sorted_changes
-from app.store.etcd.client.client import Event, Revision
+from app.store.etcd.client.client import EtcdRevision, KeyEvent
 from app.store.etcd.layout import (
     JOURNAL,
     NO_ENTRY,
-    RevisionEntry,
-    Write,
+    RevisionJournal,
+    WriteEntry,
     key_of,
     lease_ended,
     read_entry,
@@ -32,7 +32,7 @@ class RevisionReader:
         self._index = index
         self._journal_key = (prefix + JOURNAL).encode()
 
-    def journal_of(self, revision: Revision) -> Event | None:
+    def journal_of(self, revision: EtcdRevision) -> KeyEvent | None:
         """The journal's event; None where the revision has none."""
         for event in revision.events:
             if event.kv.key == self._journal_key:
@@ -40,12 +40,12 @@ class RevisionReader:
         return None
 
     @staticmethod
-    def entry_of(journal: Event) -> RevisionEntry:
+    def entry_of(journal: KeyEvent) -> RevisionJournal:
         """What the journal's event tells."""
         return NO_ENTRY if journal.deleted else read_entry(journal.kv.value)
 
     def reading(
-        self, revision: Revision, entry: RevisionEntry | None, last: Journal, before: Before
+        self, revision: EtcdRevision, entry: RevisionJournal | None, last: Journal, before: Before
     ) -> Generator[None, None, list[Commit]]:
         """Its commits in order, made in steps. `last` is the journal of the commit before it."""
         events = {
@@ -63,7 +63,7 @@ class RevisionReader:
         return self._group(revision.revision, entry.writes, events, before)
 
     def _all(
-        self, events: dict[str, Event], place: int, before: Before
+        self, events: dict[str, KeyEvent], place: int, before: Before
     ) -> Generator[None, None, tuple[Change, ...]]:
         """All events as one commit's changes."""
         changes = []
@@ -73,13 +73,13 @@ class RevisionReader:
                 yield
         return sorted_changes(changes)
 
-    def _after(self, event: Event | None, place: int) -> Record | None:
+    def _after(self, event: KeyEvent | None, place: int) -> Record | None:
         if event is None or event.deleted:
             return None
         return record_of(event.kv, self._prefix, self._index, place)
 
     def _group(
-        self, revision: int, writes: tuple[Write, ...], events: dict[str, Event], before: Before
+        self, revision: int, writes: tuple[WriteEntry, ...], events: dict[str, KeyEvent], before: Before
     ) -> list[Commit]:
         """A group is small enough to be read at once."""
         commits: list[Commit] = []

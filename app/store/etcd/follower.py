@@ -15,9 +15,9 @@ from app.store.etcd.client.client import (
     Compacted,
     EtcdClient,
     EtcdError,
+    EtcdRevision,
     KeyValue,
     NotDone,
-    Revision,
     RevisionsMissing,
     Watch,
     WatchLost,
@@ -34,7 +34,7 @@ from app.store.etcd.layout import (
     NO_JOURNAL,
     SCHEMA_KEY,
     STORE_KEY,
-    RevisionEntry,
+    RevisionJournal,
     key_of,
     lease_ended,
     read_entry,
@@ -135,7 +135,7 @@ class Follower:
         records: list[Record],
         revision: int,
         journal: KeyValue | None,
-        entry: RevisionEntry,
+        entry: RevisionJournal,
         *,
         ended: bool,
     ) -> None:
@@ -175,7 +175,7 @@ class Follower:
             ):
                 while gone > 0:
                     for item in await watch.take():
-                        if isinstance(item, Revision) and gone > 0:
+                        if isinstance(item, EtcdRevision) and gone > 0:
                             gone -= sum(event.deleted for event in item.events)
                             last = item.revision
         except (Compacted, TimeoutError):
@@ -220,7 +220,7 @@ class Follower:
             try:
                 while True:
                     for item in await watch.take():
-                        if isinstance(item, Revision):
+                        if isinstance(item, EtcdRevision):
                             await self._apply(item)
                     self._tell()
             finally:
@@ -250,7 +250,7 @@ class Follower:
         except EtcdError as error:
             self.trouble = f"the state cannot be loaded ({error})"
 
-    async def _apply(self, revision: Revision) -> None:
+    async def _apply(self, revision: EtcdRevision) -> None:
         """Raises RevisionsMissing, with nothing changed."""
         if revision.revision <= self.watched:
             return
@@ -262,7 +262,7 @@ class Follower:
             check_follows(journal, self._entry, self.watched)
         sent = None if journal is None else self._sent.get(journal.kv.value)
         if sent is not None and sent.known_in(self.history):
-            entry: RevisionEntry | None = sent.entry
+            entry: RevisionJournal | None = sent.entry
             commits = sent.commits(revision.revision, self._before)
         else:
             entry = None if journal is None else self._reader.entry_of(journal)
@@ -279,7 +279,7 @@ class Follower:
             sent.seen.set_result(revision.revision)
         self._following = True
 
-    async def _commits_of(self, revision: Revision, entry: RevisionEntry | None) -> list[Commit]:
+    async def _commits_of(self, revision: EtcdRevision, entry: RevisionJournal | None) -> list[Commit]:
         """The commits of the revision that comes next. Raises RevisionsMissing."""
         for event in revision.events:
             if event.kv.key != self._key(JOURNAL):
@@ -311,13 +311,13 @@ class Follower:
     def _before(self, key: str) -> Record | None:
         return self.history.get(key, self.history.rev)
 
-    def _reached(self, revision: int, last: Journal, entry: RevisionEntry | None) -> None:
+    def _reached(self, revision: int, last: Journal, entry: RevisionJournal | None) -> None:
         """All of the revision is in the history."""
         self.watched, self.journal = revision, last
         if entry is not None:
             self.count = max(self.count, entry.commits) + len(entry.writes)
 
-    def _note(self, commit: Commit, entry: RevisionEntry | None) -> None:
+    def _note(self, commit: Commit, entry: RevisionJournal | None) -> None:
         """A commit has come into the history, of a revision with this entry."""
         self.size.add(commit, at_least=0 if entry is None else entry.total)
         for change in commit.changes:

@@ -22,7 +22,7 @@ from app.store.contract import (
     Rule,
     check_changes,
 )
-from app.store.etcd.layout import RevisionEntry, Write, believed, is_bare
+from app.store.etcd.layout import RevisionJournal, WriteEntry, believed, is_bare
 from app.store.etcd.read_set import Guards, Recording
 from app.store.etcd.revs import COMMITS, NotNumbered, draft_rev, is_draft, made_rev, rev_of
 from app.store.history import Draft, HeldSnapshot, latest_time
@@ -40,7 +40,7 @@ SOLO_RACES = 3
 
 
 @dataclass(slots=True, eq=False)
-class Waiting:
+class WaitingWrite:
     """A write that waits for its commit, until the time `until` of the monotonic clock. `confirmed`: what
     is held has been found to be the latest since it came, so that a refusal counts."""
 
@@ -79,17 +79,17 @@ class Take(Enum):
 
 
 @dataclass(slots=True, eq=False)
-class Member:
+class GroupedWrite:
     """A rule of the group: what it wants, and what comes of it. `answer` is the record that answers it."""
 
-    waiting: Waiting
+    waiting: WaitingWrite
     changes: Changes
     journal: Journal
     made: list[Change] = field(default_factory=list)
     answer: Record | None = None
 
 
-class Group:
+class TransactionGroup:
     """`below` is the newest state held here, that at etcd's `revision`; `last` the time of its last
     commit."""
 
@@ -106,7 +106,7 @@ class Group:
         self.id = uuid4().hex
         self.revision = revision
         self.formed = time.monotonic()
-        self.members: list[Member] = []
+        self.members: list[GroupedWrite] = []
         self.guards = Guards(below)
         self.finals: dict[str, Record] = {}
         """The last version of each key that was changed; a deletion is one."""
@@ -114,7 +114,7 @@ class Group:
         """Fences to be put, or (False) deleted."""
         self.alone = False
         """It has one member, whose prefixes, leases or size go with no other."""
-        self.behind: list[Waiting] = []
+        self.behind: list[WaitingWrite] = []
         """Who waits to learn what became of it."""
         self.renewing: Changes | None = None
         self._draft = draft
@@ -136,7 +136,7 @@ class Group:
 
     # Taking rules in
 
-    def take(self, waiting: Waiting, busy: set[str]) -> Take:
+    def take(self, waiting: WaitingWrite, busy: set[str]) -> Take:
         """Run a rule, and have it in the group where it can be. `busy` are keys of which nobody knows."""
         if waiting.races >= SOLO_RACES and self.members:
             return Take.NEXT
@@ -158,7 +158,7 @@ class Group:
             return Take.ANSWERED
         return self._without_commit(waiting, read, changes)
 
-    def _refuse(self, waiting: Waiting, read: Recording, error: RequestError) -> Take:
+    def _refuse(self, waiting: WaitingWrite, read: Recording, error: RequestError) -> Take:
         # What is held may be old: a refusal counts only on the latest, and not if it hangs on the draft.
         if not waiting.confirmed:
             return Take.UNCONFIRMED
@@ -168,7 +168,7 @@ class Group:
         waiting.refuse(error)
         return Take.ANSWERED
 
-    def _without_commit(self, waiting: Waiting, read: Recording, changes: Changes) -> Take:
+    def _without_commit(self, waiting: WaitingWrite, read: Recording, changes: Changes) -> Take:
         if not waiting.confirmed:
             return Take.UNCONFIRMED
         if read.drafted:
@@ -180,7 +180,9 @@ class Group:
         waiting.tell(Outcome(read.rev, changes, record, False))
         return Take.ANSWERED
 
-    def _add(self, waiting: Waiting, read: Recording, changes: Changes, at: datetime, busy: set[str]) -> Take:
+    def _add(
+        self, waiting: WaitingWrite, read: Recording, changes: Changes, at: datetime, busy: set[str]
+    ) -> Take:
         written = changes.puts.keys() | changes.deletes
         for key in written:
             read.guards.add(key)
@@ -193,7 +195,7 @@ class Group:
             self.alone = True
             self.guards.take(read.guards)
             self._last = at
-            self.members.append(Member(waiting, changes, believed(waiting.origin.journal(at))))
+            self.members.append(GroupedWrite(waiting, changes, believed(waiting.origin.journal(at))))
             return Take.LAST
         if self.members and not self._has_room(written, read.guards, size):
             return Take.NEXT
@@ -205,7 +207,7 @@ class Group:
         self.guards.take(read.guards)
         self._last = at
         answer = self._draft.get(changes.answer) if changes.answer else None
-        self._keep(Member(waiting, changes, believed(waiting.origin.journal(at)), made, answer))
+        self._keep(GroupedWrite(waiting, changes, believed(waiting.origin.journal(at)), made, answer))
         self._bytes += size
         return Take.LAST if waiting.races >= SOLO_RACES or len(self.members) == COMMITS else Take.IN
 
@@ -237,7 +239,7 @@ class Group:
         """Whether the group has deleted a key that is there below it."""
         return self._draft.covers(key) and self._draft.get(key) is None and guards.keys[key] is not None
 
-    def _keep(self, member: Member) -> None:
+    def _keep(self, member: GroupedWrite) -> None:
         for key, before, after in member.made:
             self.finals[key] = after or Record(key, b"", 0, 0)
             self._note_fences(key, before, after)
@@ -296,18 +298,18 @@ class Group:
 
     # What comes of it
 
-    def entry(self, total: int, commits: int) -> RevisionEntry:
+    def entry(self, total: int, commits: int) -> RevisionJournal:
         """Its entry in the journal, given how many bytes and commits there were before it."""
         last: dict[str, int] = {}
         for number, member in enumerate(self.members):
             for change in member.made:
                 last[change.key] = number
-        return RevisionEntry(
+        return RevisionJournal(
             self.id,
             total,
             commits,
             tuple(
-                Write(
+                WriteEntry(
                     member.journal,
                     [change.key for change in member.made],
                     {

@@ -6,12 +6,12 @@ shows at the next change of the same key.
 """
 
 from app.store.contract import Record
-from app.store.etcd.client.client import Event, Revision, RevisionsMissing
-from app.store.etcd.layout import RevisionEntry, follows, key_of
+from app.store.etcd.client.client import EtcdRevision, KeyEvent, RevisionsMissing
+from app.store.etcd.layout import RevisionJournal, follows, key_of
 from app.store.etcd.revs import revision_of
 
 
-def check_follows(journal: Event, last: int, watched: int) -> None:
+def check_follows(journal: KeyEvent, last: int, watched: int) -> None:
     """Raises RevisionsMissing where the journal's entry does not come right after the one of version `last`,
     which was at or before the revision `watched`."""
     kv = journal.kv
@@ -19,7 +19,7 @@ def check_follows(journal: Event, last: int, watched: int) -> None:
         raise RevisionsMissing(f"{kv.version - last - 1} between revisions {watched} and {kv.mod_revision}")
 
 
-def check_fits(event: Event, key: str, before: Record | None, watched: int) -> None:
+def check_fits(event: KeyEvent, key: str, before: Record | None, watched: int) -> None:
     """Raises RevisionsMissing where the key was made or went away unseen."""
     kv = event.kv
     if event.deleted:
@@ -31,7 +31,7 @@ def check_fits(event: Event, key: str, before: Record | None, watched: int) -> N
         raise RevisionsMissing(f"what became of {key} between revisions {watched} and {kv.mod_revision}")
 
 
-def check_whole(revision: Revision, entry: RevisionEntry | None, prefix: str) -> None:
+def check_whole(revision: EtcdRevision, entry: RevisionJournal | None, prefix: str) -> None:
     """Raises RevisionsMissing where a group's entry names a key of which the revision tells nothing: that
     would pass as its deletion."""
     if entry is None or len(entry.writes) < 2:

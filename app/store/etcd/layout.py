@@ -96,7 +96,7 @@ def record_of(kv: KeyValue, prefix: str, index: Index, place: int | None = None)
 # The journal
 
 
-class Write(NamedTuple):
+class WriteEntry(NamedTuple):
     """One commit of a revision: the keys that it changed, and the values of those that a later commit of the
     revision changed again (None: it deleted the key). Of a commit that is alone, nothing but its journal."""
 
@@ -105,21 +105,21 @@ class Write(NamedTuple):
     replaced: Mapping[str, str | None] = {}
 
 
-class RevisionEntry(NamedTuple):
+class RevisionJournal(NamedTuple):
     """The journal's entry of one revision. `id` tells it from every other: by it an answer that was lost is
     found out. `total` is how many bytes all commits before it have taken, `commits` how many there were."""
 
     id: str
     total: int
     commits: int
-    writes: tuple[Write, ...]
+    writes: tuple[WriteEntry, ...]
 
     @property
     def last(self) -> Journal:
         return self.writes[-1].journal if self.writes else NO_JOURNAL
 
 
-def entry_value(entry: RevisionEntry) -> bytes:
+def entry_value(entry: RevisionJournal) -> bytes:
     head = {"id": entry.id, "total": entry.total, "commits": entry.commits}
     if len(entry.writes) == 1:
         return to_json({**_said(entry.writes[0].journal), **head})
@@ -138,18 +138,20 @@ def _said(journal: Journal) -> dict[str, Any]:
 NO_JOURNAL = Journal(datetime.fromtimestamp(0, UTC), "visor", "none")
 """Before the first entry."""
 
-NO_ENTRY = RevisionEntry("", 0, 0, ())
+NO_ENTRY = RevisionJournal("", 0, 0, ())
 
 
-def read_entry(value: bytes) -> RevisionEntry:
+def read_entry(value: bytes) -> RevisionJournal:
     """One that another hand has written says nothing."""
     try:
         said = from_json(value)
         group = said.get("writes")
-        writes = [Write(_journal(said))] if group is None else [_write(one) for one in group]
+        writes = [WriteEntry(_journal(said))] if group is None else [_write(one) for one in group]
         if not 0 < len(writes) <= COMMITS:
             return NO_ENTRY
-        return RevisionEntry(str(said["id"]), _number(said, "total"), _number(said, "commits"), tuple(writes))
+        return RevisionJournal(
+            str(said["id"]), _number(said, "total"), _number(said, "commits"), tuple(writes)
+        )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         return NO_ENTRY
 
@@ -177,13 +179,13 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _write(said: dict[str, Any]) -> Write:
+def _write(said: dict[str, Any]) -> WriteEntry:
     keys, replaced = said["keys"], said["replaced"]
     if not all(isinstance(key, str) for key in keys):
         raise TypeError("a key is no text")
     if not all(value is None or isinstance(value, str) for value in replaced.values()):
         raise TypeError("a value is no text")
-    return Write(_journal(said), tuple(keys), replaced)
+    return WriteEntry(_journal(said), tuple(keys), replaced)
 
 
 def _number(said: dict[str, Any], name: str) -> int:

@@ -18,7 +18,7 @@ from app.store.etcd.client.errors import cannot_ask
 from app.store.etcd.confirmer import Confirmer
 from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
-from app.store.etcd.group import Group
+from app.store.etcd.group import TransactionGroup
 from app.store.etcd.transaction import Sums, Transaction, building
 from app.store.steps import in_one_go, with_pauses
 from app.store.troubles import Troubles
@@ -72,7 +72,7 @@ class Sender:
         self._troubles = troubles
         self._patience = patience
 
-    async def grant(self, group: Group) -> dict[str, int]:
+    async def grant(self, group: TransactionGroup) -> dict[str, int]:
         """Leases for the keys that are to live by one."""
         try:
             return {key: (await self._client.grant(ttl)).id for key, ttl in group.ttls.items()}
@@ -81,7 +81,7 @@ class Sender:
         except EtcdError as error:
             raise cannot_ask(error, " Nothing was written.") from error
 
-    async def make(self, group: Group, leases: dict[str, int]) -> Transaction:
+    async def make(self, group: TransactionGroup, leases: dict[str, int]) -> Transaction:
         """The group's transaction: in steps where it is large."""
         follower = self._follower
         sums = Sums(follower.size.total, follower.count)
@@ -94,7 +94,7 @@ class Sender:
         except RevCompacted:
             raise Lost from None  # so much has come meanwhile that the state below has left the memory
 
-    async def send(self, group: Group, made: Transaction, until: float) -> int:
+    async def send(self, group: TransactionGroup, made: Transaction, until: float) -> int:
         """The revision of its commits. Raises Lost, Unsaid."""
         while True:
             young = group.formed + OLD - time.monotonic()

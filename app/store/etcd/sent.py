@@ -8,8 +8,8 @@ import asyncio
 
 from app.store.contract import Change, Commit, Record, sorted_changes
 from app.store.etcd.commits import Before
-from app.store.etcd.group import Group
-from app.store.etcd.layout import RevisionEntry
+from app.store.etcd.group import TransactionGroup
+from app.store.etcd.layout import RevisionJournal
 from app.store.etcd.revs import made_rev, rev_of
 from app.store.etcd.transaction import Transaction
 from app.store.history import History
@@ -18,11 +18,11 @@ from app.store.history import History
 class Sent:
     """`history` is the one that the group was run on. `seen` gets the revision, once it has come here."""
 
-    def __init__(self, group: Group, made: Transaction, history: History) -> None:
+    def __init__(self, group: TransactionGroup, made: Transaction, history: History) -> None:
         self.seen: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.journal = made.journal
         """The value of its journal entry: no other has the same."""
-        self.entry: RevisionEntry = made.entry
+        self.entry: RevisionJournal = made.entry
         self._group = group
         self._history = history
 

@@ -40,10 +40,10 @@ from app.store.etcd.client.client import (
     Denied,
     EtcdClient,
     EtcdError,
+    MemberStatus,
     PermissionDenied,
     Put,
     StaleToken,
-    Status,
 )
 from app.store.etcd.client.errors import cannot_ask
 from app.store.etcd.confirmer import Confirmer
@@ -58,14 +58,14 @@ from app.store.etcd.layout import (
     SCHEMA,
     SCHEMA_KEY,
     STORE_KEY,
-    RevisionEntry,
-    Write,
+    RevisionJournal,
+    WriteEntry,
     entry_value,
 )
 from app.store.etcd.old_fences import OldFences
 from app.store.etcd.revs import rev_of
 from app.store.etcd.sending import FULL, QUOTA, SLOW, WRITE_SECONDS, Sender
-from app.store.etcd.writer import Writer
+from app.store.etcd.writer import EtcdWriter
 from app.store.history import History, Window
 from app.store.timings import EtcdTimings
 from app.store.troubles import Troubles, lost_error
@@ -155,7 +155,7 @@ class EtcdStore:
             self._troubles,
             self._patience,
         )
-        self._writer = Writer(
+        self._writer = EtcdWriter(
             client,
             sender,
             self._fences,
@@ -241,7 +241,9 @@ class EtcdStore:
         if missing:
             # Of several that start at a time one writes them; for the others nothing is to do.
             known = Compare(key, "mod_revision", "=", found.kvs[0].mod_revision if found.kvs else 0)
-            entry = RevisionEntry(uuid4().hex, 0, 0, (Write(Journal(self._clock(), "visor", "schema")),))
+            entry = RevisionJournal(
+                uuid4().hex, 0, 0, (WriteEntry(Journal(self._clock(), "visor", "schema")),)
+            )
             puts = [*missing.items(), (JOURNAL, entry_value(entry))]
             await self._client.txn([known], [Put((self._prefix + one).encode(), said) for one, said in puts])
 
@@ -302,7 +304,7 @@ class EtcdStore:
         """What etcd's members complain of, with what to do."""
         asked = (self._client.status(endpoint) for endpoint in self._client.endpoints)
         found = await asyncio.gather(*asked, return_exceptions=True)
-        said = [word for status in found if isinstance(status, Status) for word in status.errors]
+        said = [word for status in found if isinstance(status, MemberStatus) for word in status.errors]
         for name, (kind, what) in _ALARMS.items():
             self._troubles.set(kind, what if any(name in word for word in said) else "")
 

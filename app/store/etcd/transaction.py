@@ -12,8 +12,8 @@ from typing import NamedTuple
 from app.errors import TooManyChanges
 from app.store.contract import MAX_CHANGES, Fences, Record
 from app.store.etcd.client.client import Compare, Delete, Get, Op, Put, Txn, prefix_end
-from app.store.etcd.group import Group
-from app.store.etcd.layout import JOURNAL, RevisionEntry, entry_value, is_bare, stamped
+from app.store.etcd.group import TransactionGroup
+from app.store.etcd.layout import JOURNAL, RevisionJournal, entry_value, is_bare, stamped
 from app.store.etcd.read_set import Guards
 from app.store.etcd.revs import index_of, revision_of
 from app.store.steps import STEP
@@ -31,7 +31,7 @@ class Transaction:
     """`entry` is what the journal is told, in its value `journal`: by it the commits are known when the
     answer was lost. `failure` is what is asked for where a guard does not hold."""
 
-    entry: RevisionEntry
+    entry: RevisionJournal
     journal: bytes
     compares: list[Compare]
     operations: list[Op]
@@ -46,7 +46,7 @@ class Sums(NamedTuple):
 
 
 def building(
-    group: Group,
+    group: TransactionGroup,
     prefix: str,
     fences: Fences,
     sums: Sums,

@@ -24,7 +24,7 @@ from app.store.etcd.client.errors import cannot_ask
 from app.store.etcd.confirmer import Confirmer
 from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
-from app.store.etcd.group import Group, Take, Waiting
+from app.store.etcd.group import Take, TransactionGroup, WaitingWrite
 from app.store.etcd.sending import Lost, Sender, Unsaid
 from app.store.etcd.sent import Sent
 from app.store.etcd.transaction import Transaction
@@ -46,7 +46,7 @@ _LOOK = 0.1
 """Seconds between two looks at whose time is over."""
 
 
-class Writer:
+class EtcdWriter:
     """Runs rules and commits what they want. `patience`: seconds after which a write that cannot be decided
     is answered so."""
 
@@ -73,15 +73,15 @@ class Writer:
         self._patience = patience
         self._clock_watch = ClockWatch()
         self._running: set[asyncio.Task[Any]] = set()
-        self._first: deque[Waiting] = deque()
+        self._first: deque[WaitingWrite] = deque()
         """Who has waited before, and goes ahead of the queue."""
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[WaitingWrite] = deque()
         self._flying = False
         self._holding = asyncio.Lock()
         self._held = False
-        self._alone: Waiting | None = None
+        self._alone: WaitingWrite | None = None
         """Who alone may write while the writer is held."""
-        self._unsaid: set[Group] = set()
+        self._unsaid: set[TransactionGroup] = set()
         """Groups of which etcd has not said what became of them."""
         self._heard = 0.0
         self._looking: asyncio.TimerHandle | None = None
@@ -105,7 +105,7 @@ class Writer:
 
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._queue.append(Waiting(rule, origin, answer, time.monotonic() + self._patience))
+        self._queue.append(WaitingWrite(rule, origin, answer, time.monotonic() + self._patience))
         # In this very turn where nothing is on its way: who is alone need not wait for company.
         self._go_on()
         # A client that goes away takes back nothing: its rule is run, and nobody told.
@@ -127,7 +127,7 @@ class Writer:
     async def _transact_now(self, rule: Rule, origin: Origin) -> Outcome:
         """As `transact`, while all others wait."""
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._alone = Waiting(rule, origin, answer, time.monotonic() + self._patience)
+        self._alone = WaitingWrite(rule, origin, answer, time.monotonic() + self._patience)
         self._first.appendleft(self._alone)
         self._go_on()
         return await answer
@@ -160,7 +160,7 @@ class Writer:
         """Whether somebody waits who may write. While the writer is held, only one may."""
         return self._alone in self._first if self._held else bool(self._first or self._queue)
 
-    def _next(self) -> Waiting:
+    def _next(self) -> WaitingWrite:
         if self._held and self._alone is not None:
             self._first.remove(self._alone)
             return self._alone
@@ -176,9 +176,9 @@ class Writer:
             )
         return None
 
-    def _form(self, until: float) -> Group:
+    def _form(self, until: float) -> TransactionGroup:
         history = self._follower.history
-        group = Group(
+        group = TransactionGroup(
             Draft(history),
             history.snapshot(history.rev),
             self._follower.watched,
@@ -204,18 +204,18 @@ class Writer:
                 break
         return group
 
-    def _park(self, waiting: Waiting) -> None:
+    def _park(self, waiting: WaitingWrite) -> None:
         """Have it wait for the groups of which nobody knows."""
         next(iter(self._unsaid)).behind.append(waiting)
 
-    def _again(self, waiting: Iterable[Waiting]) -> None:
+    def _again(self, waiting: Iterable[WaitingWrite]) -> None:
         """They are run again, ahead of the others, in their order."""
         until = self._extended(0)
         for one in waiting:
             one.until = max(one.until, until)
             self._first.append(one)
 
-    async def _confirm(self, waiting: Waiting) -> None:
+    async def _confirm(self, waiting: WaitingWrite) -> None:
         try:
             await self._confirmer.confirm()
         except Exception as error:
@@ -226,7 +226,7 @@ class Writer:
         self._again([waiting])
         self._go_on()
 
-    async def _renew(self, waiting: Waiting, changes: Changes) -> None:
+    async def _renew(self, waiting: WaitingWrite, changes: Changes) -> None:
         """Renew leases; where one is gone, the rule has to see that."""
         snapshot = self._follower.history.snapshot(self._follower.history.rev)
         # Read before anything is waited for: what a snapshot is of may leave the memory.
@@ -250,7 +250,7 @@ class Writer:
 
     # On its way
 
-    async def _fly(self, group: Group) -> None:
+    async def _fly(self, group: TransactionGroup) -> None:
         """Bring a group to its end, whatever happens, and let the next one go."""
         try:
             await self._bring(group)
@@ -271,7 +271,7 @@ class Writer:
             self._again(group.behind)
             self._go_on()
 
-    async def _bring(self, group: Group) -> None:
+    async def _bring(self, group: TransactionGroup) -> None:
         leases: dict[str, int] = {}
         try:
             leases = await self._sender.grant(group)
@@ -298,7 +298,7 @@ class Writer:
         except TimeoutError:
             logger.info("the watch has not brought revision %d within a second", revision)
 
-    async def _send(self, group: Group, made: Transaction, sent: Sent) -> int:
+    async def _send(self, group: TransactionGroup, made: Transaction, sent: Sent) -> int:
         """The group's revision. Raises Lost."""
         until = self._extended(group.until)
         self._follower.expect(sent)
@@ -317,7 +317,7 @@ class Writer:
         finally:
             self._follower.forget(sent)
 
-    async def _run_again(self, group: Group, lost: Lost) -> None:
+    async def _run_again(self, group: TransactionGroup, lost: Lost) -> None:
         """The group has lost a race: what it was run on was not the latest."""
         waiting = [member.waiting for member in group.members]
         if lost.late:
@@ -349,7 +349,7 @@ class Writer:
             if not one.answer.done() or one.races <= RACES:
                 self._first.appendleft(one)
 
-    def _count_race(self, waiting: Waiting) -> None:
+    def _count_race(self, waiting: WaitingWrite) -> None:
         waiting.races += 1
         if waiting.races > RACES:
             waiting.refuse(Conflict("The change lost too many races against others. Try again."))

@@ -11,20 +11,20 @@ import apsw
 from app.errors import StartError
 from app.store.sqlite import page_checksums
 from app.store.sqlite.drafts import create_private
-from app.store.sqlite.examine import Subject, prove, why
+from app.store.sqlite.examine import ExaminedFile, prove, why
 from app.store.sqlite.file import READER_CACHE_KIB, connect_reader, remove_database
 from app.store.sqlite.schema import STORE, UNREADABLE, State, read_state, write_state
 
 logger = logging.getLogger(__name__)
 
 
-def copy_store(source: Path, copy: Path, kind: str, subject: Subject | None = None) -> State:
+def copy_store(source: Path, copy: Path, kind: str, subject: ExaminedFile | None = None) -> State:
     """Make `copy`, marked as being of that kind, of the store at `source`, as of one rev.
 
     Messages are about the `subject`. They say that it is damaged only where it is, and not where the copy
     failed. Raises StartError, apsw.FullError, OSError.
     """
-    subject = subject or Subject(source)
+    subject = subject or ExaminedFile(source)
     try:
         return _proven_copy(source, copy, kind, subject)
     except (apsw.FullError, OSError):
@@ -42,7 +42,7 @@ def copy_store(source: Path, copy: Path, kind: str, subject: Subject | None = No
     return _proven_copy(source, copy, kind, subject, verify=False)
 
 
-def _proven_copy(source: Path, copy: Path, kind: str, subject: Subject, *, verify: bool = True) -> State:
+def _proven_copy(source: Path, copy: Path, kind: str, subject: ExaminedFile, *, verify: bool = True) -> State:
     _copy(source, copy, verify)
     _mark(copy, kind)
     return prove(copy, subject)

@@ -24,7 +24,7 @@ from app.store.sqlite.versions import count_after, every_version, in_order
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ExaminedFile:
     """What messages call a file, and what to do where it is damaged."""
 
     name: object
@@ -38,20 +38,20 @@ def examine(
     vfs: str | None = None,
     *,
     backup_allowed: bool = False,
-    subject: Subject | None = None,
+    subject: ExaminedFile | None = None,
     by_sums: bool = False,
 ) -> State:
     """Raises StartError unless the file is a sound store of ours; the message is about the `subject`, where
     the file is a copy of that. `by_sums`: where its pages carry checksums, be content with these and with
     what is quick to check besides."""
-    subject = subject or Subject(path)
+    subject = subject or ExaminedFile(path)
     try:
         return _examine(path, vfs, subject, backup_allowed, by_sums)
     except (apsw.Error, *UNREADABLE) as error:
         raise refusal(subject, error) from error
 
 
-def prove(path: Path, subject: Subject) -> State:
+def prove(path: Path, subject: ExaminedFile) -> State:
     """Read all of a file: its structure, and every row's checksum. Raises StartError."""
     state = examine(path, backup_allowed=True, subject=subject)
     with closing(connect_reader(path)) as connection:
@@ -63,7 +63,7 @@ def prove(path: Path, subject: Subject) -> State:
     return state
 
 
-def refusal(subject: Subject, error: Exception, verb: str = "read") -> StartError:
+def refusal(subject: ExaminedFile, error: Exception, verb: str = "read") -> StartError:
     """What it means for a file that working on it failed."""
     if isinstance(error, apsw.NotADBError):
         return _foreign(subject, "it is no SQLite file")
@@ -85,13 +85,15 @@ def why(error: Exception) -> str:
     return str(error)
 
 
-def _foreign(subject: Subject, reason: str) -> StartError:
+def _foreign(subject: ExaminedFile, reason: str) -> StartError:
     return StartError(
         f"{subject.name} is not a Visor store ({reason}): name another file, or move this one away"
     )
 
 
-def _examine(path: Path, vfs: str | None, subject: Subject, backup_allowed: bool, by_sums: bool) -> State:
+def _examine(
+    path: Path, vfs: str | None, subject: ExaminedFile, backup_allowed: bool, by_sums: bool
+) -> State:
     if not path.is_file():
         raise StartError(f"{subject.name} is not a file: name another")
     with closing(connect_reader(path, vfs)) as connection:
@@ -105,7 +107,7 @@ def _examine(path: Path, vfs: str | None, subject: Subject, backup_allowed: bool
     return state
 
 
-def _identify(subject: Subject, connection: apsw.Connection) -> None:
+def _identify(subject: ExaminedFile, connection: apsw.Connection) -> None:
     # Read as of one moment, and before anything else of the file is believed.
     marker = connection.execute("PRAGMA application_id").get
     schema = connection.execute("PRAGMA user_version").get

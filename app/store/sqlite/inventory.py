@@ -11,7 +11,7 @@ import apsw
 
 from app.store.contract import Record
 from app.store.sqlite.commits import journal_at
-from app.store.sqlite.examine import Subject, examine, refusal
+from app.store.sqlite.examine import ExaminedFile, examine, refusal
 from app.store.sqlite.file import connect_reader
 from app.store.sqlite.schema import UNREADABLE, State
 from app.store.sqlite.versions import current_at
@@ -42,7 +42,7 @@ def inventory(path: Path, called: Callable[[Record], str | None]) -> Inventory:
                 if name is not None:
                     counts[name] += 1
     except (apsw.Error, *UNREADABLE) as error:
-        raise refusal(Subject(path), error) from error
+        raise refusal(ExaminedFile(path), error) from error
     return Inventory(state, schema, None if last is None else last.at, counts)
 
 

@@ -22,7 +22,7 @@ from app.store.history_size import Mark
 from app.store.sqlite.archive import Archive
 from app.store.sqlite.commits import journal_of
 from app.store.sqlite.compaction import drop_step
-from app.store.sqlite.examine import Subject, examine, refusal
+from app.store.sqlite.examine import ExaminedFile, examine, refusal
 from app.store.sqlite.file import bring_up, connect_reader, connect_writer, create, resolved
 from app.store.sqlite.file_lock import FileLock
 from app.store.sqlite.loading import load
@@ -70,7 +70,7 @@ class SqliteLog:
             return self._open(index, window, begin=create)
         except (apsw.Error, OSError, *UNREADABLE) as error:
             self.close()
-            raise refusal(Subject(self._path), error, "opened") from error
+            raise refusal(ExaminedFile(self._path), error, "opened") from error
         except BaseException:
             self.close()
             raise

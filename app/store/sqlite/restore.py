@@ -24,7 +24,7 @@ from app.store.micros import micros
 from app.store.sqlite.commits import journal_at
 from app.store.sqlite.copying import copy_store
 from app.store.sqlite.drafts import create_private, drafting
-from app.store.sqlite.examine import Subject, examine, why
+from app.store.sqlite.examine import ExaminedFile, examine, why
 from app.store.sqlite.file import connect_writer, resolved, sync_path
 from app.store.sqlite.file_lock import FileLock
 from app.store.sqlite.log import SqliteLog
@@ -60,7 +60,7 @@ def restore(
             above,
             adjust,
             index or _by_prefix,
-            Subject(shown or backup_file, "take another backup"),
+            ExaminedFile(shown or backup_file, "take another backup"),
         )
     except (apsw.Error, OSError) as error:
         raise StartError(
@@ -74,7 +74,12 @@ def replaced_name(target: Path, rev: int) -> Path:
 
 
 def _restore(
-    backup_file: Path, target: Path, above: int | None, adjust: Adjust | None, index: Index, subject: Subject
+    backup_file: Path,
+    target: Path,
+    above: int | None,
+    adjust: Adjust | None,
+    index: Index,
+    subject: ExaminedFile,
 ) -> int:
     if backup_file == target:
         raise StartError(f"{target} cannot be restored from itself: name the backup and the store")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
 
-from app.store.etcd.client.endpoints import Endpoint, Endpoints
+from app.store.etcd.client.endpoints import Endpoints, EtcdEndpoint
 from app.store.etcd.client.errors import (
     Ambiguous,
     Away,
@@ -44,7 +44,7 @@ class Timeouts:
     idle: float = 1.0
 
 
-def failed(failure: grpc.aio.AioRpcError, target: Endpoint) -> EtcdError:
+def failed(failure: grpc.aio.AioRpcError, target: EtcdEndpoint) -> EtcdError:
     """What gRPC's error means. Raise it outside of the `except`: gRPC's own error keeps, by its
     traceback, the call, and that keeps the channel from ending."""
     return classify(failure.code(), failure.details() or "", target.address)
@@ -73,7 +73,7 @@ class Calls:
         repeat: bool = False,
         sent_within: float | None = None,
     ) -> Any:
-        async def attempt(target: Endpoint, seconds: float) -> Any:
+        async def attempt(target: EtcdEndpoint, seconds: float) -> Any:
             return await target.calls[name](request, timeout=seconds, metadata=self.metadata())
 
         began = self._loop.time()
@@ -95,11 +95,11 @@ class Calls:
 
     async def ask(
         self,
-        attempt: Callable[[Endpoint, float], Awaitable[T]],
+        attempt: Callable[[EtcdEndpoint, float], Awaitable[T]],
         within: float | None,
         *,
         repeat: bool = False,
-        only: Endpoint | None = None,
+        only: EtcdEndpoint | None = None,
         stale: type[Denied] = StaleToken,
         sent_within: float | None = None,
     ) -> T:
@@ -149,7 +149,7 @@ class Calls:
                 raise NotDone(str(error)) from error
             await asyncio.sleep(_PAUSE)
 
-    async def _connected(self, deadline: float) -> Endpoint:
+    async def _connected(self, deadline: float) -> EtcdEndpoint:
         if self._closed:
             raise NotDone("the client is closed")
         until = min(deadline, self._loop.time() + self.timeouts.connect)
@@ -163,7 +163,7 @@ class Calls:
         leader = (("hasleader", "true"),) if hasleader else ()
         return (*leader, ("token", self._token)) if self._token else leader
 
-    async def _login(self, target: Endpoint, deadline: float) -> str:
+    async def _login(self, target: EtcdEndpoint, deadline: float) -> str:
         """A token for the user; one request for all who wait."""
         async with self._login_lock:
             if self._token is None:

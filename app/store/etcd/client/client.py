@@ -12,7 +12,7 @@ import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
 
 from app.store.etcd.client.calls import Calls, Timeouts, failed
-from app.store.etcd.client.endpoints import Endpoint, Endpoints, address_of, credentials
+from app.store.etcd.client.endpoints import Endpoints, EtcdEndpoint, address_of, credentials
 from app.store.etcd.client.errors import (
     Ambiguous,
     Away,
@@ -37,7 +37,7 @@ from app.store.etcd.client.messages import MESSAGES
 from app.store.etcd.client.requests import (
     Compare,
     Delete,
-    Deleted,
+    DeletedKeys,
     Get,
     Op,
     Put,
@@ -50,8 +50,8 @@ from app.store.etcd.client.requests import (
     txn_request,
     txn_result,
 )
-from app.store.etcd.client.status import Lease, Status, status_of
-from app.store.etcd.client.watch import Event, KeyValue, Progress, Revision, Watch, ended
+from app.store.etcd.client.status import Lease, MemberStatus, status_of
+from app.store.etcd.client.watch import EtcdRevision, KeyEvent, KeyValue, Progress, Watch, ended
 from app.store.timings import EtcdTimings
 
 __all__ = [
@@ -60,16 +60,18 @@ __all__ = [
     "Compacted",
     "Compare",
     "Delete",
-    "Deleted",
+    "DeletedKeys",
     "Denied",
     "EtcdClient",
     "EtcdError",
-    "Event",
+    "EtcdRevision",
     "FutureRevision",
     "Get",
+    "KeyEvent",
     "KeyValue",
     "Lease",
     "LeaseNotFound",
+    "MemberStatus",
     "NoSpace",
     "NotDone",
     "Op",
@@ -78,12 +80,10 @@ __all__ = [
     "Put",
     "RangeResult",
     "Refused",
-    "Revision",
     "RevisionSplit",
     "RevisionWentBack",
     "RevisionsMissing",
     "StaleToken",
-    "Status",
     "Timeouts",
     "TooLarge",
     "Txn",
@@ -204,7 +204,9 @@ class EtcdClient:
             }
         )
 
-        async def attempt(target: Endpoint, seconds: float) -> tuple[Endpoint, Status, Any, Any]:
+        async def attempt(
+            target: EtcdEndpoint, seconds: float
+        ) -> tuple[EtcdEndpoint, MemberStatus, Any, Any]:
             async with asyncio.timeout(seconds):
                 status = await self._alive(target, seconds)
                 call = target.calls["Watch"](metadata=self._calls.metadata())
@@ -243,13 +245,13 @@ class EtcdClient:
                 raise
         return watch
 
-    async def _alive(self, target: Endpoint, seconds: float) -> Status:
+    async def _alive(self, target: EtcdEndpoint, seconds: float) -> MemberStatus:
         status = await self._status(target, seconds)
         if not status.leader:
             raise NotDone(f"{target.address} has no leader")
         return status
 
-    async def _still_alive(self, target: Endpoint) -> None:
+    async def _still_alive(self, target: EtcdEndpoint) -> None:
         error: EtcdError | None = None
         try:
             await self._alive(target, self.timeouts.idle)
@@ -273,7 +275,7 @@ class EtcdClient:
     async def keep_alive_once(self, lease_id: int, *, within: float | None = None) -> int:
         """Renew a lease: the seconds it has now. Raises LeaseNotFound."""
 
-        async def attempt(target: Endpoint, seconds: float) -> int:
+        async def attempt(target: EtcdEndpoint, seconds: float) -> int:
             call = target.calls["LeaseKeepAlive"](timeout=seconds, metadata=self._calls.metadata())
             try:
                 await call.write(MESSAGES["LeaseKeepAliveRequest"](id=lease_id))
@@ -300,20 +302,22 @@ class EtcdClient:
         """After `WrongCluster`: from now on, whichever cluster answers next is the right one."""
         self._calls.cluster = 0
 
-    async def status(self, endpoint: str, *, within: float | None = None) -> Status:
+    async def status(self, endpoint: str, *, within: float | None = None) -> MemberStatus:
         """One member's word on itself; answered also without a leader. Raises Away."""
         target = self._calls.endpoints.named(endpoint)
         if target is None:
             raise ValueError(f"{endpoint} is none of {self.endpoints}")
 
-        async def attempt(chosen: Endpoint, seconds: float) -> Status:
+        async def attempt(chosen: EtcdEndpoint, seconds: float) -> MemberStatus:
             return await self._status(chosen, seconds)
 
         return await self._calls.ask(attempt, within, only=target)
 
-    async def _status(self, target: Endpoint, seconds: float) -> Status:
+    async def _status(self, target: EtcdEndpoint, seconds: float) -> MemberStatus:
         metadata = self._calls.metadata(hasleader=False)
-        reply = await target.calls["Status"](MESSAGES["StatusRequest"](), timeout=seconds, metadata=metadata)
+        reply = await target.calls["MemberStatus"](
+            MESSAGES["StatusRequest"](), timeout=seconds, metadata=metadata
+        )
         return status_of(target.address, reply)
 
     async def close(self) -> None:

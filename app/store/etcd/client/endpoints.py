@@ -54,7 +54,7 @@ def credentials(ca: str | None, cert: str | None, key: str | None) -> Any:
     )
 
 
-class Endpoint:
+class EtcdEndpoint:
     """One member's address, its channel and its calls."""
 
     def __init__(self, address: str, tls: Any, changed: Callable[[], None]) -> None:
@@ -102,7 +102,7 @@ class Endpoints:
     def __init__(self, addresses: Sequence[str], tls: Any) -> None:
         self._loop = asyncio.get_running_loop()
         self._change: asyncio.Future[None] = self._loop.create_future()
-        self.all = [Endpoint(address, tls, self._changed) for address in dict.fromkeys(addresses)]
+        self.all = [EtcdEndpoint(address, tls, self._changed) for address in dict.fromkeys(addresses)]
         self._current = self.all[0]
 
     def _changed(self) -> None:
@@ -110,7 +110,7 @@ class Endpoints:
             self._change.set_result(None)
         self._change = self._loop.create_future()
 
-    def best(self) -> Endpoint | None:
+    def best(self) -> EtcdEndpoint | None:
         """The connected endpoint to ask: the one in use, unless it has just failed and another is
         there. None where none is connected."""
         now = self._loop.time()
@@ -126,7 +126,7 @@ class Endpoints:
         )
         return self._current
 
-    async def wait(self, until: float) -> Endpoint | None:
+    async def wait(self, until: float) -> EtcdEndpoint | None:
         """As `best`, but wait for one to be connected, up to the loop's time `until`."""
         while (found := self.best()) is None:
             left = until - self._loop.time()
@@ -135,7 +135,7 @@ class Endpoints:
             await asyncio.wait([self._change], timeout=left)
         return found
 
-    def failed(self, endpoint: Endpoint) -> None:
+    def failed(self, endpoint: EtcdEndpoint) -> None:
         """Pass this one over for a while."""
         endpoint.failed_at = self._loop.time()
 
@@ -143,7 +143,7 @@ class Endpoints:
     def addresses(self) -> list[str]:
         return [one.address for one in self.all]
 
-    def named(self, address: str) -> Endpoint | None:
+    def named(self, address: str) -> EtcdEndpoint | None:
         return next((one for one in self.all if one.address == address_of(address)), None)
 
     async def close(self) -> None:

@@ -71,7 +71,7 @@ class RangeResult(NamedTuple):
     total: int
 
 
-class Deleted(NamedTuple):
+class DeletedKeys(NamedTuple):
     total: int
     before: list[KeyValue]
 
@@ -85,7 +85,7 @@ class TxnResult:
         self._reply = reply
 
     @property
-    def responses(self) -> "list[RangeResult | KeyValue | Deleted | TxnResult | None]":
+    def responses(self) -> "list[RangeResult | KeyValue | DeletedKeys | TxnResult | None]":
         """One an operation: of a Put the key before (with `prev_kv`) or None. Read out of the message when it
         is asked for: of a commit of a hundred keys nobody does."""
         return [_response(one, self.revision) for one in self._reply.responses]
@@ -148,12 +148,12 @@ def txn_result(reply: Any, revision: int = 0) -> TxnResult:
     return TxnResult(reply, revision)
 
 
-def _response(reply: Any, revision: int) -> RangeResult | KeyValue | Deleted | TxnResult | None:
+def _response(reply: Any, revision: int) -> RangeResult | KeyValue | DeletedKeys | TxnResult | None:
     match reply.WhichOneof("of"):
         case "put":
             return key_value(reply.put.prev_kv) if reply.put.HasField("prev_kv") else None
         case "delete":
-            return Deleted(reply.delete.deleted, [key_value(kv) for kv in reply.delete.prev_kvs])
+            return DeletedKeys(reply.delete.deleted, [key_value(kv) for kv in reply.delete.prev_kvs])
         case "range":
             return range_result(reply.range, revision)
         case _:

@@ -10,7 +10,7 @@ class Lease(NamedTuple):
     ttl: int
 
 
-class Status(NamedTuple):
+class MemberStatus(NamedTuple):
     """One member by its own word. `leader` 0: it knows of none."""
 
     endpoint: str
@@ -33,8 +33,8 @@ class Status(NamedTuple):
         return (major, minor, patch) >= ((3, 5, 8) if (major, minor) != (3, 4) else (3, 4, 25))
 
 
-def status_of(endpoint: str, reply: Any) -> Status:
-    return Status(
+def status_of(endpoint: str, reply: Any) -> MemberStatus:
+    return MemberStatus(
         endpoint,
         reply.version,
         reply.header.revision,

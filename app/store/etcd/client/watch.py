@@ -36,7 +36,7 @@ class KeyValue(NamedTuple):
     lease: int
 
 
-class Event(NamedTuple):
+class KeyEvent(NamedTuple):
     """A change of a key. Of a deletion, `kv` has the key and the revision. `before` only with
     `prev_kv`, and only where the revision before is not compacted."""
 
@@ -45,11 +45,11 @@ class Event(NamedTuple):
     before: KeyValue | None
 
 
-class Revision(NamedTuple):
+class EtcdRevision(NamedTuple):
     """All that happened at one revision, to the keys that are watched."""
 
     revision: int
-    events: tuple[Event, ...]
+    events: tuple[KeyEvent, ...]
 
 
 class Progress(NamedTuple):
@@ -68,9 +68,9 @@ def key_value(kv: Any) -> KeyValue:
     return tuple.__new__(KeyValue, _fields(kv))
 
 
-def _event(event: Any) -> Event:
+def _event(event: Any) -> KeyEvent:
     before = key_value(event.prev_kv) if event.HasField("prev_kv") else None
-    return Event(key_value(event.kv), event.type == _DELETE, before)
+    return KeyEvent(key_value(event.kv), event.type == _DELETE, before)
 
 
 class Assembler:
@@ -87,15 +87,15 @@ class Assembler:
         """Up to this revision all is known otherwise: it is not delivered."""
         self._trusted = trusted
         self._seen: set[bytes] = set()
-        self._open: list[Event] = []
+        self._open: list[KeyEvent] = []
 
-    def feed(self, response: Any) -> list[Revision | Progress]:
+    def feed(self, response: Any) -> list[EtcdRevision | Progress]:
         if not response.events:
             if self._open or response.fragment:
                 return []
             revision = response.header.revision
             return [Progress(revision, self._trusted)] if revision >= self.last else []
-        out: list[Revision | Progress] = []
+        out: list[EtcdRevision | Progress] = []
         for raw in response.events:
             revision = raw.kv.mod_revision
             at = self._open[-1].kv.mod_revision if self._open else self.last
@@ -121,8 +121,8 @@ class Assembler:
         if self._open or self._seen:
             self._open, self._seen = [], set()
 
-    def _close(self) -> Revision:
-        whole = Revision(self._open[0].kv.mod_revision, tuple(self._open))
+    def _close(self) -> EtcdRevision:
+        whole = EtcdRevision(self._open[0].kv.mod_revision, tuple(self._open))
         self.last = whole.revision
         self._seen = {event.kv.key for event in whole.events}
         self._open = []
@@ -167,7 +167,7 @@ class Watch:
         self._closed = closed
         self._loop = asyncio.get_running_loop()
         self._heard = self._loop.time()
-        self._ready: deque[Revision | Progress] = deque()
+        self._ready: deque[EtcdRevision | Progress] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._end: EtcdError | None = None
@@ -233,14 +233,14 @@ class Watch:
             except EtcdError as error:
                 self.finish(WatchLost(f"the member does not answer: {error}"))
 
-    async def take(self) -> list[Revision | Progress]:
+    async def take(self) -> list[EtcdRevision | Progress]:
         """All that has come, at least one; once that is taken, raises why the watch has ended."""
         await self._wait()
         taken = list(self._ready)
         self._ready.clear()
         self._room.set()
         for item in reversed(taken):
-            if isinstance(item, Revision):
+            if isinstance(item, EtcdRevision):
                 self.last = item.revision
                 break
         return taken
@@ -255,11 +255,11 @@ class Watch:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Revision | Progress:
+    async def __anext__(self) -> EtcdRevision | Progress:
         await self._wait()
         item = self._ready.popleft()
         self._room.set()
-        if isinstance(item, Revision):
+        if isinstance(item, EtcdRevision):
             self.last = item.revision
         return item
 

@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
 from app.store.sqlite.log import SqliteLog
-from tests.life.saying import done, events_after, ids, say, until
+from tests.http.life.saying import done, events_after, ids, say, until
 from tests.serving import Service
 
 ENDED = "/apps/cat/proctypes/web/ended"

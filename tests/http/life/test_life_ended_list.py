@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.life.life_table import WAYS
-from tests.life.saying import done, events_after, everything, ids, say, ticket_in
+from tests.http.life.life_table import WAYS
+from tests.http.life.saying import done, events_after, everything, ids, say, ticket_in
 from tests.serving import Service
 
 ENDED = "/apps/cat/proctypes/web/ended"

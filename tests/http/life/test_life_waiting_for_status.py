@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.life.life_table import CAN_BECOME
-from tests.life.saying import done, ticket_in, until
+from tests.http.life.life_table import CAN_BECOME
+from tests.http.life.saying import done, ticket_in, until
 from tests.serving import Service, serving
 
 STATUSES = ("pending", "claimed", "running", "stopping", "exited", "failed", "lost")

@@ -1,7 +1,7 @@
 """`claim_rev`: a host that slept through its own loss cannot speak for the next holder."""
 
-from tests.life.life_table import CLAIMERS_ONLY, HOST, OTHER
-from tests.life.saying import done, say, ticket_in
+from tests.http.life.life_table import CLAIMERS_ONLY, HOST, OTHER
+from tests.http.life.saying import done, say, ticket_in
 from tests.serving import Service
 
 

@@ -16,7 +16,7 @@ from app.store.contract import Commit
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
 from app.store.history_size import Mark
-from tests.life.saying import events_after, until
+from tests.http.life.saying import events_after, until
 from tests.serving import Service, serving
 
 PM = "/members/pms/10.0.0.7"

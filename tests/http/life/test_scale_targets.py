@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.life.saying import done, events_after, ids, ticket_in
+from tests.http.life.saying import done, events_after, ids, ticket_in
 from tests.serving import Service
 
 SCALE = "/apps/cat/proctypes/web/scale"

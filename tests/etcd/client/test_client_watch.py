@@ -9,23 +9,23 @@ from app.store.etcd.client.client import (
     Compacted,
     Delete,
     EtcdClient,
+    EtcdRevision,
     Progress,
     Put,
-    Revision,
     RevisionWentBack,
     Watch,
     WatchLost,
 )
+from tests.etcd.client.conftest import Keys
 from tests.etcd.cluster import Cluster
 from tests.etcd.proxy import Proxy
-from tests.etcd_client.conftest import Keys
 
 
-async def revisions(watch: Watch, count: int) -> list[Revision]:
-    found: list[Revision] = []
+async def revisions(watch: Watch, count: int) -> list[EtcdRevision]:
+    found: list[EtcdRevision] = []
     async with asyncio.timeout(20):
         while len(found) < count:
-            found += [item for item in await watch.take() if isinstance(item, Revision)]
+            found += [item for item in await watch.take() if isinstance(item, EtcdRevision)]
     return found
 
 
@@ -91,7 +91,7 @@ async def test_cut_in_catch_up_it_says_so_and_resumes_without_a_gap_or_a_repeat(
         Proxy(etcd.members[0].port) as proxy,
         EtcdClient([proxy.endpoint]) as far,
     ):
-        seen: list[Revision] = []
+        seen: list[EtcdRevision] = []
         cuts = 0
         start = written[0]
         async with asyncio.timeout(40):
@@ -101,7 +101,7 @@ async def test_cut_in_catch_up_it_says_so_and_resumes_without_a_gap_or_a_repeat(
                     async with await far.watch(keys.prefix, keys.end, start_revision=start) as watch:
                         while len(seen) < 5000:
                             item = await anext(watch)
-                            if isinstance(item, Revision):
+                            if isinstance(item, EtcdRevision):
                                 seen.append(item)
                 except WatchLost:
                     cuts += 1
@@ -175,9 +175,9 @@ async def test_a_slow_reader_gets_all_of_it(
     monkeypatch.setattr("app.store.etcd.client.watch._AHEAD", 10)
     written = await write(client, keys, 2500)  # etcd sends a thousand at a time
     async with await client.watch(keys.prefix, keys.end, start_revision=written[0]) as watch:
-        found: list[Revision] = []
+        found: list[EtcdRevision] = []
         async for item in watch:
-            if isinstance(item, Revision):
+            if isinstance(item, EtcdRevision):
                 found.append(item)
             if len(found) == 2500:
                 break

@@ -9,7 +9,7 @@ from app import maintenance
 from app.models import keys
 from app.store.snapshots import scan
 from tests.http.expect import refused
-from tests.life.saying import done, events_after
+from tests.http.life.saying import done, events_after
 from tests.serving import Service
 
 WEB = "/apps/cat/proctypes/web"

@@ -10,14 +10,14 @@ import pytest
 from app.store.etcd.client.client import (
     Denied,
     EtcdClient,
+    EtcdRevision,
     NotDone,
     Put,
-    Revision,
     Timeouts,
 )
 from tests.etcd.certificates import Certificates
+from tests.etcd.client.conftest import Keys
 from tests.etcd.cluster import Cluster
-from tests.etcd_client.conftest import Keys
 
 PASSWORD = "open-sesame"
 TOKEN_TTL = 1
@@ -65,7 +65,7 @@ async def test_over_tls_with_a_client_certificate(secured: Cluster, keys: Keys) 
     async with EtcdClient([f"https://{secured.endpoints[0]}"], **files(secured.certificates)) as client:
         put = await client.txn(success=[Put(keys("a"), b"secret")])
         async with await client.watch(keys.prefix, keys.end, start_revision=put.revision) as watch:
-            assert isinstance((await watch.take())[0], Revision)
+            assert isinstance((await watch.take())[0], EtcdRevision)
         assert (await client.status(f"https://{secured.endpoints[0]}")).leader
 
 
@@ -112,7 +112,7 @@ async def test_a_token_that_has_expired_is_renewed_and_the_watch_goes_on(
         await asyncio.sleep(TOKEN_TTL * 2.5)
         async with await client.watch(keys.prefix, keys.end, start_revision=first) as again:
             async with asyncio.timeout(5):
-                found = [item for item in await again.take() if isinstance(item, Revision)]
+                found = [item for item in await again.take() if isinstance(item, EtcdRevision)]
             assert [one.revision for one in found] == [first, second]
         await watch.close()
 

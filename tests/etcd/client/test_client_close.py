@@ -8,9 +8,9 @@ import threading
 import pytest
 
 from app.store.etcd.client.client import Ambiguous, EtcdClient, NotDone, Put, Timeouts, WatchLost
+from tests.etcd.client.conftest import Keys
 from tests.etcd.cluster import Cluster, eventually, free_port
 from tests.etcd.proxy import Proxy
-from tests.etcd_client.conftest import Keys
 
 
 async def test_no_task_and_no_warning_is_left(

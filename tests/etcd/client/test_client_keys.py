@@ -6,7 +6,7 @@ from app.store.etcd.client.client import (
     Compacted,
     Compare,
     Delete,
-    Deleted,
+    DeletedKeys,
     EtcdClient,
     FutureRevision,
     Get,
@@ -18,8 +18,8 @@ from app.store.etcd.client.client import (
     Txn,
     prefix_end,
 )
+from tests.etcd.client.conftest import Keys
 from tests.etcd.cluster import Cluster
-from tests.etcd_client.conftest import Keys
 
 
 async def put(client: EtcdClient, key: bytes, value: bytes) -> int:
@@ -110,7 +110,7 @@ async def test_the_operations_of_a_transaction_answer_what_they_did(client: Etcd
     )
     before, gone, read = done.responses
     assert before == KeyValue(keys(0), b"old", first.revision, first.revision, 1, 0)
-    assert isinstance(gone, Deleted)
+    assert isinstance(gone, DeletedKeys)
     assert gone.total == 2
     assert [kv.key for kv in gone.before] == [keys(1), keys(2)]
     assert isinstance(read, RangeResult)

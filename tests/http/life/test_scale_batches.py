@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from app.errors import CoordinatorUnavailable
-from tests.life.saying import events_after, everything, ids, together
+from tests.http.life.saying import events_after, everything, ids, together
 from tests.serving import Service, serving
 
 SCALE = "/apps/cat/proctypes/web/scale"

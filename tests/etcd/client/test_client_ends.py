@@ -17,9 +17,9 @@ from app.store.etcd.client.client import (
     Watch,
     WatchLost,
 )
+from tests.etcd.client.conftest import Keys
 from tests.etcd.cluster import Cluster, eventually, free_port
 from tests.etcd.proxy import Proxy
-from tests.etcd_client.conftest import Keys
 
 PATIENT = Timeouts(request=10.0)
 

@@ -10,14 +10,14 @@ from app.store.etcd.client.client import (
     Away,
     EtcdClient,
     EtcdError,
+    EtcdRevision,
     NotDone,
     Put,
-    Revision,
     Watch,
     WatchLost,
 )
+from tests.etcd.client.conftest import Keys
 from tests.etcd.cluster import Cluster, Member
-from tests.etcd_client.conftest import Keys
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ async def test_a_watch_on_a_frozen_member_ends_and_resumes_on_another(
     await settled(client)
     first = (await client.txn(success=[Put(keys("a"), b"1")])).revision
     watch = await client.watch(keys.prefix, keys.end, start_revision=first)
-    assert isinstance((await watch.take())[0], Revision)
+    assert isinstance((await watch.take())[0], EtcdRevision)
     member_of(whole, client.endpoints[0]).freeze()
     missed = [(await client.range(keys("a"))).revision]
     missed.append((await client.txn(success=[Put(keys("a"), b"2")])).revision)
@@ -141,7 +141,7 @@ async def test_the_leader_is_killed_and_writes_go_on(whole: Cluster, client: Etc
     while acknowledged[-1] not in seen:
         try:
             async with asyncio.timeout(10):
-                seen += [item.revision for item in await watch.take() if isinstance(item, Revision)]
+                seen += [item.revision for item in await watch.take() if isinstance(item, EtcdRevision)]
         except WatchLost:
             watch = await client.watch(keys.prefix, keys.end, start_revision=watch.last + 1)
     assert seen == sorted(set(seen))

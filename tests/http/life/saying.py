@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from tests.life.life_table import BODIES, WAYS
+from tests.http.life.life_table import BODIES, WAYS
 from tests.serving import Service
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.life.life_table import WAYS
-from tests.life.saying import done, everything, ids, say
+from tests.http.life.life_table import WAYS
+from tests.http.life.saying import done, everything, ids, say
 from tests.serving import Service
 
 APPS, PROCTYPES, REFS, ENVS = ("cat", "cat-2", "dog"), ("web", "worker"), ("r1", "r2"), ("e1",)

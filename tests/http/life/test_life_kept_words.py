@@ -9,7 +9,7 @@ import pytest
 
 from app.models import keys
 from tests.http.expect import refused
-from tests.life.saying import done, events_after, everything, ids, say, ticket_in, together
+from tests.http.life.saying import done, events_after, everything, ids, say, ticket_in, together
 from tests.serving import APP, ARCHIVE, Service
 
 WEB = "/apps/cat/proctypes/web"

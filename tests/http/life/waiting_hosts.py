@@ -8,7 +8,7 @@ import threading
 import time
 from typing import Any
 
-from tests.life.saying import until
+from tests.http.life.saying import until
 from tests.serving import Service
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.life.saying import done, events_after, ids, say, together
-from tests.life.waiting_hosts import Caller
+from tests.http.life.saying import done, events_after, ids, say, together
+from tests.http.life.waiting_hosts import Caller
 from tests.serving import Service
 
 QUEUE = "/instances/claim"

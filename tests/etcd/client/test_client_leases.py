@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.store.etcd.client.client import EtcdClient, Get, LeaseNotFound, Progress, Put, Refused
-from tests.etcd_client.conftest import Keys
+from tests.etcd.client.conftest import Keys
 
 
 async def test_a_revoked_lease_takes_its_keys_with_it_at_one_revision(client: EtcdClient, keys: Keys) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from app.models.instance import InstanceCreate
 from app.registry import tickets
-from tests.life.saying import done, say, until
-from tests.life.waiting_hosts import WaitingHost, wait_in_line
+from tests.http.life.saying import done, say, until
+from tests.http.life.waiting_hosts import WaitingHost, wait_in_line
 from tests.serving import Service, serving
 
 

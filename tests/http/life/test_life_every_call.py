@@ -3,8 +3,8 @@
 import httpx2
 import pytest
 
-from tests.life.life_table import BODIES, CLAIMERS_ONLY, NO_COMMIT, OTHER, TABLE
-from tests.life.saying import done, events_after, say, ticket_in
+from tests.http.life.life_table import BODIES, CLAIMERS_ONLY, NO_COMMIT, OTHER, TABLE
+from tests.http.life.saying import done, events_after, say, ticket_in
 from tests.serving import Service
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.store.etcd.client.client import Progress, Revision, RevisionSplit, RevisionWentBack
+from app.store.etcd.client.client import EtcdRevision, Progress, RevisionSplit, RevisionWentBack
 from app.store.etcd.client.messages import MESSAGES
 from app.store.etcd.client.watch import Assembler
 
@@ -17,13 +17,13 @@ def response(*events: tuple[int, str], fragment: bool = False, header: int = 99)
     )
 
 
-def told(items: list[Revision | Progress]) -> list[tuple[int, str]]:
+def told(items: list[EtcdRevision | Progress]) -> list[tuple[int, str]]:
     """(revision, keys) of each."""
-    assert all(isinstance(item, Revision) for item in items)
+    assert all(isinstance(item, EtcdRevision) for item in items)
     return [
         (item.revision, "".join(event.kv.key.decode() for event in item.events))
         for item in items
-        if isinstance(item, Revision)
+        if isinstance(item, EtcdRevision)
     ]
 
 

@@ -23,7 +23,7 @@ from app.http.hosts import Hosts
 from app.http.metrics import Metrics
 from app.http.permits import Permit
 from app.http.routes import Routes
-from tests.edge.conftest import open_access
+from tests.http.front.conftest import open_access
 
 MIB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}

@@ -15,7 +15,7 @@ from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
 from app.store.sqlite.log import SqliteLog
 from tests.http.expect import invalid, refused
-from tests.life.saying import done, events_after, everything, ids, say, ticket_in, until
+from tests.http.life.saying import done, events_after, everything, ids, say, ticket_in, until
 from tests.serving import Service
 
 ENDED = "/apps/cat/proctypes/web/ended"

@@ -235,12 +235,17 @@ class TestMerge:
         visor.ticket("dog")
         said = refused(sent(visor, file_of(*WHOLE), "?mode=merge"), 409, "conflict")
         assert said["conflicts"][0]["path"] == "/instances/1"
-        visor.post("/instances/1/lost", {"client": "c", "reason": "r"})
-        visor.delete("/instances/1")
-        visor.ticket("dog")
-        visor.context.store.stale()
         declared = file_of(*WHOLE[:9])
         assert done(visor, declared, "?mode=merge")["imported"] == 9
+
+    def test_an_id_that_was_given_to_what_is_gone_is_not_given_again(self, memory_visor: Service) -> None:
+        """What runs in the file is a conflict, what has ended there stays away."""
+        visor = memory_visor
+        done(visor, file_of(next={"instance": 9, "port": 8000}))
+        said = refused(sent(visor, file_of(*WHOLE), "?mode=merge"), 409, "conflict")
+        assert "given here before" in said["conflicts"][0]["detail"]
+        told = done(visor, file_of(*WHOLE[:9], WHOLE[10]), "?mode=merge")
+        assert (told["imported"], told["left"]) == (9, 1)
 
     def test_an_app_keeps_its_own_secrets_and_gets_its_head(
         self, memory_visor: Service, small_commits: None

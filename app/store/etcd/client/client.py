@@ -315,9 +315,7 @@ class EtcdClient:
 
     async def _status(self, target: EtcdEndpoint, seconds: float) -> MemberStatus:
         metadata = self._calls.metadata(hasleader=False)
-        reply = await target.calls["Status"](
-            MESSAGES["StatusRequest"](), timeout=seconds, metadata=metadata
-        )
+        reply = await target.calls["Status"](MESSAGES["StatusRequest"](), timeout=seconds, metadata=metadata)
         return status_of(target.address, reply)
 
     async def close(self) -> None:

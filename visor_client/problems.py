@@ -95,6 +95,14 @@ class RevInFuture(Problem):
     """400 `rev-in-future`: `current_rev` is the latest."""
 
 
+class TimeInFuture(Problem):
+    """400 `time-in-future`."""
+
+
+class TimeUnsettled(Problem):
+    """400 `time-unsettled`: on etcd, the last 10 seconds."""
+
+
 class Unauthenticated(Problem):
     """401 `unauthenticated`."""
 
@@ -139,6 +147,14 @@ class Conflict(Problem):
     """409 `conflict`."""
 
 
+class NoKeyring(Problem):
+    """409 `no-keyring`: the service has no keys for secrets."""
+
+
+class TooManyObjects(Problem):
+    """409 `too-many-objects`: the service takes no more of this kind."""
+
+
 class RevCompacted(Problem):
     """410 `rev-compacted`: `oldest_rev` is the oldest rev that can be read."""
 
@@ -159,6 +175,10 @@ class InvalidRequest(Problem):
     """422 `invalid-request`: `errors` has one entry for each field."""
 
 
+class TooManyChanges(Problem):
+    """422 `too-many-changes`: more than one commit may have."""
+
+
 class IdempotencyKeyReused(Problem):
     """422 `idempotency-key-reused`."""
 
@@ -175,6 +195,10 @@ class CoordinatorUnavailable(Problem):
     """503 `coordinator-unavailable`."""
 
 
+class ResolverUnavailable(Problem):
+    """503 `resolver-unavailable`: the name of an endpoint could not be looked up."""
+
+
 class StorageFull(Problem):
     """507 `storage-full`."""
 
@@ -183,6 +207,8 @@ CLASSES: dict[str, type[Problem]] = {
     "malformed-request": MalformedRequest,
     "invalid-cursor": InvalidCursor,
     "rev-in-future": RevInFuture,
+    "time-in-future": TimeInFuture,
+    "time-unsettled": TimeUnsettled,
     "unauthenticated": Unauthenticated,
     "forbidden": Forbidden,
     "not-claimer": NotClaimer,
@@ -194,15 +220,19 @@ CLASSES: dict[str, type[Problem]] = {
     "in-use": InUse,
     "locked": Locked,
     "conflict": Conflict,
+    "no-keyring": NoKeyring,
+    "too-many-objects": TooManyObjects,
     "rev-compacted": RevCompacted,
     "rev-mismatch": RevMismatch,
     "body-too-large": BodyTooLarge,
     "unknown-host": UnknownHost,
     "invalid-request": InvalidRequest,
+    "too-many-changes": TooManyChanges,
     "idempotency-key-reused": IdempotencyKeyReused,
     "too-many-requests": TooManyRequests,
     "too-many-subscribers": TooManySubscribers,
     "coordinator-unavailable": CoordinatorUnavailable,
+    "resolver-unavailable": ResolverUnavailable,
     "storage-full": StorageFull,
 }
 """A code that is not here is a plain `Problem`: a newer service may have more."""

@@ -383,6 +383,19 @@ def test_compose_waits_for_a_clean_end_and_starts_again_after_a_crash(each: dict
     assert int(each["stop_grace_period"].removesuffix("s")) > drain + shutdown
 
 
+@each_visor
+def test_where_one_address_stands_for_all_no_client_has_a_limit_of_its_own(each: dict[str, Any]) -> None:
+    """Through a published port or the proxy everybody without a token has one address: without this, one busy
+    client would use up what is there for all."""
+    environment = each["environment"]
+    assert environment["VISOR_INSECURE"] == "${VISOR_INSECURE:-1}"
+    limits = [name for name in Settings.model_fields if name.startswith("client_")]
+    assert limits
+    for name in limits:
+        variable = f"VISOR_{name.upper()}"
+        assert environment[variable] == f"${{{variable}:-0}}"
+
+
 def test_compose_keeps_the_store_on_a_named_volume(service: dict[str, Any]) -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     assert service["volumes"] == ["visor-data:/data"]

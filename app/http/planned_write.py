@@ -61,7 +61,6 @@ async def _planned(write: Write, turns: Turns, begin: Begin, transact: Transact)
         raise
     if write.dry_run is not None:
         write.dry_run.planned_on(snapshot.rev)
-    if write.dry_run is not None or changes.empty:
         return await write.found_again(Outcome(snapshot.rev, changes, None, False))
 
     def ready(now: Snapshot, committed_at: datetime) -> Changes:
@@ -72,7 +71,8 @@ async def _planned(write: Write, turns: Turns, begin: Begin, transact: Transact)
             raise Moved
         return made_at(changes, at, committed_at)
 
-    return await transact(ready, write.origin)
+    # Where there is nothing to change, too: the store may be one that takes no writes now.
+    return await write.found_again(await transact(ready, write.origin))
 
 
 async def _changes(write: Write, turns: Turns, begin: Begin, snapshot: Remembering, at: datetime) -> Changes:

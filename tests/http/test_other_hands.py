@@ -91,6 +91,9 @@ def test_what_cannot_be_read_is_in_no_list_and_delete_removes_it(visor: Service,
     assert unreadable(visor) == 0
 
 
+PLANNED = ("/apply", "/revert", "/commits/{rev}/undo")
+
+
 def every_call(visor: Service, *, writable: bool = True) -> None:
     """Each route, with a body that would be right: whatever the answer, no fault. Not `writable`: reads are
     served, and each write is refused for the schema."""
@@ -118,7 +121,10 @@ def every_call(visor: Service, *, writable: bool = True) -> None:
         query = "?status=failed" if call == ("DELETE", "/instances") else ""
         content = {} if BODIES.get(call) is None else {"json": BODIES[call]}
         answer = visor.client.request(method, path_of(template) + query, **content)
-        said(answer) if writable else schema_refused(answer)
+        if writable or (template in PLANNED and answer.status_code in (404, 409)):
+            said(answer)  # it is planned first, and what cannot be planned is refused for that
+        else:
+            schema_refused(answer)
 
 
 def test_what_no_call_can_name_is_neither_undone_nor_reverted_and_nothing_fails_of_it(

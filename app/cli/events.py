@@ -44,6 +44,7 @@ def _run(calling: Calling) -> None:
                 return
             place = following
     if flags.follow:
+        calling.out.flush()
         with visor.events(place, **filters) as stream:
             for message in stream:
                 if isinstance(message, Event):
@@ -52,6 +53,7 @@ def _run(calling: Calling) -> None:
                     calling.out.line("-- the place is gone from the history: what follows is from now on")
                 elif isinstance(message, SnapshotEnd) and calling.out.for_people:
                     calling.out.line(f"-- rev {message.rev}")
+                calling.out.flush()
 
 
 def _place(calling: Calling, since: str | None) -> str | None:

@@ -41,12 +41,14 @@ def _run(calling: Calling) -> None:
         _say(calling, commit)
     if now is None:
         return
+    calling.out.flush()
     with visor.events(now) as stream:
         for message in stream:
             rev = getattr(message, "rev", now)
             if rev > now:
                 for commit in visor.list_commits(path, since=now, until=rev, oldest_first=True, **asked):
                     _say(calling, commit)
+                calling.out.flush()
                 now = rev
 
 

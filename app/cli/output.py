@@ -100,6 +100,10 @@ class Output:
         encoding = sys.stdout.encoding or "utf-8"
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
+    def flush(self) -> None:
+        """Have all be seen that was said so far: what follows may not come for long, and a pipe keeps it."""
+        sys.stdout.flush()
+
     def cell(self, value: object) -> str:
         """A value as people read it, on one line and without control characters."""
         if value is None or value == "":

@@ -186,3 +186,16 @@ def test_events_are_followed_line_by_line(commands: Service) -> None:
         assert json.loads(process.stdout.readline())["service"] == "followed"
         process.send_signal(2)
         assert process.wait(30) == 130
+
+
+def test_commits_are_followed_line_by_line(commands: Service) -> None:
+    """What was there is said at once, in a pipe too, and what comes as it comes."""
+    commands.made("/services", {"name": "before"})
+    flags = ["-f", "-n", "1", "-o", "jsonl", "--url", commands.url]
+    with started("log", *flags, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["changes"][0]["path"] == "/services/before"
+        commands.made("/services", {"name": "after"})
+        assert json.loads(process.stdout.readline())["changes"][0]["path"] == "/services/after"
+        process.send_signal(2)
+        assert process.wait(30) == 130

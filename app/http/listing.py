@@ -87,7 +87,7 @@ class Listing:
     async def again(self, snapshot: Snapshot) -> Snapshot:
         """The same snapshot, asked for anew: it may have left the memory since. Raises RevCompacted,
         CoordinatorUnavailable."""
-        return self._call.principal.see(await self._store.at(snapshot.rev))
+        return await chosen(self._context, self._call, snapshot.rev, stale=self._stale)
 
     async def page(self, find: Find, body: Callable[[Record], bytes] | None = None) -> Response:
         """The page of what is found, in the order of keys. It ends early where it would be too long."""

@@ -4,34 +4,22 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cli.running import ended, refused
-from tests.fault.visor_process import Launcher, Serving
+from tests.fault.visor_process import Serving, Starts, starting
 from tests.serving import APP, ARCHIVE, keyring_file, serving
 
 CANARY = "canary-91c7e04b"
 
 
-Starts = Callable[..., Serving]
-
-
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Starts]:
     """Starts `visor serve` with a store in the test's directory and these flags."""
-    with ExitStack() as over:
-        launcher = over.enter_context(closing(Launcher()))
-
-        def start(**flags: Any) -> Serving:
-            visor = over.enter_context(closing(Serving(launcher, tmp_path / "visor.db", **flags)))
-            visor.start()
-            return visor
-
+    with starting(tmp_path / "visor.db") as start:
         yield start
 
 

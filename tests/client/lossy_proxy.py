@@ -7,7 +7,37 @@ from contextlib import suppress
 _METHODS = (b"GET ", b"POST ", b"PUT ", b"PATCH ", b"DELETE ")
 
 
-class LossyProxy:
+class Relay:
+    """Accepts connections for a service, each answered in a thread of its own by `_pass`."""
+
+    def __init__(self, port: int) -> None:
+        self._upstream = port
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._pass, args=(client,), daemon=True).start()
+
+    def _pass(self, client: socket.socket) -> None:
+        raise NotImplementedError
+
+    def cut(self) -> None:
+        """End the connections that are open."""
+        while self._open:
+            with suppress(OSError):
+                self._open.pop().shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listener.close()
+        self.cut()
+
+
+class LossyProxy(Relay):
     """Each connection passes on what comes. `lose` is how many answers are yet to be lost: the service has
     answered, and the connection is closed in place of the answer. `refusals` are answers to be given in
     its place."""
@@ -16,17 +46,8 @@ class LossyProxy:
         self.lose = 0
         self.refusals: list[bytes] = []
         self.asked = 0
-        self._upstream = port
-        self._open: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._pass, args=(client,), daemon=True).start()
+        super().__init__(port)
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def _pass(self, client: socket.socket) -> None:
         with client, suppress(OSError), socket.create_connection(("127.0.0.1", self._upstream)) as upstream:
@@ -50,16 +71,6 @@ class LossyProxy:
                     client.shutdown(socket.SHUT_RDWR)
                     return
                 client.sendall(part)
-
-    def cut(self) -> None:
-        """End the connections that are open."""
-        while self._open:
-            with suppress(OSError):
-                self._open.pop().shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._listener.close()
-        self.cut()
 
 
 def refusal(status: str, *headers: str, body: str = "<html>busy</html>", type: str = "text/html") -> bytes:

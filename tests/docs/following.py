@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.client.lossy_proxy import Relay
 from tests.serving import serving
 
 SECONDS = 90
@@ -22,25 +23,15 @@ GONE = [_GONE_AT_ITS_PLACE] * 10_000
 """Answers of 410 for as long as a place is told, as of a service that is asked without `snapshot=true`."""
 
 
-class Proxy:
+class Proxy(Relay):
     """Answers each connection with the next of its answers; after the last, and where one is None, it passes
     everything on. `cut` ends the connections that are open."""
 
     def __init__(self, port: int, answers: list[bytes | None]) -> None:
-        self._upstream = port
         self.answers = answers
-        self._open: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__(port)
 
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._answer, args=(client,), daemon=True).start()
-
-    def _answer(self, client: socket.socket) -> None:
+    def _pass(self, client: socket.socket) -> None:
         answer = self.answers.pop(0) if self.answers else None
         with client, suppress(OSError):
             head = client.recv(65536)
@@ -54,15 +45,6 @@ class Proxy:
                 upstream.sendall(head)
                 while part := upstream.recv(65536):
                     client.sendall(part)
-
-    def cut(self) -> None:
-        while self._open:
-            with suppress(OSError):
-                self._open.pop().shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._listener.close()
-        self.cut()
 
 
 def refusal(status: str, *headers: str, body: str = "<html>busy</html>") -> bytes:

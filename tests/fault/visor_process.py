@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +185,20 @@ def lives(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
+
+
+Starts = Callable[..., Serving]
+
+
+@contextmanager
+def starting(store: Path) -> Iterator[Starts]:
+    """Gives what starts `visor serve` on the store with some flags; what was started ends with it."""
+    with ExitStack() as over:
+        launcher = over.enter_context(closing(Launcher()))
+
+        def start(**flags: Any) -> Serving:
+            visor = over.enter_context(closing(Serving(launcher, store, **flags)))
+            visor.start()
+            return visor
+
+        yield start

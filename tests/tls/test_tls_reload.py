@@ -4,8 +4,7 @@ import shutil
 import signal
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,13 @@ from app.models.token import new_id, new_token, sha256_of
 from app.server.tls import Tls
 from tests.cli.running import started
 from tests.etcd.cluster import Cluster, free_port, until
-from tests.fault.visor_process import Launcher, Serving
+from tests.fault.visor_process import Serving, Starts, starting
 from tests.serving import Service, serving
 from tests.tls.authority import Authority, Pair
 from tests.tls.conftest import Site
 
 ROOT = new_token(new_id())
 HEADERS = {"Authorization": f"Bearer {ROOT}"}
-Starts = Callable[..., Serving]
 
 
 @pytest.fixture
@@ -44,14 +42,7 @@ def files(site: Site, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Starts]:
-    with ExitStack() as over:
-        launcher = over.enter_context(closing(Launcher()))
-
-        def start(**flags: Any) -> Serving:
-            visor = over.enter_context(closing(Serving(launcher, tmp_path / "visor.db", **flags)))
-            visor.start()
-            return visor
-
+    with starting(tmp_path / "visor.db") as start:
         yield start
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from app.errors import AlreadyExists, CoordinatorUnavailable
 from app.store.contract import Changes, Origin, Rule, Snapshot, Store
+from app.store.etcd import writer
 from app.store.etcd.client.client import Ambiguous, EtcdClient, EtcdRevision, Watch
 from app.store.etcd.revs import revision_of
 from app.store.snapshots import ask, scan
@@ -33,6 +34,12 @@ async def at_once(store: Store, rules: list[Rule]) -> list[Any]:
 def groups_of(store: Any) -> list[int]:
     """How many commits each revision of etcd's has."""
     return list(Counter(map(revision_of, store._numbering._revs)).values())
+
+
+@pytest.fixture
+def long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group is as large as what waits, on a slow machine too: else it ends with its turn of the loop."""
+    monkeypatch.setattr(writer, "TURN", 60.0)
 
 
 def held_watch(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
@@ -181,12 +188,14 @@ def timeless(shown: dict[int, Any]) -> dict[int, Any]:
     }
 
 
+@pytest.mark.usefixtures("long_turns")
 async def test_writes_that_wait_go_in_one_transaction_and_each_has_its_rev(store) -> None:
     ends = await at_once(store, [put(f"a/{n}", "x") for n in range(50)])
     assert [end.rev for end in ends] == list(range(1, 51))
     assert len(groups_of(store)) < 25
 
 
+@pytest.mark.usefixtures("long_turns")
 async def test_a_hot_key_is_written_once_and_each_rev_reads_its_own_value(make) -> None:
     store = await make()
     ends = await at_once(store, [append("a/hot", "x") for _ in range(40)])
@@ -269,6 +278,7 @@ async def test_a_write_of_another_between_the_reading_and_the_sending_is_seen(
     await other.close()
 
 
+@pytest.mark.usefixtures("long_turns")
 @pytest.mark.parametrize("there", [True, False])
 async def test_of_a_group_whose_answer_is_lost_all_is_found_or_all_is_unknown(
     make, monkeypatch: pytest.MonkeyPatch, there: bool
@@ -304,6 +314,7 @@ async def test_of_a_group_whose_answer_is_lost_all_is_found_or_all_is_unknown(
     await write(store, put("a/after", "x"))
 
 
+@pytest.mark.usefixtures("long_turns")
 async def test_groups_keep_to_what_etcd_takes(store) -> None:
     """By the number of keys, of guards, and of bytes; what is too much for one goes in the next."""
 
@@ -446,6 +457,7 @@ async def replica_with_holes(make: Maker, monkeypatch: pytest.MonkeyPatch, leave
     return other, left
 
 
+@pytest.mark.usefixtures("long_turns")
 @pytest.mark.parametrize("hole", ["inside", "between"])
 async def test_a_hole_in_what_a_replica_is_told_of_groups_is_asked_for_again(
     make, monkeypatch: pytest.MonkeyPatch, hole: str

@@ -103,9 +103,6 @@ const offering = () => state.place.rev === null && state.live.status === "live";
 /** Whether the page offers to change an app and what is the app's. */
 export const writable = (app) => offering() && granted((one) => EVERYWHERE.has(one.role) || own(one, app));
 
-/** Whether it offers to set and remove an app's secrets, which is not an operator's. */
-export const sealable = (app) => offering() && granted((one) => one.role === "admin" || own(one, app));
-
 /** Whether it offers to say that an instance is lost: its host may, too. */
 export const losable = ({ app, host }) => writable(app) || (offering() && host && granted((one) => one.role === "host" && one.hosts.some((pattern) => fits(pattern, host))));
 

@@ -15,6 +15,7 @@ import pytest
 from app.cli.demo.cast import apps_of, hosts_of
 from app.cli.demo.clock import DemoClock
 from app.cli.demo.day import live_through, start_of, trouble_of
+from app.cli.demo.live import live_on
 from app.cli.demo.platform import DemoPlatform
 from app.registry.readable import index
 from app.settings import Settings
@@ -22,7 +23,7 @@ from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
 from tests.cli.running import started
 from tests.cli.typed import printed, typed
-from tests.serving import Service
+from tests.serving import APP, Service, serving
 from visor_client import Event, Visor
 
 SMALL = ("--apps", "2", "--hosts", "3")
@@ -107,6 +108,39 @@ def history(now: datetime, seed: int) -> list[tuple[datetime, str, str, object]]
                 found += [(each.at, each.actor, each.type, _shape(each)) for each in page]
     finally:
         service.stop()
+
+
+def test_a_platform_of_more_apps_than_a_connection_pool_holds_lives_on() -> None:
+    """For each app hosts wait for tickets, each by a call of its own: nobody else has to wait for these."""
+    count = 130
+    with serving(client_writes=0) as service:
+        random = Random(7)
+        apps = apps_of(random, count, "")
+        platform = DemoPlatform(service.url, random, apps, hosts_of(3), lambda moment: None)
+
+        async def live() -> None:
+            living = asyncio.create_task(live_on(platform, 20, lambda news: None))
+            try:
+                async with asyncio.timeout(90):
+                    while _waiting(service) < count:
+                        if living.done():
+                            living.result()
+                        await asyncio.sleep(0.05)
+                    await platform.change(None, apps[0], "anna")
+            finally:
+                living.cancel()
+                await asyncio.gather(living, return_exceptions=True)
+                await platform.close()
+
+        for app in apps:
+            service.made("/apps", {**APP, "name": app.name})
+        asyncio.run(live())
+
+
+def _waiting(service: Service) -> float:
+    """Streams and calls that wait, at the service."""
+    [line] = re.findall(r"^visor_subscribers (\S+)$", service.get("/metrics").text, re.MULTILINE)
+    return float(line)
 
 
 def _shape(event: Event) -> object:

@@ -50,7 +50,11 @@ ROLES = {
         "/apps/shop",
         {"edit", "scale", "make", "ratify", "undo", "back", "set", "change", "remove"},
     ),
-    "operator": (grant("operator"), "/apps/shop", {"edit", "scale", "make", "ratify", "undo", "back"}),
+    "operator": (
+        grant("operator"),
+        "/apps/shop",
+        {"edit", "scale", "make", "ratify", "undo", "back", "set", "change", "remove"},
+    ),
     "auditor": (grant("auditor"), "/apps/shop", set()),
     "host": (grant("host", hosts=["10.0.0.7"]), "/instances/1", {"lost"}),
     "admin": (

@@ -11,6 +11,7 @@ import httpx2
 from tenacity import Retrying, retry_if_exception, stop_before_delay
 
 from visor_client import options
+from visor_client.connections import LIMITS
 from visor_client.decoding import read
 from visor_client.options import query
 from visor_client.problems import ClientError, Problem, Unreachable
@@ -52,7 +53,7 @@ class Transport:
             self._headers["Authorization"] = f"Bearer {token}"
         if actor:
             self._headers["Visor-Actor"] = actor
-        self._http = http or httpx2.Client(verify=verification(url, ca, cert, key), limits=_LIMITS)
+        self._http = http or httpx2.Client(verify=verification(url, ca, cert, key), limits=LIMITS)
 
     def __enter__(self) -> Self:
         return self
@@ -221,7 +222,6 @@ _UPLOAD = 60.0
 """Seconds without a sign of a service that takes in what is sent."""
 
 _CONDITIONS = ("Idempotency-Key", "If-Match", "If-None-Match")
-_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
 
 
 def _unpinned(params: options.Query) -> options.Query:

@@ -79,7 +79,17 @@ def _serve(flags: argparse.Namespace) -> int:
     # The day's deeds overlap, and its clock goes back a little at times.
     logging.getLogger("app.store.clock_watch").setLevel(logging.ERROR)
     # Of its own, whatever VISOR_* says of another service.
-    settings = Settings(store="memory:", port=flags.port, final_kept=7 * 86_400, shutdown_timeout=1)
+    settings = Settings(
+        store="memory:",
+        port=flags.port,
+        final_kept=7 * 86_400,
+        shutdown_timeout=1,
+        # All its hosts and people are one client.
+        client_connections=0,
+        client_requests=0,
+        client_subscribers=0,
+        client_writes=0,
+    )
     clock = DemoClock()
     store = EmbeddedStore(
         NoLog(),

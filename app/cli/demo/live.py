@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from app.cli.demo.cast import BOT, PEOPLE, WHY_FAILED
 from app.cli.demo.platform import DemoPlatform
 from visor_client import ClientError, Event, Instance, SnapshotItem
 from visor_client.decoding import read
+
+T = TypeVar("T")
 
 _TTL = 15
 """Seconds: a host that says nothing for so long is dead."""
@@ -34,9 +37,9 @@ async def _claim(platform: DemoPlatform, app: str, minute: float) -> None:
     """Hosts wait for tickets of an app; the one that has least to do is first."""
     while True:
         host = platform.next_host()
-        claimed = await platform.visor(host).claim_next(host, app=app, wait=20)
+        claimed = await _tried(platform.visor(host).claim_next(host, app=app, wait=20))
+        await asyncio.sleep(minute / 20)
         if claimed is not None:
-            await asyncio.sleep(minute / 20)
             await _tried(platform.start(claimed))
 
 
@@ -121,9 +124,10 @@ async def _death(platform: DemoPlatform, minute: float, say: Callable[[str], Non
         say(f"host {host} is back")
 
 
-async def _tried(deed: Awaitable[object]) -> None:
-    """On a platform others may have been faster: that is no reason to end."""
+async def _tried(deed: Awaitable[T]) -> T | None:
+    """What came of it. On a platform others may have been faster, or the service be away for a while: that is
+    no reason to end."""
     try:
-        await deed
+        return await deed
     except ClientError:
-        return
+        return None

@@ -9,6 +9,7 @@ import httpx2
 
 from app.cli.demo.cast import BOT, CHANGES, WHY_DEPLOYED, DemoApp, ref_of
 from visor_client import AsyncVisor, Instance
+from visor_client.connections import LIMITS
 from visor_client.trust import verification
 
 Tick = Callable[[datetime | None], None]
@@ -37,7 +38,7 @@ class DemoPlatform:
         self.heads: dict[str, str] = {}
         self._tick = tick
         self._token = token
-        self._http = httpx2.AsyncClient(verify=verification(url, **files))
+        self._http = httpx2.AsyncClient(verify=verification(url, **files), limits=LIMITS)
         self._load: Counter[str] = Counter()
         self._running: dict[int, Instance] = {}
 

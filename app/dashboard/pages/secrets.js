@@ -3,7 +3,7 @@ import { html } from "../html.js";
 import { Table } from "../parts.js";
 import { byName, number } from "../format.js";
 import { ask } from "../write.js";
-import { link, sealable } from "../state.js";
+import { link, writable } from "../state.js";
 
 const NAME = /^[A-Za-z0-9_.-]{1,256}$/;
 
@@ -30,7 +30,7 @@ const unset = (app, path, key) => ask({
 
 export function Secrets({ app, path }) {
   const keys = Object.keys(app.secrets ?? {}).sort(byName);
-  const may = sealable(app.name);
+  const may = writable(app.name);
   if (!keys.length && !may) return null;
   return html`<section><h2>Secrets <small>${keys.length}</small>${may && html`<button type="button" onClick=${() => set(app, path)}>Set a secret</button>`}</h2>
     ${keys.length === 0 ? html`<p class="empty">There are none. A secret is a variable whose value nobody is shown.</p>`

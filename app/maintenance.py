@@ -47,7 +47,7 @@ async def run(store: Store) -> None:
             await drop_ended_targets(store)
             if passes % OLD_PASSES == 1:
                 await drop_old(store)
-                # Rings of objects that lived long; nobody else looks for them: see `main.THRESHOLDS`.
+                # Rings of objects that lived long; nobody else looks for them: see `lifespan.THRESHOLDS`.
                 gc.collect()
         except RequestError as error:
             logger.warning("upkeep goes on later: %s", error.detail)

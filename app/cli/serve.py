@@ -13,7 +13,8 @@ from app import logs
 from app.cli.flags import add_flags, settings_of
 from app.cli.greeting import Greeting
 from app.errors import StartError
-from app.main import check_stance, create_app, open_checked, reload_keyring
+from app.lifespan import check_stance, open_checked, reload_keyring
+from app.main import create_app
 from app.server.notifier import Notifier
 from app.server.server import VisorServer, build_config, listen, listening_at, run_to_its_end
 from app.server.tls import Tls

@@ -174,21 +174,20 @@ class Channels:
     async def _run(self) -> None:
         while not self._hub.closing:
             await self._hub.news(self._head)
-            await self._bring_all()
-        await self._bring_all()  # what was committed while the last was brought
+            await self._bring_all(self._hub.seen)
+        await self._bring_all(self._store.rev)  # what the hub has not seen any more
         self.closing = True
         await self._wake(
             waiter for channel in list(self._channels.values()) for waiter in list(channel.waiting)
         )
 
-    async def _bring_all(self) -> None:
-        latest = self._store.rev
+    async def _bring_all(self, latest: int) -> None:
         try:
             if not self._channels:
                 # Nobody to bring them to: the events are made when they are asked for.
                 self._head = latest
             while self._head < latest:
-                commits = await self._store.commits(self._head, _COMMITS)
+                commits = await self._hub.commits(self._head)
                 async for events, to in _waves(commits, self.turns):
                     await self._bring(events, to)
                 if not commits:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 
 from app.errors import RequestError, RevCompacted
 from app.events.measures import EventMeasures
@@ -13,17 +14,25 @@ logger = logging.getLogger(__name__)
 Listener = Callable[[Commit | None], None]
 """Told each commit, in order; None where some were missed and anything may have changed."""
 
-_READ = 256
+_READ = 64
+"""Commits that are read at a time, and as many stay at hand for the fan-out: a commit may have a megabyte, so
+that they are not many."""
+
 RETRY_SECONDS = 0.1
 """Between attempts to read a history that the store cannot give for the moment."""
 
 
 class Hub:
-    """Follows the store from the rev it has when it starts, and wakes who waits."""
+    """Follows the store from the rev it has when it starts, and wakes those who wait. `seen` is the rev up to
+    which the listeners were told."""
 
     def __init__(self, store: Store) -> None:
         self.measures = EventMeasures()
+        self.seen = 0
         self._store = store
+        self._recent: deque[Commit] = deque()
+        self._recent_after = 0
+        """After this rev, and up to `seen`, all commits are in `_recent`."""
         self._news = asyncio.Event()
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
@@ -34,7 +43,8 @@ class Hub:
         self._listeners.append(listener)
 
     def start(self) -> None:
-        self._store.when_broken(lambda: self._tell(None))
+        self.seen = self._recent_after = self._store.rev
+        self._store.when_broken(self._lose)
         self._task = asyncio.create_task(self._follow(), name="visor-hub")
 
     def stop(self) -> None:
@@ -51,38 +61,56 @@ class Hub:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def news(self, after: int) -> None:
-        """Return when the store is beyond the rev, or when the hub stops."""
-        while self._store.rev <= after and not self.closing:
+        """Return when the listeners were told of something beyond the rev, or when the hub stops."""
+        while self.seen <= after and not self.closing:
             await self._news.wait()
 
+    async def commits(self, after: int) -> Sequence[Commit]:
+        """The next commits after a rev; none only where there is none. Those that were read just now are not
+        read again. Raises RevCompacted, CoordinatorUnavailable."""
+        if self._recent_after <= after < self.seen:
+            return [commit for commit in self._recent if commit.rev > after]
+        return await self._store.commits(after, _READ)
+
     async def _follow(self) -> None:
-        seen = self._store.rev
         while not self.closing:
-            await self._store.wait(seen)
+            await self._store.wait(self.seen)
             try:
-                commits = await self._store.commits(seen, _READ)
+                commits = await self._store.commits(self.seen, _READ)
             except RevCompacted:
-                logger.warning("the hub fell behind the history at rev %d", seen)
-                self._tell(None)
-                seen = self._store.rev
+                logger.warning("the hub fell behind the history at rev %d", self.seen)
+                self.seen = self._store.rev
+                self._lose()
                 commits = []
             except RequestError as error:
                 logger.warning("the hub reads on in a moment: %s", error.detail)
                 commits = []
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                for commit in commits:
-                    self._tell(commit)
-                if commits:
-                    self.measures.ready(commits[-1].journal.at)
-                # A store that was closed, or loaded afresh, has a rev but no commits.
-                seen = commits[-1].rev if commits else max(seen, self._store.rev)
+                self._take(commits)
             news, self._news = self._news, asyncio.Event()
             news.set()
             if self.closing:
                 self._news.set()
             if not commits:
                 await asyncio.sleep(0.01)
+
+    def _take(self, commits: Sequence[Commit]) -> None:
+        for commit in commits:
+            self._tell(commit)
+            self._recent.append(commit)
+            if len(self._recent) > _READ:
+                self._recent_after = self._recent.popleft().rev
+        if commits:
+            self.measures.ready(commits[-1].journal.at)
+        # A store that was closed, or loaded afresh, has a rev but no commits.
+        self.seen = commits[-1].rev if commits else max(self.seen, self._store.rev)
+
+    def _lose(self) -> None:
+        """What comes next does not follow what was told last."""
+        self._recent.clear()
+        self._recent_after = self.seen
+        self._tell(None)
 
     def _tell(self, commit: Commit | None) -> None:
         for listener in self._listeners:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from tests.etcd.cluster import Cluster
 from tests.fuzz.schema_run import PHASES, fuzzed, run
-from tests.fuzz.two_tenants import fill_other, tokens
+from tests.fuzz.two_tenants import SEE_ALL, TwoTenants, written_by
 
 SLOW = 2.0
 
@@ -59,10 +59,7 @@ def main() -> int:
         _store(args.store, Path(directory)) as store,
         fuzzed(store) as service,
     ):
-        roles = None
-        if args.roles:
-            fill_other(service)
-            roles = tokens(service)
+        tenants = TwoTenants.on(service) if args.roles else None
         done = run(
             service.url,
             Path(directory, "calls.jsonl"),
@@ -70,12 +67,15 @@ def main() -> int:
             seed=args.seed,
             phases=args.phases,
             more=more,
-            roles=roles,
+            tenants=tenants,
         )
+        writers = written_by(service, tenants.other) - SEE_ALL if tenants else set()
         rev = service.rev
     print(done.said, done.table(), sep="\n")  # noqa: T201
     print(f"store {args.store}, rev {rev} at the end, seed {args.seed}, {time.monotonic() - began:.0f} s")  # noqa: T201
-    return 0 if done.passed else 1
+    if writers:
+        print(f"what is another's was changed by {', '.join(sorted(writers))}")  # noqa: T201
+    return 0 if done.passed and not writers else 1
 
 
 if __name__ == "__main__":

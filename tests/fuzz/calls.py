@@ -16,9 +16,10 @@ from jsonschema import Draft202012Validator
 from schemathesis.openapi.checks import MissingHeaderNotRejected, RejectedPositiveData
 
 from app.models.grants import Role
+from tests.fuzz.asked_again import Again
 from tests.fuzz.busy_registry import Ticket, fill
 from tests.fuzz.schema_run import TOKEN_ID
-from tests.fuzz.two_tenants import HIDDEN
+from tests.fuzz.two_tenants import HIDDEN, Other
 from tests.http.every_route import HOST
 from tests.openapi.documented import Document
 from tests.sse.sse_reader import parse
@@ -35,6 +36,7 @@ _session.headers["Authorization"] = f"Bearer {os.environ['VISOR_FUZZ_TOKEN']}"
 _roles: dict[str, str] = json.loads(os.environ.get("VISOR_FUZZ_ROLES", "{}"))
 """Tokens by the name of their role; where there are any, each call is made with one of them."""
 _chance = Random(os.environ["VISOR_FUZZ_SEED"])
+_again = Again(URL, _roles, Other.of(os.environ["VISOR_FUZZ_OTHER"]), _chance) if _roles else None
 _tickets: dict[str, list[Ticket]] = {}
 _calls = 0
 _messages: Draft202012Validator
@@ -175,6 +177,8 @@ def nothing_foreign_is_shown(
     for canary in HIDDEN[Role(role)] if role else ():
         told = response.content.decode("latin-1") + str(response.headers)
         assert canary not in told, f"as {role}: {told[max(0, told.index(canary) - 200) :][:500]}"
+    if _again is not None:
+        _again.look(case.path, {one.name for one in case.operation.query}, response.request)
 
 
 NOT_OF_THE_FORM = {

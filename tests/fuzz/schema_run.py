@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -17,6 +17,7 @@ import httpx2
 
 from app.models.names import MAX_ENV_VALUE
 from app.models.token import new_token
+from tests.fuzz.two_tenants import TwoTenants
 from tests.http.other_hands import STRANGE, write
 from tests.serving import APP, Service, serving
 
@@ -148,21 +149,24 @@ def run(
     seed: int,
     phases: Sequence[str] = PHASES,
     more: Sequence[str] = (),
-    roles: Mapping[str, str] | None = None,
+    tenants: TwoTenants | None = None,
 ) -> Run:
     """All operations of the schema that is served at the URL: every check, boundary values, so many random
-    examples of each operation, and as many walks along its links. `log` is a file for the calls. With `roles`
-    each call is made with one of these tokens, and what it shows is looked at, more than what it does."""
+    examples of each operation, and as many walks along its links. `log` is a file for the calls. With
+    `tenants` each call is made with one of their tokens, and what it shows is looked at, more than what it
+    does."""
     made = Run()
-    if roles:
+    if tenants:
         more = [*more, "--checks", ",".join(BY_ROLE)]
     command = ["--max-examples", str(examples), *more]
     if alone := [phase for phase in phases if phase != "stateful"]:
-        made.said, made.passed = _schemathesis(url, log, seed, ["--phases", ",".join(alone), *command], roles)
+        made.said, made.passed = _schemathesis(
+            url, log, seed, ["--phases", ",".join(alone), *command], tenants
+        )
     # A walk is never the same twice, as the registry is not. Hypothesis, which wants to walk it again, ends
     # then, and passes: after some tens of a thousand. So it has to be asked again.
     while "stateful" in phases and made.walks < examples:
-        said, passed = _schemathesis(url, log, seed + made.walks, ["--phases", "stateful", *command], roles)
+        said, passed = _schemathesis(url, log, seed + made.walks, ["--phases", "stateful", *command], tenants)
         walked = _WALKED.search(said)
         if not passed or walked is None:
             made.said, made.passed = made.said + said, False
@@ -180,12 +184,12 @@ def run(
 
 
 def _schemathesis(
-    url: str, log: Path, seed: int, arguments: list[str], roles: Mapping[str, str] | None = None
+    url: str, log: Path, seed: int, arguments: list[str], tenants: TwoTenants | None = None
 ) -> tuple[str, bool]:
     """What it prints, and whether all has passed."""
     asking = f"Bearer {TOKEN}"
     where = [f"{url}/openapi.json", "--header", f"Authorization: {asking}"]
-    if roles:
+    if tenants:
         # A header that it is told of wins over that of a call: so it is told of none.
         schema = log.with_name("openapi.json")
         schema.write_bytes(
@@ -204,7 +208,8 @@ def _schemathesis(
             "VISOR_FUZZ_CALLS": str(log),
             "VISOR_FUZZ_SEED": str(seed),
             "VISOR_FUZZ_TOKEN": TOKEN,
-            "VISOR_FUZZ_ROLES": json.dumps(dict(roles or {})),
+            "VISOR_FUZZ_ROLES": json.dumps(tenants.tokens if tenants else {}),
+            "VISOR_FUZZ_OTHER": str(tenants.other) if tenants else "",
             "PYTHONPATH": str(_ROOT),
         },
         cwd=_ROOT,

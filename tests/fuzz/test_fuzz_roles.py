@@ -10,14 +10,14 @@ from pathlib import Path
 
 from app.models.grants import Role
 from tests.fuzz.schema_run import fuzzed, run
-from tests.fuzz.two_tenants import CANARY, HIDDEN, fill_other, tokens
+from tests.fuzz.two_tenants import CANARY, HIDDEN, SEE_ALL, TwoTenants, written_by
 
 EXAMPLES = int(os.environ.get("VISOR_FUZZ_EXAMPLES", "1"))
 
 
 def test_no_role_is_shown_a_byte_of_another_tenants(tmp_path: Path) -> None:
     with fuzzed("memory:") as service:
-        fill_other(service)
+        tenants = TwoTenants.on(service)
         assert CANARY in service.get("/apps?limit=1000").text, "there is something to be shown"
         done = run(
             service.url,
@@ -25,8 +25,10 @@ def test_no_role_is_shown_a_byte_of_another_tenants(tmp_path: Path) -> None:
             examples=EXAMPLES,
             seed=1,
             phases=["fuzzing"],
-            roles=tokens(service),
+            more=["--mode", "positive"],
+            tenants=tenants,
         )
+        assert written_by(service, tenants.other) <= SEE_ALL, "what is another's was changed"
         assert service.get("/readyz").status_code == 200
     assert done.passed, done.said
     assert done.by_role.keys() == set(Role), "each has called"

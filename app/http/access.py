@@ -17,13 +17,13 @@ from app.http.certificate import Certificate
 from app.http.clients import Peer
 from app.http.hosts import proxied
 from app.http.open_streams import OpenStream, OpenStreams
-from app.http.principal import NEVER, Principal
+from app.http.principal import Principal
 from app.http.session import ADMIN_ID, COOKIE, session_of
 from app.models import keys
 from app.models.grants import EVERYTHING, Grant, Role, sight_of
 from app.models.token import KeptToken, id_of
 from app.registry import tokens
-from app.registry.permissions import Row
+from app.registry.permissions import NEVER, Row
 from app.store.contract import Commit, Origin, Record, Snapshot, Store
 
 HOUR = 3600

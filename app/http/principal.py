@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.models.grants import EVERYTHING, NOTHING, Grant, Scope
-from app.registry.permissions import Permission, Row
+from app.registry.permissions import NEVER, Permission, Row
 from app.registry.sighted import Sighted
 from app.store.contract import Record, Snapshot
-
-NEVER = float("inf")
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +28,7 @@ class Principal:
     hosts: tuple[str, ...] = ()
     """Those that a client's certificate names, where it is by that."""
     scopes: dict[Row, Scope | None] = field(default_factory=dict)
+    permissions: dict[Row, Permission] = field(default_factory=dict)
 
     @property
     def anonymous(self) -> bool:
@@ -46,8 +45,12 @@ class Principal:
 
     def permission(self, row: Row) -> Permission:
         """What a write has to read again in its transaction."""
-        key = None if self.record is None else self.record.key
-        return Permission(row, key, self.sha256, self.grants, self.anonymous)
+        found = self.permissions.get(row)
+        if found is None:
+            scope, until = self.scope(row), self.until
+            found = Permission(row, self.record, self.sha256, scope, self.sight, until, self.anonymous)
+            self.permissions[row] = found
+        return found
 
     def see(self, snapshot: Snapshot) -> Snapshot:
         """A snapshot as the principal sees it."""

@@ -3,7 +3,7 @@
 A write reads its token's key in its own transaction, so none commits after the token was revoked or narrowed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +19,8 @@ from app.registry.readable import readable
 from app.registry.sighted import Sighted, scope_names
 from app.store.contract import Changes, Record, Rule, Snapshot
 from app.store.steps import Steps, in_one_go
+
+NEVER = float("inf")
 
 CHECKED = 50
 """Changes that are held against a scope at once: those of instances are read for it."""
@@ -53,13 +55,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What a request may do, as its token said when it came. `key` is where that token is kept; None where
-    it is none of the store's. `anonymous`: there was no token, and none was needed."""
+    """What a request may do, as its token said when it came. `record` is that token; None where it is none of
+    the store's. `until`: what it said is looked at again then, should it still be that record.
+    `anonymous`: there was no token, and none was needed."""
 
     row: Row
-    key: str | None
+    record: Record | None
     sha256: bytes
-    grants: Sequence[Grant]
+    scope: Scope | None
+    sight: Scope
+    until: float = NEVER
     anonymous: bool = False
 
     def guard(self, rule: Rule) -> Rule:
@@ -81,13 +86,12 @@ class Permission:
             if tokens.needs_a_token(snapshot):
                 raise Unauthenticated.unknown()
             return EVERYTHING, snapshot
-        grants = self._grants(snapshot, at)
-        scope = self.row.scope(grants)
+        scope, sight = self._now(snapshot, at)
         if scope is None:
             raise Forbidden.needing(self.row.needs)
         if scope.all:
             return scope, snapshot
-        return scope, Sighted(snapshot, sight_of(grants), of_rule=True)
+        return scope, Sighted(snapshot, sight, of_rule=True)
 
     def checking(self, snapshot: Snapshot, changes: Changes, scope: Scope) -> Steps[None]:
         """Raises Forbidden where something is changed, or was by the first call of a replay, that is outside
@@ -97,29 +101,30 @@ class Permission:
 
     def speak_for(self, host: str) -> None:
         """Raises Forbidden where only hosts may do this, and the token is not this one's."""
-        scope = self._scope
+        scope = self.scope
         if scope is not None and not scope.all and not scope.hosts.has(host):
             raise Forbidden.needing(f"host({host})")
 
     def speak_by(self, claim_rev: object) -> None:
         """Raises InvalidRequest where a claim has to be named and is not."""
-        scope = self._scope
+        scope = self.scope
         # Absent is pydantic's MISSING, which is no int.
         if self.row.fenced and scope is not None and not scope.all and not isinstance(claim_rev, int):
             raise InvalidRequest.of(["body", "claim_rev"], "is required of a host", "missing")
 
-    @property
-    def _scope(self) -> Scope | None:
-        return EVERYTHING if self.anonymous else self.row.scope(self.grants)
-
-    def _grants(self, snapshot: Snapshot, at: datetime) -> Sequence[Grant]:
-        if self.key is None:
-            return self.grants
-        kept = tokens.read(snapshot.get(self.key))
+    def _now(self, snapshot: Snapshot, at: datetime) -> tuple[Scope | None, Scope]:
+        """What the token allows the request for, and may see, by the snapshot. Raises Unauthenticated."""
+        if self.record is None:
+            return self.scope, self.sight
+        record = snapshot.get(self.record.key)
+        if record is self.record and at.timestamp() < self.until:
+            # As when the request came. To parse it for each write would cost more than the check does.
+            return self.scope, self.sight
+        kept = tokens.read(record)
         if kept is None:
             raise Unauthenticated.unknown()
         tokens.check(kept, self.sha256, at)
-        return kept.grants
+        return self.row.scope(kept.grants), sight_of(kept.grants)
 
 
 def _checking(snapshot: Snapshot, changes: Changes, scope: Scope, row: Row) -> Steps[None]:

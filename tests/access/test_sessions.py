@@ -32,7 +32,9 @@ def begun(holder: Holder) -> str:
 
 
 def asked(service: Service, method: str, path: str, cookie: str, **headers: str) -> httpx2.Response:
-    return httpx2.request(method, service.url + path, headers={"Cookie": f"a=b; {cookie}", **headers})
+    return httpx2.request(
+        method, service.url + path, headers={"Cookie": f"a=b; {cookie}", **headers}, timeout=60
+    )
 
 
 def test_a_session_reads_what_its_token_reads_and_ends_with_it(closed: Service) -> None:
@@ -108,6 +110,6 @@ def test_the_admin_of_the_settings_has_sessions_too(closed: Service) -> None:
 
 
 def test_its_end_has_the_browser_forget_it(closed: Service) -> None:
-    ended = httpx2.delete(closed.url + "/session").headers["Set-Cookie"]
+    ended = httpx2.delete(closed.url + "/session", timeout=60).headers["Set-Cookie"]
     assert ended.startswith("__Host-visor=; ")
     assert "Max-Age=0" in ended

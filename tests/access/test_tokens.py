@@ -28,7 +28,7 @@ def closed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
 
 
 def anonymous(service: Service, path: str, **headers: str | bytes) -> httpx2.Response:
-    return httpx2.get(service.url + path, headers=headers)
+    return httpx2.get(service.url + path, headers=headers, timeout=60)
 
 
 def in_seconds(seconds: float) -> str:
@@ -239,7 +239,7 @@ def test_a_token_is_looked_at_with_each_request_of_a_connection(closed: Service)
     """Who asked by it before is remembered with it; another token on it is another's, and one that was
     narrowed, rotated or revoked meanwhile is judged as it is."""
     holder, other = give(closed, VIEWER), give(closed, grant("operator"))
-    with httpx2.Client(base_url=closed.url, verify=False) as one:
+    with httpx2.Client(base_url=closed.url, timeout=60, verify=False) as one:
 
         def ask(path: str, of: Holder = holder) -> int:
             return int(one.get(path, headers=of.headers).status_code)

@@ -37,7 +37,7 @@ def test_one_line_of_json_says_where_it_listens(tmp_path: Path, store: str) -> N
         assert said["url"] == f"http://127.0.0.1:{said['port']}"
         assert (said["version"], said["store"]) == (__version__, store)
         assert (said["rev"], said["oldest_rev"], said["host"]) == (0, 0, "127.0.0.1")
-        assert httpx2.get(f"{said['url']}/readyz").status_code == 200
+        assert httpx2.get(f"{said['url']}/readyz", timeout=60).status_code == 200
     finally:
         serving.send_signal(signal.SIGTERM)
         rest = serving.communicate(timeout=60)[1]
@@ -52,7 +52,7 @@ def test_one_line_of_text_says_where_it_listens(tmp_path: Path) -> None:
     try:
         said = first_line(serving, b"listens at").decode()
         pattern = r"Visor \S+ listens at (http://localhost:\d+), on the store sqlite:///./visor.db at rev 0"
-        assert httpx2.get(f"{re.search(pattern, said)[1]}/livez").status_code == 200  # type: ignore[index]
+        assert httpx2.get(f"{re.search(pattern, said)[1]}/livez", timeout=60).status_code == 200  # type: ignore[index]
     finally:
         serving.send_signal(signal.SIGINT)
         serving.communicate(timeout=60)
@@ -78,7 +78,7 @@ def test_a_terminal_is_told_where_to_go_and_how_to_end_it(tmp_path: Path) -> Non
         f"  look      {url}/ui, and {url}/docs for the API",
     ]
     assert re.fullmatch(r"  store     sqlite:///./visor\.db, at rev 0, \d\.\d MB", lines[2])
-    assert [httpx2.get(f"{url}/{page}").status_code for page in ("ui", "docs")] == [200, 200]
+    assert [httpx2.get(f"{url}/{page}", timeout=60).status_code for page in ("ui", "docs")] == [200, 200]
     serving.send_signal(signal.SIGINT)
     assert serving.wait(60) == 0
     os.close(ours)

@@ -46,7 +46,9 @@ def test_the_first_token_is_made_on_the_store_and_makes_the_others_over_http(tmp
         assert shown["expires_at"] is not None
         new = json.loads(visor("rotate", bot["id"], "--overlap", "1h", *here, "-o", "json", token=root))
         for token in (bot["token"], new["token"]):
-            asked = httpx2.get(service.url + "/tokens/self", headers={"Authorization": f"Bearer {token}"})
+            asked = httpx2.get(
+                service.url + "/tokens/self", headers={"Authorization": f"Bearer {token}"}, timeout=60
+            )
             assert asked.json()["name"] == "bot"
         assert "bot" in visor("list", *here, token=root)
         assert "bot" not in visor("list", *here, token=bot["token"], status=1)

@@ -55,7 +55,7 @@ def increment(key: str) -> Rule:
     return rule
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Return when the condition holds; fail where it does not in time."""
     async with asyncio.timeout(seconds):
         while True:

@@ -172,14 +172,14 @@ async def test_waiting_ends_with_the_next_commit(store):
     await asyncio.sleep(0.01)
     assert not any(w.done() for w in waiters)
     await write(store, put("a/1", "x"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await asyncio.gather(*waiters)
         await store.wait(0)
     later = asyncio.create_task(store.wait(1))
     await asyncio.sleep(0.01)
     assert not later.done()
     await store.close()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await later
 
 
@@ -196,7 +196,7 @@ async def test_a_waiter_sees_the_commit_it_was_woken_for(store):
 
     follower = asyncio.create_task(follow())
     await asyncio.gather(*(store.transact(increment("a/n"), ORIGIN) for _ in range(100)))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await follower
     assert seen == list(range(1, 101))
 

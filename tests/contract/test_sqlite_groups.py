@@ -91,7 +91,7 @@ async def test_a_disk_that_stays_away_refuses_until_it_is_back(disk, store):
     with pytest.raises(CoordinatorUnavailable, match="Nothing was written"):
         await store.transact(put("a/3", "z"), ORIGIN)
     disk.off = False
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         [ended] = await asyncio.gather(task, return_exceptions=True)
     record = (await store.latest()).get("a/2")
     assert (record is not None) is not isinstance(ended, CoordinatorUnavailable)
@@ -103,7 +103,7 @@ async def test_closing_while_the_disk_is_away_ends(disk, store):
     disk.off = True
     task = asyncio.create_task(store.transact(put("a/2", "y"), ORIGIN))
     await until(lambda: not store.health().ready)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await store.close()
         with pytest.raises(CoordinatorUnavailable) as ended:
             await task

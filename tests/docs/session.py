@@ -73,7 +73,7 @@ IDLE = ": keep-alive\n\n"
 
 def _stream(url: str, headers: dict[str, str]) -> str:
     """The events up to now: the stream is left when it says that it is idle."""
-    with httpx2.Client(timeout=10) as client, client.stream("GET", url, headers=headers) as answer:
+    with httpx2.Client(timeout=60) as client, client.stream("GET", url, headers=headers) as answer:
         text = ""
         for part in answer.iter_text():
             text += part

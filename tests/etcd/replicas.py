@@ -63,7 +63,7 @@ def events_after(service: Service, rev: int = 0) -> list[Any]:
             return found
 
 
-def until_ok(ask: Callable[[], httpx2.Response], seconds: float = 15) -> httpx2.Response:
+def until_ok(ask: Callable[[], httpx2.Response], seconds: float = 60) -> httpx2.Response:
     """The first answer that is a success; those before may only be 503."""
     end = time.monotonic() + seconds
     while True:
@@ -122,7 +122,7 @@ class Line:
         return proxy
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def _set(self, change: Callable[[], None]) -> None:
         async def run() -> None:
@@ -158,7 +158,7 @@ class Line:
         self._proxy.flowing.set()
         self._do(self._proxy.down())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
 

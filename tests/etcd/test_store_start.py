@@ -162,7 +162,7 @@ def test_workers_share_a_port_come_again_when_killed_and_end_with_0(etcd: Cluste
 
         def answers() -> bool:
             try:
-                answer = httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=5)
+                answer = httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=60)
             except httpx2.TransportError:
                 return False
             return answer.status_code == 200

@@ -44,4 +44,4 @@ class HAProxy:
 
     def close(self) -> None:
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)

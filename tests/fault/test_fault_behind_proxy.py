@@ -64,7 +64,7 @@ class Front:
 
     def _serves(self) -> bool:
         try:
-            return httpx2.get(f"{self.url}/readyz").status_code == 200
+            return httpx2.get(f"{self.url}/readyz", timeout=60).status_code == 200
         except httpx2.HTTPError:
             return False
 
@@ -79,7 +79,9 @@ class Front:
         there: set[str] = set()
         cursor: str | None = ""
         while cursor is not None:
-            page = httpx2.get(f"{self.url}/members/pms", params={"cursor": cursor} if cursor else {}).json()
+            page = httpx2.get(
+                f"{self.url}/members/pms", params={"cursor": cursor} if cursor else {}, timeout=60
+            ).json()
             there |= {member["addr"] for member in page["items"]}
             cursor = page["next"]
         assert calls.acknowledged

@@ -148,7 +148,7 @@ def test_the_process_ends_without_its_disk(launcher: Launcher, tmp_path: Path) -
         # It is gone, but for what the kernel still keeps for strace.
         until(lambda: not lives(visor.pid), "it ends")
         hanging.kill()
-        hanging.communicate(timeout=10)
+        hanging.communicate(timeout=60)
         assert visor.wait() == 1
         assert "the store does not close" in visor.said
         assert "Traceback" not in visor.said

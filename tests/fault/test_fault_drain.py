@@ -43,7 +43,7 @@ def test_readyz_alone_says_that_it_drains(serve: Serve) -> None:
     assert visor.client.head("/readyz?draining=404").status_code == 404
     assert visor.get("/readyz?draining=1").status_code == 422
     for path in ("/livez", "/rev", "/apps", "/metrics"):
-        assert httpx2.get(visor.url + path).status_code == 200, "also on new connections"
+        assert httpx2.get(visor.url + path, timeout=60).status_code == 200, "also on new connections"
     assert "draining: serves on for 600 s" in visor.said
     assert visor.terminate() == 0
     assert "ended by a second signal" in visor.said

@@ -160,4 +160,4 @@ def test_a_sync_that_the_kernel_delays(serve: Serve, tmp_path: Path) -> None:
         assert visor.said.count(HANG) == 2, "when it begins and when it ends"
     finally:
         delaying.terminate()
-        delaying.communicate(timeout=10)
+        delaying.communicate(timeout=60)

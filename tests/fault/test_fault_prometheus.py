@@ -57,7 +57,7 @@ class Prometheus:
     def targets(self) -> dict[str, dict[str, str]]:
         """The labels of what it scrapes, by instance id; nothing while it starts."""
         try:
-            answer = httpx2.get(f"http://127.0.0.1:{self.port}/api/v1/targets?state=active")
+            answer = httpx2.get(f"http://127.0.0.1:{self.port}/api/v1/targets?state=active", timeout=60)
         except httpx2.HTTPError:
             return {}
         active = answer.json()["data"]["activeTargets"] if answer.status_code == 200 else []
@@ -66,13 +66,13 @@ class Prometheus:
 
     def failures(self) -> float:
         """How often it has asked Visor in vain."""
-        text = httpx2.get(f"http://127.0.0.1:{self.port}/metrics").text
+        text = httpx2.get(f"http://127.0.0.1:{self.port}/metrics", timeout=60).text
         name = "prometheus_sd_http_failures_total "
         return next(float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name))
 
     def close(self) -> None:
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 @pytest.fixture

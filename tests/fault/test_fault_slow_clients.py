@@ -30,7 +30,7 @@ def _crowd(visor: Serving, said: bytes) -> Iterator[list[socket.socket]]:
     with ExitStack() as open_:
         crowd = []
         for _ in range(CROWD):
-            one = open_.enter_context(socket.create_connection(("127.0.0.1", visor.port), 10))
+            one = open_.enter_context(socket.create_connection(("127.0.0.1", visor.port), 60))
             one.sendall(said)
             crowd.append(one)
         yield crowd
@@ -79,7 +79,7 @@ def test_a_crowd_of_idle_connections_keeps_nobody_out(serve: Serve) -> None:
             assert refused == CROWD - 20
         end = time.monotonic() + 20
         while True:
-            with socket.create_connection(("127.0.0.1", visor.port), 10) as again:
+            with socket.create_connection(("127.0.0.1", visor.port), 60) as again:
                 again.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 if again.recv(65536).startswith(b"HTTP/1.1 200"):
                     break

@@ -129,7 +129,7 @@ class Serving:
             return False
 
     def _dialed(self) -> socket.socket:
-        raw = socket.create_connection(("127.0.0.1", self.port), 5)
+        raw = socket.create_connection(("127.0.0.1", self.port), 60)
         if not self._tls:
             return raw
         anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

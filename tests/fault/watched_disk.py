@@ -105,13 +105,13 @@ def watched_by_strace(launcher: Launcher, path: Path) -> Iterator[tuple[str, Sto
         yield visor.url, lambda: _story(trace)
     finally:
         watching.terminate()
-        watching.communicate(timeout=10)
+        watching.communicate(timeout=60)
         visor.close()
 
 
 def _story(trace: Path) -> list[str]:
     """What a trace tells. A sync counts when it has returned, an answer when it is begun."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not trace.exists():
         assert time.monotonic() < end
         time.sleep(0.01)

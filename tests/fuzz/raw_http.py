@@ -53,7 +53,7 @@ class Exchange:
         sent: bytes,
         cuts: Iterable[int] = (),
         half_closes: bool = False,
-        patience: float = 20,
+        patience: float = 60,
     ) -> None:
         self.sent = sent
         self._cuts = sorted({0, len(sent), *(cut % (len(sent) + 1) for cut in cuts)})

@@ -29,7 +29,7 @@ def put(number: int, version: str = "1", headers: bytes = b"") -> bytes:
 
 def asked(visor: Service, request: bytes) -> socket.socket:
     """A connection that has sent the request."""
-    one = socket.create_connection(("127.0.0.1", visor.port), 20)
+    one = socket.create_connection(("127.0.0.1", visor.port), 60)
     one.sendall(request)
     return one
 

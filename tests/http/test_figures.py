@@ -129,7 +129,7 @@ def test_with_workers_a_page_is_of_all_of_them(etcd, tmp_path):
     parent = subprocess.Popen([sys.executable, *command, "--log-level", "error"])
 
     def ask(path):
-        with urllib.request.urlopen(f"{url}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{url}{path}", timeout=60) as answer:
             return answer.read().decode()
 
     def answers():

@@ -58,7 +58,7 @@ def test_requests_at_a_time() -> None:
 def test_a_refused_request_leaves_its_connection_whole() -> None:
     """Its body is dropped, what follows is served, and what was sent before its turn is answered in order."""
     with serving(max_requests=1, **AT_ONCE) as visor, held_writes(visor, 1):
-        with socket.create_connection(("127.0.0.1", visor.port), 10) as one:
+        with socket.create_connection(("127.0.0.1", visor.port), 60) as one:
             body = b'{"name":"a"}'
             write = b"POST /services HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n" % (JSON, len(body))
             probe = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -73,7 +73,7 @@ def test_a_refused_request_leaves_its_connection_whole() -> None:
                 came += part
         found = re.findall(rb"HTTP/1\.1 (\d+)", came)
         assert found == [b"429", b"200", b"429", b"200"], came
-        with socket.create_connection(("127.0.0.1", visor.port), 10) as asking:
+        with socket.create_connection(("127.0.0.1", visor.port), 60) as asking:
             asking.sendall(write.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
             came = heard(asking)
             assert came.startswith(b"HTTP/1.1 429"), "it is not told to send what is not wanted"
@@ -98,7 +98,7 @@ def test_more_refusals_than_are_made_in_a_second_wait_their_turn() -> None:
     """None is forgotten, none is out of order with its connection, and a client that leaves is no fault."""
     with serving(max_requests=1, **AT_ONCE) as visor, held_writes(visor, 1), ExitStack() as open_:
         asking = [
-            open_.enter_context(socket.create_connection(("127.0.0.1", visor.port), 20)) for _ in range(600)
+            open_.enter_context(socket.create_connection(("127.0.0.1", visor.port), 60)) for _ in range(600)
         ]
         probe = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         for number, one in enumerate(asking):
@@ -121,12 +121,12 @@ def test_connections_at_a_time() -> None:
     """One too many is told so and closed; those there are go on; a place that is free can be had."""
     with serving(max_connections=3) as visor, ExitStack() as open_:
         held = [
-            open_.enter_context(socket.create_connection(("127.0.0.1", visor.port), 10)) for _ in range(3)
+            open_.enter_context(socket.create_connection(("127.0.0.1", visor.port), 60)) for _ in range(3)
         ]
         for one in held:
             one.sendall(READ)
             assert heard(one).startswith(b"HTTP/1.1 200")
-        with socket.create_connection(("127.0.0.1", visor.port), 10) as extra:
+        with socket.create_connection(("127.0.0.1", visor.port), 60) as extra:
             extra.sendall(READ)
             came = heard(extra)
             assert came.startswith(b"HTTP/1.1 429")
@@ -140,7 +140,7 @@ def test_connections_at_a_time() -> None:
         held[0].close()
 
         def had() -> bool:
-            with socket.create_connection(("127.0.0.1", visor.port), 10) as again:
+            with socket.create_connection(("127.0.0.1", visor.port), 60) as again:
                 again.sendall(READ)
                 return heard(again).startswith(b"HTTP/1.1 200")
 
@@ -153,7 +153,7 @@ def test_bodies_that_are_on_their_way() -> None:
     head = b"POST /apps HTTP/1.1\r\nHost: x\r\n%bContent-Length: 2000\r\n\r\n" % JSON
     with serving(max_requests=2, max_arriving=10_000) as visor, ExitStack() as open_:
         for number in range(10):
-            one = open_.enter_context(socket.create_connection(("127.0.0.1", visor.port), 10))
+            one = open_.enter_context(socket.create_connection(("127.0.0.1", visor.port), 60))
             one.sendall(head + part)
             until(
                 lambda number=number: visor.context.capacity.arriving == 1000 * (number + 1),
@@ -161,7 +161,7 @@ def test_bodies_that_are_on_their_way() -> None:
             )
         assert visor.context.capacity.requests == 0, "they hold places"
         assert visor.post("/apps", APP).status_code == 201, "a body that is there at once counts for nothing"
-        with socket.create_connection(("127.0.0.1", visor.port), 10) as extra:
+        with socket.create_connection(("127.0.0.1", visor.port), 60) as extra:
             extra.sendall(head + part)
             came = heard(extra)
             assert came.startswith(b"HTTP/1.1 429")

@@ -34,7 +34,7 @@ def _nothing_changes(full: Service) -> Iterator[None]:
 
 def said_to(visor: Service, sent: bytes) -> list[tuple[int, dict[str, str], bytes]]:
     """Every answer to the bytes until the server closes: status, headers, body. Each has to be whole."""
-    with socket.create_connection(("127.0.0.1", visor.port), 15) as one:
+    with socket.create_connection(("127.0.0.1", visor.port), 60) as one:
         one.sendall(sent)
         one.shutdown(socket.SHUT_WR)
         came = b""
@@ -220,7 +220,7 @@ def test_http_1_0_knows_no_chunks(full: Service) -> None:
     head = b"PUT /apps/cat/env/cow HTTP/1.0\r\n" + HOST + JSON
     (answer,) = said_to(full, head + chunked + b'\r\nf\r\n{"value": "moo"}\r\n0\r\n\r\n' + SMUGGLED)
     refused(answer, 400)
-    with socket.create_connection(("127.0.0.1", full.port), 15) as one:
+    with socket.create_connection(("127.0.0.1", full.port), 60) as one:
         one.sendall(b"GET /events?snapshot=true HTTP/1.0\r\n\r\n")
         came = b""
         while b"event: snapshot-end" not in came:
@@ -239,7 +239,7 @@ def test_http_1_0_knows_no_chunks(full: Service) -> None:
 def test_http_1_0_is_not_told_to_go_on(full: Service) -> None:
     """It does not know `100 Continue`, and would take it for its answer."""
     write = b"PUT /apps/cat/env/cow HTTP/1.0\r\n" + HOST + JSON + b"Content-Length: 2\r\n"
-    with socket.create_connection(("127.0.0.1", full.port), 15) as one:
+    with socket.create_connection(("127.0.0.1", full.port), 60) as one:
         one.sendall(write + b"Expect: 100-continue\r\n\r\n")
         one.sendall(b"{}")
         assert one.recv(65536).startswith(b"HTTP/1.1 422")
@@ -248,7 +248,7 @@ def test_http_1_0_is_not_told_to_go_on(full: Service) -> None:
 @pytest.mark.parametrize("method", [b"GET", b"HEAD"])
 @pytest.mark.parametrize("path", [b"/apps", b"/livez", b"/openapi.json", b"/nowhere", b"/metrics"])
 def test_no_answer_to_http_1_0_is_in_chunks(full: Service, method: bytes, path: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", full.port), 15) as one:
+    with socket.create_connection(("127.0.0.1", full.port), 60) as one:
         one.sendall(method + b" " + path + b" HTTP/1.0\r\n\r\n")
         came = b""
         while part := one.recv(65536):
@@ -279,7 +279,7 @@ def test_trailers_are_no_headers(trailer: bytes, cut: int | None) -> None:
     sent = head + b'f\r\n{"value":"moo"}\r\n0\r\n' + trailer + b"\r\n"
     with serving() as visor:
         visor.made("/apps", {"name": "cat", "repo_url": "https://git.example.com/c.git", "stack": "lenny"})
-        with socket.create_connection(("127.0.0.1", visor.port), 15) as one:
+        with socket.create_connection(("127.0.0.1", visor.port), 60) as one:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for at in range(0, len(sent), cut or len(sent)):
                 one.sendall(sent[at : at + (cut or len(sent))])
@@ -356,7 +356,7 @@ def test_who_asks_to_close_and_sends_more_gets_the_answer(full: Service) -> None
     """A server that closes both ways at once resets what comes then, and a client that is writing may not
     get to read."""
     for request in (get(b"/rev"), b"GET /rev HTTP/1.0\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", full.port), 20) as client:
+        with socket.create_connection(("127.0.0.1", full.port), 60) as client:
             client.sendall(request)
             expected = _up_to_the_end(client)
             for _ in range(3):
@@ -483,7 +483,7 @@ def test_too_many_requests_at_once_break_the_connection_off(full: Service) -> No
     """A flood of them does not grow in the server; whoever comes after is served."""
     flood = get(b"/rev").replace(CLOSE, b"") * 20_000
     answers = 0
-    with socket.create_connection(("127.0.0.1", full.port), 15) as one, suppress(ConnectionError):
+    with socket.create_connection(("127.0.0.1", full.port), 60) as one, suppress(ConnectionError):
         one.sendall(flood)
         while part := one.recv(1 << 20):
             answers += part.count(b"HTTP/1.1 200")

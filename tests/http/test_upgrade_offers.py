@@ -62,7 +62,7 @@ def _segments(head: bytes, body: bytes, how: str) -> list[bytes]:
 
 
 def _connection(visor: Service) -> socket.socket:
-    one = socket.create_connection(("127.0.0.1", visor.port), 20)
+    one = socket.create_connection(("127.0.0.1", visor.port), 60)
     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return one
 

@@ -77,7 +77,7 @@ class SseStream:
         last_event_id: str | None = None,
         headers: dict[str, str] | None = None,
         receive_buffer: int | None = None,
-        timeout: float = 20,
+        timeout: float = 60,
         tls: ssl.SSLContext | None = None,
         **query: Any,
     ) -> None:

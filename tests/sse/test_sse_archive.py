@@ -87,7 +87,7 @@ def test_a_history_that_falters_ends_streams_cleanly_and_nothing_else(
             while visor.context.capacity.subscribers < 2:
                 pass
             visor.made("/services", {"name": "after"})
-            assert [event["type"] for event in waiting.result(15).json()["items"]] == ["service-register"]
+            assert [event["type"] for event in waiting.result(60).json()["items"]] == ["service-register"]
         stream.close()
     finally:
         visor.stop()
@@ -110,4 +110,4 @@ def _write_group(visor: Service, count: int) -> None:
         )
 
     loop = visor.context.hub._task.get_loop()
-    asyncio.run_coroutine_threadsafe(write(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(write(), loop).result(60)

@@ -25,7 +25,7 @@ def _waiting(visor: Service, **wanted: Any) -> int:
 
 def _until_waiting(visor: Service, count: int, **wanted: Any) -> None:
     """Wait until so many have been sent all there is."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + 60
     while _waiting(visor, **wanted) != count:
         assert time.monotonic() < end, "they do not come to wait"
         time.sleep(0.002)

@@ -129,10 +129,10 @@ def test_a_wait_ends_with_the_first_event_that_fits(visor: Service) -> None:
         fitting = pool.submit(_page, visor, rev=0, wait=30, type="app-*")
         until(lambda: visor.context.capacity.subscribers == 2, "both wait")
         visor.made("/services", {"name": "a"})
-        assert [event["type"] for event in any_.result(10)["items"]] == ["service-register"]
+        assert [event["type"] for event in any_.result(60)["items"]] == ["service-register"]
         assert not fitting.done()
         visor.runnable()
-        page = fitting.result(10)
+        page = fitting.result(60)
     assert [event["type"] for event in page["items"]] == ["app-register"]
     assert visor.context.capacity.subscribers == 0
     follower = _page(visor, place=page["next"])
@@ -157,7 +157,7 @@ def test_a_wait_that_saw_what_does_not_fit_says_how_far_it_came(visor: Service) 
         waiting = pool.submit(_page, visor, rev=0, wait=1, type="app-*")
         until(lambda: visor.context.capacity.subscribers == 1, "it waits")
         visor.made("/services", {"name": "a"})
-        assert waiting.result(10) == _empty(visor.nth(1))
+        assert waiting.result(60) == _empty(visor.nth(1))
 
 
 def test_a_wait_ends_at_shutdown(serve: Serve) -> None:
@@ -166,7 +166,7 @@ def test_a_wait_ends_at_shutdown(serve: Serve) -> None:
         waiting = pool.submit(_page, visor, rev=0, wait=30)
         until(lambda: visor.context.capacity.subscribers == 1, "it waits")
         visor.server.should_exit = True
-        assert waiting.result(10) == _empty(visor.nth(0))
+        assert waiting.result(60) == _empty(visor.nth(0))
 
 
 def test_a_client_that_leaves_gives_its_place_back(visor: Service) -> None:

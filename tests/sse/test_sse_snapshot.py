@@ -243,7 +243,7 @@ def test_a_start_that_is_compacted_is_told_and_answered_with_a_fresh_snapshot(
         assert rev == visor.rev
         assert [said["service"] for said in objects] == list("abcdefgh")
         assert follow(visor, **start).status == 410
-    assert visor.client.head("/events?snapshot=true&rev=4", timeout=5).status_code == 200
+    assert visor.client.head("/events?snapshot=true&rev=4", timeout=60).status_code == 200
     visor.made("/services", {"name": "i"})
     assert stream.events(1)[0].id == "9-0"
 

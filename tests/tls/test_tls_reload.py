@@ -166,8 +166,8 @@ def test_one_host_is_revoked_by_a_list_in_the_file_of_the_authority(
 ) -> None:
     with (
         serving(**files) as visor,
-        httpx2.Client(verify=site.context(site.host), base_url=visor.url) as revoked,
-        httpx2.Client(verify=site.context(site.other_host), base_url=visor.url) as stays,
+        httpx2.Client(verify=site.context(site.host), base_url=visor.url, timeout=60) as revoked,
+        httpx2.Client(verify=site.context(site.other_host), base_url=visor.url, timeout=60) as stays,
     ):
         assert revoked.get("/apps").status_code == 200
         Path(files["tls_client_ca"]).write_bytes(site.authority.pem + site.authority.revocations(site.host))

@@ -31,7 +31,7 @@ async def test_who_stops_waiting_stops_nothing() -> None:
     thread, may, done = LogThread("log"), threading.Event(), list[int]()
 
     def call() -> None:
-        may.wait(10)
+        may.wait(60)
         done.append(1)
 
     waiting = thread.run(call)

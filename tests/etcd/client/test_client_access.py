@@ -105,13 +105,13 @@ async def test_a_token_that_has_expired_is_renewed_and_the_watch_goes_on(
         await asyncio.sleep(TOKEN_TTL * 2.5)
         # A transaction with the old token; the watch that is there has not noticed.
         second = (await client.txn(success=[Put(keys("a"), b"2")])).revision
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             (item,) = await watch.take()
         assert item.revision == second
         assert client._calls.metadata() != expired
         await asyncio.sleep(TOKEN_TTL * 2.5)
         async with await client.watch(keys.prefix, keys.end, start_revision=first) as again:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 found = [item for item in await again.take() if isinstance(item, EtcdRevision)]
             assert [one.revision for one in found] == [first, second]
         await watch.close()

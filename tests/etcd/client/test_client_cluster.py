@@ -60,7 +60,7 @@ async def settled(client: EtcdClient) -> None:
         await client.status(endpoint)
     endpoints = client._calls.endpoints
     endpoints._current = first = endpoints.all[0]
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while endpoints.best() is not first:
             await asyncio.sleep(0.05)
             endpoints._current = first
@@ -140,7 +140,7 @@ async def test_the_leader_is_killed_and_writes_go_on(whole: Cluster, client: Etc
     seen: list[int] = []
     while acknowledged[-1] not in seen:
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 seen += [item.revision for item in await watch.take() if isinstance(item, EtcdRevision)]
         except WatchLost:
             watch = await client.watch(keys.prefix, keys.end, start_revision=watch.last + 1)
@@ -157,7 +157,7 @@ async def test_a_member_that_has_lost_the_majority_says_so_and_its_watch_ends(
     for member in whole.members:
         if member is not alone:
             member.freeze()
-    assert isinstance(await ended(watch, 8), WatchLost)
+    assert isinstance(await ended(watch, 60), WatchLost)
     loop = asyncio.get_running_loop()
     began = loop.time()
     with pytest.raises(NotDone):
@@ -172,7 +172,7 @@ async def test_a_member_that_has_lost_the_majority_says_so_and_its_watch_ends(
             await only.txn(success=[Put(keys("a"), b"")])
     for member in whole.members:
         member.thaw()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await client.txn(success=[Put(keys("a"), b"")])

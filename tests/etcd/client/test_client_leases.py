@@ -26,7 +26,7 @@ async def test_a_lease_that_is_not_renewed_ends_and_one_that_is_stays(client: Et
     put = await client.txn(success=[Put(keys("dies"), b"", dies.id), Put(keys("lives"), b"", lives.id)])
     async with await client.watch(keys.prefix, keys.end, start_revision=put.revision + 1) as watch:
         waiting = asyncio.ensure_future(anext(watch))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not waiting.done():
                 assert await client.keep_alive_once(lives.id) == lives.ttl
                 await asyncio.wait([waiting], timeout=0.3)

@@ -39,7 +39,7 @@ def behind(app: Any) -> Iterator[int]:
         yield listening.getsockname()[1]
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def answering(said: list[Any]) -> Iterator[Callable[[list[tuple[bytes, bytes]]],
         headers[:] = [LENGTH, *more]
         return client.get("/")
 
-    with behind(app) as port, httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    with behind(app) as port, httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         yield ask
 
 
@@ -126,7 +126,7 @@ def test_a_body_is_given_only_where_all_of_it_is(parts: list[bytes], expected: b
         given.answer(scope, 200, [LENGTH], b"ok")
 
     size = sum(map(len, parts))
-    with behind(app) as port, socket.create_connection(("127.0.0.1", port), 5) as one:
+    with behind(app) as port, socket.create_connection(("127.0.0.1", port), 60) as one:
         one.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (size, parts[0]))
         for part in parts[1:]:
             until(lambda: seen, "the first part is received")

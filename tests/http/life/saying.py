@@ -86,7 +86,7 @@ def together(*works: Callable[[], Any]) -> list[Any]:
     return results
 
 
-def until(condition: Callable[[], Any], seconds: float = 15) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """What the condition gives, as soon as it is true of it; fail where it never is."""
     end = time.monotonic() + seconds
     while not (given := condition()):

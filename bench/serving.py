@@ -21,6 +21,9 @@ from bench.processes import SERVER, cpu_seconds, memory, on, tree
 START_SECONDS = 120.0
 """A store of 100,000 objects may take a while; what has not started by then will not."""
 
+SLOWLY = 10
+"""Times as long, where it runs under another program."""
+
 
 def free_port() -> int:
     """A port that nobody listens on, below those that the system gives to outgoing connections."""
@@ -89,16 +92,17 @@ class Stage:
         cpus: frozenset[int] = SERVER,
         ready: Callable[[int], bool] | None = None,
         pass_fds: Sequence[int] = (),
+        within: float = START_SECONDS,
     ) -> Served:
         """Run the command on these cores, and return when it answers on the port (or `ready` says so). Raises
-        RuntimeError with what it wrote where it does not start."""
+        RuntimeError with what it wrote where it does not start `within` these seconds."""
         log = self.place(f"{name.split()[0].lower()}.log")
         with log.open("wb") as output, on(cpus):
             process = subprocess.Popen(
                 command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, pass_fds=pass_fds
             )
         self.at_end(lambda: _end(process))
-        until = time.monotonic() + START_SECONDS
+        until = time.monotonic() + within
         while not (ready or _answers)(port):
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{name} has not started: {log.read_text(errors='replace')[-2000:]}")
@@ -111,16 +115,19 @@ class Stage:
         *args: str,
         cpus: frozenset[int] = SERVER,
         ready: Callable[[int], bool] | None = None,
+        under: Sequence[str] = (),
     ) -> Served:
-        """Run `python ARGS --fd N`, N a socket that listens already: nobody else can take its port."""
+        """Run `python ARGS --fd N`, N a socket that listens already: nobody else can take its port. `under`
+        is a command that runs it, as a debugger is."""
         with listen("127.0.0.1", 0) as socket:
             fd, port = socket.fileno(), socket.getsockname()[1]
-            command = [sys.executable, *args, "--fd", str(fd)]
-            return self.start(name, command, port, cpus=cpus, ready=ready, pass_fds=[fd])
+            command = [*under, sys.executable, *args, "--fd", str(fd)]
+            within = START_SECONDS * (SLOWLY if under else 1)
+            return self.start(name, command, port, cpus=cpus, ready=ready, pass_fds=[fd], within=within)
 
-    def start_module(self, name: str, module: str) -> Served:
+    def start_module(self, name: str, module: str, under: Sequence[str] = ()) -> Served:
         """A peer of ours."""
-        return self.start_python(name, "-m", module)
+        return self.start_python(name, "-m", module, under=under)
 
 
 def _answers(port: int) -> bool:

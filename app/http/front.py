@@ -222,8 +222,7 @@ class Front:
             await response(scope, call.receive, call.send)
             return
         content = b"" if call.is_head else bytes(body)
-        answer = call.given.answer
-        if answer is None or not answer(scope, call.status, headers, content):
+        if not call.given.answer_whole(call.status, headers, content):
             await call.send({"type": "http.response.start", "status": call.status, "headers": headers})
             await call.send({"type": "http.response.body", "body": content})
 

@@ -7,8 +7,10 @@ from typing import Protocol
 from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import CoordinatorUnavailable, InternalError, RequestError
+from app.http.certificate import Certificate
+from app.http.clients import Peer
 from app.http.given import Given
-from app.http.permits import READS
+from app.http.permits import READS, Permit
 from app.http.responses import RawHeaders
 from app.server.answers import head_of
 
@@ -30,9 +32,8 @@ class Line(Protocol):
     @property
     def default_headers(self) -> RawHeaders: ...
 
-    @property
-    def congested(self) -> bool:
-        """Whether the client has not taken what was written before."""
+    congested: bool
+    """Whether the client has not taken what was written before."""
 
     async def drained(self) -> None:
         """Wait until it has."""
@@ -58,8 +59,8 @@ class Application(Protocol):
     async def __call__(self, scope: Scope, receive: Receive, send: Send, given: Given) -> None: ...
 
 
-class Exchange:
-    """A request that the application answers.
+class Exchange(Given):
+    """A request that the application answers, which is given it as well.
 
     `receive` tells of a disconnect when the connection is lost, and when the client has half-closed it:
     then it may have left, and nothing is worth waiting for on its behalf. What is answered still goes out.
@@ -72,30 +73,39 @@ class Exchange:
         "_body_complete",
         "_body_given",
         "_chunked",
-        "_event",
         "_expects_continue",
         "_left",
         "_line",
         "_untouched",
+        "_waiting",
         "broken",
         "complete",
-        "given",
         "half_closed",
         "keep_alive",
         "lost",
         "scope",
         "started",
+        "task",
     )
 
     def __init__(
-        self, line: Line, scope: Scope, given: Given, *, keep_alive: bool, expects_continue: bool
+        self,
+        line: Line,
+        scope: Scope,
+        permit: Permit | None,
+        certificate: Certificate | None,
+        peer: Peer | None,
+        *,
+        keep_alive: bool,
+        expects_continue: bool,
     ) -> None:
+        super().__init__(permit, certificate, peer)
         self._line = line
         self.scope = scope
-        self.given = given
         self.keep_alive = keep_alive
+        self.task: asyncio.Task[None] | None = None
         self._expects_continue = expects_continue
-        self._event = asyncio.Event()
+        self._waiting: asyncio.Event | None = None
         self._body = bytearray()
         self._body_complete = False
         self._body_given = False
@@ -108,16 +118,21 @@ class Exchange:
         self.broken: RequestError | None = None
         self.half_closed = False
 
-    async def run(self, app: Application) -> None:
-        """Have the application answer; answer for it where it does not."""
+    async def run(self, app: Application, tasks: "set[asyncio.Task[None]]") -> None:
+        """Have the application answer; answer for it where it does not. Of its tasks the server forgets this
+        one in the end: a callback of the task would take a turn of the loop more."""
         try:
-            await app(self.scope, self.receive, self.send, self.given)
+            await app(self.scope, self.receive, self.send, self)
         except asyncio.CancelledError:
             # Only the end of a shutdown's time cancels.
             self._cut_off()
             return
         except Exception:
             logger.exception("the application failed to answer %s", self.scope["method"])
+        finally:
+            if self.task is not None:
+                tasks.discard(self.task)
+                self.task = None
         if not (self.complete or self.lost):
             self._line.refuse(
                 self, InternalError("The server met a fault of its own; its log has the cause. Report it.")
@@ -134,6 +149,11 @@ class Exchange:
             error = CoordinatorUnavailable(detail, outcome="unknown")
         self._line.refuse(self, error)
 
+    def _wake(self) -> None:
+        """Whatever waits to receive something looks again."""
+        if self._waiting is not None:
+            self._waiting.set()
+
     # The client's side.
 
     def add_body(self, part: bytes) -> None:
@@ -142,7 +162,7 @@ class Exchange:
         self._body += part
         if len(self._body) > MAX_UNREAD:
             self._line.hold_body()
-        self._event.set()
+        self._wake()
 
     def end_body(self) -> None:
         """All of the body has come."""
@@ -150,24 +170,24 @@ class Exchange:
             return
         self._body_complete = True
         if self._untouched and len(self._body) <= SHORT_BODY:
-            self.given.body = bytes(self._body)
-        self._event.set()
+            self.body = bytes(self._body)
+        self._wake()
 
     def break_body(self, error: RequestError) -> None:
         """The rest of the body will not come, or cannot be read."""
         self.broken = error
         self.keep_alive = False
-        self._event.set()
+        self._wake()
 
     def half_close(self) -> None:
         """The client sends no more, and may have left."""
         self.half_closed = True
-        self._event.set()
+        self._wake()
 
     def lose(self) -> None:
         """The connection is gone."""
         self.lost = True
-        self._event.set()
+        self._wake()
 
     # The application's side.
 
@@ -185,8 +205,9 @@ class Exchange:
             if self.broken is not None or self.half_closed:
                 break
             self._line.want_body()
-            self._event.clear()
-            await self._event.wait()
+            self._waiting = self._waiting or asyncio.Event()
+            self._waiting.clear()
+            await self._waiting.wait()
         return _DISCONNECT
 
     async def send(self, message: Message) -> None:
@@ -202,7 +223,7 @@ class Exchange:
             self._continue(message.get("body", b""), more=message.get("more_body", False))
 
     def answer_whole(self, status: int, headers: RawHeaders, body: bytes) -> bool:
-        """As `app.http.given.Answer` says: the whole answer, in one call to the kernel.
+        """As `Given` says.
 
         The two messages of an ASGI answer are two calls, two packets, and as many wake-ups of the client:
         a fifth of what a read costs.
@@ -267,5 +288,5 @@ class Exchange:
 
     def _end(self) -> None:
         self.complete = True
-        self._event.set()
+        self._wake()
         self._line.answered(self)

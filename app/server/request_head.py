@@ -1,27 +1,27 @@
 """The head of one request: its target and headers, and whether the request can be served as it is framed."""
 
 import urllib.parse
-from typing import NamedTuple
 
 import httptools
 
 from app.errors import MalformedRequest, UnsupportedTransferCoding
 
 
-class Target(NamedTuple):
-    """What a request is for. `authority` is the host that an absolute target names."""
-
-    raw_path: bytes
-    path: str
-    query: bytes
-    authority: bytes | None
-
-
 class RequestHead:
     """Collects what the parser hands out. `size` counts the bytes of the target and of all headers,
-    trailers too."""
+    trailers too. What the target says is known once the head was checked."""
 
-    __slots__ = ("_codings", "_hosts", "expects_continue", "headers", "size", "url")
+    __slots__ = (
+        "_codings",
+        "_hosts",
+        "expects_continue",
+        "headers",
+        "path",
+        "query",
+        "raw_path",
+        "size",
+        "url",
+    )
 
     def __init__(self) -> None:
         self.url = b""
@@ -30,6 +30,9 @@ class RequestHead:
         self.expects_continue = False
         self._hosts = 0
         self._codings: list[bytes] = []
+        self.path = ""
+        self.raw_path = b"/"
+        self.query = b""
 
     def add(self, name: bytes, value: bytes) -> None:
         """One header."""
@@ -43,7 +46,28 @@ class RequestHead:
         self.headers.append((name, value))
 
     def check(self, version: str) -> None:
-        """Raises MalformedRequest or UnsupportedTransferCoding for a request that must not be begun."""
+        """Raises MalformedRequest or UnsupportedTransferCoding for a request that must not be begun, and
+        MalformedRequest where its target is no URL of a service."""
+        if version != "1.1" or self._hosts != 1 or self._codings:
+            self._check_framing(version)
+        # `//host/path` is a path here: taken for a host, a rule of a proxy for `/path` would not see it.
+        is_path = self.url.startswith(b"/")
+        try:
+            url = httptools.parse_url(b"http://visor" + self.url if is_path else self.url)
+            self.raw_path = url.path or b"/"
+            path = self.raw_path.decode("ascii")
+        except (httptools.HttpParserError, UnicodeDecodeError):
+            raise MalformedRequest("The target of the request is not a valid URL.") from None
+        if url.userinfo is not None:
+            raise MalformedRequest("The target of the request has a user name in it: leave that out.")
+        self.path = urllib.parse.unquote(path) if "%" in path else path
+        self.query = url.query or b""
+        if not is_path and url.host is not None:
+            # The host that an absolute target names counts, and not the header.
+            others = [pair for pair in self.headers if pair[0] != b"host"]
+            self.headers = [(b"host", self._authority()), *others]
+
+    def _check_framing(self, version: str) -> None:
         if version not in ("1.0", "1.1"):
             raise MalformedRequest("The request is not HTTP/1.1 or HTTP/1.0, the versions spoken here.")
         if self._hosts != 1 and (self._hosts or version == "1.1"):
@@ -56,30 +80,6 @@ class RequestHead:
             if self._codings[-1] == b"chunked" and b"chunked" not in self._codings[:-1]:
                 raise UnsupportedTransferCoding("The only transfer coding taken here is chunked.")
             raise MalformedRequest("The last transfer coding of a request has to be chunked, and only that.")
-
-    def target(self) -> Target:
-        """Raises MalformedRequest where the target is no URL of a service."""
-        # `//host/path` is a path here: taken for a host, a rule of a proxy for `/path` would not see it.
-        is_path = self.url.startswith(b"/")
-        try:
-            url = httptools.parse_url(b"http://visor" + self.url if is_path else self.url)
-            raw_path = url.path or b"/"
-            path = raw_path.decode("ascii")
-        except (httptools.HttpParserError, UnicodeDecodeError):
-            raise MalformedRequest("The target of the request is not a valid URL.") from None
-        if url.userinfo is not None:
-            raise MalformedRequest("The target of the request has a user name in it: leave that out.")
-        if "%" in path:
-            path = urllib.parse.unquote(path)
-        authority = None if is_path or url.host is None else self._authority()
-        return Target(raw_path, path, url.query or b"", authority)
-
-    def named(self, authority: bytes | None) -> list[tuple[bytes, bytes]]:
-        """The headers, with the host that an absolute target names: it counts, and not the header."""
-        if authority is None:
-            return self.headers
-        others = [pair for pair in self.headers if pair[0] != b"host"]
-        return [(b"host", authority), *others]
 
     def _authority(self) -> bytes:
         rest = self.url.partition(b"://")[2]

@@ -18,7 +18,7 @@ from app.errors import MalformedRequest, TooManyRequests
 from app.http.certificate import Certificate, certificate_of
 from app.http.clients import Peer
 from app.server.config import ConnectionConfig
-from app.server.connection import LINGER, MAX_LINGERING, Connection, address_of
+from app.server.connection import LINGER_SECONDS, MAX_LINGERING, Connection, address_of
 from app.server.tls import Tls
 
 logger = logging.getLogger(__name__)
@@ -180,7 +180,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         self._deaf = True
         self._stop_timer()
         self._end_socket()
-        self._timer = self._loop.call_later(LINGER, self._socket.close)
+        self._timer = self._loop.call_later(LINGER_SECONDS, self._socket.close)
 
     def _refuse_plain(self, data: bytes) -> None:
         """What comes is no TLS. Who asks in plain HTTP is answered in it."""

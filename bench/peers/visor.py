@@ -3,6 +3,7 @@ one."""
 
 import http.client
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,19 @@ from bench.serving import Served, Stage
 SETTINGS = {"log-level": "warning", "max-subscribers": "20000"}
 
 
-def start(stage: Stage, store: str, *, cpus: frozenset[int] = SERVER, **settings: str) -> Served:
+def start(
+    stage: Stage,
+    store: str,
+    *,
+    cpus: frozenset[int] = SERVER,
+    under: Sequence[str] = (),
+    **settings: str,
+) -> Served:
     """On the store with this URL. `settings` as `visor serve` takes them."""
     said = {**SETTINGS, **{key.replace("_", "-"): value for key, value in settings.items()}}
     flags = [part for key, value in said.items() for part in (f"--{key}", value)]
     command = ("-m", "app.cli", "serve", "--store", store, *flags)
-    return stage.start_python("Visor", *command, cpus=cpus, ready=_ready)
+    return stage.start_python("Visor", *command, cpus=cpus, ready=_ready, under=under)
 
 
 def on_file(stage: Stage, path: Path, *, cpus: frozenset[int] = SERVER, **settings: str) -> Served:

@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
+from operator import attrgetter
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -241,7 +242,7 @@ def create_app(settings: Settings, store: Store | None = None) -> WiredService:
         hosts=hosts,
         cors=cors,
         access=context.access,
-        rev=lambda: context.store.rev,
+        rev=partial(attrgetter("rev"), context.store),
         lifespan=lambda: running(context, limits, metrics, stop),
         root_path=settings.root_path,
     )

@@ -166,6 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"{', '.join(SUBJECTS)} (the default is all)"
     )
+    parser.add_argument("--keep", metavar="DIR", type=Path, help="keep what callgrind_annotate reads")
     parser.add_argument("--rounds", type=int, default=COUNTED, help=f"of {CONNECTIONS} requests ({COUNTED})")
     given = parser.parse_args(argv)
     if unknown := set(given.names) - set(SUBJECTS):
@@ -180,6 +181,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in given.names or SUBJECTS:
             with Stage(Path(directory)) as stage:
                 found |= count(stage, SUBJECTS[name], given.rounds)
+        if given.keep:
+            shutil.copytree(directory, given.keep, dirs_exist_ok=True)
     for line in lines(found):
         sys.stdout.write(line + "\n")
     return 0

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.etcd.cluster import Cluster
 from tests.serving import Service, serving
@@ -16,6 +17,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # What tests start is started as by anybody: with this, what a program forgets to flush is seen all the same.
 os.environ.pop("PYTHONUNBUFFERED", None)
+
+
+# An example that took long says that the machine is busy, and nothing of the code.
+settings.register_profile("visor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("visor")
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,8 @@ class Access:
         self._by_certificate: dict[Certificate, Principal] = {}
         self._used: dict[str, datetime] = {}
         self._proven_at = 0.0
+        self._open_at = 0
+        """The rev at which nobody was seen to need a token; 0 where none is known."""
         self._streams = OpenStreams()
 
     @property
@@ -80,7 +82,11 @@ class Access:
         """Who asks, by what is held here; None where that says nothing good. A token, or a session's cookie,
         counts before the certificate of the connection."""
         given = fields.get(b"authorization")
-        if given is not None and peer is not None and peer.principal is not None:
+        if given is None and certificate is None and 0 < self._store.rev == self._open_at:
+            # A state at a rev does not change: it was looked at before.
+            if not (self._local and proxied(fields)):
+                return self._nobody
+        elif given is not None and peer is not None and peer.principal is not None:
             again = self._again(given, peer.credentials, peer.principal)
             if again is not None:
                 return again
@@ -135,7 +141,10 @@ class Access:
 
     def _without(self, fields: Mapping[bytes, bytes], snapshot: Snapshot) -> Principal | None:
         """Who asks without a token: None where one is needed."""
-        return None if self.closed(snapshot) or (self._local and proxied(fields)) else self._nobody
+        if self.closed(snapshot):
+            return None
+        self._open_at = snapshot.rev
+        return None if self._local and proxied(fields) else self._nobody
 
     async def find(self, fields: Mapping[bytes, bytes], certificate: Certificate | None = None) -> Principal:
         """The same on the state that is confirmed now. Raises Unauthenticated, CoordinatorUnavailable."""

@@ -124,6 +124,7 @@ class Admission:
 
     def _line_up(self, pending: PendingRequest) -> PendingRequest:
         (self._writes if pending.permit.writes else self._reads).append(pending)
+        self.capacity.awaited = True
         if not self._looking:
             self._looking = True
             asyncio.get_running_loop().call_later(min(TURN, self._patience), self._look)
@@ -162,7 +163,7 @@ class Admission:
         due = time.monotonic() - self._patience
         while (line := self._first(lambda line: line[0].since <= due)) and self._may_refuse():
             self.refuse(line.popleft())
-        self._looking = bool(self._reads or self._writes)
+        self._looking = self.capacity.awaited = bool(self._reads or self._writes)
         if self._looking:
             asyncio.get_running_loop().call_later(TURN, self._look)
 

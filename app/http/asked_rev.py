@@ -43,6 +43,8 @@ def time_in(text: object) -> AskedTime | None:
 def asked_rev(rev: object, at: object, name: str = "at") -> AskedRev:
     """What a request asks for; `name` is that of the parameter for the time. Raises InvalidRequest where it
     names both."""
+    if rev is MISSING and at is MISSING:
+        return None
     time = time_in(at)
     if not isinstance(rev, int):
         return time

@@ -11,7 +11,8 @@ class Capacity:
 
     Belongs to one event loop. `requests`, `writes`, `subscribers` and `arriving` are what is in use now.
     Writes have a lower limit than all requests: where the store does not get on with them, reads do. Of the
-    subscribers, `kept_for_claims` may only be `claims`: hosts that wait for a ticket.
+    subscribers, `kept_for_claims` may only be `claims`: hosts that wait for a ticket. `awaited` is whether
+    requests wait in line for a permit.
     """
 
     def __init__(
@@ -33,26 +34,31 @@ class Capacity:
         self.subscribers = 0
         self.claims = 0
         self.arriving = 0
+        self.awaited = False
         self._tell: Callable[[], None] = lambda: None
 
     def when_freed(self, tell: Callable[[], None]) -> None:
-        """Have `tell` called whenever the permit of a request has come back."""
+        """Have `tell` called when the permit of a request has come back, while it is `awaited`."""
         self._tell = tell
 
     def has_room(self, *, writes: bool) -> bool:
         """Whether one more request, or write, may be worked on."""
         return self.requests < self.max_requests and not (writes and self.writes >= self.max_writes)
 
-    def begin(self, *, writes: bool) -> None:
-        """Count one more request."""
+    def begin(self, *, writes: bool) -> bool:
+        """Count one more request, or write; False where there is no room for it."""
+        if self.requests >= self.max_requests or (writes and self.writes >= self.max_writes):
+            return False
         self.writes += writes
         self.requests += 1
+        return True
 
     def end(self, *, writes: bool) -> None:
         """Count one request less."""
         self.requests -= 1
         self.writes -= writes
-        self._tell()
+        if self.awaited:
+            self._tell()
 
     def subscribe(self, *, claims: bool) -> None:
         """Count one more subscriber. Raises TooManySubscribers."""

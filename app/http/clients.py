@@ -8,6 +8,7 @@ which the address says nothing.
 import ipaddress
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
@@ -24,6 +25,9 @@ SWEPT_AT, SWEPT_EVERY = 1000, 1.0
 
 QUIET_SECONDS = 10.0
 """Between two lines of the log about refusals."""
+
+MAX_KEPT = 2048
+"""Bytes of a head that is remembered: there may be one for each connection."""
 
 CLIENT = "client"
 """The `scope` of a refusal that is about one client's use, not about everybody's."""
@@ -145,15 +149,26 @@ class Client:
 class Peer:
     """The other side of a connection. It counts for the client that asked by it last: a proxy sends the
     requests of many by one. `address` is None where that says nothing of who it is. `principal` is who asked
-    last with a token, by the header `credentials`: to be looked at again before it is believed."""
+    last with a token, by the header `credentials`: to be looked at again before it is believed. `head` is the
+    last that was looked at of those without a body, method and headers, and `fields` are its headers by name:
+    what is said again on a connection, as most clients do, need not be read again."""
 
-    __slots__ = ("address", "client", "credentials", "principal")
+    __slots__ = ("address", "client", "credentials", "fields", "head", "principal")
 
     def __init__(self, address: str | None, client: Client | None) -> None:
         self.address = address
         self.client = client
         self.credentials = b""
         self.principal: Principal | None = None
+        self.head: tuple[str, Sequence[tuple[bytes, bytes]]] | None = None
+        self.fields: Mapping[bytes, bytes] = {}
+
+    def keep(
+        self, method: str, headers: Sequence[tuple[bytes, bytes]], fields: Mapping[bytes, bytes]
+    ) -> None:
+        """Remember a head that was looked at, where it is not long."""
+        if sum(len(name) + len(value) for name, value in headers) <= MAX_KEPT:
+            self.head, self.fields = (method, headers), fields
 
     def speaks_for(self, client: Client | None) -> None:
         """From now on the connection is this client's. Raises TooManyRequests, and has it closed, where that

@@ -76,7 +76,8 @@ class Call(HTTPConnection):
     by name, in lower case, several lines of one header joined by commas. `query` is what its query string
     says, and `content` its body, once these are read; `parts` is the body of a route that reads it as it
     arrives. `sends_body` is whether its client may still be sending that, `too_long` whether it says that
-    it will be over the limit of bodies that are read whole.
+    it will be over the limit of bodies that are read whole. `is_known` is whether the same head has come on
+    its connection before, and may be served.
     """
 
     query: Sequence[tuple[str, str]] = ()
@@ -97,23 +98,25 @@ class Call(HTTPConnection):
     status: int | None = None
     answered: Sequence[tuple[bytes, bytes]] = ()
     error: RequestError | None = None
-    audited = False
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, permit: Permit, given: Given | None = None
     ) -> None:
-        super().__init__(scope)
+        headers, given = scope["headers"], given or Given()
+        # As HTTPConnection has it: what kind of scope it is was looked at.
+        self.scope = scope
+        self.method: str = scope["method"]
         self.receive = receive
         self.send = send
         self.permit = permit
-        self.given = given or Given()
-        self.fields: Mapping[bytes, bytes] = joined(scope["headers"])
-
-    @property
-    def method(self) -> str:
-        return str(self.scope["method"])
+        self.given = given
+        peer = given.peer
+        self.is_known = peer is not None and peer.head == (self.method, headers)
+        self.fields: Mapping[bytes, bytes] = (
+            peer.fields if peer is not None and self.is_known else joined(headers)
+        )
 
     @property
     def is_head(self) -> bool:
         """Whether only the head of the answer goes out."""
-        return bool(self.scope["method"] == "HEAD")
+        return self.method == "HEAD"

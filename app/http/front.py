@@ -88,20 +88,17 @@ class Front:
         scope = call.scope
         path: str = scope["path"]
         parts = path.removeprefix(scope.get("root_path", "")).split("/")
+        is_counted = path not in ALWAYS_SERVED
         rev: int | None = None
         try:
-            self._hosts.check(call.fields)
-            self._cors.check(scope["method"], call.fields)
-            if scope["method"] == "OPTIONS":
+            if not call.is_known:
+                self._look(call)
+            if call.method == "OPTIONS":
                 return self._options(call, parts)
-            if path not in ALWAYS_SERVED:
+            if is_counted and call.given.permit is None:
                 call.permit.take()
-            self._bodies.look(call)
-            if call.too_long and not self._streams(call, parts):
-                self._bodies.refuse_too_long()
             endpoint = self._endpoint(call, parts)
-            call.row = row = endpoint.row
-            looked_at = self._rev()
+            row, looked_at = endpoint.row, self._rev()
             principal = self._known(call) if not row.open else self._access.nobody
             if principal is None or call.method not in READS or principal.scope(row) is None:
                 await self._admit(call, row, principal)
@@ -109,19 +106,15 @@ class Front:
                 # As `_admit` does, for a read that is not to be refused, at a part of its price.
                 call.principal = principal
             rev = looked_at
-            if path not in ALWAYS_SERVED:
+            if is_counted:
                 self._count(call)
             if endpoint.reads_body:
                 call.content = await self._bodies.read(call)
             elif endpoint.streams_body:
                 call.parts = self._bodies.parts(call)
             answer = await endpoint(call, parts)
-            # A read may have waited, and tell of what was committed since its token was looked at; a write
-            # that was made was judged in its transaction, and is told.
-            if (rev != self._rev() or call.permit.waited) and (
-                call.method in READS or answer.status_code == 204
-            ):
-                await self._hold_to_now(call)
+            if rev != self._rev() or call.permit.waited:
+                await self._hold_to_now(call, answer.status_code)
             return answer
         except RequestError as error:
             call.error = await self._refused(call, error, rev)
@@ -141,10 +134,13 @@ class Front:
         # Without the frames that it came through: they hold the call, and neither would go by itself.
         return error.with_traceback(None)
 
-    async def _hold_to_now(self, call: Call) -> None:
+    async def _hold_to_now(self, call: Call, status: int = 0) -> None:
         """Raises Unauthenticated or Forbidden where the call would be refused by now, CoordinatorUnavailable
-        where it would be shown less."""
+        where it would be shown less. A read may have waited, and tell of what was committed since its token
+        was looked at; a write that was made was judged in its transaction, and is told."""
         before = call.principal
+        if call.method not in READS and status != 204:
+            return
         if self._access.still(before):
             return
         await self._admit(call, call.row, self._known(call))
@@ -174,23 +170,35 @@ class Front:
         if client is not None:
             call.permit.count_for(client)
 
+    def _look(self, call: Call) -> None:
+        """Look at what the head says by itself. Raises UnknownHost, ForeignOrigin."""
+        self._hosts.check(call.fields)
+        self._cors.check(call.method, call.fields)
+        self._bodies.look(call)
+        peer = call.given.peer
+        if peer is not None and not call.sends_body:
+            peer.keep(call.method, call.scope["headers"], call.fields)
+
     def _endpoint(self, call: Call, parts: list[str]) -> RouteEndpoint:
-        endpoint = self._routes.find(call.scope["method"], parts)
-        if endpoint is not None:
-            call.template = endpoint.template
-            return endpoint
+        """What answers the call. Raises NotFound, MethodNotAllowed, BodyTooLarge."""
+        endpoint = self._routes.find(call.method, parts)
+        if call.too_long and not (endpoint is not None and endpoint.streams_body):
+            self._bodies.refuse_too_long()
+        if endpoint is None:
+            raise self._unknown(call, parts)
+        call.template, call.row = endpoint.template, endpoint.row
+        return endpoint
+
+    def _unknown(self, call: Call, parts: list[str]) -> RequestError:
+        """The refusal of a request that no route answers."""
         fitting = self._routes.fitting(parts)
         if not fitting:
-            raise NotFound("There is no such path. GET /openapi.json lists those there are.")
+            return NotFound("There is no such path. GET /openapi.json lists those there are.")
         call.template = fitting[0].template
         allowed = ", ".join(methods_of(fitting))
-        raise MethodNotAllowed(
+        return MethodNotAllowed(
             f"{call.method[:16]} is not allowed here; allowed: {allowed}.", headers={"Allow": allowed}
         )
-
-    def _streams(self, call: Call, parts: list[str]) -> bool:
-        endpoint = self._routes.find(call.scope["method"], parts)
-        return endpoint is not None and endpoint.streams_body
 
     def _options(self, call: Call, parts: list[str]) -> Response:
         """What may be asked of the path, and by pages of which origins."""
@@ -231,7 +239,7 @@ class Front:
         return (name, self._root_path.encode() + value) if name == b"location" else (name, value)
 
     def _audit(self, call: Call) -> None:
-        scope, call.audited = call.scope, True
+        scope = call.scope
         principal: Principal | None = getattr(call, "principal", None)
         client = scope.get("client")
         audit.note(
@@ -254,7 +262,8 @@ class Front:
             timed = None if call.permit.waited else seconds
             label = method if method in METHODS else OTHER
             self._metrics.record(label, call.template or OTHER, call.status, timed)
-        if not call.audited and audit.wanted(method, call.status):
+        # What has its answer was judged before that went out.
+        if not call.answered and audit.wanted(method, call.status):
             self._audit(call)
         # Probes are asked every few seconds, and say something only where they fail.
         quiet = call.status == 200 and call.scope["path"] in ALWAYS_SERVED

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -27,6 +28,41 @@ OTHER = "other"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class _Series:
+    """What was counted of one route, method and status since it was last published: prometheus_client's own
+    counting, with its locks, costs as much as finding the route."""
+
+    __slots__ = ("_answers", "_buckets", "_histogram", "_requests", "_seconds")
+
+    def __init__(self, requests: Counter, histogram: Histogram) -> None:
+        self._requests = requests
+        self._histogram = histogram
+        self._clear()
+
+    def _clear(self) -> None:
+        self._answers = 0
+        self._seconds = 0.0
+        self._buckets = [0] * (len(_BUCKETS) + 1)
+
+    def count(self, seconds: float | None) -> None:
+        """One more answer; `seconds` None where its time is not to be told."""
+        self._answers += 1
+        if seconds is not None:
+            self._seconds += seconds
+            self._buckets[bisect_left(_BUCKETS, seconds)] += 1
+
+    def publish(self) -> None:
+        """Have prometheus_client show it. A histogram has no public way to add many at once."""
+        if not self._answers:
+            return
+        self._requests.inc(self._answers)
+        self._histogram._sum.inc(self._seconds)
+        for bucket, more in zip(self._histogram._buckets, self._buckets, strict=True):
+            if more:
+                bucket.inc(more)
+        self._clear()
 
 
 class Metrics:
@@ -55,7 +91,7 @@ class Metrics:
         )
         self.figures = Figures(own)
         # Looking a series up by its labels costs more than counting; there are few (templates, not paths).
-        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._series: dict[tuple[str, str, int], _Series] = {}
         if self.shared:
             MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
         else:
@@ -78,15 +114,19 @@ class Metrics:
         series = (method, route, status)
         found = self._series.get(series)
         if found is None:
-            found = self.requests.labels(method, route, str(status)), self.seconds.labels(method, route)
-            self._series[series] = found
-        found[0].inc()
-        if seconds is not None:
-            found[1].observe(seconds)
+            found = self._series[series] = _Series(
+                self.requests.labels(method, route, str(status)), self.seconds.labels(method, route)
+            )
+        found.count(seconds)
+        if self.shared:
+            # The page may be another worker's.
+            found.publish()
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page and its content type, in the format that the Accept header asks for."""
         self.figures.refresh()
+        for series in self._series.values():
+            series.publish()
         encoder, content_type = choose_encoder(accept)
         return encoder(self.registry), content_type
 

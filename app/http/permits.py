@@ -21,6 +21,10 @@ class _Holds(Enum):
     SUBSCRIBER = 2
 
 
+# To look a member up in its class costs ten times as much as a name of the module.
+_NOTHING, _REQUEST, _SUBSCRIBER = _Holds
+
+
 class Permit:
     """The permit of one request: to be worked on, to be a subscriber, or (at first, and in the end) none.
 
@@ -34,7 +38,7 @@ class Permit:
     def __init__(self, capacity: Capacity, *, writes: bool = False) -> None:
         self._capacity = capacity
         self._client: Client | None = None
-        self._holds = self._of_client = _Holds.NOTHING
+        self._holds = self._of_client = _NOTHING
         self.writes = writes
         self._claims = False
         self._aside = False
@@ -42,23 +46,21 @@ class Permit:
 
     def take(self) -> None:
         """Begin to be worked on. Raises TooManyRequests where there is no room."""
-        if self._holds is _Holds.NOTHING and not self.taken():
+        if self._holds is _NOTHING and not self.taken():
             raise self._capacity.refusal(writes=self.writes)
 
     def taken(self) -> bool:
         """The same for a permit that holds nothing; False where there is no room."""
-        capacity = self._capacity
-        if not capacity.has_room(writes=self.writes):
+        if not self._capacity.begin(writes=self.writes):
             return False
-        capacity.begin(writes=self.writes)
-        self._holds = _Holds.REQUEST
+        self._holds = _REQUEST
         return True
 
     def count_for(self, client: Client) -> None:
         """Count for this client too, once. Raises TooManyRequests where that has as many as it may."""
         if self._client is None:
             client.begin(writes=self.writes)
-            self._client, self._of_client = client, _Holds.REQUEST
+            self._client, self._of_client = client, _REQUEST
 
     def subscribe(self, *, claims: bool = False) -> None:
         """Be a subscriber instead, for the rest of the request: for streams. `claims`: one that waits for a
@@ -67,7 +69,7 @@ class Permit:
         Call it before the answer starts. Raises TooManySubscribers where there is no room; then it
         goes on as it was.
         """
-        if self._holds is _Holds.SUBSCRIBER:
+        if self._holds is _SUBSCRIBER:
             return
         self._capacity.subscribe(claims=claims)
         try:
@@ -79,7 +81,7 @@ class Permit:
         self.release()
         self._leave_client()
         self._claims = claims
-        self._holds = self._of_client = _Holds.SUBSCRIBER
+        self._holds = self._of_client = _SUBSCRIBER
         self.waited = True
 
     @contextmanager
@@ -90,7 +92,7 @@ class Permit:
         Afterwards the request ends without counting: those that wait wake together, and would use up
         the capacity of others at once. So have what is left to do short, or inside.
         """
-        if self._holds is _Holds.SUBSCRIBER:
+        if self._holds is _SUBSCRIBER:
             yield
             return
         self.subscribe(claims=claims)
@@ -101,7 +103,7 @@ class Permit:
 
     def step_aside(self) -> None:
         """Do not count for as long as the client is waited for; among its own requests it still does."""
-        if self._holds is _Holds.REQUEST:
+        if self._holds is _REQUEST:
             self.release()
             self._aside = True
 
@@ -112,23 +114,24 @@ class Permit:
 
     def release(self) -> None:
         """Give back what is held of the capacity. May be called again."""
-        held, self._holds = self._holds, _Holds.NOTHING
-        if held is _Holds.REQUEST:
+        held, self._holds = self._holds, _NOTHING
+        if held is _REQUEST:
             self._capacity.end(writes=self.writes)
-        elif held is _Holds.SUBSCRIBER:
+        elif held is _SUBSCRIBER:
             self._capacity.unsubscribe(claims=self._claims)
 
     def end(self) -> None:
         """Count for nothing and nobody any more. May be called again."""
-        self.release()
+        if self._holds is not _NOTHING:
+            self.release()
         if self._client is not None:
             self._leave_client()
 
     def _leave_client(self) -> None:
         if self._client is None:
             return
-        counted, self._of_client = self._of_client, _Holds.NOTHING
-        if counted is _Holds.REQUEST:
+        counted, self._of_client = self._of_client, _NOTHING
+        if counted is _REQUEST:
             self._client.requests -= 1
-        elif counted is _Holds.SUBSCRIBER:
+        elif counted is _SUBSCRIBER:
             self._client.subscribers -= 1

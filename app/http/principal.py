@@ -29,10 +29,10 @@ class Principal:
     """Those that a client's certificate names, where it is by that."""
     scopes: dict[Row, Scope | None] = field(default_factory=dict)
     permissions: dict[Row, Permission] = field(default_factory=dict)
+    anonymous: bool = field(init=False)
 
-    @property
-    def anonymous(self) -> bool:
-        return self.id is None and not self.sha256 and not self.hosts
+    def __post_init__(self) -> None:
+        self.anonymous = self.id is None and not self.sha256 and not self.hosts
 
     def scope(self, row: Row) -> Scope | None:
         """What it may do an operation for; None where it may not at all."""

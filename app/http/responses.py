@@ -38,21 +38,14 @@ def with_standard_headers(
 ) -> RawHeaders:
     """The headers with `Visor-Rev` (from `rev()`) and `Cache-Control`, where they have none of their own, and
     `X-Content-Type-Options: nosniff`. A new list: answers may share theirs."""
-    made: RawHeaders = []
-    has_rev = has_caching = False
-    for pair in headers:
-        # Names are lower case here, as ASGI has them.
-        name = pair[0]
-        if name == b"visor-rev":
-            has_rev = True
-        elif name == b"cache-control":
-            has_caching = True
-        elif name == b"x-content-type-options":
-            continue
-        made.append(pair)
-    if not has_rev:
+    made = list(headers)
+    # Names are lower case here, as ASGI has them. A loop over them would cost more.
+    names = dict(made)
+    if b"x-content-type-options" in names:
+        made = [pair for pair in made if pair[0] != b"x-content-type-options"]
+    if b"visor-rev" not in names:
         made.append((b"visor-rev", b"%d" % rev()))
-    if not has_caching:
+    if b"cache-control" not in names:
         made += _LASTING if lasting else (_NO_STORE,)
     made.append(_NOSNIFF)
     return made

@@ -101,7 +101,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self.config = config
         self._app = config.loaded_app
-        self._server_state = server_state
+        self.server_state = server_state
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
         self._transport: asyncio.Transport
@@ -145,13 +145,13 @@ class Connection(asyncio.Protocol):
         except TooManyRequests as error:
             self._refuse_connection(error)
             return
-        self._server_state.connections.add(self)  # type: ignore[arg-type]
+        self.server_state.connections.add(self)  # type: ignore[arg-type]
         if self.config.tls is not None:
             self._certificate = transport.get_extra_info("certificate")
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server_state.connections.discard(self)
+        self.server_state.connections.discard(self)
         if self._one_too_many:
             self.config.lingering -= 1
         if self._peer is not None:
@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
             return
         if fault is not None:
             self._end_with(fault)
-        elif not self._transport.is_closing():
+        elif not self._exchanges:
             self._watch()
 
     def eof_received(self) -> bool:
@@ -325,6 +325,7 @@ class Connection(asyncio.Protocol):
             expects_continue=head.expects_continue,
         )
         self._exchanges.append(exchange)
+        self._deadline.what = None
         if len(self._exchanges) == 1:
             self._start(exchange)
         else:
@@ -332,13 +333,9 @@ class Connection(asyncio.Protocol):
             self._pause_reading()
 
     def _start(self, exchange: Exchange) -> None:
-        tasks = self._server_state.tasks
+        tasks = self.server_state.tasks
         exchange.task = self._loop.create_task(exchange.run(self._app, tasks))
         tasks.add(exchange.task)
-
-    @property
-    def default_headers(self) -> RawHeaders:
-        return self._server_state.default_headers
 
     async def drained(self) -> None:
         if self._writable is not None:
@@ -361,7 +358,7 @@ class Connection(asyncio.Protocol):
         if not self._exchanges or self._exchanges[0] is not exchange:
             return
         self._exchanges.popleft()
-        self._server_state.total_requests += 1
+        self.server_state.total_requests += 1
         if self._transport.is_closing():
             return
         if not exchange.keep_alive and self._last_words is None:
@@ -401,7 +398,7 @@ class Connection(asyncio.Protocol):
                 self.config.refusals.record(error, self._reader.method if path else "", path)
         return refusal(
             error,
-            self.default_headers + more,
+            self.server_state.default_headers + more,
             self.config.rev,
             head_only=self._reader.is_head,
             close=close,
@@ -484,7 +481,7 @@ class Connection(asyncio.Protocol):
 
     def _count_connection(self) -> None:
         """Raises TooManyRequests."""
-        if len(self._server_state.connections) >= self.config.max_connections:
+        if len(self.server_state.connections) >= self.config.max_connections:
             raise TooManyRequests(
                 f"The server has {self.config.max_connections} connections, as many as it is allowed to."
                 " Close those that are not used, and try again.",

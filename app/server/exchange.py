@@ -5,6 +5,7 @@ import logging
 from typing import Protocol
 
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from app.errors import CoordinatorUnavailable, InternalError, RequestError
 from app.http.certificate import Certificate
@@ -29,8 +30,8 @@ _DISCONNECT: Message = {"type": "http.disconnect"}
 class Line(Protocol):
     """What an exchange needs of its connection."""
 
-    @property
-    def default_headers(self) -> RawHeaders: ...
+    server_state: ServerState
+    """What uvicorn's server keeps for all connections: the headers with which answers begin."""
 
     congested: bool
     """Whether the client has not taken what was written before."""
@@ -171,7 +172,8 @@ class Exchange(Given):
         self._body_complete = True
         if self._untouched and len(self._body) <= SHORT_BODY:
             self.body = bytes(self._body)
-        self._wake()
+        if self._waiting is not None:
+            self._waiting.set()
 
     def break_body(self, error: RequestError) -> None:
         """The rest of the body will not come, or cannot be read."""
@@ -233,7 +235,7 @@ class Exchange(Given):
         if self.lost:
             return True
         try:
-            head = head_of(status, self._line.default_headers + headers)
+            head = head_of(status, self._line.server_state.default_headers + headers)
         except ValueError:
             return False
         # Whether the connection is kept is decided where the answer is sent piece by piece.
@@ -263,7 +265,7 @@ class Exchange(Given):
             headers.append((b"transfer-encoding", b"chunked"))
         if not (self.keep_alive or closes):
             headers.append((b"connection", b"close"))
-        head = head_of(status, self._line.default_headers + headers)
+        head = head_of(status, self._line.server_state.default_headers + headers)
         self.started = True
         self._line.write(head + b"\r\n\r\n")
 
@@ -288,5 +290,6 @@ class Exchange(Given):
 
     def _end(self) -> None:
         self.complete = True
-        self._wake()
+        if self._waiting is not None:
+            self._waiting.set()
         self._line.answered(self)

@@ -34,6 +34,9 @@ class RevisionReader:
 
     def journal_of(self, revision: EtcdRevision) -> KeyEvent | None:
         """The journal's event; None where the revision has none."""
+        last = revision.events[-1]
+        if last.kv.key == self._journal_key:
+            return last  # as in all that Visor puts
         for event in revision.events:
             if event.kv.key == self._journal_key:
                 return event

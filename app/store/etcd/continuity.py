@@ -23,8 +23,11 @@ class Continuity:
 
     def __init__(self, client: EtcdClient, prefix: str, troubles: Troubles) -> None:
         self._client = client
-        self._prefix = prefix
         self._troubles = troubles
+        # Each event of the watch is compared with them.
+        self._store_key, self._schema_key, self._journal_key = (
+            (prefix + name).encode() for name in (STORE_KEY, SCHEMA_KEY, JOURNAL)
+        )
         self._id: bytes | None = None
         self._schema: bytes | None = None
         self._entry: KeyValue | None = None
@@ -32,9 +35,6 @@ class Continuity:
         self._when_broken: list[Callable[[], None]] = []
         self.highest = 0
         """etcd's highest revision that was seen here."""
-
-    def _key(self, name: str) -> bytes:
-        return (self._prefix + name).encode()
 
     def when_broken(self, tell: Callable[[], None]) -> None:
         self._when_broken.append(tell)
@@ -62,7 +62,7 @@ class Continuity:
     def check(self, kv: KeyValue, deleted: bool) -> None:
         """A change of a key, before it is believed. Raises NotContinued: then no more is followed, even if
         somebody should put the key back."""
-        if kv.key == self._key(STORE_KEY) and (deleted or kv.value != self._id):
+        if kv.key == self._store_key and (deleted or kv.value != self._id):
             what = "the registry's keys were deleted" if deleted else "another registry was put in its place"
             self._seen = NotContinued(f"{what} at revision {kv.mod_revision}")
             raise self._seen
@@ -70,9 +70,9 @@ class Continuity:
     def follow(self, kv: KeyValue, deleted: bool) -> None:
         """A change of a key that is believed."""
         self.saw(kv.mod_revision)
-        if kv.key == self._key(JOURNAL) and not deleted:
+        if kv.key == self._journal_key and not deleted:
             self._entry = kv
-        elif kv.key == self._key(SCHEMA_KEY):
+        elif kv.key == self._schema_key:
             self._note_schema(None if deleted else kv.value)
 
     def _note_schema(self, value: bytes | None) -> None:
@@ -89,7 +89,7 @@ class Continuity:
             what = f"put {SCHEMA} back there, or what the other replicas knew"
         self._troubles.begin(
             SCHEMA_RAISED,
-            f"the registry's schema is {why} ({self._key(SCHEMA_KEY).decode()} in etcd): "
+            f"the registry's schema is {why} ({self._schema_key.decode()} in etcd): "
             f"writes are refused; {what}",
         )
 
@@ -104,11 +104,11 @@ class Continuity:
         an older state of it."""
         guards = []
         if self._id is not None:
-            guards.append(Compare(self._key(STORE_KEY), "value", "=", self._id))
+            guards.append(Compare(self._store_key, "value", "=", self._id))
         if self._schema is not None:
-            guards.append(Compare(self._key(SCHEMA_KEY), "value", "=", self._schema))
+            guards.append(Compare(self._schema_key, "value", "=", self._schema))
         if self._entry is not None:
-            guards.append(Compare(self._key(JOURNAL), "mod_revision", ">", self._entry.mod_revision - 1))
+            guards.append(Compare(self._journal_key, "mod_revision", ">", self._entry.mod_revision - 1))
         return guards
 
     # What is there
@@ -118,7 +118,7 @@ class Continuity:
         if self._seen is not None:
             raise self._seen
         highest = self.highest
-        latest = await self._client.range(self._key(STORE_KEY))
+        latest = await self._client.range(self._store_key)
         if self._id is not None and not latest.kvs:
             raise NotContinued("the registry is not there any more")
         if self._id is not None and latest.kvs[0].value != self._id:
@@ -136,7 +136,7 @@ class Continuity:
         """Ask for the last commit that is held. Where it is compacted nothing can be said against it."""
         revision = entry.mod_revision
         try:
-            then = await self._client.range(self._key(JOURNAL), revision=revision)
+            then = await self._client.range(self._journal_key, revision=revision)
         except Compacted:
             return
         except FutureRevision as error:

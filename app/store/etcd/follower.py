@@ -16,6 +16,7 @@ from app.store.etcd.client.client import (
     EtcdClient,
     EtcdError,
     EtcdRevision,
+    KeyEvent,
     KeyValue,
     NotDone,
     RevisionsMissing,
@@ -77,6 +78,7 @@ class Follower:
         self._client = client
         self._continuity = continuity
         self._prefix = prefix
+        self._journal_key = (prefix + JOURNAL).encode()
         self._range = (prefix.encode(), prefix_end(prefix.encode()))
         self._index = index
         self._window = window
@@ -114,7 +116,7 @@ class Follower:
             revision = page.revision
             for kv in page.kvs:
                 last = max(last, kv.mod_revision)
-                if kv.key == self._key(JOURNAL):
+                if kv.key == self._journal_key:
                     journal = kv
                     continue
                 record = record_of(kv, self._prefix, self._index)
@@ -255,21 +257,15 @@ class Follower:
         if revision.revision <= self.watched:
             return
         self._following = False
-        for event in revision.events:
-            self._continuity.check(event.kv, event.deleted)
         journal = self._reader.journal_of(revision)
-        if journal is not None:
-            check_follows(journal, self._entry, self.watched)
         sent = None if journal is None else self._sent.get(journal.kv.value)
-        if sent is not None and sent.known_in(self.history):
+        if journal is not None and sent is not None and sent.known_in(self.history):
+            check_follows(journal, self._entry, self.watched)
             entry: RevisionJournal | None = sent.entry
             commits = sent.commits(revision.revision, self._before)
+            self._continuity.follow(journal.kv, journal.deleted)
         else:
-            entry = None if journal is None else self._reader.entry_of(journal)
-            check_whole(revision, entry, self._prefix)
-            commits = await self._commits_of(revision, entry)
-        for event in revision.events:
-            self._continuity.follow(event.kv, event.deleted)
+            entry, commits = await self._read(revision, journal)
         for commit in commits:
             await apply_with_pauses(self.history, commit)
             self._note(commit, entry)
@@ -279,10 +275,26 @@ class Follower:
             sent.seen.set_result(revision.revision)
         self._following = True
 
-    async def _commits_of(self, revision: EtcdRevision, entry: RevisionJournal | None) -> list[Commit]:
-        """The commits of the revision that comes next. Raises RevisionsMissing."""
+    async def _read(
+        self, revision: EtcdRevision, journal: KeyEvent | None
+    ) -> tuple[RevisionJournal | None, list[Commit]]:
+        """The journal's entry and the commits of the revision that comes next. Raises RevisionsMissing,
+        NotContinued."""
         for event in revision.events:
-            if event.kv.key != self._key(JOURNAL):
+            self._continuity.check(event.kv, event.deleted)
+        if journal is not None:
+            check_follows(journal, self._entry, self.watched)
+        entry = None if journal is None else self._reader.entry_of(journal)
+        check_whole(revision, entry, self._prefix)
+        commits = await self._commits_of(revision, entry)
+        for event in revision.events:
+            self._continuity.follow(event.kv, event.deleted)
+        return entry, commits
+
+    async def _commits_of(self, revision: EtcdRevision, entry: RevisionJournal | None) -> list[Commit]:
+        """Raises RevisionsMissing."""
+        for event in revision.events:
+            if event.kv.key != self._journal_key:
                 key = key_of(event.kv.key, self._prefix)
                 check_fits(event, key, self._before(key), self.watched)
         return await with_pauses(self._reader.reading(revision, entry, self.journal, self._before))
@@ -325,9 +337,6 @@ class Follower:
                 self.leased.add(change.key)
             else:
                 self.leased.discard(change.key)
-
-    def _key(self, name: str) -> bytes:
-        return (self._prefix + name).encode()
 
     def expect(self, sent: Sent) -> None:
         """Have `sent.seen` told when it comes. Before it is sent; given back with `forget`."""

@@ -2,12 +2,12 @@
 becomes one transaction of etcd's, in which each rule's commit has a rev of its own."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
-from uuid import uuid4
 
 from app.errors import RequestError
 from app.store.clock_watch import ClockWatch
@@ -103,7 +103,7 @@ class TransactionGroup:
         clock: Callable[[], datetime],
         watch: ClockWatch,
     ) -> None:
-        self.id = uuid4().hex
+        self.id = os.urandom(16).hex()
         self.revision = revision
         self.formed = time.monotonic()
         self.members: list[GroupedWrite] = []
@@ -124,6 +124,7 @@ class TransactionGroup:
         self._clock = clock
         self._watch = watch
         self._bytes = 0
+        self._deletes = False
 
     @property
     def until(self) -> float:
@@ -199,7 +200,7 @@ class TransactionGroup:
             return Take.LAST
         if self.members and not self._has_room(written, read.guards, size):
             return Take.NEXT
-        if any(self._was_deleted(key, read.guards) for key in changes.puts):
+        if self._deletes and any(self._was_deleted(key, read.guards) for key in changes.puts):
             # etcd would keep the time of the first creation.
             return Take.NEXT
         # The next index only when the changes are made: what the index cannot take leaves nothing behind.
@@ -241,6 +242,8 @@ class TransactionGroup:
 
     def _keep(self, member: GroupedWrite) -> None:
         for key, before, after in member.made:
+            if after is None:
+                self._deletes = True
             self.finals[key] = after or Record(key, b"", 0, 0)
             self._note_fences(key, before, after)
         self.members.append(member)
@@ -326,7 +329,7 @@ class TransactionGroup:
         """Tell its members: etcd has given the revision. `lease` gives the lease that a key was put with."""
         for number, member in enumerate(self.members, start=1):
             record = member.answer
-            if record is not None and (is_draft(record.rev) or is_draft(record.created_rev)):
+            if record is not None and is_draft(record.rev):
                 record = replace(
                     record,
                     rev=made_rev(record.rev, revision),

@@ -129,10 +129,17 @@ def entry_value(entry: RevisionJournal) -> bytes:
     return to_json({**head, "writes": writes})
 
 
+_OPTIONAL = Journal._fields[3:]
+
+
 def _said(journal: Journal) -> dict[str, Any]:
     """What is kept of a journal: a field that has no value is left out."""
-    said = {**journal._asdict(), "at": journal.at.isoformat()}
-    return {name: value for name, value in said.items() if value is not None}
+    at, actor, request, *more = journal
+    said: dict[str, Any] = {"at": at.isoformat(), "actor": actor, "request": request}
+    for name, value in zip(_OPTIONAL, more, strict=True):
+        if value is not None:
+            said[name] = value
+    return said
 
 
 NO_JOURNAL = Journal(datetime.fromtimestamp(0, UTC), "visor", "none")

@@ -50,15 +50,24 @@ class Recording:
 
     def __init__(self, below: HeldSnapshot, draft: Draft, fences: Fences) -> None:
         self._draft = draft
+        self._on_top = draft.over
         self._fences = fences
+        self._get_below = below.get
         self.guards = Guards(below)
         self.rev = below.rev
         self.drafted = False
 
     def get(self, key: str) -> Record | None:
-        self.guards.add(key)
-        self.drafted = self.drafted or self._draft.covers(key)
-        return _told(self._draft.get(key))
+        on_top = self._on_top.get(key)
+        if on_top is not None:
+            self.guards.add(key)
+            self.drafted = True
+            return None if on_top.deleted else UnnumberedRecord(on_top)
+        # The same record is what is read and what is guarded: it is looked up once.
+        guarded = self.guards.keys
+        if key not in guarded:
+            guarded[key] = self._get_below(key)
+        return guarded[key]
 
     def find(
         self,
@@ -98,7 +107,3 @@ class Recording:
         if not self._draft.changed:
             return records
         return [record if not is_draft(record.rev) else UnnumberedRecord(record) for record in records]
-
-
-def _told(record: Record | None) -> Record | None:
-    return UnnumberedRecord(record) if record is not None and is_draft(record.rev) else record

@@ -35,6 +35,8 @@ def last_rev_of(revision: int) -> int:
 _NOT_YET = 2**50
 """In place of a revision that etcd has not given yet: above all that it ever gives."""
 
+_FIRST_DRAFT = _NOT_YET * _PER_REVISION
+
 
 def draft_rev(index: int) -> int:
     """Stands for the rev of a commit that is not made yet."""
@@ -42,12 +44,12 @@ def draft_rev(index: int) -> int:
 
 
 def is_draft(rev: int) -> bool:
-    return rev >= rev_of(_NOT_YET)
+    return rev >= _FIRST_DRAFT
 
 
 def made_rev(rev: int, revision: int) -> int:
     """What a rev is once its group has this revision."""
-    return rev_of(revision, index_of(rev)) if is_draft(rev) else rev
+    return revision * _PER_REVISION + rev % _PER_REVISION if rev >= _FIRST_DRAFT else rev
 
 
 class NotNumbered(Exception):

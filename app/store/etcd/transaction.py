@@ -60,11 +60,15 @@ def building(
 
     operations: list[Op] = []
     for number, (key, after) in enumerate(group.finals.items(), start=1):
-        operations += _final(full(key), key, after, group.guards.keys.get(key), leases)
+        if after.value:
+            operations.append(_put(full(key), key, after, leases))
+        elif group.guards.keys.get(key) is not None:
+            operations.append(Delete(full(key)))
         if number % STEP == 0:
             yield
-    kept = sorted(full(key) for key, after in group.finals.items() if not after.deleted)
-    operations += [gap for one in sorted(group.prefixes) for gap in _gaps(full(one), kept)]
+    if group.prefixes:
+        kept = sorted(full(key) for key, after in group.finals.items() if not after.deleted)
+        operations += [gap for one in sorted(group.prefixes) for gap in _gaps(full(one), kept)]
     for fence, stays in group.fences.items():
         operations.append(Put(full(fence), b"1") if stays else Delete(full(fence)))
     entry = group.entry(*sums)
@@ -80,17 +84,11 @@ def building(
     return Transaction(entry, journal, compares, operations, [Get(full(JOURNAL), keys_only=True)])
 
 
-def _final(
-    full: bytes, key: str, after: Record, before: Record | None, leases: dict[str, int]
-) -> Iterator[Op]:
-    if after.deleted:
-        if before is not None:
-            yield Delete(full)
-    elif is_bare(key):
-        yield Put(full, after.value)
-    else:
-        value = stamped(after.value, index_of(after.rev), index_of(after.created_rev))
-        yield Put(full, value, lease=leases.get(key, 0))
+def _put(full: bytes, key: str, after: Record, leases: dict[str, int]) -> Put:
+    if is_bare(key):
+        return Put(full, after.value)
+    value = stamped(after.value, index_of(after.rev), index_of(after.created_rev))
+    return Put(full, value, lease=leases.get(key, 0))
 
 
 def _gaps(prefix: bytes, kept: Sequence[bytes]) -> Iterator[Delete]:
@@ -114,8 +112,9 @@ def _compares(guards: Guards, prefix: str, revision: int, fences: Fences, most: 
     if len(guards) > most:
         guards = _without_covered(guards, fences)
     summed = _Ranges(guards, fences)
-    for parent_of in (_parent, _kind):
-        summed.sum_up(parent_of, most)
+    if len(guards) > most:
+        for parent_of in (_parent, _kind):
+            summed.sum_up(parent_of, most)
 
     def full(key: str) -> bytes:
         return (prefix + key).encode()

@@ -6,7 +6,7 @@ import pytest
 
 from app.store.etcd.client.client import EtcdRevision, Progress, RevisionSplit, RevisionWentBack
 from app.store.etcd.client.messages import MESSAGES
-from app.store.etcd.client.watch import Assembler
+from app.store.etcd.client.revisions import Assembler
 
 
 def response(*events: tuple[int, str], fragment: bool = False, header: int = 99) -> Any:

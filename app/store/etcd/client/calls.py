@@ -60,6 +60,9 @@ class Calls:
         self.timings: EtcdTimings | None = None
         self._loop = asyncio.get_running_loop()
         self._user, self._password = user, password
+        self._times: dict[str, Any] = {}
+        """Of each kind of call, where its seconds are counted."""
+        self._metadata: dict[tuple[bool, str | None], grpc.aio.Metadata] = {}
         self._token: str | None = None if user else ""
         self._login_lock = asyncio.Lock()
         self._closed = False
@@ -85,7 +88,10 @@ class Calls:
             raise
         finally:
             if self.timings is not None:
-                self.timings.call.labels(name).observe(self._loop.time() - began)
+                times = self._times.get(name)
+                if times is None:
+                    times = self._times[name] = self.timings.call.labels(name)
+                times.observe(self._loop.time() - began)
         cluster = reply.header.cluster_id
         if cluster != self.cluster:
             self.cluster = self.cluster or cluster
@@ -158,10 +164,19 @@ class Calls:
             raise NotDone(f"none of {', '.join(self.endpoints.addresses)} can be reached")
         return target
 
-    def metadata(self, *, hasleader: bool = True) -> tuple[tuple[str, str], ...]:
+    def metadata(self, *, hasleader: bool = True) -> grpc.aio.Metadata:
         """`hasleader`: a member that has lost its leader is to say so at once, and to end watches."""
-        leader = (("hasleader", "true"),) if hasleader else ()
-        return (*leader, ("token", self._token)) if self._token else leader
+        found = self._metadata.get((hasleader, self._token))
+        if found is None:
+            found = grpc.aio.Metadata()
+            if hasleader:
+                found.add("hasleader", "true")
+            if self._token:
+                found.add("token", self._token)
+            # Those of a token that is no longer used are not kept.
+            self._metadata = {kept: one for kept, one in self._metadata.items() if kept[1] == self._token}
+            self._metadata[hasleader, self._token] = found
+        return found
 
     async def _login(self, target: EtcdEndpoint, deadline: float) -> str:
         """A token for the user; one request for all who wait."""

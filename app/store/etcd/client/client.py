@@ -50,8 +50,9 @@ from app.store.etcd.client.requests import (
     txn_request,
     txn_result,
 )
+from app.store.etcd.client.revisions import EtcdRevision, KeyEvent, KeyValue, Progress
 from app.store.etcd.client.status import Lease, MemberStatus, status_of
-from app.store.etcd.client.watch import EtcdRevision, KeyEvent, KeyValue, Progress, Watch, ended
+from app.store.etcd.client.watch import Watch, ended
 from app.store.timings import EtcdTimings
 
 __all__ = [

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from app.store.etcd.client.messages import MESSAGES
-from app.store.etcd.client.watch import KeyValue, key_value
+from app.store.etcd.client.revisions import KeyValue, key_value
 
-_COMPARE, _OP, _TXN = MESSAGES["Compare"], MESSAGES["RequestOp"], MESSAGES["TxnRequest"]
-_RANGE = MESSAGES["RangeRequest"]
+_TXN, _RANGE = MESSAGES["TxnRequest"], MESSAGES["RangeRequest"]
 
 Target = Literal["version", "create_revision", "mod_revision", "value", "lease"]
 
@@ -102,39 +101,43 @@ def range_request(get: Get) -> Any:
 
 
 def txn_request(txn: Txn) -> Any:
-    return _TXN(
-        compare=[_compare(compare) for compare in txn.compares],
-        success=[_op(op) for op in txn.success],
-        failure=[_op(op) for op in txn.failure],
-    )
-
-
-def _compare(compare: Compare) -> Any:
-    message = _COMPARE(
-        result=_RESULTS[compare.op],
-        target=_TARGETS[compare.target],
-        key=compare.key,
-        range_end=compare.range_end,
-    )
-    setattr(message, compare.target, compare.value)
+    message = _TXN()
+    _fill(message, txn)
     return message
 
 
-def _op(op: Op) -> Any:
+def _fill(message: Any, txn: Txn) -> None:
+    """Each part is made in its place: one made by itself would be copied there, which takes as long again."""
+    add = message.compare.add
+    for key, target, op, value, range_end in txn.compares:
+        compare = add(result=_RESULTS[op], target=_TARGETS[target], key=key)
+        if target == "mod_revision":
+            compare.mod_revision = value
+        else:
+            setattr(compare, target, value)
+        if range_end:
+            compare.range_end = range_end
+    for ops, add in ((txn.success, message.success.add), (txn.failure, message.failure.add)):
+        for each in ops:
+            _fill_op(add(), each)
+
+
+def _fill_op(message: Any, op: Op) -> None:
     match op:
         case Put():
-            message = _OP()
             put = message.put
             put.key, put.value = op.key, op.value
             if op.lease or op.prev_kv:
                 put.lease, put.prev_kv = op.lease, op.prev_kv
-            return message
         case Delete():
-            return _OP(delete=op._asdict())
+            message.delete.key = op.key
+            if op.range_end or op.prev_kv:
+                message.delete.range_end, message.delete.prev_kv = op.range_end, op.prev_kv
         case Get():
-            return _OP(range=range_request(op))
+            message.range.CopyFrom(range_request(op))
         case Txn():
-            return _OP(txn=txn_request(op))
+            message.txn.SetInParent()
+            _fill(message.txn, op)
 
 
 def range_result(reply: Any, revision: int = 0) -> RangeResult:

@@ -3,130 +3,17 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from operator import attrgetter
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
 
-from app.store.etcd.client.errors import (
-    Compacted,
-    EtcdError,
-    RevisionSplit,
-    RevisionWentBack,
-    WatchLost,
-    classify,
-    said,
-)
+from app.store.etcd.client.errors import Compacted, EtcdError, WatchLost, classify, said
 from app.store.etcd.client.messages import MESSAGES
+from app.store.etcd.client.revisions import Assembler, EtcdRevision, Progress
 
-_DELETE = 1
 _AHEAD = 4096
 """Revisions read ahead of who iterates; after that, gRPC's flow control slows the member down."""
-
-
-class KeyValue(NamedTuple):
-    """A key as it was at a revision. `version` counts the puts since it was created."""
-
-    key: bytes
-    value: bytes
-    create_revision: int
-    mod_revision: int
-    version: int
-    lease: int
-
-
-class KeyEvent(NamedTuple):
-    """A change of a key. Of a deletion, `kv` has the key and the revision. `before` only with
-    `prev_kv`, and only where the revision before is not compacted."""
-
-    kv: KeyValue
-    deleted: bool
-    before: KeyValue | None
-
-
-class EtcdRevision(NamedTuple):
-    """All that happened at one revision, to the keys that are watched."""
-
-    revision: int
-    events: tuple[KeyEvent, ...]
-
-
-class Progress(NamedTuple):
-    """Everything up to this revision has been delivered; `trusted` if the server's version is one
-    whose word on this can be relied on (3.4.25, 3.5.8)."""
-
-    revision: int
-    trusted: bool
-
-
-_fields = attrgetter(*KeyValue._fields)
-
-
-def key_value(kv: Any) -> KeyValue:
-    """Out of the message: what thousands of keys are read through, so without a call of Python's."""
-    return tuple.__new__(KeyValue, _fields(kv))
-
-
-def _event(event: Any) -> KeyEvent:
-    before = key_value(event.prev_kv) if event.HasField("prev_kv") else None
-    return KeyEvent(key_value(event.kv), event.type == _DELETE, before)
-
-
-class Assembler:
-    """Watch responses in, whole revisions out.
-
-    etcd promises that a response has whole revisions, unless it is marked as a fragment: then what
-    follows belongs to it. That promise is checked: a key of a revision that was delivered as whole
-    raises `RevisionSplit`, the same event again is dropped, an older one raises `RevisionWentBack`.
-    """
-
-    def __init__(self, last: int, trusted: bool) -> None:
-        self.last = last
-        self.known = 0
-        """Up to this revision all is known otherwise: it is not delivered."""
-        self._trusted = trusted
-        self._seen: set[bytes] = set()
-        self._open: list[KeyEvent] = []
-
-    def feed(self, response: Any) -> list[EtcdRevision | Progress]:
-        if not response.events:
-            if self._open or response.fragment:
-                return []
-            revision = response.header.revision
-            return [Progress(revision, self._trusted)] if revision >= self.last else []
-        out: list[EtcdRevision | Progress] = []
-        for raw in response.events:
-            revision = raw.kv.mod_revision
-            at = self._open[-1].kv.mod_revision if self._open else self.last
-            if revision < at:
-                raise RevisionWentBack(f"an event of revision {revision} after {at}")
-            if revision <= self.known:
-                self._pass(revision)
-                continue
-            event = _event(raw)
-            if not self._open and revision == at:
-                if event.kv.key in self._seen:
-                    continue
-                raise RevisionSplit(f"more of revision {revision} after it was whole")
-            if self._open and revision > at:
-                out.append(self._close())
-            self._open.append(event)
-        if self._open and not response.fragment:
-            out.append(self._close())
-        return out
-
-    def _pass(self, revision: int) -> None:
-        self.last = revision
-        if self._open or self._seen:
-            self._open, self._seen = [], set()
-
-    def _close(self) -> EtcdRevision:
-        whole = EtcdRevision(self._open[0].kv.mod_revision, tuple(self._open))
-        self.last = whole.revision
-        self._seen = {event.kv.key for event in whole.events}
-        self._open = []
-        return whole
 
 
 class _Over:

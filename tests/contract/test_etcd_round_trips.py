@@ -1,0 +1,113 @@
+"""What a write on etcd waits for: one call to etcd, and nothing besides."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from contract_stores import SHARED, build
+from contract_words import ORIGIN, increment, put, write
+
+from app.errors import AlreadyExists
+from app.store.contract import Changes
+from app.store.etcd import store as etcd_store
+from app.store.etcd.client import revisions
+from app.store.etcd.client.calls import Calls
+from app.store.etcd.client.client import EtcdClient
+
+pytestmark = pytest.mark.parametrize("make", SHARED, indirect=True)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The calls to etcd, by name. Nothing else than what is asked for makes one meanwhile."""
+    monkeypatch.setattr(etcd_store, "HEARTBEAT", 1000.0)
+    unary, made = Calls.unary, list[str]()
+
+    async def counted(self: Calls, name: str, *given: Any, **more: Any) -> Any:
+        made.append(name)
+        return await unary(self, name, *given, **more)
+
+    monkeypatch.setattr(Calls, "unary", counted)
+    return made
+
+
+async def test_a_write_alone_is_one_call_to_etcd(make: Any, calls: list[str]) -> None:
+    """No lease is renewed before it, no read confirmed, and it is not read back."""
+    store = await make()
+    await write(store, put("a/1", "x"))
+    calls.clear()
+    for _ in range(20):
+        await write(store, increment("n/1"))
+    assert calls == ["Txn"] * 20
+
+
+async def test_writes_that_come_at_once_share_their_calls(make: Any, calls: list[str]) -> None:
+    store = await make()
+    await write(store, put("a/1", "x"))
+    calls.clear()
+    await asyncio.gather(*(store.transact(put(f"a/{n}", "x"), ORIGIN) for n in range(40)))
+    assert set(calls) == {"Txn"}
+    assert len(calls) < 20
+
+
+async def test_a_refusal_is_one_read_of_etcd(make: Any, calls: list[str]) -> None:
+    """It counts only on the latest state, which etcd is asked for."""
+
+    def refuses(snapshot: Any, at: Any) -> Changes:
+        raise AlreadyExists("taken")
+
+    store = await make()
+    await write(store, put("a/1", "x"))
+    calls.clear()
+    with pytest.raises(AlreadyExists):
+        await store.transact(refuses, ORIGIN)
+    assert calls == ["Range"]
+
+
+async def test_what_a_replica_has_sent_is_not_taken_out_of_the_watch_again(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each group its journal entry at most; another replica reads all of it."""
+    event_of, taken = revisions._event, list[bytes]()
+
+    def counted(event: Any) -> Any:
+        taken.append(event.kv.key)
+        return event_of(event)
+
+    store = await make()
+    other = build(make.kind, make.place)
+    await other.open()
+    await write(store, put("a/1", "x"))
+    await other.latest()
+    monkeypatch.setattr(revisions, "_event", counted)
+    await asyncio.gather(*(store.transact(put(f"a/{n}", "x"), ORIGIN) for n in range(30)))
+    await store.latest()
+    await other.latest()
+    by_key = {key.rpartition(b"/")[2]: 0 for key in taken}
+    for key in taken:
+        by_key[key.rpartition(b"/")[2]] += 1
+    assert {by_key[b"%d" % n] for n in range(30)} == {1}, "by the other replica alone"
+    await other.close()
+
+
+async def test_that_nothing_is_compacted_is_one_small_read(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the history is, which a watch from its beginning would bring."""
+    store = await make()
+    await asyncio.gather(*(store.transact(increment("n/1"), ORIGIN) for _ in range(50)))
+    watched: list[int] = []
+    watch: Callable[..., Any] = EtcdClient.watch
+
+    async def counted(self: EtcdClient, *given: Any, **more: Any) -> Any:
+        watched.append(more["start_revision"])
+        return await watch(self, *given, **more)
+
+    monkeypatch.setattr(EtcdClient, "watch", counted)
+    oldest = store.oldest_rev
+    await store._store._kept.learn()
+    assert watched == []
+    await store.compact(20)
+    await store._store._kept.learn()
+    assert store.oldest_rev > oldest

@@ -7,25 +7,38 @@ slowly share them, and hold some hundred kilobytes each of their own.
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
+from typing import ClassVar
 
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
 from app.events.turns import Turns
+from app.http.ready_answer import JSON_TYPE
 
 LARGE = 256 * 1024
 """Bytes from which an answer is sent so."""
 
 _CHUNK = 64 * 1024
+"""Bytes that are joined at once. What is larger than 128 KiB the C library takes from the kernel and gives
+back each time, which costs more than the copying."""
+
+AT_ONCE, AT_ONCE_OF_ALL = 1024 * 1024, 16 * 1024 * 1024
+"""Bytes of an answer that is joined and written at once after all, which takes half the time for a page of a
+thousand; and of all such answers that their readers have not taken yet. Beyond that they share."""
 
 
 class LargeAnswer(Response):
-    """Sends its pieces one after the other, with the separator between them. `begun` is called before the
-    first: what is left to do costs next to nothing, and takes as long as the reader likes."""
+    """Sends its pieces one after the other, with the separator between them; `size` are the bytes of all.
+    `begun` is called before the first: what is left to do costs next to nothing, and takes as long as the
+    reader likes."""
+
+    untaken: ClassVar[int] = 0
+    """Bytes of answers that were joined and are not taken yet, of this process."""
 
     def __init__(
         self,
         pieces: Sequence[bytes],
+        size: int,
         headers: list[tuple[bytes, bytes]],
         turns: Turns,
         begun: Callable[[], None],
@@ -33,9 +46,10 @@ class LargeAnswer(Response):
     ) -> None:
         # No `body`: not what the base class would begin with.
         self.status_code = 200
-        self.raw_headers = headers
+        self.raw_headers = [*headers, (b"content-length", b"%d" % size), JSON_TYPE]
         self.background = None
         self._pieces = pieces
+        self._size = size
         self._turns = turns
         self._begun = begun
         self._separator = separator
@@ -43,11 +57,24 @@ class LargeAnswer(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         self._begun()
+        if self._size <= min(AT_ONCE, AT_ONCE_OF_ALL - LargeAnswer.untaken):
+            await self._send_at_once(send)
+            return
         for chunk in _chunks(self._pieces, self._separator):
             if self._turns.over:
                 await self._turns.give_way()
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_at_once(self, send: Send) -> None:
+        LargeAnswer.untaken += self._size
+        try:
+            body = self._separator.join(self._pieces)
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            # Returns when the reader has taken what was sent before.
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            LargeAnswer.untaken -= self._size
 
 
 def _chunks(pieces: Sequence[bytes], separator: bytes) -> Iterator[bytes]:
@@ -57,6 +84,8 @@ def _chunks(pieces: Sequence[bytes], separator: bytes) -> Iterator[bytes]:
     begin = sent = 0
     while begin < len(pieces):
         end = bisect_left(ends, sent + _CHUNK) + 1
-        chunk = separator.join(pieces[begin:end])
-        yield chunk + separator if separator and end < len(pieces) else chunk
+        some = list(pieces[begin:end])
+        if end < len(pieces):
+            some.append(b"")  # what comes next is parted from it too
+        yield separator.join(some)
         begin, sent = end, ends[min(end, len(ends)) - 1]

@@ -321,6 +321,10 @@ def _scale_terms(rest: str, value: bytes) -> tuple[str, ...]:
     return tuple(terms)
 
 
+_REMEMBERED = 2**14
+"""Instances of a proctype carry the same terms, which are made once for all of them."""
+
+
 PROCTYPE_TERM = 2
 """Where among the terms of an instance that is not unregistered the one stands that names its proctype."""
 
@@ -328,11 +332,15 @@ PROCTYPE_TERM = 2
 def proctype_of(terms: Sequence[str]) -> str:
     """The key of an instance's proctype, as the terms of the instance, or of its ended entry, name it; ""
     where they do not."""
-    for term in terms:
-        if term.startswith("instance/?ended="):
-            return PROCTYPES + term.removeprefix("instance/?ended=")
-        if term.startswith("instance/?proctype=") and not term.startswith("instance/?proctype=,"):
-            return PROCTYPES + term.removeprefix("instance/?proctype=")
+    return next(filter(None, map(proctype_in, terms)), "")
+
+
+@lru_cache(_REMEMBERED)
+def proctype_in(term: str) -> str:
+    """The key of the proctype that one term of an instance names, "" where it names none."""
+    for names in ("instance/?ended=", "instance/?proctype="):
+        if term.startswith(names) and not term.startswith("instance/?proctype=,"):
+            return PROCTYPES + term.removeprefix(names)
     return ""
 
 
@@ -357,10 +365,6 @@ def _instance_terms(said: dict[str, Any], ended: bool) -> tuple[str, ...]:
         return _ended_terms(app, name)
     terms = _shared_terms(app, name, said["revision"], said["env"], said["status"])
     return terms if said["host"] is None else (*terms, _host_term(said["host"]))
-
-
-_REMEMBERED = 2**14
-"""Instances of a proctype carry the same terms, which are made once for all of them."""
 
 
 @lru_cache(_REMEMBERED, typed=True)

@@ -2,14 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from app.models import keys
 from app.models.instance import Status
 from app.store.contract import Record, Snapshot
 from app.store.snapshots import Partial
 
-_CREATED = attrgetter("created_rev")
+_CREATED, _TERMS = attrgetter("created_rev"), attrgetter("terms")
+_PROCTYPE = itemgetter(keys.PROCTYPE_TERM)
 
 LOOK = 2000
 """Instances that are looked at in one turn: some milliseconds."""
@@ -51,8 +52,8 @@ class Selection:
         while True:
             page = snapshot.find(self._groups(), after=after, limit=step)
             # Thousands of records are of a handful of proctypes, each of which is looked up once.
-            for term in {record.terms[at] for record in page}.difference(began):
-                began[term] = _began(snapshot, keys.proctype_of((term,)))
+            for term in set(map(_PROCTYPE, map(_TERMS, page))).difference(began):
+                began[term] = _began(snapshot, keys.proctype_in(term))
             # Nearly always all of them are of the present life, which costs less to see at once.
             if page and min(map(_CREATED, page)) < max(began.values()):
                 found += [record for record in page if record.created_rev >= began[record.terms[at]]]
@@ -61,7 +62,7 @@ class Selection:
             if isinstance(page, Partial):
                 return found[:limit] if len(found) >= limit else Partial(found, page.upto)
             if len(found) >= limit or len(page) < step:
-                return found[:limit]
+                return found if len(found) <= limit else found[:limit]
             after = page[-1].key
             looked += len(page)
             if looked >= LOOK:

@@ -103,9 +103,7 @@ async def list_prometheus_targets(
         headers.append((b"visor-age", b"%d" % age))
     if unchanged(held.if_none_match, tag):
         return ReadyAnswer(b"", 304, headers)
-    headers.append((b"content-type", b"application/json"))
-    headers.append((b"content-length", b"%d" % sum(map(len, pieces))))
-    return LargeAnswer(pieces, headers, context.channels.turns, call.permit.release)
+    return LargeAnswer(pieces, sum(map(len, pieces)), headers, context.channels.turns, call.permit.release)
 
 
 async def _pieces(context: Context, call: Call, snapshot: Snapshot, targets: Targets) -> Sequence[bytes]:

@@ -9,20 +9,20 @@ older one merges both and asks each key's chain.
 import asyncio
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice, takewhile
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from app.errors import RevCompacted
-from app.store.contract import UNREADABLE, Commit, Index, Reads, Record
+from app.store.contract import UNREADABLE, Commit, Index, Reads, Record, carries
 from app.store.overlay import Overlay
 from app.store.reads import touched
-from app.store.sorted_keys import add, blocks, discard
+from app.store.sorted_keys import add, between, blocks, discard
 from app.store.steps import STEP
 
-_REV = attrgetter("rev")
+_REV, _NEWEST = attrgetter("rev"), itemgetter(-1)
 
 COMMIT_BYTES = 1_000
 CHANGE_BYTES = 600
@@ -245,17 +245,17 @@ class History:
         latest = self._is_listed(rev)
         if reverse:
             return self._backwards(groups, rev, limit)
-        lists = [self._lists(group, latest) for group in groups]
+        live = [self._lists(self._live, group) for group in groups]
+        past = [[] if latest else self._lists(self._past, group) for group in groups]
+        lists = [[*now, *before] for now, before in zip(live, past, strict=True)]
         if not all(lists):
             return []
-        chains = self._chains
+        left = [keys for group in past for keys in group]
         found: list[Record] = []
         largest = max(len(keys) for keys in lists[0])
         for block in blocks(lists, after, largest if limit is None else limit):
-            if latest:
-                found += [chains[key][-1] for key in block]
-            else:
-                found += self._carriers(map(chains.__getitem__, block), rev, groups)
+            newest = list(map(_NEWEST, map(self._chains.__getitem__, block)))
+            found += newest if latest else self._as_of(rev, newest, groups, between(left, block))
             if limit is not None and len(found) >= limit:
                 return found[:limit]
         return found
@@ -264,21 +264,28 @@ class History:
         """Whether the lists of what is there now are those of this rev."""
         return rev >= self.rev and not self._applying
 
-    def _carriers(
-        self, chains: Iterable[list[Record]], rev: int, groups: Sequence[Collection[str]]
+    def _as_of(
+        self, rev: int, newest: list[Record], groups: Sequence[Collection[str]], left: Collection[str]
     ) -> list[Record]:
-        """Of chains that had the terms at some rev, what has them at this one. (A deletion has none.)"""
-        found = [chain[-1] if chain[-1].rev <= rev else self._at(chain, rev) for chain in chains]
-        for group in groups:
-            lacks = frozenset(group).isdisjoint
-            found = [record for record in found if record is not None and not lacks(record.terms)]
-        return [record for record in found if record is not None]
+        """Of keys that have carried the terms at some rev, the versions that do at this one. `newest` are
+        their newest versions; `left` the keys that may no longer carry what they are listed under."""
+        if not left and max(map(_REV, newest)) <= rev:
+            return newest
+        found = []
+        for record in newest:
+            # What has not changed since is listed under the terms that it carries.
+            if record.rev > rev or record.key in left:
+                version = self._at(self._chains[record.key], rev)
+                if version is None or not carries(version, groups):
+                    continue
+                found.append(version)
+            else:
+                found.append(record)
+        return found
 
-    def _lists(self, group: Collection[str], latest: bool) -> list[list[str]]:
-        found = [self._live.get(term) for term in group]
-        if not latest:
-            found += [self._past.get(term) for term in group]
-        return [keys for keys in found if keys]
+    @staticmethod
+    def _lists(of: Mapping[str, list[str]], group: Collection[str]) -> list[list[str]]:
+        return [keys for keys in map(of.get, group) if keys]
 
     def _backwards(self, groups: Sequence[Collection[str]], rev: int, limit: int | None) -> list[Record]:
         """From the last key down. Quick for a term at the latest rev; the rest is asked for seldom."""

@@ -45,11 +45,22 @@ async def ask(snapshot: Snapshot, query: Callable[[Snapshot], T]) -> T:
     return query(snapshot)
 
 
+def kept_length(records: Sequence[Record]) -> int:
+    """Bytes of what is kept of records."""
+    return sum(map(len, map(_VALUE, records)))
+
+
 async def find_page(
-    snapshot: Snapshot, find: Find, after: str, limit: int, size: int
+    snapshot: Snapshot,
+    find: Find,
+    after: str,
+    limit: int,
+    size: int,
+    length_of: Callable[[Sequence[Record]], int] = kept_length,
 ) -> tuple[list[Record], bool]:
     """What `find` finds after a key, and whether there is more: at most `limit` records that are said in at
-    most `size` bytes, but at least one."""
+    most `size` bytes, but at least one. `length_of` is given all that is found, in its order, and says how
+    many bytes it takes, at least those that are kept of it."""
     found: list[Record] = []
     length, step = 0, _FIRST if snapshot.blocking else limit + 1
     while True:
@@ -59,7 +70,7 @@ async def find_page(
         else:
             read = find(snapshot, after, step)
         found += read
-        length += sum(map(len, map(_VALUE, read)))
+        length += length_of(read)
         if (len(read) < step and not isinstance(read, Partial)) or len(found) > limit or length > size:
             return _cut(found, length, limit, size)
         after = read.upto if isinstance(read, Partial) else found[-1].key

@@ -33,6 +33,12 @@ def discard(keys: Keys, key: str) -> None:
         del keys[at]
 
 
+def between(lists: Group, block: Keys) -> set[str]:
+    """The keys of any of the lists from the first key of the block to its last."""
+    low, high = block[0], block[-1]
+    return _all([(keys, bisect_left(keys, low), bisect_right(keys, high)) for keys in lists])
+
+
 def blocks(groups: Sequence[Group], after: str, first: int = _FIRST) -> Iterator[Keys]:
     """The keys after `after` that are in a list of each group, in order, `first` or so at first. The lists
     must not change meanwhile."""

@@ -1,12 +1,16 @@
 """No answer is over `max_answer` bytes: a page ends early and says where to go on (DESIGN section 3)."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.types import Message
 
+from app.events.turns import Turns
+from app.http.large_answer import AT_ONCE_OF_ALL, LargeAnswer
 from app.models import keys
 from app.models.scale import MAX_SCALE
 from tests.conftest import EMBEDDED, store_of
@@ -159,6 +163,38 @@ def test_slow_readers_share_what_they_are_sent():
         finally:
             for reader in readers:
                 reader.close()
+
+
+async def test_slow_readers_of_pages_hold_few_copies():
+    """A page below 1 MiB is joined for its reader alone; but those who do not read have no forty copies."""
+    piece = b"x" * 1000
+    pieces, size = [piece] * 900, 900 * 1000 + 899
+    reading = asyncio.Event()
+    sent: list[list[bytes]] = []
+
+    async def ask() -> None:
+        mine: list[bytes] = []
+        sent.append(mine)
+
+        async def send(message: Message) -> None:
+            if mine and mine[-1]:
+                await reading.wait()  # what was sent before is not taken yet
+            mine.append(message.get("body", b""))
+
+        await LargeAnswer(pieces, size, [], Turns(), lambda: None, b",")({}, receive, send)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    asked = [asyncio.create_task(ask()) for _ in range(40)]
+    while not (len(sent) == 40 and all(len(mine) > 1 for mine in sent)):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert AT_ONCE_OF_ALL - size < LargeAnswer.untaken <= AT_ONCE_OF_ALL
+    assert sum(len(mine[-1]) for mine in sent) < AT_ONCE_OF_ALL + 40 * 70_000
+    reading.set()
+    await asyncio.gather(*asked)
+    assert {b"".join(mine) for mine in sent} == {b",".join(pieces)}, "all get the same"
+    assert LargeAnswer.untaken == 0
 
 
 def resident() -> int:

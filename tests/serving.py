@@ -219,9 +219,11 @@ class Service:
 
 @contextmanager
 def serving(**settings: Any) -> Iterator[Service]:
-    """A service with these settings (the store in memory, if not told)."""
+    """A service with these settings (the store in memory, if not told). Writes have a minute to become
+    durable: after the usual 2.5 s their outcome is unknown, and a busy machine takes as long now and then."""
     defaults = {
         "store": "memory:",
+        "commit_timeout": 60,
         "log_level": "warning",
         "allowed_hosts": RAW_HOSTS,
         "keyring_file": keyring_file(),

@@ -88,7 +88,7 @@ def test_a_replica_that_cannot_ask_believes_no_token(etcd: Cluster) -> None:
     root = new_token(new_id())
     with line(etcd) as cable:
         url = store_url([cable.endpoint], "access-cut-off")
-        with serving(store=url, admin_token_sha256=sha256_of(root)) as service:
+        with serving(store=url, admin_token_sha256=sha256_of(root), commit_timeout=2.5) as service:
             let_root_in(service, root)
             service.made("/apps", APP)
             holder = give(service, grant("viewer", apps=["cat"]))

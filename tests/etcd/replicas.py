@@ -32,6 +32,8 @@ def replicas(
     """So many services on one registry."""
     with ExitStack() as stack:
         url = store_url(endpoints, prefix)
+        # What they do when they are kept waiting for etcd is what these tests are of: not a minute later.
+        settings = {"commit_timeout": 2.5, **settings}
         yield [stack.enter_context(serving(store=url, **settings)) for _ in range(count)]
 
 

@@ -24,7 +24,7 @@ def _refused(**flags: str) -> str:
         [sys.executable, "-m", "app.cli", "serve", "--port", "0", "--log-level", "error", *given],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 1, (done.returncode, done.stderr)
     (line,) = done.stderr.splitlines()

@@ -174,7 +174,14 @@ def test_subscribers_come_and_go_under_compaction_and_nobody_has_a_hole(own: Clu
         ]
         for thread in threads:
             thread.start()
-        time.sleep(5)
+        # For five seconds, and on a slow machine until enough has happened.
+        end, give_up = time.monotonic() + 5, time.monotonic() + 60
+        while time.monotonic() < end or (
+            time.monotonic() < give_up
+            and (len(streams) <= 8 or sum(len(seen) for _, seen, _ in streams) <= 200)
+            and not failures
+        ):
+            time.sleep(0.05)
         stop.set()
         for thread in threads:
             thread.join()

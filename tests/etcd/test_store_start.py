@@ -31,7 +31,7 @@ def process(*flags: str) -> Iterator[subprocess.Popen[str]]:
     finally:
         if running.poll() is None:
             running.send_signal(signal.SIGTERM)
-        running.communicate(timeout=30)
+        running.communicate(timeout=120)
 
 
 @pytest.mark.parametrize(("schema", "words"), [("99", "schema 99"), ("x", "no schema")])
@@ -183,7 +183,7 @@ def test_workers_share_a_port_come_again_when_killed_and_end_with_0(etcd: Cluste
             assert httpx2.get(f"http://127.0.0.1:{port}/services/s{number}", timeout=30).status_code == 200
         workers = children(parent.pid)
         parent.send_signal(signal.SIGTERM)
-        _, said = parent.communicate(timeout=30)
+        _, said = parent.communicate(timeout=120)
         assert parent.returncode == 0, said
         assert "Traceback" not in said
         assert not any(Path(f"/proc/{pid}").exists() for pid in workers), "all of them have ended"

@@ -21,7 +21,7 @@ from tests.fault.faults.cluster_site import MEMBERS, REPLICAS, ClusterSite
 from tests.fault.faults.embedded_site import EmbeddedSite
 from tests.fault.faults.site import Site
 from tests.fault.judges.bench import hear
-from tests.fault.machine_time import Spent, cpu_seconds, share_of_others
+from tests.fault.machine_time import Spent, cpu_seconds, share_of_others, speed
 from tests.fault.mutants import MUTANTS
 from tests.fault.report import Machine, figures, page
 from tests.fault.run import Plan, Run, run
@@ -66,11 +66,12 @@ def main() -> int:
     plan = Plan(arguments.minutes * 60, rate, arguments.period, arguments.seed)
     # Millions of small objects that all stay: to look through them again and again is of no use.
     gc.disable()
+    fast = speed()
     before = Spent.now()
     with tempfile.TemporaryDirectory(prefix="visor-fault-") as directory:
         done = _run(arguments, plan, Path(directory))
     after = Spent.now()
-    machine = Machine(cpu_seconds(before, after), share_of_others(before, after))
+    machine = Machine(cpu_seconds(before, after), share_of_others(before, after), (fast + speed()) / 2)
     said = figures(done, hear(done.evidence), arguments.store, machine)
     text = page(said)
     sys.stdout.write(text)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.fault.machine_time import SHARE, Spent, share_of_others
+from tests.fault.machine_time import SHARE, Spent, share_of_others, speed
 from tests.fault.report import LEAST_OF_CPU, LEAST_RATE, short_of
 
 LEAST_OF_SHORT = 10
@@ -75,16 +75,30 @@ def test_a_slow_run_fails_where_nobody_else_used_the_machine() -> None:
 
 def test_the_speed_of_a_run_is_judged_by_processor_time_where_others_had_the_machine() -> None:
     least = LEAST_RATE["etcd"]
-    said = {
-        "store": "etcd",
-        "writes": {"acknowledged_per_s": least - 1},
-        "machine": {"acknowledged_per_cpu_s": LEAST_OF_CPU["etcd"]},
-    }
+    said = _of_etcd(least - 1, LEAST_OF_CPU["etcd"])
     assert short_of(said, kills=9, seconds=60, ours=False) == []
     [slow] = short_of(said, kills=9, seconds=60, ours=True)
     assert slow == f"{least - 1} acknowledged writes/s: {least} are wanted"
-    said["machine"] = {"acknowledged_per_cpu_s": LEAST_OF_CPU["etcd"] - 1}
-    assert "processor time" in short_of(said, kills=9, seconds=60, ours=False)[0]
+    for ours in (False, True):
+        said = _of_etcd(least, LEAST_OF_CPU["etcd"] - 1)
+        assert "processor time" in short_of(said, kills=9, seconds=60, ours=ours)[0]
+
+
+def test_the_speed_of_a_run_is_held_against_what_the_machine_can_do_in_the_same_run() -> None:
+    """A processor of half the speed has half as much to do; one of twice the speed is offered no more."""
+    least, of_cpu = LEAST_RATE["etcd"], LEAST_OF_CPU["etcd"]
+    assert short_of(_of_etcd(least / 2, of_cpu / 2, speed=0.5), kills=9, seconds=60, ours=True) == []
+    assert len(short_of(_of_etcd(least / 2, of_cpu / 2, speed=0.6), kills=9, seconds=60, ours=True)) == 2
+    assert short_of(_of_etcd(least, of_cpu, speed=2.0), kills=9, seconds=60, ours=True) == []
+    assert 0.02 < speed(0.05) < 50
+
+
+def _of_etcd(by_second: float, by_cpu: float, speed: float = 1.0) -> Any:
+    return {
+        "store": "etcd",
+        "writes": {"acknowledged_per_s": by_second},
+        "machine": {"acknowledged_per_cpu_s": by_cpu, "speed": speed},
+    }
 
 
 def test_the_time_of_ended_children_is_no_time_of_others() -> None:

@@ -256,7 +256,7 @@ def check_health(port: int) -> int:
     assert arguments == ["-I", "-m", "app.cli.healthy"]
     # A proxy that is not there: the check must not ask it. What process 1 is here is none of ours.
     env = os.environ | {"VISOR_PORT": str(port), "http_proxy": "http://127.0.0.1:9"}
-    done = subprocess.run([sys.executable, *arguments], env=env, capture_output=True, timeout=20)
+    done = subprocess.run([sys.executable, *arguments], env=env, capture_output=True, timeout=300)
     return done.returncode
 
 

@@ -96,6 +96,6 @@ def test_a_filter_out_of_form_is_invalid(visor: Service) -> None:
         "host=a b",
     ):
         for accept in ("text/event-stream", "application/json"):
-            answer = visor.get(f"/events?rev=0&{query}", headers={"Accept": accept}, timeout=20)
+            answer = visor.get(f"/events?rev=0&{query}", headers={"Accept": accept}, timeout=60)
             assert answer.status_code == 422, query
             assert answer.json()["code"] == "invalid-request"

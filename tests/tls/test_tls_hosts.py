@@ -111,7 +111,7 @@ def test_a_certificate_that_is_not_to_be_trusted_gets_no_answer(
     else:
         bad, alert = site.authority.signed("old", "10.0.0.7", life=timedelta(hours=-1)), "certificate expired"
     with (
-        socket.create_connection(("127.0.0.1", secure.port), timeout=20) as raw,
+        socket.create_connection(("127.0.0.1", secure.port), timeout=60) as raw,
         site.context(bad).wrap_socket(raw, server_hostname="localhost") as connection,
     ):
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -26,7 +26,7 @@ def hello(site: Site) -> bytes:
 
 
 def dialed(service: Service) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", service.port), timeout=20)
+    return socket.create_connection(("127.0.0.1", service.port), timeout=60)
 
 
 def connections(service: Service) -> int:

@@ -53,7 +53,7 @@ def put(pair: Pair, files: dict[str, str]) -> None:
 
 def shown(port: int) -> str:
     """The serial number of the certificate that a new connection is shown."""
-    pem = ssl.get_server_certificate(("127.0.0.1", port), timeout=20)
+    pem = ssl.get_server_certificate(("127.0.0.1", port), timeout=60)
     return str(ssl.PEM_cert_to_DER_cert(pem))
 
 

@@ -14,7 +14,7 @@ from tests.tls.conftest import Site
 
 
 def connected(service: Service, context: ssl.SSLContext) -> ssl.SSLSocket:
-    raw = socket.create_connection(("127.0.0.1", service.port), timeout=20)
+    raw = socket.create_connection(("127.0.0.1", service.port), timeout=60)
     return context.wrap_socket(raw, server_hostname="localhost")
 
 
@@ -58,7 +58,7 @@ def test_an_older_one_is_refused(site: Site, secure: Service) -> None:
 
 
 def test_plain_http_is_told_to_use_https(secure: Service) -> None:
-    with socket.create_connection(("127.0.0.1", secure.port), timeout=20) as plain:
+    with socket.create_connection(("127.0.0.1", secure.port), timeout=60) as plain:
         plain.sendall(b"GET /apps HTTP/1.1\r\nHost: localhost\r\n\r\n")
         head, _, body = rest_of(plain).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
@@ -67,7 +67,7 @@ def test_plain_http_is_told_to_use_https(secure: Service) -> None:
 
 
 def test_bytes_that_are_neither_are_refused(secure: Service) -> None:
-    with socket.create_connection(("127.0.0.1", secure.port), timeout=20) as strange:
+    with socket.create_connection(("127.0.0.1", secure.port), timeout=60) as strange:
         strange.sendall(b"\x00" * 100)
         assert len(rest_of(strange)) < 100
 
@@ -94,7 +94,7 @@ def test_many_requests_in_one_connection_and_a_half_close_are_answered(site: Sit
     """`write_eof` of the client: TLS says that it sends no more, and gets its answers."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = site.context().wrap_bio(incoming, outgoing, server_hostname="localhost")
-    with socket.create_connection(("127.0.0.1", secure.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", secure.port), timeout=60) as raw:
         done = False
         while not done:
             with suppress(ssl.SSLWantReadError):

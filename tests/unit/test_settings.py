@@ -41,7 +41,7 @@ def visor(*arguments, **environment):
         [sys.executable, "-m", "app.cli", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         env={"PATH": "/usr/bin:/bin", **environment},
         check=False,
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.calling import Calling, reads, writes
 from app.cli.output import Column
+from app.cli.shapes import arg, lists, writing
 
 if TYPE_CHECKING:
     from visor_client import Moment
@@ -21,14 +22,11 @@ _COLUMNS = [
 ]
 
 
-def show_all(parser: argparse.ArgumentParser) -> None:
-    """`visor apps`."""
-
-    def run(calling: Calling) -> None:
-        listing = calling.visor.list_apps(limit=1000, **calling.moment)
-        calling.out.items(listing.all(), _COLUMNS, listing.rev, "no apps: `visor app create` registers one")
-
-    reads(parser, run)
+show_all = lists(
+    lambda c: c.visor.list_apps(limit=1000, **c.moment),
+    _COLUMNS,
+    "no apps: `visor app create` registers one",
+)
 
 
 def show(parser: argparse.ArgumentParser) -> None:
@@ -67,20 +65,17 @@ def show(parser: argparse.ArgumentParser) -> None:
     reads(parser, run)
 
 
-def create(parser: argparse.ArgumentParser) -> None:
-    """`visor app create`."""
-    parser.add_argument("name")
-    parser.add_argument("--repo", required=True, metavar="URL", help="where its source is")
-    parser.add_argument("--stack", required=True, help="what it runs on")
-    parser.add_argument("--type", help="how it is deployed (lxc)")
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        given = calling.given
-        app = calling.visor.register_app(flags.name, flags.repo, flags.stack, deploy_type=flags.type, **given)
-        calling.changed(app, f"app {app.name} created")
-
-    writes(parser, run, condition=False)
+create = writing(
+    lambda c: c.visor.register_app(
+        c.flags.name, c.flags.repo, c.flags.stack, deploy_type=c.flags.type, **c.given
+    ),
+    "app {made.name} created",
+    "name",
+    arg("--repo", required=True, metavar="URL", help="where its source is"),
+    arg("--stack", required=True, help="what it runs on"),
+    arg("--type", help="how it is deployed (lxc)"),
+    condition=False,
+)
 
 
 def change(parser: argparse.ArgumentParser) -> None:
@@ -108,12 +103,4 @@ def change(parser: argparse.ArgumentParser) -> None:
     writes(parser, run)
 
 
-def delete(parser: argparse.ArgumentParser) -> None:
-    """`visor app delete`."""
-    parser.add_argument("app")
-
-    def run(calling: Calling) -> None:
-        done = calling.visor.unregister_app(calling.flags.app, **calling.given)
-        calling.changed(done, f"app {calling.flags.app} deleted")
-
-    writes(parser, run)
+delete = writing(lambda c: c.visor.unregister_app(c.flags.app, **c.given), "app {flags.app} deleted", "app")

@@ -2,9 +2,10 @@
 
 import argparse
 
-from app.cli.calling import Calling, reads, writes
+from app.cli.calling import Calling, reads
 from app.cli.env import assignments
 from app.cli.output import Column
+from app.cli.shapes import arg, lists, writing
 
 _COLUMNS = [
     Column("REF", lambda envset: envset.ref),
@@ -14,15 +15,7 @@ _COLUMNS = [
 ]
 
 
-def show_all(parser: argparse.ArgumentParser) -> None:
-    """`visor env-set list`."""
-    parser.add_argument("app")
-
-    def run(calling: Calling) -> None:
-        listing = calling.visor.list_envsets(calling.flags.app, **calling.moment)
-        calling.out.items(listing.all(), _COLUMNS, listing.rev, "no env sets")
-
-    reads(parser, run)
+show_all = lists(lambda c: c.visor.list_envsets(c.flags.app, **c.moment), _COLUMNS, "no env sets", "app")
 
 
 def show(parser: argparse.ArgumentParser) -> None:
@@ -41,28 +34,19 @@ def show(parser: argparse.ArgumentParser) -> None:
     reads(parser, run)
 
 
-def create(parser: argparse.ArgumentParser) -> None:
-    """`visor env-set create`."""
-    parser.add_argument("app")
-    parser.add_argument("ref")
-    parser.add_argument("vars", nargs="*", metavar="KEY=VALUE")
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        made = calling.visor.register_envset(flags.app, flags.ref, assignments(flags.vars), **calling.given)
-        calling.changed(made, f"{flags.app}: env set {made.ref} created")
-
-    writes(parser, run, condition=False)
+create = writing(
+    lambda c: c.visor.register_envset(c.flags.app, c.flags.ref, assignments(c.flags.vars), **c.given),
+    "{flags.app}: env set {made.ref} created",
+    "app",
+    "ref",
+    arg("vars", nargs="*", metavar="KEY=VALUE"),
+    condition=False,
+)
 
 
-def delete(parser: argparse.ArgumentParser) -> None:
-    """`visor env-set delete`."""
-    parser.add_argument("app")
-    parser.add_argument("ref")
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        done = calling.visor.unregister_envset(flags.app, flags.ref, **calling.given)
-        calling.changed(done, f"{flags.app}: env set {flags.ref} deleted")
-
-    writes(parser, run)
+delete = writing(
+    lambda c: c.visor.unregister_envset(c.flags.app, c.flags.ref, **c.given),
+    "{flags.app}: env set {flags.ref} deleted",
+    "app",
+    "ref",
+)

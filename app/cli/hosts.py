@@ -7,6 +7,7 @@ from typing import Any
 from app.cli.calling import Calling, reads
 from app.cli.instances_shown import COLUMNS
 from app.cli.output import Column
+from app.cli.shapes import lists
 
 _ACTIVE = ("claimed", "running", "stopping")
 
@@ -56,14 +57,9 @@ def show_all(parser: argparse.ArgumentParser) -> None:
     reads(parser, run)
 
 
-def show(parser: argparse.ArgumentParser) -> None:
-    """`visor host`."""
-    parser.add_argument("host")
-
-    def run(calling: Calling) -> None:
-        listing = calling.visor.list_instances(
-            status=["active"], host=[calling.flags.host], limit=1000, **calling.moment
-        )
-        calling.out.items(listing.all(), COLUMNS, listing.rev, f"nothing runs on {calling.flags.host}")
-
-    reads(parser, run)
+show = lists(
+    lambda c: c.visor.list_instances(status=["active"], host=[c.flags.host], limit=1000, **c.moment),
+    COLUMNS,
+    "nothing runs on {flags.host}",
+    "host",
+)

@@ -1,9 +1,8 @@
 """`visor member ..`, `visor runner ..`: the platform's own parts, and what runs instances."""
 
-import argparse
-
-from app.cli.calling import Calling, reads, seconds, writes
+from app.cli.calling import seconds
 from app.cli.output import Column
+from app.cli.shapes import arg, lists, writing
 
 KINDS = ("pms", "proxies", "loggers")
 
@@ -22,78 +21,50 @@ _RUNNERS = [
 ]
 
 
-def show_all(parser: argparse.ArgumentParser) -> None:
-    """`visor member list`."""
-    parser.add_argument("kind", choices=KINDS)
+_KIND = arg("kind", choices=KINDS)
 
-    def run(calling: Calling) -> None:
-        listing = calling.visor.list_members(calling.flags.kind, **calling.moment)
-        calling.out.items(listing.all(), _MEMBERS, listing.rev, f"no {calling.flags.kind}")
-
-    reads(parser, run)
+show_all = lists(lambda c: c.visor.list_members(c.flags.kind, **c.moment), _MEMBERS, "no {flags.kind}", _KIND)
 
 
-def put(parser: argparse.ArgumentParser) -> None:
-    """`visor member set`."""
-    parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("addr")
-    parser.add_argument("--version", help="what it runs")
-    parser.add_argument(
-        "--ttl", type=seconds, metavar="TIME", help="it vanishes unless it is renewed in time"
-    )
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        made = calling.visor.set_member(
-            flags.kind, flags.addr, version=flags.version, ttl=flags.ttl, **calling.given
-        )
-        calling.changed(made, f"{made.kind}: {made.addr} is there")
-
-    writes(parser, run)
+put = writing(
+    lambda c: c.visor.set_member(
+        c.flags.kind, c.flags.addr, version=c.flags.version, ttl=c.flags.ttl, **c.given
+    ),
+    "{made.kind}: {made.addr} is there",
+    _KIND,
+    "addr",
+    arg("--version", help="what it runs"),
+    arg("--ttl", type=seconds, metavar="TIME", help="it vanishes unless it is renewed in time"),
+)
 
 
-def delete(parser: argparse.ArgumentParser) -> None:
-    """`visor member delete`."""
-    parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("addr")
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        done = calling.visor.unregister_member(flags.kind, flags.addr, **calling.given)
-        calling.changed(done, f"{flags.kind}: {flags.addr} deleted")
-
-    writes(parser, run)
+delete = writing(
+    lambda c: c.visor.unregister_member(c.flags.kind, c.flags.addr, **c.given),
+    "{flags.kind}: {flags.addr} deleted",
+    _KIND,
+    "addr",
+)
 
 
-def runners(parser: argparse.ArgumentParser) -> None:
-    """`visor runner list`."""
-    parser.add_argument("--host", help="only on this host")
-
-    def run(calling: Calling) -> None:
-        listing = calling.visor.list_runners(host=calling.flags.host, limit=1000, **calling.moment)
-        calling.out.items(listing.all(), _RUNNERS, listing.rev, "no runners")
-
-    reads(parser, run)
+runners = lists(
+    lambda c: c.visor.list_runners(host=c.flags.host, limit=1000, **c.moment),
+    _RUNNERS,
+    "no runners",
+    arg("--host", help="only on this host"),
+)
 
 
-def create_runner(parser: argparse.ArgumentParser) -> None:
-    """`visor runner create`."""
-    parser.add_argument("addr", metavar="ADDR", help="host:port")
-    parser.add_argument("instance", type=int, metavar="ID")
-
-    def run(calling: Calling) -> None:
-        made = calling.visor.register_runner(calling.flags.addr, calling.flags.instance, **calling.given)
-        calling.changed(made, f"runner {made.addr} runs instance {made.instance_id}")
-
-    writes(parser, run, condition=False)
+create_runner = writing(
+    lambda c: c.visor.register_runner(c.flags.addr, c.flags.instance, **c.given),
+    "runner {made.addr} runs instance {made.instance_id}",
+    arg("addr", metavar="ADDR", help="host:port"),
+    arg("instance", type=int, metavar="ID"),
+    condition=False,
+)
 
 
-def delete_runner(parser: argparse.ArgumentParser) -> None:
-    """`visor runner delete`."""
-    parser.add_argument("addr", metavar="ADDR")
-
-    def run(calling: Calling) -> None:
-        done = calling.visor.unregister_runner(calling.flags.addr, **calling.given)
-        calling.changed(done, f"runner {calling.flags.addr} deleted")
-
-    writes(parser, run)
+delete_runner = writing(
+    lambda c: c.visor.unregister_runner(c.flags.addr, **c.given),
+    "runner {flags.addr} deleted",
+    arg("addr", metavar="ADDR"),
+)

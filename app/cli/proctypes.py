@@ -2,8 +2,9 @@
 
 import argparse
 
-from app.cli.calling import Calling, reads, writes
+from app.cli.calling import Calling, writes
 from app.cli.output import Column
+from app.cli.shapes import arg, lists, writing
 
 _COLUMNS = [
     Column("NAME", lambda proctype: proctype.name),
@@ -14,31 +15,17 @@ _COLUMNS = [
 ]
 
 
-def show_all(parser: argparse.ArgumentParser) -> None:
-    """`visor proc list`."""
-    parser.add_argument("app")
-
-    def run(calling: Calling) -> None:
-        listing = calling.visor.list_proctypes(calling.flags.app, **calling.moment)
-        calling.out.items(listing.all(), _COLUMNS, listing.rev, "no proctypes")
-
-    reads(parser, run)
+show_all = lists(lambda c: c.visor.list_proctypes(c.flags.app, **c.moment), _COLUMNS, "no proctypes", "app")
 
 
-def create(parser: argparse.ArgumentParser) -> None:
-    """`visor proc create`."""
-    parser.add_argument("app")
-    parser.add_argument("name")
-    parser.add_argument("--memory", type=int, metavar="MB", help="what an instance may use")
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        made = calling.visor.register_proctype(
-            flags.app, flags.name, memory_limit_mb=flags.memory, **calling.given
-        )
-        calling.changed(made, f"{made.app}: proctype {made.name} created, port {made.port}")
-
-    writes(parser, run, condition=False)
+create = writing(
+    lambda c: c.visor.register_proctype(c.flags.app, c.flags.name, memory_limit_mb=c.flags.memory, **c.given),
+    "{made.app}: proctype {made.name} created, port {made.port}",
+    "app",
+    "name",
+    arg("--memory", type=int, metavar="MB", help="what an instance may use"),
+    condition=False,
+)
 
 
 def change(parser: argparse.ArgumentParser) -> None:
@@ -61,14 +48,9 @@ def _memory(text: str) -> int:
     return 0 if text == "none" else int(text)
 
 
-def delete(parser: argparse.ArgumentParser) -> None:
-    """`visor proc delete`."""
-    parser.add_argument("app")
-    parser.add_argument("name")
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        done = calling.visor.unregister_proctype(flags.app, flags.name, **calling.given)
-        calling.changed(done, f"{flags.app}: proctype {flags.name} deleted")
-
-    writes(parser, run)
+delete = writing(
+    lambda c: c.visor.unregister_proctype(c.flags.app, c.flags.name, **c.given),
+    "{flags.app}: proctype {flags.name} deleted",
+    "app",
+    "name",
+)

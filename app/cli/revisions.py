@@ -1,9 +1,11 @@
 """`visor revision ..`: versions of an app's code."""
 
 import argparse
+from typing import Any
 
-from app.cli.calling import Calling, reads, writes
+from app.cli.calling import Calling, reads
 from app.cli.output import Column
+from app.cli.shapes import arg, lists, writing
 
 _COLUMNS = [
     Column("REF", lambda revision: revision.ref),
@@ -15,20 +17,14 @@ _COLUMNS = [
 ]
 
 
-def show_all(parser: argparse.ArgumentParser) -> None:
-    """`visor revision list`."""
-    parser.add_argument("app", nargs="?")
+def _list(calling: Calling) -> Any:
+    visor, app = calling.visor, calling.flags.app
+    if app is None:
+        return visor.list_all_revisions(limit=1000, **calling.moment)
+    return visor.list_revisions(app, **calling.moment)
 
-    def run(calling: Calling) -> None:
-        visor, app = calling.visor, calling.flags.app
-        listing = (
-            visor.list_all_revisions(limit=1000, **calling.moment)
-            if app is None
-            else visor.list_revisions(app, **calling.moment)
-        )
-        calling.out.items(listing.all(), _COLUMNS, listing.rev, "no revisions")
 
-    reads(parser, run)
+show_all = lists(_list, _COLUMNS, "no revisions", arg("app", nargs="?"))
 
 
 def show(parser: argparse.ArgumentParser) -> None:
@@ -51,44 +47,28 @@ def show(parser: argparse.ArgumentParser) -> None:
     reads(parser, run)
 
 
-def propose(parser: argparse.ArgumentParser) -> None:
-    """`visor revision propose`."""
-    parser.add_argument("app")
-    parser.add_argument("ref")
-    parser.add_argument("--archive", metavar="URL", help="it is built: accepted at once")
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        made = calling.visor.register_revision(
-            flags.app, flags.ref, archive_url=flags.archive, **calling.given
-        )
-        calling.changed(made, f"{made.app}: revision {made.ref} {made.state}")
-
-    writes(parser, run, condition=False)
+propose = writing(
+    lambda c: c.visor.register_revision(c.flags.app, c.flags.ref, archive_url=c.flags.archive, **c.given),
+    "{made.app}: revision {made.ref} {made.state}",
+    "app",
+    "ref",
+    arg("--archive", metavar="URL", help="it is built: accepted at once"),
+    condition=False,
+)
 
 
-def ratify(parser: argparse.ArgumentParser) -> None:
-    """`visor revision ratify`."""
-    parser.add_argument("app")
-    parser.add_argument("ref")
-    parser.add_argument("archive", metavar="URL", help="where its archive is")
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        made = calling.visor.ratify_revision(flags.app, flags.ref, flags.archive, **calling.given)
-        calling.changed(made, f"{made.app}: revision {made.ref} {made.state}")
-
-    writes(parser, run)
+ratify = writing(
+    lambda c: c.visor.ratify_revision(c.flags.app, c.flags.ref, c.flags.archive, **c.given),
+    "{made.app}: revision {made.ref} {made.state}",
+    "app",
+    "ref",
+    arg("archive", metavar="URL", help="where its archive is"),
+)
 
 
-def delete(parser: argparse.ArgumentParser) -> None:
-    """`visor revision delete`."""
-    parser.add_argument("app")
-    parser.add_argument("ref")
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        done = calling.visor.unregister_revision(flags.app, flags.ref, **calling.given)
-        calling.changed(done, f"{flags.app}: revision {flags.ref} deleted")
-
-    writes(parser, run)
+delete = writing(
+    lambda c: c.visor.unregister_revision(c.flags.app, c.flags.ref, **c.given),
+    "{flags.app}: revision {flags.ref} deleted",
+    "app",
+    "ref",
+)

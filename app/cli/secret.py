@@ -4,8 +4,9 @@ import argparse
 import getpass
 import sys
 
-from app.cli.calling import Calling, reads, writes
+from app.cli.calling import Calling, reads
 from app.cli.output import Column
+from app.cli.shapes import arg, writing
 
 
 class _Shown:
@@ -35,17 +36,13 @@ def show_all(parser: argparse.ArgumentParser) -> None:
     reads(parser, run)
 
 
-def put(parser: argparse.ArgumentParser) -> None:
-    """`visor secret set`. The value is no argument: those stand in the list of processes."""
-    parser.add_argument("app")
-    parser.add_argument("key", metavar="KEY", help="the value is asked for, or comes from standard input")
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        made = calling.visor.set_secret(flags.app, flags.key, _value(), **calling.given)
-        calling.changed(made, f"{flags.app}: secret {flags.key} set, fingerprint {made.fingerprint}")
-
-    writes(parser, run)
+# The value is no argument: those stand in the list of processes.
+put = writing(
+    lambda c: c.visor.set_secret(c.flags.app, c.flags.key, _value(), **c.given),
+    "{flags.app}: secret {flags.key} set, fingerprint {made.fingerprint}",
+    "app",
+    arg("key", metavar="KEY", help="the value is asked for, or comes from standard input"),
+)
 
 
 def _value() -> str:
@@ -55,14 +52,9 @@ def _value() -> str:
     return text.removesuffix("\n")
 
 
-def unset(parser: argparse.ArgumentParser) -> None:
-    """`visor secret unset`."""
-    parser.add_argument("app")
-    parser.add_argument("key", metavar="KEY")
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        done = calling.visor.remove_secret(flags.app, flags.key, **calling.given)
-        calling.changed(done, f"{flags.app}: secret {flags.key} removed")
-
-    writes(parser, run)
+unset = writing(
+    lambda c: c.visor.remove_secret(c.flags.app, c.flags.key, **c.given),
+    "{flags.app}: secret {flags.key} removed",
+    "app",
+    arg("key", metavar="KEY"),
+)

@@ -13,8 +13,10 @@ from app import logs
 from app.cli.flags import add_flags, settings_of
 from app.cli.greeting import Greeting
 from app.errors import StartError
+from app.http.context import Context
 from app.lifespan import check_stance, open_checked, reload_keyring
-from app.main import create_app
+from app.main import WiredService, create_app
+from app.server.config import ConnectionConfig
 from app.server.notifier import Notifier
 from app.server.server import VisorServer, build_config, listen, listening_at, run_to_its_end
 from app.server.tls import Tls
@@ -56,8 +58,26 @@ def _serve(settings: Settings, tls: Tls | None, listening: socket.socket | None)
     if _reloads(settings):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that could be read again
     app = create_app(settings)
+    context = app.context
     listening = listening or listen(settings.host, settings.port)
-    config = build_config(
+    greeting = Greeting(
+        settings, listening, context.store, lambda: context.access.closed(context.store.stale())
+    )
+    server = VisorServer(
+        _config(settings, app, tls),
+        app.stop,
+        on_started=greeting.say,
+        drain=settings.drain,
+        on_draining=app.begin_draining,
+        notifier=Notifier.of(os.environ),
+        on_hangup=(lambda: _reload(settings, context, tls, server)) if _reloads(settings) else None,
+    )
+    run_to_its_end(server, listening, lambda: _run_server(settings, context, server, listening))
+    return 0 if server.started else 1
+
+
+def _config(settings: Settings, app: WiredService, tls: Tls | None) -> ConnectionConfig:
+    return build_config(
         app.front,
         host=settings.host,
         port=settings.port,
@@ -72,46 +92,33 @@ def _serve(settings: Settings, tls: Tls | None, listening: socket.socket | None)
         root_path=settings.root_path,
         tls=tls,
     )
-    context = app.context
-    greeting = Greeting(
-        settings, listening, context.store, lambda: context.access.closed(context.store.stale())
-    )
 
-    def reload() -> None:
-        if settings.keyring_file is not None:
-            with _kept_if_wrong():
-                reload_keyring(app.context, settings.keyring_file)
-        if tls is not None:
-            with _kept_if_wrong():
-                if tls.reload():
-                    server.retire_certified()
 
-    server = VisorServer(
-        config,
-        app.stop,
-        on_started=greeting.say,
-        drain=settings.drain,
-        on_draining=app.begin_draining,
-        notifier=Notifier.of(os.environ),
-        on_hangup=reload if _reloads(settings) else None,
-    )
+def _reload(settings: Settings, context: Context, tls: Tls | None, server: VisorServer) -> None:
+    if settings.keyring_file is not None:
+        with _kept_if_wrong():
+            reload_keyring(context, settings.keyring_file)
+    if tls is not None:
+        with _kept_if_wrong():
+            if tls.reload():
+                server.retire_certified()
 
-    async def run() -> None:
-        # Before the server starts: what keeps the store from opening is one line, not a traceback.
-        await open_checked(app.context)
-        try:
-            check_stance(settings, app.context)
-        except StartError:
-            await app.context.store.close()
-            raise
-        await server.serve(sockets=[listening])
-        if server.abandoned:
-            # A thread that waits for a disk would keep the process for as long as the disk does.
-            logging.shutdown()
-            os._exit(1)
 
-    run_to_its_end(server, listening, run)
-    return 0 if server.started else 1
+async def _run_server(
+    settings: Settings, context: Context, server: VisorServer, listening: socket.socket
+) -> None:
+    # Before the server starts: what keeps the store from opening is one line, not a traceback.
+    await open_checked(context)
+    try:
+        check_stance(settings, context)
+    except StartError:
+        await context.store.close()
+        raise
+    await server.serve(sockets=[listening])
+    if server.abandoned:
+        # A thread that waits for a disk would keep the process for as long as the disk does.
+        logging.shutdown()
+        os._exit(1)
 
 
 @contextmanager

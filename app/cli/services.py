@@ -1,9 +1,10 @@
 """`visor service ..`, `visor endpoint ..`."""
 
-import argparse
+from typing import Any
 
-from app.cli.calling import Calling, reads, writes
+from app.cli.calling import Calling
 from app.cli.output import Column
+from app.cli.shapes import arg, lists, writing
 
 _SERVICES = [
     Column("NAME", lambda service: service.name),
@@ -21,84 +22,50 @@ _ENDPOINTS = [
 ]
 
 
-def show_all(parser: argparse.ArgumentParser) -> None:
-    """`visor service list`."""
-
-    def run(calling: Calling) -> None:
-        listing = calling.visor.list_services(limit=1000, **calling.moment)
-        calling.out.items(listing.all(), _SERVICES, listing.rev, "no services")
-
-    reads(parser, run)
+show_all = lists(lambda c: c.visor.list_services(limit=1000, **c.moment), _SERVICES, "no services")
 
 
-def create(parser: argparse.ArgumentParser) -> None:
-    """`visor service create`."""
-    parser.add_argument("name")
-
-    def run(calling: Calling) -> None:
-        made = calling.visor.register_service(calling.flags.name, **calling.given)
-        calling.changed(made, f"service {made.name} created")
-
-    writes(parser, run, condition=False)
+create = writing(
+    lambda c: c.visor.register_service(c.flags.name, **c.given),
+    "service {made.name} created",
+    "name",
+    condition=False,
+)
 
 
-def delete(parser: argparse.ArgumentParser) -> None:
-    """`visor service delete`."""
-    parser.add_argument("name")
-
-    def run(calling: Calling) -> None:
-        done = calling.visor.unregister_service(calling.flags.name, **calling.given)
-        calling.changed(done, f"service {calling.flags.name} deleted")
-
-    writes(parser, run)
+delete = writing(
+    lambda c: c.visor.unregister_service(c.flags.name, **c.given), "service {flags.name} deleted", "name"
+)
 
 
-def endpoints(parser: argparse.ArgumentParser) -> None:
-    """`visor endpoint list`."""
-    parser.add_argument("service")
-
-    def run(calling: Calling) -> None:
-        listing = calling.visor.list_endpoints(calling.flags.service, **calling.moment)
-        calling.out.items(listing.all(), _ENDPOINTS, listing.rev, "no endpoints")
-
-    reads(parser, run)
+endpoints = lists(
+    lambda c: c.visor.list_endpoints(c.flags.service, **c.moment), _ENDPOINTS, "no endpoints", "service"
+)
 
 
-def create_endpoint(parser: argparse.ArgumentParser) -> None:
-    """`visor endpoint create`."""
-    parser.add_argument("service")
-    parser.add_argument("addr", metavar="ADDR", help="a host")
-    parser.add_argument("port", type=int)
-    parser.add_argument("--ip", help="if not told, ADDR is resolved")
-    parser.add_argument("--priority", type=int, default=0, help="as in an SRV record (0)")
-    parser.add_argument("--weight", type=int, default=0, help="as in an SRV record (0)")
-    parser.add_argument("--target", help="as in an SRV record")
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        made = calling.visor.register_endpoint(
-            flags.service,
-            flags.addr,
-            flags.port,
-            ip=flags.ip,
-            priority=flags.priority,
-            weight=flags.weight,
-            target=flags.target,
-            **calling.given,
-        )
-        calling.changed(made, f"{made.service}: endpoint {made.id} created")
-
-    writes(parser, run, condition=False)
+def _register_endpoint(calling: Calling) -> Any:
+    flags = calling.flags
+    srv = {name: getattr(flags, name) for name in ("ip", "priority", "weight", "target")}
+    return calling.visor.register_endpoint(flags.service, flags.addr, flags.port, **srv, **calling.given)
 
 
-def delete_endpoint(parser: argparse.ArgumentParser) -> None:
-    """`visor endpoint delete`."""
-    parser.add_argument("service")
-    parser.add_argument("id", help="as `visor endpoint list` shows it")
+create_endpoint = writing(
+    _register_endpoint,
+    "{made.service}: endpoint {made.id} created",
+    "service",
+    arg("addr", metavar="ADDR", help="a host"),
+    arg("port", type=int),
+    arg("--ip", help="if not told, ADDR is resolved"),
+    arg("--priority", type=int, default=0, help="as in an SRV record (0)"),
+    arg("--weight", type=int, default=0, help="as in an SRV record (0)"),
+    arg("--target", help="as in an SRV record"),
+    condition=False,
+)
 
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        done = calling.visor.unregister_endpoint(flags.service, flags.id, **calling.given)
-        calling.changed(done, f"{flags.service}: endpoint {flags.id} deleted")
 
-    writes(parser, run)
+delete_endpoint = writing(
+    lambda c: c.visor.unregister_endpoint(c.flags.service, c.flags.id, **c.given),
+    "{flags.service}: endpoint {flags.id} deleted",
+    "service",
+    arg("id", help="as `visor endpoint list` shows it"),
+)

@@ -12,7 +12,9 @@ from app.errors import StartError
 
 if TYPE_CHECKING:
     from app.cli.contexts import ServiceAddress
+    from app.cli.demo.clock import DemoClock
     from app.cli.demo.platform import DemoPlatform
+    from app.main import WiredService
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -68,38 +70,14 @@ def _serve(flags: argparse.Namespace) -> int:
 
     from app import logs
     from app.cli.demo.clock import DemoClock
-    from app.main import create_app
-    from app.registry.readable import index
     from app.server.server import VisorServer, build_config, listen, run_to_its_end
-    from app.settings import LogFormat, LogLevel, Settings
-    from app.store.embedded.memory_log import NoLog
-    from app.store.embedded.store import EmbeddedStore
+    from app.settings import LogFormat, LogLevel
 
     logs.configure(LogFormat.TEXT, LogLevel.WARNING)
     # The day's deeds overlap, and its clock goes back a little at times.
     logging.getLogger("app.store.clock_watch").setLevel(logging.ERROR)
-    # Of its own, whatever VISOR_* says of another service.
-    settings = Settings(
-        store="memory:",
-        port=flags.port,
-        final_kept=7 * 86_400,
-        shutdown_timeout=1,
-        # All its hosts and people are one client.
-        client_connections=0,
-        client_requests=0,
-        client_subscribers=0,
-        client_writes=0,
-    )
     clock = DemoClock()
-    store = EmbeddedStore(
-        NoLog(),
-        index,
-        history=settings.history,
-        history_bytes=settings.history_bytes,
-        memory_revs=settings.history,
-        clock=clock,
-    )
-    app = create_app(settings, store)
+    app = _service(flags.port, clock)
     listening = listen("127.0.0.1", flags.port)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     platform = _platform(
@@ -111,7 +89,7 @@ def _serve(flags: argparse.Namespace) -> int:
         host="127.0.0.1",
         port=flags.port,
         shutdown_timeout=1,
-        rev=lambda: store.rev,
+        rev=lambda: app.context.store.rev,
         admission=app.admission,
         refusals=app.refusals,
     )
@@ -125,7 +103,7 @@ def _serve(flags: argparse.Namespace) -> int:
             server.should_exit = True
 
     async def run() -> None:
-        await store.open()
+        await app.context.store.open()
         driving = asyncio.create_task(drive())
         await server.serve(sockets=[listening])
         driving.cancel()
@@ -135,6 +113,26 @@ def _serve(flags: argparse.Namespace) -> int:
 
     run_to_its_end(server, listening, run)
     return 0
+
+
+def _service(port: int, clock: "DemoClock") -> "WiredService":
+    from app.main import create_app
+    from app.registry.readable import index
+    from app.settings import Settings
+    from app.store.embedded.memory_log import NoLog
+    from app.store.embedded.store import EmbeddedStore
+
+    # Of its own, whatever VISOR_* says of another service.
+    settings = Settings(store="memory:", port=port, final_kept=7 * 86_400, shutdown_timeout=1)
+    store = EmbeddedStore(
+        NoLog(),
+        index,
+        history=settings.history,
+        history_bytes=settings.history_bytes,
+        memory_revs=settings.history,
+        clock=clock,
+    )
+    return create_app(settings, store)
 
 
 def _platform(

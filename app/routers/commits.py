@@ -47,30 +47,43 @@ def _sees(call: Call) -> Sees | None:
     return None if sight.all else partial(shows, sight)
 
 
+Below = Annotated[
+    str | MISSING,
+    Query(
+        description="Only what changed an object at this path or below it: `/apps/rocket`; or a part of "
+        "an app: `/apps/rocket/env/cow`. An instance is below its app and its proctype too.",
+        examples=["/apps/rocket"],
+        json_schema_extra=paths.PATH_SCHEMA,
+    ),
+]
+Kinds = Annotated[
+    Include | MISSING,
+    Query(
+        description="Only changes of what was declared, or of instances and the targets of scales; `all` "
+        "adds the service's own upkeep.",
+    ),
+]
+Actors = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=128)]],
+    Query(description="Only by these actors.", examples=[["anna"]]),
+]
+After = Annotated[
+    TimeText | MISSING,
+    Query(description="Instead of `from`: only after this time, or so long ago.", examples=["-15m"]),
+]
+UpTo = Annotated[
+    TimeText | MISSING,
+    Query(description="Instead of `to`: only up to this time, or so long ago.", examples=["-5m"]),
+]
+
+
 @router.get("/commits", response_model=CommitPage, responses=read(), summary="List commits")
 async def list_commits(
     context: Ctx,
     call: Call,
-    path: Annotated[
-        str | MISSING,
-        Query(
-            description="Only what changed an object at this path or below it: `/apps/rocket`; or a part of "
-            "an app: `/apps/rocket/env/cow`. An instance is below its app and its proctype too.",
-            examples=["/apps/rocket"],
-            json_schema_extra=paths.PATH_SCHEMA,
-        ),
-    ] = MISSING,
-    include: Annotated[
-        Include | MISSING,
-        Query(
-            description="Only changes of what was declared, or of instances and the targets of scales; `all` "
-            "adds the service's own upkeep.",
-        ),
-    ] = MISSING,
-    actor: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=128)]],
-        Query(description="Only by these actors.", examples=[["anna"]]),
-    ] = [],  # noqa: B006 - FastAPI reads it as a declaration
+    path: Below = MISSING,
+    include: Kinds = MISSING,
+    actor: Actors = [],  # noqa: B006 - FastAPI reads it as a declaration
     types: Types = [],  # noqa: B006
     start: Annotated[
         RevNumber | MISSING, Query(alias="from", description="Only after this rev.", examples=[41])
@@ -78,14 +91,8 @@ async def list_commits(
     end: Annotated[
         RevNumber | MISSING, Query(alias="to", description="Only up to this rev.", examples=[42])
     ] = MISSING,
-    from_at: Annotated[
-        TimeText | MISSING,
-        Query(description="Instead of `from`: only after this time, or so long ago.", examples=["-15m"]),
-    ] = MISSING,
-    to_at: Annotated[
-        TimeText | MISSING,
-        Query(description="Instead of `to`: only up to this time, or so long ago.", examples=["-5m"]),
-    ] = MISSING,
+    from_at: After = MISSING,
+    to_at: UpTo = MISSING,
     order: Annotated[Order, Query(description="The newest first, or the oldest.")] = Order.DESC,
     limit: PageLimit = DEFAULT_LIMIT,
     cursor: PageCursor = MISSING,

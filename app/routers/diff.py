@@ -114,52 +114,58 @@ class _Asked:
         }
 
 
+FromRev = Annotated[
+    RevNumber | MISSING, Query(alias=FROM, description="The rev before; or say `from_at`.", examples=[41])
+]
+FromTime = Annotated[
+    TimeText | MISSING, Query(description="Instead of `from`: a time, or how long ago.", examples=["-15m"])
+]
+ToRev = Annotated[
+    RevNumber | MISSING,
+    Query(alias=TO, description="The rev after; without it and `to_at`, the latest.", examples=[42]),
+]
+ToTime = Annotated[
+    TimeText | MISSING, Query(description="Instead of `to`: a time, or how long ago.", examples=["-5m"])
+]
+Below = Annotated[
+    str,
+    Query(
+        description="Only what is at this path or below it: `/`, `/apps/rocket`, `/apps/rocket/env`.",
+        json_schema_extra=PATH_SCHEMA,
+        examples=["/apps/rocket"],
+    ),
+]
+Kinds = Annotated[
+    Include | MISSING,
+    Query(
+        description="Which kinds: `declared` (apps, revisions, env sets, proctypes, services, "
+        "endpoints), `instances` (with the targets of scales), or `all`. Without it, those that were "
+        "declared, or what there is at the path."
+    ),
+]
+SpanCursor = Annotated[
+    str | MISSING,
+    Query(
+        description="`next` of the page before: goes on between its two revs.",
+        max_length=4096,
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
+    ),
+]
+
+
 @router.get("/diff", response_model=Diff, responses=ANSWERS, summary="Compare two revs")
 async def get_diff(
     context: Ctx,
     call: Call,
-    from_: Annotated[
-        RevNumber | MISSING,
-        Query(alias=FROM, description="The rev before; or say `from_at`.", examples=[41]),
-    ] = MISSING,
-    from_at: Annotated[
-        TimeText | MISSING,
-        Query(description="Instead of `from`: a time, or how long ago.", examples=["-15m"]),
-    ] = MISSING,
-    to: Annotated[
-        RevNumber | MISSING,
-        Query(description="The rev after; without it and `to_at`, the latest.", examples=[42]),
-    ] = MISSING,
-    to_at: Annotated[
-        TimeText | MISSING,
-        Query(description="Instead of `to`: a time, or how long ago.", examples=["-5m"]),
-    ] = MISSING,
-    path: Annotated[
-        str,
-        Query(
-            description="Only what is at this path or below it: `/`, `/apps/rocket`, `/apps/rocket/env`.",
-            json_schema_extra=PATH_SCHEMA,
-            examples=["/apps/rocket"],
-        ),
-    ] = "/",
-    include: Annotated[
-        Include | MISSING,
-        Query(
-            description="Which kinds: `declared` (apps, revisions, env sets, proctypes, services, "
-            "endpoints), `instances` (with the targets of scales), or `all`. Without it, those that were "
-            "declared, or what there is at the path."
-        ),
-    ] = MISSING,
+    from_: FromRev = MISSING,
+    from_at: FromTime = MISSING,
+    to: ToRev = MISSING,
+    to_at: ToTime = MISSING,
+    path: Below = "/",
+    include: Kinds = MISSING,
     summary: Annotated[bool, Query(description="Only how many objects, by kind and action.")] = False,
     limit: PageLimit = DEFAULT_LIMIT,
-    cursor: Annotated[
-        str | MISSING,
-        Query(
-            description="`next` of the page before: goes on between its two revs.",
-            max_length=4096,
-            json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
-        ),
-    ] = MISSING,
+    cursor: SpanCursor = MISSING,
     if_none_match: IfNoneMatch = MISSING,
     accept: Annotated[str | MISSING, Header(include_in_schema=False)] = MISSING,
 ) -> Response:

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Query, Response
+from fastapi import Depends, Query, Response
 from fastapi.routing import APIRouter
 from pydantic import MISSING, Field
 from pydantic_core import from_json
@@ -60,6 +61,25 @@ def statuses(wanted: list[StatusFilter]) -> frozenset[Status]:
     return frozenset(status for one in wanted for status in one.statuses())
 
 
+def filters(
+    status: Statuses = [],  # noqa: B006 - FastAPI reads it as a declaration
+    revision: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
+    env: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
+    host: Annotated[list[Host], Query(description="Repeatable.")] = [],  # noqa: B006
+) -> Selection:
+    """The filters that every list of instances takes."""
+    return Selection(
+        revisions=frozenset(revision),
+        envs=frozenset(env),
+        hosts=frozenset(host),
+        statuses=statuses(status),
+    )
+
+
+Filters = Annotated[Selection, Depends(filters)]
+Proctypes = Annotated[list[ProctypeName], Query(description="Repeatable.")]
+
+
 async def _page(listing: Listing, selection: Selection, *parents: tuple[str, str]) -> Response:
     def find(snapshot: Snapshot, after: str, limit: int) -> list[Record]:
         for key, what in parents:
@@ -71,26 +91,13 @@ async def _page(listing: Listing, selection: Selection, *parents: tuple[str, str
 
 @router.get("/instances", response_model=InstancePage, responses=listed(), summary="List instances")
 async def list_instances(
+    filters: Filters,
     listing: List,
-    status: Statuses = [],  # noqa: B006 - FastAPI reads it as a declaration
     app: Annotated[list[Name], Query(description="Repeatable.")] = [],  # noqa: B006
-    revision: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
-    proctype: Annotated[list[ProctypeName], Query(description="Repeatable.")] = [],  # noqa: B006
-    env: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
-    host: Annotated[list[Host], Query(description="Repeatable.")] = [],  # noqa: B006
+    proctype: Proctypes = [],  # noqa: B006
 ) -> Response:
     """By id, those that fit all filters. Those that are done are in their proctype's ended list."""
-    return await _page(
-        listing,
-        Selection(
-            apps=frozenset(app),
-            revisions=frozenset(revision),
-            proctypes=frozenset(proctype),
-            envs=frozenset(env),
-            hosts=frozenset(host),
-            statuses=statuses(status),
-        ),
-    )
+    return await _page(listing, replace(filters, apps=frozenset(app), proctypes=frozenset(proctype)))
 
 
 @router.get(
@@ -101,22 +108,12 @@ async def list_instances(
 )
 async def list_app_instances(
     app: Name,
+    filters: Filters,
     listing: List,
-    status: Statuses = [],  # noqa: B006
-    revision: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
-    proctype: Annotated[list[ProctypeName], Query(description="Repeatable.")] = [],  # noqa: B006
-    env: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
-    host: Annotated[list[Host], Query(description="Repeatable.")] = [],  # noqa: B006
+    proctype: Proctypes = [],  # noqa: B006
 ) -> Response:
     """By id, those of the app that fit all filters."""
-    selection = Selection(
-        apps=frozenset({app}),
-        revisions=frozenset(revision),
-        proctypes=frozenset(proctype),
-        envs=frozenset(env),
-        hosts=frozenset(host),
-        statuses=statuses(status),
-    )
+    selection = replace(filters, apps=frozenset({app}), proctypes=frozenset(proctype))
     return await _page(listing, selection, (keys.app(app), f"app {app}"))
 
 
@@ -127,26 +124,12 @@ async def list_app_instances(
     summary="List a proctype's instances",
 )
 async def list_proctype_instances(
-    app: Name,
-    proctype: ProctypeName,
-    listing: List,
-    status: Statuses = [],  # noqa: B006
-    revision: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
-    env: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
-    host: Annotated[list[Host], Query(description="Repeatable.")] = [],  # noqa: B006
+    app: Name, proctype: ProctypeName, filters: Filters, listing: List
 ) -> Response:
     """By id, those of the proctype that fit all filters."""
-    selection = Selection(
-        apps=frozenset({app}),
-        revisions=frozenset(revision),
-        proctypes=frozenset({proctype}),
-        envs=frozenset(env),
-        hosts=frozenset(host),
-        statuses=statuses(status),
-    )
     return await _page(
         listing,
-        selection,
+        replace(filters, apps=frozenset({app}), proctypes=frozenset({proctype})),
         (keys.app(app), f"app {app}"),
         (keys.proctype(app, proctype), f"proctype {proctype} of app {app}"),
     )
@@ -239,7 +222,7 @@ async def unregister_instances(
     call: Call,
     status: Annotated[list[FinalStatus], Query(min_length=1, description="Final ones only; repeatable.")],
     app: Annotated[list[Name], Query(description="Repeatable.")] = [],  # noqa: B006
-    proctype: Annotated[list[ProctypeName], Query(description="Repeatable.")] = [],  # noqa: B006
+    proctype: Proctypes = [],  # noqa: B006
     revision: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
     client: Client = MISSING,
     reason: Reason = MISSING,

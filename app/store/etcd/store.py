@@ -169,6 +169,15 @@ class EtcdStore:
         self._archive = EtcdArchive(client, self._prefix, self._index, self._follower)
         self._kept = Kept(client, self._follower, self._archive, self._keep)
         self._old_fences = OldFences(client, self._prefix, self._follower, self._writer.transact)
+        await self._load()
+        self._tasks = [
+            asyncio.create_task(self._follower.run(), name="visor-watch"),
+            asyncio.create_task(self._heartbeat(), name="visor-heartbeat"),
+        ]
+
+    async def _load(self) -> None:
+        """Have what etcd has, or close the client again. Raises StartError."""
+        client = self._client
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._check_versions()
@@ -186,10 +195,6 @@ class EtcdStore:
         except BaseException:
             await client.close()
             raise
-        self._tasks = [
-            asyncio.create_task(self._follower.run(), name="visor-watch"),
-            asyncio.create_task(self._heartbeat(), name="visor-heartbeat"),
-        ]
 
     def _refused(self, error: Denied) -> str:
         """What to do where etcd does not let the service in, or not to its keys."""

@@ -236,15 +236,18 @@ class EtcdClient:
         )
         self._watches.add(watch)
         if first.header.revision < start_revision - 1:
-            # The member may lag; the cluster may not.
-            try:
-                current = (await self.range(key, keys_only=True)).revision
-                if current < start_revision - 1:
-                    raise RevisionWentBack(f"etcd is at revision {current}, before {start_revision - 1}")
-            except BaseException:
-                await watch.close()
-                raise
+            await self._check_not_behind(watch, key, start_revision - 1)
         return watch
+
+    async def _check_not_behind(self, watch: Watch, key: bytes, revision: int) -> None:
+        """The member may lag; the cluster may not."""
+        try:
+            current = (await self.range(key, keys_only=True)).revision
+            if current < revision:
+                raise RevisionWentBack(f"etcd is at revision {current}, before {revision}")
+        except BaseException:
+            await watch.close()
+            raise
 
     async def _alive(self, target: EtcdEndpoint, seconds: float) -> MemberStatus:
         status = await self._status(target, seconds)

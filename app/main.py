@@ -22,7 +22,6 @@ from app.http.access import Access
 from app.http.admission import Admission
 from app.http.body import Bodies
 from app.http.bounds import Bounds
-from app.http.capacity import Capacity
 from app.http.clients import ClientLimits, Clients
 from app.http.context import Context, the_context
 from app.http.cors import Cors
@@ -31,6 +30,7 @@ from app.http.front import Front
 from app.http.hosts import Hosts, is_loopback
 from app.http.metrics import Metrics, the_metrics
 from app.http.metrics import router as metrics_router
+from app.http.permits import Capacity
 from app.http.refusals import Refusals
 from app.http.resolving import Resolver
 from app.http.routes import Routes

@@ -16,9 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from app.errors import TooManyRequests
-from app.http.capacity import Capacity
 from app.http.clients import ClientLimits, Clients
-from app.http.permits import ALWAYS_SERVED, READS, Permit
+from app.http.permits import ALWAYS_SERVED, READS, Capacity, Permit
 
 logger = logging.getLogger("visor.admission")
 

@@ -9,8 +9,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import BodyTooLarge, MalformedRequest, RequestError
 from app.http.admission import Admission
-from app.http.capacity import too_many
 from app.http.context import Call
+from app.http.permits import too_many
 from app.http.responses import problem_response
 
 LINGER_SECONDS = 5.0

@@ -19,11 +19,10 @@ from app.events.seen_times import SeenTimes
 from app.events.stream import Pace
 from app.http.access import Access
 from app.http.bounds import Bounds
-from app.http.capacity import Capacity
 from app.http.comparing import Comparisons
 from app.http.given import Given
 from app.http.header_lists import joined
-from app.http.permits import Permit
+from app.http.permits import Capacity, Permit
 from app.http.principal import Principal
 from app.http.resolving import Resolver
 from app.keyring import Keyring
@@ -76,8 +75,8 @@ class Call(HTTPConnection):
     by name, in lower case, several lines of one header joined by commas. `query` is what its query string
     says, and `content` its body, once these are read; `parts` is the body of a route that reads it as it
     arrives. `sends_body` is whether its client may still be sending that, `too_long` whether it says that
-    it will be over the limit of bodies that are read whole. `is_known` is whether the same head has come on
-    its connection before, and may be served.
+    it will be over the limit of bodies that are read whole. `is_head` is whether only the head of its answer
+    goes out, `is_known` whether the same request head has come on its connection before, and was let in.
     """
 
     query: Sequence[tuple[str, str]] = ()
@@ -106,6 +105,7 @@ class Call(HTTPConnection):
         # As HTTPConnection has it: what kind of scope it is was looked at.
         self.scope = scope
         self.method: str = scope["method"]
+        self.is_head = self.method == "HEAD"
         self.receive = receive
         self.send = send
         self.permit = permit
@@ -115,8 +115,3 @@ class Call(HTTPConnection):
         self.fields: Mapping[bytes, bytes] = (
             peer.fields if peer is not None and self.is_known else joined(headers)
         )
-
-    @property
-    def is_head(self) -> bool:
-        """Whether only the head of the answer goes out."""
-        return self.method == "HEAD"

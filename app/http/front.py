@@ -222,7 +222,7 @@ class Front:
             headers += self._cors.headers(call.fields[b"origin"])
         call.status, call.answered = response.status_code, headers
         # Before the answer: what was given to somebody is not to be missing where the process is killed.
-        if audit.wanted(scope["method"], call.status):
+        if (call.permit.writes or call.status >= 400) and audit.wanted(call.method, call.status):
             self._audit(call)
         body: Any = getattr(response, "body", None)
         if body is None and not call.is_head:

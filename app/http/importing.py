@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from app.errors import Conflict, CoordinatorUnavailable, InvalidRequest, RequestError
-from app.http.capacity import too_many
 from app.http.context import Call, Context
 from app.http.import_file import ImportFile
+from app.http.permits import too_many
 from app.http.writes import Write, nothing
 from app.models import keys
 from app.models.imports import Imported, ImportMode

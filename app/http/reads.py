@@ -53,8 +53,9 @@ class View:
 
     async def ask(self, query: Callable[[Snapshot], T]) -> tuple[int, T]:
         """A query's answer, and the rev of the snapshot that gave it."""
-        snapshot = await self.snapshot()
-        self._call.lasting = lasts(self._context, self._call, self._rev)
+        snapshot = await chosen(self._context, self._call, self._rev, stale=self._stale)
+        if self._rev is not None:
+            self._call.lasting = lasts(self._context, self._call, self._rev)
         return snapshot.rev, await ask(snapshot, query)
 
     async def one(

@@ -1,9 +1,6 @@
 """A connection: its requests in, their answers out, and what ends it."""
 
 import asyncio
-import socket
-import struct
-from asyncio.events import TimerHandle
 from collections import deque
 from contextlib import suppress
 from typing import Any
@@ -21,6 +18,7 @@ from app.server.answers import refusal
 from app.server.config import ConnectionConfig
 from app.server.deadline import IDLE, LINGER, OWES, Deadline
 from app.server.exchange import Exchange
+from app.server.outgoing import Outgoing
 from app.server.reader import (
     BETWEEN,
     BODY,
@@ -117,18 +115,17 @@ class Connection(asyncio.Protocol):
         # Answering: the first is, the others wait for their turn.
         self._exchanges: deque[Exchange] = deque()
         self._last_words: bytes | None = None
-        self._writable: asyncio.Event | None = None
-        self.congested = False
+        self.outgoing: Outgoing
         # Time.
         self._deadline = Deadline(self._loop, self._close)
         self._idle = False
-        self._frozen: TimerHandle | None = None
         self._one_too_many = False
 
     # The transport's calls.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
+        self.outgoing = Outgoing(transport, self._loop, self.config.send_timeout)
         self._client = address_of(transport, "peername")
         constant = {
             "type": "http",
@@ -158,15 +155,13 @@ class Connection(asyncio.Protocol):
             self._peer.leave()
         self._reader.state = ENDED
         self._deadline.end()
-        self._stop_frozen()
         if self._waiting is not None:
             self._waiting.pending.leave()
             self._waiting = None
         for exchange in self._exchanges:
             exchange.lose()
         self._exchanges.clear()
-        if self._writable is not None:
-            self._writable.set()
+        self.outgoing.resume()
         self._reader.close()
 
     def data_received(self, data: bytes) -> None:
@@ -197,26 +192,16 @@ class Connection(asyncio.Protocol):
         return self._answering()
 
     def pause_writing(self) -> None:
-        if self._writable is None:
-            self._writable = asyncio.Event()
-            self.congested = True
-        # A handler that waits for a frozen reader would hold its permit, and its memory, for ever.
-        if self._frozen is None:
-            self._frozen = self._loop.call_later(self.config.send_timeout, self._cut_off)
+        self.outgoing.pause()
 
     def resume_writing(self) -> None:
-        self._stop_frozen()
-        self.congested = False
-        if self._writable is not None:
-            self._writable.set()
-            self._writable = None
+        self.outgoing.resume()
 
     # What the reader tells.
 
     def request_begins(self) -> None:
         # Answers are given in the order of their requests: there is no more waiting for the last one's turn.
-        if self._waiting is not None:
-            self._leave_line()
+        self._leave_line()
 
     def request(self, scope: Scope, head: RequestHead) -> None:
         if len(self._exchanges) >= MAX_PIPELINED:
@@ -224,10 +209,11 @@ class Connection(asyncio.Protocol):
         self._reader.state = BODY
         admission, permit = self.config.admission, None
         # One that is sent before the last is answered has to wait for its turn to be refused, too.
-        if admission is not None and not self._answering():
+        if admission is not None and not self._exchanges and self._waiting is None:
             permit = admission.apply(scope["method"], scope["raw_path"], scope["headers"], self)
         if isinstance(permit, PendingRequest):
             self._waiting = _Waiting(permit, scope)
+            self._reader.has_waiting = True
             # Not read from while it waits, it costs nothing then.
             self._pause_reading()
         else:
@@ -270,7 +256,7 @@ class Connection(asyncio.Protocol):
 
     def admitted(self, permit: Permit) -> None:
         """The request that has waited has its permit: all that came meanwhile, once more."""
-        waiting, self._waiting = self._waiting, None
+        waiting, self._waiting, self._reader.has_waiting = self._waiting, None, False
         if self._transport.is_closing() or waiting is None:
             permit.release()
             return
@@ -286,7 +272,7 @@ class Connection(asyncio.Protocol):
     def refused(self, error: TooManyRequests) -> None:
         """The request that has waited gets no permit. Its connection goes on where its client would have
         it so."""
-        waiting, self._waiting = self._waiting, None
+        waiting, self._waiting, self._reader.has_waiting = self._waiting, None, False
         if self._transport.is_closing() or waiting is None:
             return
         reader, scope = self._reader, waiting.scope
@@ -294,7 +280,7 @@ class Connection(asyncio.Protocol):
         # taken for it.
         reader.keeps_alive = reader.keeps_alive and not reader.head.expects_continue
         close = not reader.keeps_alive
-        self.write(self._refusal(error, scope["headers"], close=close, path=scope["path"]))
+        self.outgoing.write(self._refusal(error, scope["headers"], close=close, path=scope["path"]))
         self._resume_reading()
         if close:
             self._linger()
@@ -337,16 +323,6 @@ class Connection(asyncio.Protocol):
         exchange.task = self._loop.create_task(exchange.run(self._app, tasks))
         tasks.add(exchange.task)
 
-    async def drained(self) -> None:
-        if self._writable is not None:
-            await self._writable.wait()
-
-    def write(self, *parts: bytes) -> None:
-        if len(parts) == 1:
-            self._transport.write(parts[0])
-        else:
-            self._transport.writelines(parts)
-
     def want_body(self) -> None:
         if len(self._exchanges) == 1:
             self._resume_reading()
@@ -378,11 +354,11 @@ class Connection(asyncio.Protocol):
         exchange.keep_alive = False
         if not exchange.started:
             exchange.started = exchange.complete = True
-            self.write(self._refusal(error, exchange.scope["headers"], close=True))
+            self.outgoing.write(self._refusal(error, exchange.scope["headers"], close=True))
             self.answered(exchange)
         elif exchange.scope["http_version"] == "1.0":
             # Its answer may end with the connection, and must not look whole.
-            self._cut_off()
+            self.outgoing.cut_off()
         else:
             self._transport.close()
 
@@ -460,7 +436,7 @@ class Connection(asyncio.Protocol):
     def _end(self) -> None:
         """All answers are given but, where there is one, the last."""
         if self._last_words is not None:
-            self.write(self._last_words)
+            self.outgoing.write(self._last_words)
             self._last_words = None
             self._linger()
         elif self._drops or self._reader.last_asked or self._reader.state is BODY:
@@ -498,15 +474,8 @@ class Connection(asyncio.Protocol):
             return
         self._one_too_many = True
         self.config.lingering += 1
-        self.write(self._refusal(error, [], close=True, path=""))
+        self.outgoing.write(self._refusal(error, [], close=True, path=""))
         self._linger()
-
-    def _cut_off(self) -> None:
-        """Close without what was not sent: the kernel would keep it, and try on, for a quarter of an hour."""
-        peer = self._transport.get_extra_info("socket")
-        if peer is not None:
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._transport.abort()
 
     # Time.
 
@@ -524,11 +493,6 @@ class Connection(asyncio.Protocol):
             self._deadline.set(IDLE, self.config.timeout_keep_alive)
         else:
             self._deadline.set(OWES, self.config.header_timeout)
-
-    def _stop_frozen(self) -> None:
-        if self._frozen is not None:
-            self._frozen.cancel()
-            self._frozen = None
 
 
 def address_of(transport: asyncio.BaseTransport, which: str) -> tuple[str, int] | None:

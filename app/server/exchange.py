@@ -14,6 +14,7 @@ from app.http.given import Given
 from app.http.permits import READS, Permit
 from app.http.responses import RawHeaders
 from app.server.answers import head_of
+from app.server.outgoing import Outgoing
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +34,8 @@ class Line(Protocol):
     server_state: ServerState
     """What uvicorn's server keeps for all connections: the headers with which answers begin."""
 
-    congested: bool
-    """Whether the client has not taken what was written before."""
-
-    async def drained(self) -> None:
-        """Wait until it has."""
-
-    def write(self, *parts: bytes) -> None: ...
+    outgoing: Outgoing
+    """What is written to the client."""
 
     def want_body(self) -> None:
         """The application waits for more of the body, or for the client to leave."""
@@ -100,7 +96,8 @@ class Exchange(Given):
         keep_alive: bool,
         expects_continue: bool,
     ) -> None:
-        super().__init__(permit, certificate, peer)
+        # What Given has, without a call for it.
+        self.permit, self.certificate, self.peer, self.body = permit, certificate, peer, None
         self._line = line
         self.scope = scope
         self.keep_alive = keep_alive
@@ -195,7 +192,7 @@ class Exchange(Given):
 
     async def receive(self) -> Message:
         if self._expects_continue and not self._body and not self._body_complete and not self.started:
-            self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._line.outgoing.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._expects_continue = False
         while not (self.lost or self.complete):
             if self._body or (self._body_complete and not self._body_given):
@@ -213,8 +210,8 @@ class Exchange(Given):
         return _DISCONNECT
 
     async def send(self, message: Message) -> None:
-        if self._line.congested and not self.lost:
-            await self._line.drained()
+        if self._line.outgoing.congested and not self.lost:
+            await self._line.outgoing.drained()
         if self.lost:
             return
         if self.complete:
@@ -230,7 +227,7 @@ class Exchange(Given):
         The two messages of an ASGI answer are two calls, two packets, and as many wake-ups of the client:
         a fifth of what a read costs.
         """
-        if self.started or self._line.congested:
+        if self.started or self._line.outgoing.congested:
             return False
         if self.lost:
             return True
@@ -242,7 +239,8 @@ class Exchange(Given):
         if b"\r\nconnection: " in head:
             return False
         self.started = True
-        self._line.write(head + (b"\r\n\r\n" if self.keep_alive else b"\r\nconnection: close\r\n\r\n"), body)
+        end = b"\r\n\r\n" if self.keep_alive else b"\r\nconnection: close\r\n\r\n"
+        self._line.outgoing.write_all((head + end, body))
         self._end()
         return True
 
@@ -267,7 +265,7 @@ class Exchange(Given):
             headers.append((b"connection", b"close"))
         head = head_of(status, self._line.server_state.default_headers + headers)
         self.started = True
-        self._line.write(head + b"\r\n\r\n")
+        self._line.outgoing.write(head + b"\r\n\r\n")
 
     def _continue(self, body: bytes, *, more: bool) -> None:
         if not self.started:
@@ -284,7 +282,7 @@ class Exchange(Given):
             if self._left < 0 or (self._left and not more):
                 raise RuntimeError("the body of the answer has not the length that was announced")
         if body:
-            self._line.write(body)
+            self._line.outgoing.write(body)
         if not more:
             self._end()
 

@@ -32,7 +32,7 @@ class Reader(Protocol):
     """Whoever is told what was read."""
 
     def request_begins(self) -> None:
-        """The first byte of another request has come."""
+        """The first byte of another request has come, while the last one waits for its permit."""
 
     def request(self, scope: Scope, head: RequestHead) -> None:
         """A head is complete. Raises MalformedRequest where the request is not to be begun."""
@@ -56,7 +56,8 @@ class RequestReader:
 
     `constant` is what the scopes of all its requests have in common; `prefix` is uvicorn's `root_path`.
     `keeps_alive` is whether the connection goes on after the request that is being read, `last_asked`
-    whether its client has asked for the end. `progress` is set whenever the parser hands something out.
+    whether its client has asked for the end. `progress` is set whenever the parser hands something out,
+    `has_waiting` while the last request waits for its permit.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class RequestReader:
         "_prefix",
         "_reader",
         "_stalled",
+        "has_waiting",
         "head",
         "keeps_alive",
         "last_asked",
@@ -89,6 +91,7 @@ class RequestReader:
         self.keeps_alive = True
         self.last_asked = False
         self.progress = False
+        self.has_waiting = False
 
     def feed(self, data: bytes) -> RequestError | None:
         """Read on. What is wrong with it, where it is no request."""
@@ -119,9 +122,10 @@ class RequestReader:
     def on_message_begin(self) -> None:
         if self.state in NO_MORE or self._reader is None:
             raise _Stop
-        self._reader.request_begins()
-        if self.state in NO_MORE:
-            raise _Stop
+        if self.has_waiting:
+            self._reader.request_begins()
+            if self.state in NO_MORE:
+                raise _Stop
         self.state = HEAD
         self.head = RequestHead()
         self._fault = None

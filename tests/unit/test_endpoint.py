@@ -14,10 +14,9 @@ from pydantic import MISSING, BaseModel, ConfigDict, Field
 
 from app.errors import InvalidRequest, MalformedRequest, UnsupportedMediaType
 from app.http.bounds import Bounds
-from app.http.capacity import Capacity
 from app.http.context import Call
 from app.http.endpoint import Plan, RouteEndpoint, pairs_of
-from app.http.permits import Permit
+from app.http.permits import Capacity, Permit
 
 Parts = Annotated[list[str], Query(alias="state")]
 

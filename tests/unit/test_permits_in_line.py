@@ -7,8 +7,7 @@ import pytest
 
 from app.errors import TooManyRequests
 from app.http.admission import Admission, PendingRequest
-from app.http.capacity import Capacity
-from app.http.permits import Permit
+from app.http.permits import Capacity, Permit
 
 
 class Applicant:

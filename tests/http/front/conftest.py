@@ -20,7 +20,6 @@ from app.errors import NotFound
 from app.http.access import Access
 from app.http.admission import Admission
 from app.http.body import Bodies
-from app.http.capacity import Capacity
 from app.http.context import Call
 from app.http.cors import Cors
 from app.http.endpoint import Plan
@@ -28,6 +27,7 @@ from app.http.front import Front
 from app.http.hosts import Hosts
 from app.http.metrics import Metrics, the_metrics
 from app.http.metrics import router as metrics_router
+from app.http.permits import Capacity
 from app.http.routes import Routes
 from app.routers import problems
 from app.server.server import VisorServer, build_config, listen

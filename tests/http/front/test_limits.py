@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 from app.errors import TooManyRequests, TooManySubscribers
 from app.http.admission import Admission
 from app.http.body import Bodies
-from app.http.capacity import Capacity
 from app.http.context import Call
 from app.http.cors import Cors
 from app.http.endpoint import Plan
 from app.http.front import Front
 from app.http.hosts import Hosts
 from app.http.metrics import Metrics
-from app.http.permits import Permit
+from app.http.permits import Capacity, Permit
 from app.http.routes import Routes
 from tests.http.front.conftest import open_access
 

@@ -185,11 +185,11 @@ def test_every_worker_reads_them_again(
     log = tmp_path / "log"
     with log.open("wb") as out, started("serve", *words, stderr=out) as visor:
         try:
-            until(lambda: log.read_text().count("listens at") == 2, "both serve", 60)
+            until(lambda: log.read_text().count("listens at") == 2, "both serve", 180)
             before = shown(port)
             put(site.authority.signed("renewed", "127.0.0.1", "localhost"), files)
             visor.send_signal(signal.SIGHUP)
-            until(lambda: log.read_text().count("is read again") == 2, "both have read it", 60)
+            until(lambda: log.read_text().count("is read again") == 2, "both have read it", 180)
             assert before not in {shown(port) for _ in range(10)}
         finally:
             visor.terminate()

@@ -53,6 +53,16 @@ def test_a_read_sees_what_was_acknowledged_before_it_began() -> None:
     assert holds(linearizable, [event], [read(5, 1, 2), read(4, 3, 4, path="/rev?consistency=stale")])
 
 
+def test_what_another_hand_has_put_binds_nobody_but_what_was_written_before_it_does() -> None:
+    """It is in no journal: a replica is asked for all that was written through services."""
+    ours, foreign = told(5, "service-register", "s"), told(7, "service-register", "zzz")
+    foreign.type = "unknown"
+    assert holds(linearizable, [ours, foreign], [read(7, 100, 101), read(5, 102, 103)])
+    assert not holds(linearizable, [ours, foreign], [read(7, 100, 101), read(4, 102, 103)])
+    both = told(7, "service-register", "t", index=1)
+    assert not holds(linearizable, [ours, foreign, both], [read(7, 100, 101), read(5, 102, 103)])
+
+
 def test_a_commit_comes_after_all_that_was_known_when_it_was_asked_for() -> None:
     event = told(5, "service-register", "s")
     unknown = write(5, start=20, end=NEVER, outcome=Outcome.UNKNOWN, status=0, rev=None)
@@ -193,6 +203,9 @@ def test_the_rev_does_not_go_back_on_one_connection() -> None:
     assert holds(forward, calls=[read(1, 1, 2), read(1, 3, 4), read(2, 5, 6)])
     assert not holds(forward, calls=[read(2, 1, 2), read(1, 3, 4)])
     assert holds(forward, calls=[read(2, 1, 2), read(1, 3, 4, connection=2)])
+    away = read(1, 3, 4, status=503, outcome=Outcome.REFUSED)
+    assert holds(forward, calls=[read(2, 1, 2), away]), "it does not hold yet what etcd has said of a write"
+    assert not holds(forward, calls=[read(2, 1, 2), away, read(1, 5, 6)])
     assert not holds(
         forward, [told(1, "app-register", "a", updated_at="2"), told(2, "app-update", "a", updated_at="1")]
     )

@@ -7,11 +7,12 @@ from tests.fault.traffic.record import Evidence
 
 def judge(evidence: Evidence, world: World) -> Verdict:
     """All answers that came over one connection, so from one life of one replica, but for those that name
-    a rev, or are an old answer given again. And the history's own clock."""
+    a rev, or are an old answer given again. And the history's own clock. A 503 says what the replica holds:
+    where its watch is cut, it may not hold yet what etcd has said of a write before."""
     verdict = Verdict()
     last: dict[int, int] = {}
     for call in sorted(evidence.calls, key=lambda call: call.start):
-        if call.rev is None or call.names_rev or call.replayed or not call.connection:
+        if call.rev is None or call.names_rev or call.replayed or not call.connection or call.status == 503:
             continue
         before = last.get(call.connection, 0)
         verdict.check(call.rev >= before, lambda c=call, b=before: f"after {b} on the same connection: {c}")

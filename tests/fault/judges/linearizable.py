@@ -13,7 +13,7 @@ def judge(evidence: Evidence, world: World) -> Verdict:
     by that rev or a later one, and a commit gets a later one."""
     verdict = Verdict()
     begun = sorted(_begun(evidence, world), key=lambda item: item[0])
-    seen = sorted(_seen(evidence), key=lambda item: item[0])
+    seen = sorted(_seen(evidence, world), key=lambda item: item[0])
     highest, how, at = 0, None, 0
     for start, rev, strictly, call in begun:
         while at < len(seen) and seen[at][0] < start:
@@ -49,9 +49,11 @@ def _of(world: World, call: Call) -> list[int]:
     return world.deeds.get(call.deed, [])
 
 
-def _seen(evidence: Evidence) -> list[Seen]:
+def _seen(evidence: Evidence, world: World) -> list[Seen]:
     found: list[Seen] = [
-        (call.end, call.rev, call) for call in evidence.calls if call.rev is not None and call.end != NEVER
+        (call.end, world.written_by(call.rev), call)
+        for call in evidence.calls
+        if call.rev is not None and call.end != NEVER
     ]
-    found += [(event.seen, event.rev, f"event {event}") for event in evidence.told]
+    found += [(event.seen, world.written_by(event.rev), f"event {event}") for event in evidence.told]
     return found

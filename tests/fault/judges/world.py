@@ -44,6 +44,14 @@ class World:
         """The events of a rev."""
         return self.told[bisect_left(self.told, rev, key=_REV) : bisect_right(self.told, rev, key=_REV)]
 
+    def written_by(self, rev: int) -> int:
+        """The rev of the last write of a service up to this one. What another hand puts into etcd is in no
+        journal, and a replica that has all that was written through services may not have it yet."""
+        while (events := self.at(rev)) and all(event.type == "unknown" for event in events):
+            before = bisect_left(self.told, rev, key=_REV) - 1
+            rev = self.told[before].rev if before >= 0 else 0
+        return rev
+
     def between(self, after: int, upto: int) -> Iterator[tuple[int, list[Told]]]:
         """The revs after one and up to another, each with its events."""
         start = bisect_right(self.told, after, key=_REV)

@@ -1,7 +1,7 @@
 """The original's commands, with their arguments and what they print. Writes print nothing."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.cli.calling import REFUSED, Calling, shared
@@ -12,10 +12,8 @@ Parser = argparse.ArgumentParser
 
 def _command(parser: Parser, run: Callable[[Calling], int | None], *positional: str) -> None:
     for name in positional:
-        if name.endswith("?"):
-            parser.add_argument(name[:-1], nargs="?")
-        elif name.endswith("*"):
-            parser.add_argument(name[:-1], nargs="*")
+        if name.endswith(("?", "*")):
+            parser.add_argument(name[:-1], nargs=name[-1])
         else:
             parser.add_argument(name)
     shared(parser, run, formats=False)
@@ -23,25 +21,40 @@ def _command(parser: Parser, run: Callable[[Calling], int | None], *positional: 
     parser.set_defaults(failure=REFUSED)
 
 
-def _say(calling: Calling, lines: list[str]) -> None:
-    for line in lines:
-        calling.out.line(line)
-
-
-def app_list(parser: Parser) -> None:
-    """One name a line."""
-    _command(parser, lambda c: _say(c, [app.name for app in c.visor.list_apps(limit=1000)]))
-
-
-def app_describe(parser: Parser) -> None:
-    """`name:`, `type:`, `repo:`, `stack:` lines."""
+def _prints(
+    lines: Callable[[Any, argparse.Namespace], Iterable[str]], *positional: str
+) -> Callable[[Parser], None]:
+    """A command that prints these lines, of a client and its flags."""
 
     def run(calling: Calling) -> None:
-        app = calling.visor.get_app(calling.flags.name)
-        fields = {"name": app.name, "type": app.deploy_type, "repo": app.repo_url, "stack": app.stack}
-        _say(calling, [f"{title}: {value}" for title, value in fields.items()])
+        for line in lines(calling.visor, calling.flags):
+            calling.out.line(line)
 
-    _command(parser, run, "name")
+    return lambda parser: _command(parser, run, *positional)
+
+
+def _does(act: Callable[[Any, argparse.Namespace], Any], *positional: str) -> Callable[[Parser], None]:
+    """A write, which prints nothing."""
+
+    def run(calling: Calling) -> None:
+        act(calling.visor, calling.flags)
+
+    return lambda parser: _command(parser, run, *positional)
+
+
+app_list = _prints(lambda visor, _: (app.name for app in visor.list_apps(limit=1000)))
+
+
+def _fields(**fields: str | None) -> list[str]:
+    return [f"{title.replace('_', '-')}: {value or ''}".rstrip() for title, value in fields.items()]
+
+
+def _app(visor: Any, flags: argparse.Namespace) -> list[str]:
+    app = visor.get_app(flags.name)
+    return _fields(name=app.name, type=app.deploy_type, repo=app.repo_url, stack=app.stack)
+
+
+app_describe = _prints(_app, "name")
 
 
 def app_register(parser: Parser) -> None:
@@ -58,102 +71,68 @@ def app_register(parser: Parser) -> None:
     _command(parser, run, "name")
 
 
-def _does(act: Callable[[Any, argparse.Namespace], Any]) -> Callable[[Calling], None]:
-    """A write, which prints nothing."""
-
-    def run(calling: Calling) -> None:
-        act(calling.visor, calling.flags)
-
-    return run
+app_unregister = _does(lambda visor, flags: visor.unregister_app(flags.name), "name")
 
 
-def app_unregister(parser: Parser) -> None:
-    """Prints nothing."""
-    _command(parser, _does(lambda visor, flags: visor.unregister_app(flags.name)), "name")
+def _env(visor: Any, flags: argparse.Namespace) -> list[str]:
+    if flags.keys:
+        env = {key: visor.get_env_var(flags.name, key).value for key in flags.keys}
+    else:
+        env = visor.get_env(flags.name).vars
+    return [f"{key}={value}" for key, value in sorted(env.items())]
 
 
-def app_env_get(parser: Parser) -> None:
-    """`K=V` lines, of all or of those named."""
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        if not flags.keys:
-            env = calling.visor.get_env(flags.name).vars
-        else:
-            env = {key: calling.visor.get_env_var(flags.name, key).value for key in flags.keys}
-        _say(calling, [f"{key}={value}" for key, value in sorted(env.items())])
-
-    _command(parser, run, "name", "keys*")
+app_env_get = _prints(_env, "name", "keys*")
 
 
-def app_env_set(parser: Parser) -> None:
+def _set_env(visor: Any, flags: argparse.Namespace) -> None:
     """`K V`, or `K=V` as often as wanted."""
-
-    def run(calling: Calling) -> None:
-        name, words = calling.flags.name, calling.flags.vars
-        if len(words) == 2 and "=" not in words[0]:
-            calling.visor.set_env_var(name, *words)
-        elif words:
-            calling.visor.patch_env(name, assignments(words))
-        else:
-            raise ValueError("say KEY VALUE, or KEY=VALUE")
-
-    _command(parser, run, "name", "vars*")
+    if len(flags.vars) == 2 and "=" not in flags.vars[0]:
+        visor.set_env_var(flags.name, *flags.vars)
+    elif flags.vars:
+        visor.patch_env(flags.name, assignments(flags.vars))
+    else:
+        raise ValueError("say KEY VALUE, or KEY=VALUE")
 
 
-def app_env_del(parser: Parser) -> None:
-    """Prints nothing."""
-    _command(parser, _does(lambda visor, flags: visor.remove_env_var(flags.name, flags.key)), "name", "key")
+app_env_set = _does(_set_env, "name", "vars*")
 
 
-def app_head_set(parser: Parser) -> None:
-    """Prints nothing."""
-    act = _does(lambda visor, flags: visor.patch_app(flags.name, {"head": flags.head}))
-    _command(parser, act, "name", "head")
+app_env_del = _does(lambda visor, flags: visor.remove_env_var(flags.name, flags.key), "name", "key")
 
 
-def app_revisions(parser: Parser) -> None:
-    """One ref a line."""
-    _command(parser, lambda c: _say(c, [each.ref for each in c.visor.list_revisions(c.flags.name)]), "name")
+app_head_set = _does(lambda visor, flags: visor.patch_app(flags.name, {"head": flags.head}), "name", "head")
 
 
-def app_services(parser: Parser) -> None:
-    """One proctype a line: services were their name once."""
-    _command(parser, lambda c: _say(c, [each.name for each in c.visor.list_proctypes(c.flags.name)]), "name")
+app_revisions = _prints(lambda visor, flags: (each.ref for each in visor.list_revisions(flags.name)), "name")
 
 
-def app_instances(parser: Parser) -> None:
-    """A line an instance."""
-
-    def run(calling: Calling) -> None:
-        for each in calling.visor.list_app_instances(calling.flags.name, limit=1000):
-            where = f"{each.host or '-'}:{each.port or '-'}"
-            calling.out.line(f"{each.id} {each.app} {each.revision} {each.proctype} {each.status} {where}")
-
-    _command(parser, run, "name")
+# Services were the name of proctypes once.
+app_services = _prints(lambda visor, flags: (each.name for each in visor.list_proctypes(flags.name)), "name")
 
 
-def app_instances_purge(parser: Parser) -> None:
-    """Those that have ended."""
-
-    def run(calling: Calling) -> None:
-        app = calling.visor.get_app(calling.flags.name)
-        calling.visor.unregister_instances(["exited", "failed", "lost"], app=[app.name])
-
-    _command(parser, run, "name")
+def _instances(visor: Any, flags: argparse.Namespace) -> Iterable[str]:
+    for each in visor.list_app_instances(flags.name, limit=1000):
+        where = f"{each.host or '-'}:{each.port or '-'}"
+        yield f"{each.id} {each.app} {each.revision} {each.proctype} {each.status} {where}"
 
 
-def proc_register(parser: Parser) -> None:
-    """Prints nothing."""
-    _command(
-        parser, _does(lambda visor, flags: visor.register_proctype(flags.app, flags.name)), "app", "name"
-    )
+app_instances = _prints(_instances, "name")
 
 
-def proc_unregister(parser: Parser) -> None:
-    """Prints nothing."""
-    act = _does(lambda visor, flags: visor.unregister_proctype(flags.app, flags.name))
-    _command(parser, act, "app", "name")
+def _purge(visor: Any, flags: argparse.Namespace) -> None:
+    """Those that have ended, of an app that is there."""
+    app = visor.get_app(flags.name)
+    visor.unregister_instances(["exited", "failed", "lost"], app=[app.name])
+
+
+app_instances_purge = _does(_purge, "name")
+
+
+proc_register = _does(lambda visor, flags: visor.register_proctype(flags.app, flags.name), "app", "name")
+
+
+proc_unregister = _does(lambda visor, flags: visor.unregister_proctype(flags.app, flags.name), "app", "name")
 
 
 def rev_register(parser: Parser) -> None:
@@ -169,15 +148,12 @@ def rev_register(parser: Parser) -> None:
     _command(parser, run, "app", "ref", "url_of_artifact?")
 
 
-def rev_describe(parser: Parser) -> None:
-    """`app:`, `ref:`, `state:`, `archive-url:` lines."""
+def _revision(visor: Any, flags: argparse.Namespace) -> list[str]:
+    found = visor.get_revision(flags.app, flags.ref)
+    return _fields(app=found.app, ref=found.ref, state=found.state, archive_url=found.archive_url)
 
-    def run(calling: Calling) -> None:
-        found = calling.visor.get_revision(calling.flags.app, calling.flags.ref)
-        fields = {"app": found.app, "ref": found.ref, "state": found.state, "archive-url": found.archive_url}
-        _say(calling, [f"{title}: {value or ''}".rstrip() for title, value in fields.items()])
 
-    _command(parser, run, "app", "ref")
+rev_describe = _prints(_revision, "app", "ref")
 
 
 def rev_exists(parser: Parser) -> None:
@@ -195,48 +171,33 @@ def rev_exists(parser: Parser) -> None:
     _command(parser, run, "app", "ref")
 
 
-def rev_unregister(parser: Parser) -> None:
-    """Prints nothing."""
-    act = _does(lambda visor, flags: visor.unregister_revision(flags.app, flags.ref))
-    _command(parser, act, "app", "ref")
+rev_unregister = _does(lambda visor, flags: visor.unregister_revision(flags.app, flags.ref), "app", "ref")
 
 
-def service_register(parser: Parser) -> None:
-    """Prints nothing."""
-    _command(parser, _does(lambda visor, flags: visor.register_service(flags.name)), "name")
+service_register = _does(lambda visor, flags: visor.register_service(flags.name), "name")
 
 
-def service_unregister(parser: Parser) -> None:
-    """Prints nothing."""
-    _command(parser, _does(lambda visor, flags: visor.unregister_service(flags.name)), "name")
+service_unregister = _does(lambda visor, flags: visor.unregister_service(flags.name), "name")
 
 
-def endpoint_register(parser: Parser) -> None:
-    """`SERVICE ADDR PORT [PRIORITY] [WEIGHT]`."""
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        numbers = [int(each or 0) for each in (flags.port, flags.priority, flags.weight)]
-        calling.visor.register_endpoint(
-            flags.service, flags.addr, numbers[0], priority=numbers[1], weight=numbers[2]
-        )
-
-    _command(parser, run, "service", "addr", "port", "priority?", "weight?")
+def _register_endpoint(visor: Any, flags: argparse.Namespace) -> None:
+    port, priority, weight = (int(each or 0) for each in (flags.port, flags.priority, flags.weight))
+    visor.register_endpoint(flags.service, flags.addr, port, priority=priority, weight=weight)
 
 
-def endpoint_unregister(parser: Parser) -> None:
+endpoint_register = _does(_register_endpoint, "service", "addr", "port", "priority?", "weight?")
+
+
+def _unregister_endpoint(visor: Any, flags: argparse.Namespace) -> None:
     """`SERVICE ADDR PORT`, or `SERVICE ID`."""
-
-    def run(calling: Calling) -> None:
-        flags = calling.flags
-        id = flags.addr
-        if flags.port is not None:
-            id = f"{flags.addr.replace('.', '-').replace(':', '-')}-{flags.port}"
-        calling.visor.unregister_endpoint(flags.service, id)
-
-    _command(parser, run, "service", "addr", "port?")
+    id = flags.addr
+    if flags.port is not None:
+        id = f"{flags.addr.replace('.', '-').replace(':', '-')}-{flags.port}"
+    visor.unregister_endpoint(flags.service, id)
 
 
-def init(parser: Parser) -> None:
-    """There is nothing to prepare any more: it asks whether the service can serve."""
-    _command(parser, _does(lambda visor, _: visor.readyz()))
+endpoint_unregister = _does(_unregister_endpoint, "service", "addr", "port?")
+
+
+# There is nothing to prepare any more: it asks whether the service can serve.
+init = _does(lambda visor, _: visor.readyz())

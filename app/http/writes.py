@@ -18,6 +18,7 @@ from app.http.entity_tags import TAGS, IfNoneMatch, preconditions
 from app.http.origin import Asker
 from app.http.ready_answer import json_answer
 from app.models import codec, keys
+from app.models.paths import path_of
 from app.registry.idempotency import IdempotentCall, Replay, once
 from app.registry.object_limits import ObjectLimits
 from app.registry.permissions import Permission
@@ -149,6 +150,12 @@ class Write:
     ) -> Response:
         """The new state of the resource that the rule names as its answer."""
         return self.respond(await self.commit(rule, target), status, location=location, body=body)
+
+    async def create(self, rule: Rule, key: str) -> Response:
+        """201 with the new resource at the key, and where it is."""
+        return await self.answer(
+            rule, at_key(key), 201, location=lambda record: path_of(record.key) or record.key
+        )
 
     def respond(
         self,

@@ -171,28 +171,6 @@ class SchemaEvent(BaseEvent):
     object: SchemaInfo
 
 
-_KNOWN: list[str] = sorted(
-    type_
-    for model in (
-        AppEvent,
-        RevisionEvent,
-        EnvSetEvent,
-        ProctypeEvent,
-        InstanceEvent,
-        ScaleEvent,
-        ServiceEvent,
-        EndpointEvent,
-        RunnerEvent,
-        MemberEvent,
-        SchemaEvent,
-    )
-    for type_ in get_args(model.model_fields["type"].annotation)
-)
-
-TYPES = frozenset([*_KNOWN, "unknown"])
-"""The types that an event of the history can have."""
-
-
 class AnyOtherEvent(BaseEvent):
     """`unknown`: something was written by another hand and cannot be read; `key` says where. It stands
     for every type that a later version may add, too: clients take what they do not know, and go on."""
@@ -226,6 +204,14 @@ Event = TypeAliasType(
         ),
     ],
 )
+
+
+TYPES = frozenset(
+    type_
+    for model in get_args(get_args(Event.__value__)[0])
+    for type_ in get_args(model.model_fields["type"].annotation)
+)
+"""The types that an event of the history can have."""
 
 
 class Kind(StrEnum):

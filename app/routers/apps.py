@@ -63,12 +63,7 @@ async def list_apps(listing: List) -> Response:
 @router.post("/apps", status_code=201, response_model=App, responses=created(), summary="Register an app")
 async def register_app(body: AppCreate, write: Post) -> Response:
     """The body may carry the app's first variables."""
-    return await write.answer(
-        lambda snapshot, at: apps.register(snapshot, at, body),
-        at_key(keys.app(body.name)),
-        201,
-        location=lambda _: f"/apps/{body.name}",
-    )
+    return await write.create(lambda snapshot, at: apps.register(snapshot, at, body), keys.app(body.name))
 
 
 @router.get("/apps/{app}", response_model=App, responses=found(404), summary="Read an app")

@@ -32,11 +32,8 @@ async def list_envsets(app: Name, listing: List) -> Response:
 )
 async def register_envset(app: Name, body: EnvSetCreate, write: Post) -> Response:
     """An env set never changes once it is registered."""
-    return await write.answer(
-        lambda snapshot, at: envsets.register(snapshot, at, app, body),
-        at_key(keys.envset(app, body.ref)),
-        201,
-        location=lambda _: f"/apps/{app}/envs/{body.ref}",
+    return await write.create(
+        lambda snapshot, at: envsets.register(snapshot, at, app, body), keys.envset(app, body.ref)
     )
 
 

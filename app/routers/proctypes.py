@@ -40,11 +40,8 @@ async def list_proctypes(app: Name, listing: List) -> Response:
 )
 async def register_proctype(app: Name, body: ProctypeCreate, write: Post) -> Response:
     """Claims a port that is unique across the registry."""
-    return await write.answer(
-        lambda snapshot, at: proctypes.register(snapshot, at, app, body),
-        at_key(keys.proctype(app, body.name)),
-        201,
-        location=lambda _: f"/apps/{app}/proctypes/{body.name}",
+    return await write.create(
+        lambda snapshot, at: proctypes.register(snapshot, at, app, body), keys.proctype(app, body.name)
     )
 
 

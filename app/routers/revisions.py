@@ -43,11 +43,8 @@ async def list_revisions(app: Name, listing: List) -> Response:
 )
 async def register_revision(app: Name, body: RevisionCreate, write: Post) -> Response:
     """Proposed; with an `archive_url`, accepted at once."""
-    return await write.answer(
-        lambda snapshot, at: revisions.register(snapshot, at, app, body),
-        at_key(keys.revision(app, body.ref)),
-        201,
-        location=lambda _: f"/apps/{app}/revisions/{body.ref}",
+    return await write.create(
+        lambda snapshot, at: revisions.register(snapshot, at, app, body), keys.revision(app, body.ref)
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import MISSING
 from app.http.declared_responses import created, found, listed, removed
 from app.http.listing import List
 from app.http.reads import Read
-from app.http.writes import Post, Put, at_key, where
+from app.http.writes import Post, Put, where
 from app.models import keys
 from app.models.base import Deleted
 from app.models.names import Host, WrittenHostPort
@@ -37,11 +37,8 @@ async def list_runners(
 )
 async def register_runner(body: RunnerCreate, write: Post) -> Response:
     """Which process runs which instance."""
-    return await write.answer(
-        lambda snapshot, at: runners.register(snapshot, at, body),
-        at_key(keys.runner(body.addr)),
-        201,
-        location=lambda _: f"/runners/{body.addr}",
+    return await write.create(
+        lambda snapshot, at: runners.register(snapshot, at, body), keys.runner(body.addr)
     )
 
 

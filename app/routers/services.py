@@ -40,11 +40,8 @@ async def list_services(listing: List) -> Response:
 )
 async def register_service(body: ServiceCreate, write: Post) -> Response:
     """A name under which endpoints are found."""
-    return await write.answer(
-        lambda snapshot, at: services.register(snapshot, at, body),
-        at_key(keys.service(body.name)),
-        201,
-        location=lambda _: f"/services/{body.name}",
+    return await write.create(
+        lambda snapshot, at: services.register(snapshot, at, body), keys.service(body.name)
     )
 
 
@@ -93,11 +90,9 @@ async def register_endpoint(
     # What does not resolve is the rule's to refuse: a retry is answered whatever the resolver says by now.
     ip = body.ip or await context.resolver.find(body.addr)
     id = endpoint_id(body.addr, body.port)
-    return await write.answer(
+    return await write.create(
         lambda snapshot, at: services.register_endpoint(snapshot, at, service, body, ip),
-        at_key(keys.endpoint(service, id)),
-        201,
-        location=lambda _: f"/services/{service}/endpoints/{id}",
+        keys.endpoint(service, id),
     )
 
 

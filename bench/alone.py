@@ -38,7 +38,7 @@ def measure(plan: Plan) -> list[Row]:
         seen = by_turns(
             plan,
             {
-                "fsync": _fsyncs(plan),
+                "fsync": fsyncs(plan),
                 "small": loading(plan, small, puts(1), connections=1),
                 "large": loading(plan, large, puts(1), connections=1),
                 "memory": loading(plan, memory, puts(1), connections=1),
@@ -69,7 +69,7 @@ def _above(where: str, ours: list[Seen], fsyncs: list[Seen]) -> list[Row]:
     return rows
 
 
-def _fsyncs(plan: Plan) -> Callable[[], Seen]:
+def fsyncs(plan: Plan) -> Callable[[], Seen]:
     """A measure: a file that is written and synced, again and again."""
 
     def run() -> Seen:

@@ -1,5 +1,6 @@
 """Writes on one etcd: by how many clients, on many apps or one, through one replica or two, with subscribers,
-and claims. Beside each, as many clients that put a value of the same size through etcd's own gateway."""
+and claims. Beside each, as many clients that put a value of the same size through etcd's own gateway; beside
+one client, a loop of fsyncs on the same disk too. The curve is over the number of clients."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from statistics import median
 
+from bench.alone import fsyncs
 from bench.connection import request
+from bench.curves import Curve
+from bench.growth import Found
 from bench.load import Seen
 from bench.peers import etcd, visor
 from bench.processes import ALL, LOAD
@@ -28,7 +32,11 @@ APP = {"name": "tickets", "repo_url": "https://git.example.com/tickets.git", "st
 TICKETS = "/instances?app=tickets&limit=100"
 
 
-def measure(plan: Plan) -> list[Row]:
+BEFORE = 0.07
+"""Of the gateway's puts: what 32 clients of one app wrote when each write was a transaction of its own."""
+
+
+def measure(plan: Plan) -> Found:
     file = file_of(plan, APPS, INSTANCES)
     with Stage(plan.directory) as stage:
         gateway = etcd.start(stage, ALL)
@@ -45,11 +53,16 @@ def measure(plan: Plan) -> list[Row]:
         things |= {f"gateway {n}": loading(plan, gateway, _gateway(n), connections=n) for n in CLIENTS}
         things["one app"] = on(hot, 32)
         things["claims"] = _claiming(plan, one, gateway, ids)
+        things["fsync"] = fsyncs(plan)
         seen = by_turns(plan, things)
         listened = _listened(plan, one, puts[:32])
         # Only now: it follows all that is written. On the other core, where the load leaves most of it.
         other = visor.start(stage, url, cpus=LOAD)
-        both = [_both(plan, one, other, hot) for _ in range(plan.repeat)]
+        together = {
+            "both": lambda: _both(plan, one, other, hot),
+            "gateway": loading(plan, gateway, _gateway(32), connections=32),
+        }
+        both = by_turns(plan, together)
     rows = [
         row_of(
             GROUP,
@@ -65,19 +78,33 @@ def measure(plan: Plan) -> list[Row]:
     rows.append(row_of(GROUP, "PUT env, 32 clients, one app", seen["one app"], gateway.name, beside, 0.4))
     work = "claim of an instance, or its giving back, 32 clients"
     rows.append(row_of(GROUP, work, seen["claims"], gateway.name, beside, 0.3))
-    rows.append(Row(GROUP, "PUT env, one app, two replicas, 16 clients each", "answers/s", both))
+    work = "PUT env, one app, two replicas, 16 clients each"
+    theirs = [one.rate for one in both["gateway"]]
+    rows.append(Row(GROUP, work, "answers/s", both["both"], gateway.name, theirs, 5 * BEFORE))
     rows.append(
         Row(GROUP, f"PUT env, 32 clients, while {LISTENING} subscribers listen", "answers/s", listened)
     )
-    rows.append(_waiting(gateway.name, seen["1"], seen["gateway 1"]))
+    rows += _waiting(gateway.name, seen["1"], seen["gateway 1"], seen["fsync"])
+    return rows, [_over_clients(seen)]
+
+
+def _waiting(peer: str, ours: list[Seen], theirs: list[Seen], fsyncs: list[Seen]) -> list[Row]:
+    """How long one client alone waits, beside one of the gateway; and what an fsync takes."""
+    rows = []
+    for name, most in (("p50", 2.5), ("p99", None)):
+        mine, its, disk = ([getattr(one, name) for one in seen] for seen in (ours, theirs, fsyncs))
+        work, said = f"PUT env, one client, {name}", f"an fsync {median(disk):.2f} ms"
+        rows.append(Row(GROUP, work, "ms", mine, peer, its, most, at_most=True, said=said))
     return rows
 
 
-def _waiting(peer: str, ours: list[Seen], theirs: list[Seen]) -> Row:
-    """How long one client alone waits, beside one of the gateway."""
-    said = f"p99 {median(one.p99 for one in ours):.1f} ms, gateway {median(one.p99 for one in theirs):.1f} ms"
-    mine, its = [one.p50 for one in ours], [one.p50 for one in theirs]
-    return Row(GROUP, "PUT env, one client, p50", "ms", mine, peer, its, 2.5, at_most=True, said=said)
+def _over_clients(seen: dict[str, list[Seen]]) -> Curve:
+    """How answers grow with the clients that write at once."""
+    curve = Curve("etcd-clients-rates", "Writes on etcd over clients", "clients", "answers/s", list(CLIENTS))
+    for clients in CLIENTS:
+        curve.add("Visor", median(one.rate for one in seen[f"{clients}"]))
+        curve.add("etcd's gateway", median(one.rate for one in seen[f"gateway {clients}"]))
+    return curve
 
 
 def _both(plan: Plan, one: Served, other: Served, requests: list[list[bytes]]) -> float:

@@ -101,7 +101,7 @@ def test_no_event_of_the_fan_out_is_lost(results: list[dict[str, Any]]) -> None:
 
 def test_each_curve_is_drawn(results: list[dict[str, Any]]) -> None:
     curves = [curve for found in results for curve in found["curves"]]
-    assert len(curves) == 8
+    assert len(curves) == 9
     for curve in curves:
         assert all(len(line) == len(curve["x"]) for line in curve["lines"].values())
 

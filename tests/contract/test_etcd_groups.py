@@ -3,6 +3,7 @@ is read."""
 
 import asyncio
 import os
+import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -21,13 +22,19 @@ from app.store.etcd.revs import revision_of
 from app.store.snapshots import ask, scan
 
 EXAMPLES = int(os.environ.get("VISOR_GROUP_EXAMPLES", "6"))
+LARGE = int(os.environ.get("VISOR_LARGE_GROUPS", "1"))
+"""How many runs of groups of up to 120 writes."""
 
 pytestmark = pytest.mark.parametrize("make", SHARED, indirect=True)
 
 
-async def at_once(store: Store, rules: list[Rule]) -> list[Any]:
-    """Ask for all in one turn of the loop: the first goes out alone, the others make the next groups."""
-    writes = (store.transact(rule, Origin(f"actor {n}", f"TEST /{n}")) for n, rule in enumerate(rules))
+async def at_once(store: Store, rules: list[Rule], other: Store | None = None) -> list[Any]:
+    """Ask for all in one turn of the loop: the first goes out alone, the others make the next groups. Each
+    third goes through the other replica, where there is one."""
+    stores = (store, store, other or store)
+    writes = (
+        stores[n % 3].transact(rule, Origin(f"actor {n}", f"TEST /{n}")) for n, rule in enumerate(rules)
+    )
     return await asyncio.gather(*writes, return_exceptions=True)
 
 
@@ -118,7 +125,34 @@ def test_random_groups_are_what_the_same_rules_make_one_after_the_other_in_memor
     run()
 
 
-async def compare(kind: str, place: Any, groups: list[list[Rule]]) -> None:
+def rule_by(chance: random.Random) -> Rule:
+    key, other, word = chance.choice(KEYS), chance.choice(KEYS), chance.choice(["x", "xx", "y", "z"])
+    kinds: list[Callable[[], Rule]] = [
+        lambda: append(key, word),
+        lambda: copy_revs(key),
+        lambda: create(key),
+        lambda: count_into(key, chance.choice(["a/", "b/", "a/?letter=x"])),
+        lambda: Transaction(puts={key: word}, deletes={other} - {key}).rule(),
+        lambda: put(f"a/{chance.randrange(200)}", word),
+    ]
+    return chance.choices(kinds, weights=[8, 1, 2, 2, 4, 8])[0]()
+
+
+@pytest.mark.usefixtures("long_turns")
+@pytest.mark.parametrize("seed", range(LARGE))
+async def test_groups_of_up_to_120_land_as_the_same_writes_one_by_one(
+    request: pytest.FixtureRequest, make: Maker, tmp_path, seed: int
+) -> None:
+    """Through two replicas at once, in whatever order they land. `VISOR_LARGE_GROUPS` is how many runs."""
+    chance = random.Random(f"{seed} {make.kind}")
+    # Each rev is read from etcd where the window is small, which takes its time.
+    most = 120 if LARGE > 1 or "small" not in make.kind else 30
+    groups = [[rule_by(chance) for _ in range(size)] for size in (chance.randint(1, most // 4), most)]
+    await compare(make.kind, place_of(make.kind, tmp_path / "large", request), groups, through_both=True)
+
+
+async def compare(kind: str, place: Any, groups: list[list[Rule]], *, through_both: bool = False) -> None:
+    """`through_both`: each third write goes through another replica."""
     await begin(kind, place)
     store, other, memory = build(kind, place), build("etcd-small-window", place), build("memory", place)
     for each in (store, other, memory):
@@ -126,7 +160,7 @@ async def compare(kind: str, place: Any, groups: list[list[Rule]]) -> None:
     try:
         landed: dict[int, tuple[Rule, Origin]] = {}
         for rules in groups:
-            ends = await at_once(store, rules)
+            ends = await at_once(store, rules, other if through_both else store)
             for number, (rule, end) in enumerate(zip(rules, ends, strict=True)):
                 assert not isinstance(end, Exception) or isinstance(end, AlreadyExists), end
                 if not isinstance(end, Exception) and end.committed:
@@ -155,17 +189,19 @@ async def read(store: Store, rev: int, key: str) -> Any:
 
 
 async def picture_in_thread(store: Store) -> dict[int, Any]:
-    """As `picture`, of a store whose snapshots wait for etcd: all of its revs at once."""
+    """As `picture`, of a store whose snapshots wait for etcd: some of its revs at once."""
+    some = asyncio.Semaphore(16)
 
     def lists(snapshot: Snapshot) -> list[Any]:
         return [[plain(r) for r in scan(snapshot, t)] for t in ("a/", "b/", "?")]
 
     async def one(rev: int) -> Any:
-        return (
-            await ask(await store.at(rev), lists),
-            [plain_of(c) for c in await store.commits(rev, 1)],
-            await store.journal_at(rev),
-        )
+        async with some:
+            return (
+                await ask(await store.at(rev), lists),
+                [plain_of(c) for c in await store.commits(rev, 1)],
+                await store.journal_at(rev),
+            )
 
     revs = range(store.oldest_rev, store.rev + 1)
     return dict(zip(revs, await asyncio.gather(*map(one, revs)), strict=True))

@@ -10,7 +10,7 @@ from contract_words import ORIGIN, increment, put, write
 
 from app.errors import AlreadyExists
 from app.store.contract import Changes
-from app.store.etcd import store as etcd_store
+from app.store.etcd import heartbeat
 from app.store.etcd.client import revisions
 from app.store.etcd.client.calls import Calls
 from app.store.etcd.client.client import EtcdClient
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.parametrize("make", SHARED, indirect=True)
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The calls to etcd, by name. Nothing else than what is asked for makes one meanwhile."""
-    monkeypatch.setattr(etcd_store, "HEARTBEAT", 1000.0)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT", 1000.0)
     unary, made = Calls.unary, list[str]()
 
     async def counted(self: Calls, name: str, *given: Any, **more: Any) -> Any:

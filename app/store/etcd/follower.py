@@ -17,7 +17,6 @@ from app.store.etcd.client.client import (
     EtcdError,
     EtcdRevision,
     KeyEvent,
-    KeyValue,
     NotDone,
     RevisionsMissing,
     Watch,
@@ -29,19 +28,13 @@ from app.store.etcd.commits import RevisionReader
 from app.store.etcd.continuity import Continuity, NotContinued
 from app.store.etcd.holes import check_fits, check_follows, check_whole
 from app.store.etcd.layout import (
-    BEGAN_KEY,
     JOURNAL,
-    NO_ENTRY,
     NO_JOURNAL,
-    SCHEMA_KEY,
-    STORE_KEY,
     RevisionJournal,
     key_of,
     lease_ended,
-    read_entry,
-    record_of,
 )
-from app.store.etcd.revs import rev_of
+from app.store.etcd.loading import Loading
 from app.store.etcd.sent import Sent
 from app.store.etcd.waiters import Waiters
 from app.store.history import History, Window, apply_with_pauses
@@ -58,9 +51,6 @@ LOST_PAUSE = 1.0
 
 SETTLE_SECONDS = 2.5
 """For a read of the past to wait for a watch."""
-
-LOAD_SECONDS = 2.0
-"""For the last commits before a load to be found."""
 
 
 class Follower:
@@ -108,81 +98,17 @@ class Follower:
 
     async def load(self) -> None:
         """Read the latest state as the new beginning of the history. Raises EtcdError."""
-        records: list[Record] = []
-        journal: KeyValue | None = None
-        known: dict[str, KeyValue] = {}
-        revision = last = 0
-        async for page in self._client.pages(*self._range):
-            revision = page.revision
-            for kv in page.kvs:
-                last = max(last, kv.mod_revision)
-                if kv.key == self._journal_key:
-                    journal = kv
-                    continue
-                record = record_of(kv, self._prefix, self._index)
-                records.append(record)
-                if record.key in (STORE_KEY, SCHEMA_KEY, BEGAN_KEY):
-                    known[record.key] = kv
-        floor, ended = await self._last_commit(last, revision)
-        entry = read_entry(journal.value) if journal else NO_ENTRY
-        self._install(records, floor, journal, entry, ended=ended)
-        self.watched = revision
-        self.began = known[BEGAN_KEY].mod_revision if BEGAN_KEY in known else 0
-        id, schema = (known[key].value if key in known else None for key in (STORE_KEY, SCHEMA_KEY))
-        self._continuity.begin(id, schema, journal, revision)
-        self._tell()
-
-    def _install(
-        self,
-        records: list[Record],
-        revision: int,
-        journal: KeyValue | None,
-        entry: RevisionJournal,
-        *,
-        ended: bool,
-    ) -> None:
-        """Begin the history at the revision; `ended`: keys went with their leases after the journal's
-        entry."""
-        made_here = journal is not None and journal.mod_revision == revision
-        floor = rev_of(revision, len(entry.writes) if made_here else 0)
-        for record in records:
-            if record.rev > floor:  # only what another hand has put
-                record.rev, record.created_rev = floor, min(record.created_rev, floor)
+        state = await Loading(self._client, self._prefix, self._index).load()
         self.history = History(self._index, self._window)
-        self.history.load(floor, records)
-        self.size = HistorySize(self._history_bytes, [Mark(floor, entry.total)])
-        self.count = entry.commits + len(entry.writes)
-        self.journal = lease_ended(entry.last) if ended else entry.last
-        self.leased = {record.key for record in records if record.lease}
-        self._entry = journal.version if journal else 0
-
-    async def _last_commit(self, last: int, revision: int) -> tuple[int, bool]:
-        """The last revision up to `revision` at which something of ours has changed, given that what is
-        there is from `last` at the latest; and whether keys went with their leases since then. So that
-        every replica begins at a commit, whatever others write to the same etcd. Where that is
-        compacted, nobody can ask what was before `revision`."""
-        if not last:
-            return revision, False
-        try:
-            counts = [
-                (await self._client.range(*self._range, count_only=True, revision=at)).total
-                for at in (last, revision)
-            ]
-            gone = counts[0] - counts[1]
-            if gone <= 0:
-                return last, False
-            async with (
-                asyncio.timeout(LOAD_SECONDS),
-                await self._client.watch(*self._range, start_revision=last + 1) as watch,
-            ):
-                while gone > 0:
-                    for item in await watch.take():
-                        if isinstance(item, EtcdRevision) and gone > 0:
-                            gone -= sum(event.deleted for event in item.events)
-                            last = item.revision
-        except (Compacted, TimeoutError):
-            return revision, False
-        return last, True
+        self.history.load(state.floor, state.records)
+        self.size = HistorySize(self._history_bytes, [Mark(state.floor, state.entry.total)])
+        self.count = state.entry.commits + len(state.entry.writes)
+        self.journal = lease_ended(state.entry.last) if state.ended else state.entry.last
+        self.leased = {record.key for record in state.records if record.lease}
+        self._entry = state.journal.version if state.journal else 0
+        self.watched, self.began = state.revision, state.began
+        self._continuity.begin(state.id, state.schema, state.journal, state.revision)
+        self._tell()
 
     async def run(self) -> None:
         """Follow for ever. Ends by being cancelled."""

@@ -1,13 +1,11 @@
 """One group of rules, run one after the other on a draft, each seeing the changes of those before it: what
 becomes one transaction of etcd's, in which each rule's commit has a rev of its own."""
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import Enum, auto
 
 from app.errors import RequestError
 from app.store.clock_watch import ClockWatch
@@ -16,15 +14,14 @@ from app.store.contract import (
     Changes,
     Fences,
     Journal,
-    Origin,
     Outcome,
     Record,
-    Rule,
     check_changes,
 )
 from app.store.etcd.layout import RevisionJournal, WriteEntry, believed, is_bare
 from app.store.etcd.read_set import Guards, Recording
 from app.store.etcd.revs import COMMITS, NotNumbered, draft_rev, is_draft, made_rev, rev_of
+from app.store.etcd.waiting import Take, WaitingWrite
 from app.store.history import Draft, HeldSnapshot, latest_time
 from app.store.steps import STEP
 
@@ -37,45 +34,6 @@ MAX_GROUP_BYTES = 512 * 1024
 
 SOLO_RACES = 3
 """A rule that has lost so many races goes alone: the fewer guards, the less there is to lose by."""
-
-
-@dataclass(slots=True, eq=False)
-class WaitingWrite:
-    """A write that waits for its commit, until the time `until` of the monotonic clock. `confirmed`: what
-    is held has been found to be the latest since it came, so that a refusal counts."""
-
-    rule: Rule
-    origin: Origin
-    answer: "asyncio.Future[Outcome]"
-    until: float
-    confirmed: bool = False
-    races: int = 0
-
-    def refuse(self, error: Exception) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
-
-    def tell(self, outcome: Outcome) -> None:
-        if not self.answer.done():
-            self.answer.set_result(outcome)
-
-
-class Take(Enum):
-    """What became of a rule that was to join a group."""
-
-    IN = auto()
-    """It is in."""
-    LAST = auto()
-    """It is in, and nothing more goes in."""
-    NEXT = auto()
-    """It is to head the next group."""
-    UNCONFIRMED = auto()
-    """It wants no commit, which counts only on the latest state."""
-    RENEWS = auto()
-    """It wants leases renewed, and no commit."""
-    BUSY = auto()
-    """It has to do with what is on its way to etcd, and of which nobody knows whether it arrives."""
-    ANSWERED = auto()
 
 
 @dataclass(slots=True, eq=False)

@@ -2,13 +2,16 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 
 from app.errors import CoordinatorUnavailable, RevCompacted, StorageFull
-from app.store.contract import Fences
+from app.store.contract import Fences, Record
 from app.store.etcd.client.client import (
     Ambiguous,
     EtcdClient,
     EtcdError,
+    LeaseNotFound,
     NoSpace,
     NotDone,
     RangeResult,
@@ -80,6 +83,18 @@ class Sender:
             raise self._storage_full() from error
         except EtcdError as error:
             raise cannot_ask(error, " Nothing was written.") from error
+
+    async def renew(self, leased: Iterable[Record | None]) -> None:
+        """Raises LeaseNotFound where one of them has gone since its rule was run, EtcdError."""
+        for record in leased:
+            if record is None:
+                raise LeaseNotFound("the key has gone since the rule was run")
+            if record.lease:
+                await self._client.keep_alive_once(record.lease)
+
+    async def revoke(self, lease: int) -> None:
+        with suppress(EtcdError):  # it ends by itself
+            await self._client.revoke(lease)
 
     async def make(self, group: TransactionGroup, leases: dict[str, int]) -> Transaction:
         """The group's transaction: in steps where it is large."""

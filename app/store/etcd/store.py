@@ -8,12 +8,10 @@ rules have read.
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture, StartError
 from app.store.clock_watch import seconds_ahead
@@ -31,40 +29,26 @@ from app.store.contract import (
     Snapshot,
     Transact,
 )
-from app.store.etcd import old_fences
 from app.store.etcd.archive import EtcdArchive
 from app.store.etcd.client.client import (
     Compacted,
-    Compare,
-    Delete,
     Denied,
     EtcdClient,
     EtcdError,
-    MemberStatus,
-    PermissionDenied,
-    Put,
-    StaleToken,
 )
 from app.store.etcd.client.errors import cannot_ask
 from app.store.etcd.confirmer import Confirmer
 from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
+from app.store.etcd.heartbeat import Heartbeat
 from app.store.etcd.kept import Kept
 from app.store.etcd.layout import (
-    BEGAN_KEY,
-    FENCE,
-    JOURNAL,
     LEASE_ENDED,
-    SCHEMA,
-    SCHEMA_KEY,
-    STORE_KEY,
-    RevisionJournal,
-    WriteEntry,
-    entry_value,
 )
 from app.store.etcd.old_fences import OldFences
+from app.store.etcd.opening import check_schema, check_versions, denial
 from app.store.etcd.revs import rev_of
-from app.store.etcd.sending import FULL, QUOTA, SLOW, WRITE_SECONDS, Sender
+from app.store.etcd.sending import WRITE_SECONDS, Sender
 from app.store.etcd.writer import EtcdWriter
 from app.store.history import History, Window
 from app.store.timings import EtcdTimings
@@ -77,17 +61,6 @@ UNSETTLED = timedelta(seconds=10)
 seconds, and its clock may be somewhat behind."""
 
 START_SECONDS = 5.0
-HEARTBEAT = 2.0
-COMPACTION = 30.0
-"""Seconds between two looks at what is to be compacted."""
-
-_ALARMS = {
-    "NOSPACE": (FULL, QUOTA),
-    "CORRUPT": ("corrupt", "etcd says that a member's data is corrupt: replace that member"),
-}
-"""Alarms of etcd: the kind of trouble, and what to do."""
-
-AWAY, WATCH = "away", "watch"
 
 
 class EtcdStore:
@@ -139,40 +112,22 @@ class EtcdStore:
             return
         self._client = client = self._connect()
         client.measure(self.timings)
-        self._continuity = Continuity(client, self._prefix, self._troubles)
-        self._continuity.when_broken(self._tell_broken)
-        self._follower = Follower(
-            client, self._prefix, self._index, self._window, self._continuity, self._keep_bytes
-        )
-        self._confirmer = Confirmer(client, self._prefix, self._follower, self._continuity)
-        sender = Sender(
+        self._put_together(client)
+        await self._load()
+        heartbeat = Heartbeat(
             client,
             self._prefix,
-            self._fences,
+            self._user,
             self._follower,
             self._confirmer,
             self._continuity,
+            self._kept,
+            self._old_fences,
             self._troubles,
-            self._patience,
         )
-        self._writer = EtcdWriter(
-            client,
-            sender,
-            self._fences,
-            self._follower,
-            self._confirmer,
-            self._clock,
-            self._continuity,
-            self._troubles,
-            self._patience,
-        )
-        self._archive = EtcdArchive(client, self._prefix, self._index, self._follower)
-        self._kept = Kept(client, self._follower, self._archive, self._keep)
-        self._old_fences = OldFences(client, self._prefix, self._follower, self._writer.transact)
-        await self._load()
         self._tasks = [
             asyncio.create_task(self._follower.run(), name="visor-watch"),
-            asyncio.create_task(self._heartbeat(), name="visor-heartbeat"),
+            asyncio.create_task(heartbeat.run(), name="visor-heartbeat"),
         ]
 
     async def _load(self) -> None:
@@ -180,13 +135,13 @@ class EtcdStore:
         client = self._client
         try:
             async with asyncio.timeout(START_SECONDS):
-                await self._check_versions()
-                await self._check_schema()
+                await check_versions(client)
+                await check_schema(client, self._prefix, self._clock)
                 await self._follower.load()
                 await self._kept.learn()
         except Denied as error:
             await client.close()
-            raise StartError(self._refused(error)) from error
+            raise StartError(denial(error, self._user, self._prefix)) from error
         except (EtcdError, TimeoutError) as error:
             await client.close()
             raise StartError(
@@ -196,61 +151,22 @@ class EtcdStore:
             await client.close()
             raise
 
-    def _refused(self, error: Denied) -> str:
-        """What to do where etcd does not let the service in, or not to its keys."""
-        if isinstance(error, StaleToken) and not self._user:
-            return f"etcd wants a user: set VISOR_ETCD_USER and VISOR_ETCD_PASSWORD ({error})"
-        if isinstance(error, PermissionDenied):
-            return (
-                f"etcd refuses the user {self._user!r} the keys that begin with `{self._prefix}` (no slash "
-                "before it): grant them, with `etcdctl role grant-permission ROLE --prefix=true readwrite "
-                f"{self._prefix}`"
-            )
-        return (
-            f"etcd refuses the user {self._user!r}: look at VISOR_ETCD_USER and VISOR_ETCD_PASSWORD ({error})"
+    def _put_together(self, client: EtcdClient) -> None:
+        """The store's parts, around this client."""
+        prefix, troubles, patience = self._prefix, self._troubles, self._patience
+        self._continuity = continuity = Continuity(client, prefix, troubles)
+        continuity.when_broken(self._tell_broken)
+        self._follower = follower = Follower(
+            client, prefix, self._index, self._window, continuity, self._keep_bytes
         )
-
-    async def _check_versions(self) -> None:
-        asked = (self._client.status(endpoint) for endpoint in self._client.endpoints)
-        found = await asyncio.gather(*asked, return_exceptions=True)
-        for status in found:
-            if not isinstance(status, BaseException) and not status.progress_trusted:
-                logger.warning(
-                    "etcd %s at %s has known faults: 3.4.25 and 3.5.8 are the first to trust",
-                    status.version,
-                    status.endpoint,
-                )
-        if all(isinstance(status, BaseException) for status in found):
-            raise next(status for status in found if isinstance(status, BaseException))
-
-    async def _check_schema(self) -> None:
-        key = (self._prefix + SCHEMA_KEY).encode()
-        found = await self._client.range(key)
-        try:
-            version = int(found.kvs[0].value) if found.kvs else SCHEMA
-        except ValueError:
-            raise StartError(f"{key.decode()} in etcd is no schema's number: another program's?") from None
-        if version > SCHEMA:
-            raise StartError(
-                f"the registry in etcd has schema {version}, this version knows {SCHEMA}: use a newer Visor"
-            )
-        missing: dict[str, bytes] = {}
-        if not found.kvs or version < SCHEMA:
-            missing[SCHEMA_KEY] = b"%d" % SCHEMA
-        if version < SCHEMA:
-            # What an older schema has kept is read alike; its history is not, and ends here.
-            missing[BEGAN_KEY] = b"%d" % SCHEMA
-        if not (await self._client.range((self._prefix + STORE_KEY).encode())).kvs:
-            # It is new, or was made by a version that gave no id.
-            missing[STORE_KEY] = uuid4().hex.encode()
-        if missing:
-            # Of several that start at a time one writes them; for the others nothing is to do.
-            known = Compare(key, "mod_revision", "=", found.kvs[0].mod_revision if found.kvs else 0)
-            entry = RevisionJournal(
-                uuid4().hex, 0, 0, (WriteEntry(Journal(self._clock(), "visor", "schema")),)
-            )
-            puts = [*missing.items(), (JOURNAL, entry_value(entry))]
-            await self._client.txn([known], [Put((self._prefix + one).encode(), said) for one, said in puts])
+        self._confirmer = confirmer = Confirmer(client, prefix, follower, continuity)
+        sender = Sender(client, prefix, self._fences, follower, confirmer, continuity, troubles, patience)
+        self._writer = EtcdWriter(
+            sender, self._fences, follower, confirmer, self._clock, continuity, troubles, patience
+        )
+        self._archive = EtcdArchive(client, prefix, self._index, follower)
+        self._kept = Kept(client, follower, self._archive, self._keep)
+        self._old_fences = OldFences(client, prefix, follower, self._writer.transact)
 
     async def close(self) -> None:
         if self._closing:
@@ -265,53 +181,6 @@ class EtcdStore:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._confirmer.close()
         await self._client.close()
-
-    async def _heartbeat(self) -> None:
-        """Notice that etcd is away, or that the watch stands still, before anybody asks; and compact."""
-        compacted, total = float("-inf"), self._follower.size.total
-        fenced = time.monotonic()
-        while True:
-            await asyncio.sleep(HEARTBEAT * random.uniform(0.8, 1.2))
-            if self._continuity.lost:
-                continue
-            try:
-                await self._confirmer.confirm()
-                self._troubles.end(AWAY)
-                self._troubles.set(WATCH, self._follower.trouble)
-                await self._look_at_alarms()
-                if SLOW in self._troubles:
-                    await self._try_to_commit()
-                size = self._follower.size
-                # Sooner than by the clock where much is written: etcd's quota does not wait.
-                if time.monotonic() - compacted > COMPACTION or size.much_since(total):
-                    compacted, total = time.monotonic(), size.total
-                    await self._kept.learn()
-                    await self._kept.drop_surplus()
-                if time.monotonic() - fenced > old_fences.PASS:
-                    fenced = time.monotonic()
-                    await self._old_fences.drop()
-            except (CoordinatorUnavailable, EtcdError) as error:
-                self._troubles.begin(AWAY, self._why_away(error))
-
-    def _why_away(self, error: CoordinatorUnavailable | EtcdError) -> str:
-        cause = error if isinstance(error, EtcdError) else error.__cause__
-        if isinstance(cause, Denied):
-            return self._refused(cause)
-        return error.detail.rstrip(".") if isinstance(error, CoordinatorUnavailable) else f"etcd: {error}"
-
-    async def _try_to_commit(self) -> None:
-        """Have etcd agree on a change that changes nothing: a write may not come while it is not ready."""
-        nothing = Delete((self._prefix + FENCE + "nothing").encode())
-        await self._client.txn([], [nothing])
-        self._troubles.end(SLOW)
-
-    async def _look_at_alarms(self) -> None:
-        """What etcd's members complain of, with what to do."""
-        asked = (self._client.status(endpoint) for endpoint in self._client.endpoints)
-        found = await asyncio.gather(*asked, return_exceptions=True)
-        said = [word for status in found if isinstance(status, MemberStatus) for word in status.errors]
-        for name, (kind, what) in _ALARMS.items():
-            self._troubles.set(kind, what if any(name in word for word in said) else "")
 
     def when_broken(self, tell: Callable[[], None]) -> None:
         self._when_broken.append(tell)

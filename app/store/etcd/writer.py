@@ -10,7 +10,6 @@ import asyncio
 import logging
 import random
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -19,15 +18,17 @@ from typing import Any
 from app.errors import Conflict, CoordinatorUnavailable, RequestError
 from app.store.clock_watch import ClockWatch
 from app.store.contract import Changes, Fences, Origin, Outcome, Rule, Transact
-from app.store.etcd.client.client import EtcdClient, EtcdError, LeaseNotFound
+from app.store.etcd.client.client import EtcdError, LeaseNotFound
 from app.store.etcd.client.errors import cannot_ask
 from app.store.etcd.confirmer import Confirmer
 from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
-from app.store.etcd.group import Take, TransactionGroup, WaitingWrite
+from app.store.etcd.group import TransactionGroup
+from app.store.etcd.patience import Patience
 from app.store.etcd.sending import Lost, Sender, Unsaid
 from app.store.etcd.sent import Sent
 from app.store.etcd.transaction import Transaction
+from app.store.etcd.waiting import Take, WaitingWrite, WriteQueue
 from app.store.history import Draft
 from app.store.troubles import Troubles, lost_error
 
@@ -36,14 +37,8 @@ logger = logging.getLogger(__name__)
 RACES = 100
 """Times that a rule is run again before the race is called lost."""
 
-MOVING = 1.0
-"""Seconds that a write waits on once etcd has answered one before it."""
-
 TURN = 0.01
 """Seconds of one turn of the loop for which rules are run."""
-
-_LOOK = 0.1
-"""Seconds between two looks at whose time is over."""
 
 
 class EtcdWriter:
@@ -52,7 +47,6 @@ class EtcdWriter:
 
     def __init__(
         self,
-        client: EtcdClient,
         sender: Sender,
         fences: Fences,
         follower: Follower,
@@ -62,7 +56,6 @@ class EtcdWriter:
         troubles: Troubles,
         patience: float,
     ) -> None:
-        self._client = client
         self._sender = sender
         self._fences = fences
         self._follower = follower
@@ -70,21 +63,15 @@ class EtcdWriter:
         self._clock = clock
         self._continuity = continuity
         self._troubles = troubles
-        self._patience = patience
+        self._seconds = patience
         self._clock_watch = ClockWatch()
         self._running: set[asyncio.Task[Any]] = set()
-        self._first: deque[WaitingWrite] = deque()
-        """Who has waited before, and goes ahead of the queue."""
-        self._queue: deque[WaitingWrite] = deque()
+        self._queue = WriteQueue()
         self._flying = False
         self._holding = asyncio.Lock()
-        self._held = False
-        self._alone: WaitingWrite | None = None
-        """Who alone may write while the writer is held."""
         self._unsaid: set[TransactionGroup] = set()
         """Groups of which etcd has not said what became of them."""
-        self._heard = 0.0
-        self._looking: asyncio.TimerHandle | None = None
+        self._patience = Patience(self._queue, self._unsaid)
         self.committed = 0
         self.groups = 0
         self.races = 0
@@ -93,19 +80,18 @@ class EtcdWriter:
     async def close(self) -> None:
         """Finish what was accepted: each write ends by its own deadline, and is told how."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(2 * self._patience):
-                while self._running or self._queue or self._first:
+            async with asyncio.timeout(2 * self._seconds):
+                while self._running or self._queue:
                     await asyncio.wait(self._running or {asyncio.create_task(asyncio.sleep(0.01))})
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        self._refuse_all(CoordinatorUnavailable("The store is closing. Nothing was written."))
-        if self._looking is not None:
-            self._looking.cancel()
+        self._queue.refuse_all(CoordinatorUnavailable("The store is closing. Nothing was written."))
+        self._patience.close()
 
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._queue.append(WaitingWrite(rule, origin, answer, time.monotonic() + self._patience))
+        self._queue.add(WaitingWrite(rule, origin, answer, time.monotonic() + self._seconds))
         # In this very turn where nothing is on its way: who is alone need not wait for company.
         self._go_on()
         # A client that goes away takes back nothing: its rule is run, and nobody told.
@@ -115,20 +101,19 @@ class EtcdWriter:
     async def alone(self) -> AsyncIterator[Transact]:
         """As `Store.alone`."""
         async with self._holding:
-            self._held = True
+            self._queue.held = True
             try:
                 while self._flying:
                     await asyncio.wait(set(self._running), return_when=asyncio.FIRST_COMPLETED)
                 yield self._transact_now
             finally:
-                self._held, self._alone = False, None
+                self._queue.release()
                 self._go_on()
 
     async def _transact_now(self, rule: Rule, origin: Origin) -> Outcome:
         """As `transact`, while all others wait."""
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._alone = WaitingWrite(rule, origin, answer, time.monotonic() + self._patience)
-        self._first.appendleft(self._alone)
+        self._queue.let_one(WaitingWrite(rule, origin, answer, time.monotonic() + self._seconds))
         self._go_on()
         return await answer
 
@@ -141,30 +126,20 @@ class EtcdWriter:
 
     def _go_on(self) -> None:
         """Send the next group, unless one is on its way."""
-        if self._flying or not self._has_next():
+        if self._flying or not self._queue.has_next:
             return
         refusal = self._refusal()
         if refusal is not None:
-            self._refuse_all(refusal)
+            self._queue.refuse_all(refusal)
             return
-        self._look_again()
+        self._patience.look_again()
         until = time.monotonic() + TURN
         group = self._form(until)
         if group.members:
             self._flying = True
             self._keep_running(self._fly(group))
-        elif self._has_next():
+        elif self._queue.has_next:
             asyncio.get_running_loop().call_soon(self._go_on)
-
-    def _has_next(self) -> bool:
-        """Whether somebody waits who may write. While the writer is held, only one may."""
-        return self._alone in self._first if self._held else bool(self._first or self._queue)
-
-    def _next(self) -> WaitingWrite:
-        if self._held and self._alone is not None:
-            self._first.remove(self._alone)
-            return self._alone
-        return (self._first or self._queue).popleft()
 
     def _refusal(self) -> CoordinatorUnavailable | None:
         if self._continuity.lost:
@@ -187,12 +162,12 @@ class EtcdWriter:
             self._clock,
             self._clock_watch,
         )
-        while self._has_next() and time.monotonic() < until:
-            waiting = self._next()
+        while self._queue.has_next and time.monotonic() < until:
+            waiting = self._queue.take()
             busy = set().union(*(other.touched for other in self._unsaid)) if self._unsaid else set()
             took = group.take(waiting, busy)
             if took is Take.NEXT:
-                self._first.appendleft(waiting)
+                self._queue.put_back(waiting)
                 break
             if took is Take.UNCONFIRMED:
                 self._keep_running(self._confirm(waiting))
@@ -210,10 +185,10 @@ class EtcdWriter:
 
     def _again(self, waiting: Iterable[WaitingWrite]) -> None:
         """They are run again, ahead of the others, in their order."""
-        until = self._extended(0)
+        until = self._patience.extended(0)
         for one in waiting:
             one.until = max(one.until, until)
-            self._first.append(one)
+            self._queue.put_behind_the_first(one)
 
     async def _confirm(self, waiting: WaitingWrite) -> None:
         try:
@@ -221,7 +196,7 @@ class EtcdWriter:
         except Exception as error:
             waiting.refuse(error)
             return
-        self._heard = time.monotonic()
+        self._patience.heard()
         waiting.confirmed = True
         self._again([waiting])
         self._go_on()
@@ -233,11 +208,7 @@ class EtcdWriter:
         leased = [snapshot.get(key) for key in changes.renews]
         answer = snapshot.get(changes.answer) if changes.answer else None
         try:
-            for record in leased:
-                if record is None:
-                    raise LeaseNotFound("the key has gone since the rule was run")
-                if record.lease:
-                    await self._client.keep_alive_once(record.lease)
+            await self._sender.renew(leased)
         except LeaseNotFound:
             self._count_race(waiting)
             await self._confirm(waiting)
@@ -282,7 +253,7 @@ class EtcdWriter:
             self._revoke(leases.values())
             await self._run_again(group, lost)
             return
-        self._heard = time.monotonic()
+        self._patience.heard()
         self._revoke(group.leases_before)
         self.committed += len(group.members)
         self.groups += 1
@@ -300,7 +271,7 @@ class EtcdWriter:
 
     async def _send(self, group: TransactionGroup, made: Transaction, sent: Sent) -> int:
         """The group's revision. Raises Lost."""
-        until = self._extended(group.until)
+        until = self._patience.extended(group.until)
         self._follower.expect(sent)
         try:
             return await self._sender.send(group, made, until)
@@ -322,9 +293,10 @@ class EtcdWriter:
         waiting = [member.waiting for member in group.members]
         if lost.late:
             # At another time, that is all: it has raced with nobody.
-            self._first.extendleft(reversed(waiting))
+            for one in reversed(waiting):
+                self._queue.put_back(one)
             return
-        self._heard = time.monotonic()
+        self._patience.heard()
         self.races += 1
         for one in waiting:
             self._count_race(one)
@@ -343,55 +315,17 @@ class EtcdWriter:
             for one in waiting:
                 one.confirmed = True
         # Ahead of those that were put back while it was on its way.
-        until = self._extended(0)
+        until = self._patience.extended(0)
         for one in reversed(waiting):
             one.until = max(one.until, until)
             if not one.answer.done() or one.races <= RACES:
-                self._first.appendleft(one)
+                self._queue.put_back(one)
 
     def _count_race(self, waiting: WaitingWrite) -> None:
         waiting.races += 1
         if waiting.races > RACES:
             waiting.refuse(Conflict("The change lost too many races against others. Try again."))
 
-    def _extended(self, until: float) -> float:
-        """Until when etcd is waited for, which answers: a second from now on, at least."""
-        now = time.monotonic()
-        return max(until, now + MOVING) if now - self._heard < MOVING else until
-
     def _revoke(self, leases: Iterable[int]) -> None:
-        async def revoke(lease: int) -> None:
-            with suppress(EtcdError):  # it ends by itself
-                await self._client.revoke(lease)
-
         for lease in leases:
-            self._keep_running(revoke(lease))
-
-    # Whose time is over
-
-    def _look_again(self) -> None:
-        if self._looking is None:
-            self._looking = asyncio.get_running_loop().call_later(_LOOK, self._refuse_some)
-
-    def _refuse_some(self) -> None:
-        """Refuse those whose time is over, as long as etcd answers none of those before."""
-        self._looking = None
-        now = time.monotonic()
-        if self._held:
-            self._heard = now  # it is not etcd that they wait for
-        behind = [group.behind for group in self._unsaid]
-        if now - self._heard > MOVING:
-            for line in (self._first, self._queue, *behind):
-                late = [one for one in line if one.until <= now]
-                for one in late:
-                    line.remove(one)
-                    one.refuse(
-                        CoordinatorUnavailable("Writes before this one wait for etcd. Nothing was written.")
-                    )
-        if self._first or self._queue or any(behind):
-            self._look_again()
-
-    def _refuse_all(self, error: CoordinatorUnavailable) -> None:
-        for line in (self._first, self._queue):
-            while line:
-                line.popleft().refuse(error)
+            self._keep_running(self._sender.revoke(lease))

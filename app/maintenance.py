@@ -3,18 +3,22 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from app.errors import RequestError
 from app.models import keys
+from app.models.instance import Status
 from app.registry import idempotency, overdue, scale, upkeep
 from app.registry.batch import BATCH
-from app.registry.overdue import Limit
-from app.store.contract import UNREADABLE, Changes, Origin, Snapshot, Store
+from app.registry.overdue import Limit, OverduePage
+from app.store.contract import UNREADABLE, Changes, Origin, Record, Snapshot, Store
 from app.store.snapshots import scan
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 SURPLUS_SECONDS = 60.0
 """Between looks for proctypes with more than their share of ended entries: a count each."""
@@ -97,14 +101,15 @@ async def act_on_overdue(store: Store, limit: Limit) -> float:
     began = datetime.now(UTC)
     earliest = began + limit.lifetime
     for status in limit.statuses:
-        after: str | None = ""
-        while after is not None:
+
+        def read(after: str, status: Status = status) -> tuple[OverduePage, str | None]:
             page = overdue.page_of(store.stale(), datetime.now(UTC), limit, status, after)
+            return page, page.following
+
+        async for page in _pages(read):
             for start in range(0, len(page.over), limit.batch):
                 await _act(store, limit, page.over[start : start + limit.batch])
             earliest = min(earliest, page.next_due or earliest)
-            after = page.following
-            await asyncio.sleep(0)  # a page at a time: requests go first
     pause = (earliest - datetime.now(UTC)).total_seconds()
     # Not for each by itself: those that are due soon after one another go together.
     shortest = min(max(limit.lifetime.total_seconds() / 100, SHORTEST_PAUSE), LONGEST_PAUSE)
@@ -118,6 +123,22 @@ async def _act(store: Store, limit: Limit, over: Sequence[str]) -> None:
     await store.transact(rule, _ORIGIN)
 
 
+async def _pages(read: Callable[[str], tuple[T, str | None]]) -> AsyncIterator[T]:
+    """Page by page: `read` is given the key to go on after, and gives a page with the next such key, or None
+    after the last page. Between two pages requests go first."""
+    after: str | None = ""
+    while after is not None:
+        page, after = read(after)
+        yield page
+        await asyncio.sleep(0)
+
+
+def _scanned(store: Store, term: str, after: str, limit: int) -> tuple[list[Record], str | None]:
+    """A page of the records that carry a term."""
+    page = scan(store.stale(), term, after=after, limit=limit)
+    return page, page[-1].key if len(page) == limit else None
+
+
 async def drop_surplus(store: Store) -> None:
     """Have each proctype keep its newest ended entries only."""
     while surplus := upkeep.too_many(store.stale()):
@@ -129,12 +150,8 @@ async def drop_surplus_keys(store: Store) -> None:
     if store.stale().count(keys.IDEMPOTENCY) <= idempotency.MAX_RECORDS:
         return
     seen: dict[str, int] = {}
-    after: str | None = ""
-    while after is not None:
-        page = scan(store.stale(), keys.IDEMPOTENCY, after=after, limit=LOOK)
+    async for page in _pages(lambda after: _scanned(store, keys.IDEMPOTENCY, after, LOOK)):
         seen.update((record.key, record.rev) for record in page)
-        after = page[-1].key if len(page) == LOOK else None
-        await asyncio.sleep(0)  # a page at a time: requests go first
     surplus = list((await asyncio.to_thread(upkeep.keys_too_many, seen)).items())
     for start in range(0, len(surplus), upkeep.BATCH):
         old = dict(surplus[start : start + upkeep.BATCH])
@@ -147,9 +164,7 @@ async def drop_surplus_keys(store: Store) -> None:
 
 async def drop_ended_targets(store: Store) -> None:
     """Have targets of 0 dropped of which nothing is left."""
-    after: str | None = ""
-    while after is not None:
-        page = scan(store.stale(), keys.SCALES_TO_NONE, after=after, limit=BATCH)
+    async for page in _pages(lambda after: _scanned(store, keys.SCALES_TO_NONE, after, BATCH)):
         over = [record.key for record in page]
 
         def rule(snapshot: Snapshot, at: datetime, over: Sequence[str] = over) -> Changes:
@@ -157,18 +172,18 @@ async def drop_ended_targets(store: Store) -> None:
 
         if over:
             await store.transact(rule, _ORIGIN)
-        after = over[-1] if len(over) == BATCH else None
 
 
 async def drop_old(store: Store) -> None:
     """Have everything dropped whose time is over."""
     for term in (keys.ENDED, keys.IDEMPOTENCY):
-        after: str | None = ""
-        while after is not None:
-            old, after = upkeep.page_of_old(store.stale(), datetime.now(UTC), term, after)
+
+        def read(after: str, term: str = term) -> tuple[Sequence[str], str | None]:
+            return upkeep.page_of_old(store.stale(), datetime.now(UTC), term, after)
+
+        async for old in _pages(read):
             if old:
                 await _drop(store, old)
-            await asyncio.sleep(0)  # a page at a time: requests go first
 
 
 async def _drop(store: Store, old: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ from app.registry.preconditions import UNCONDITIONAL, Preconditions, Target
 from app.registry.state import Locate
 from app.store.contract import Changes, Origin, Outcome, Record, Rule, Snapshot, Store
 from app.store.snapshots import ask
+from app.store.steps import in_one_go
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
@@ -115,7 +116,15 @@ class Write:
             return rule(snapshot, at)
 
         whole = once(self.call, guarded) if self.call else guarded
-        allowed = self.limits.guard(self.permission.guard(whole))
+
+        def allowed(snapshot: Snapshot, at: datetime) -> Changes:
+            scope, seen = self.permission.admit(snapshot, at)
+            changes = whole(seen, at)
+            if not scope.all:
+                in_one_go(self.permission.checking(snapshot, changes, scope))
+            self.limits.check(snapshot, changes)
+            return changes
+
         outcome = await (self.dry_run or self.store).transact(allowed, self.origin)
         return await self.found_again(outcome)
 

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 
 from app.errors import TooManyObjects
 from app.models import keys
-from app.store.contract import Changes, Rule, Snapshot
+from app.store.contract import Changes, Snapshot
 
 TERMS = {
     "app": keys.APPS,
@@ -34,16 +33,6 @@ class ObjectLimits:
 
     def __init__(self, limits: Mapping[str, int]) -> None:
         self._limits = {kind: most for kind, most in limits.items() if most}
-
-    def guard(self, rule: Rule) -> Rule:
-        """The rule, held to them. Raises what the rule does, and TooManyObjects."""
-
-        def run(snapshot: Snapshot, at: datetime) -> Changes:
-            changes = rule(snapshot, at)
-            self.check(snapshot, changes)
-            return changes
-
-        return run
 
     def check(self, snapshot: Snapshot, changes: Changes) -> None:
         """Raises TooManyObjects where there would be more of a kind than before, and too many."""

@@ -33,11 +33,13 @@ class _Variable:
 
     def __init__(self, key: str) -> None:
         self.key = key
+        self._read: tuple[Record, dict[str, str]] | None = None
 
     def _env(self, record: Record) -> dict[str, str]:
-        # Of a whole app only this is wanted: it was checked when it was written.
-        env: dict[str, str] = codec.kept(record)["env"]
-        return env
+        if self._read is None or self._read[0] is not record:
+            # Of a whole app only this is wanted: it was checked when it was written.
+            self._read = record, codec.kept(record)["env"]
+        return self._read[1]
 
     def fits(self, record: Record) -> bool:
         return self.key in self._env(record)

@@ -220,7 +220,10 @@ class History:
         chain = self._chains.get(key)
         if chain is None:
             return None
-        return self._at(chain, rev)
+        record = chain[-1]
+        if record.rev > rev:
+            return self._at(chain, rev)
+        return record if record.value else None
 
     @staticmethod
     def _at(chain: list[Record], rev: int) -> Record | None:
@@ -355,7 +358,9 @@ class HeldSnapshot:
         return history
 
     def get(self, key: str) -> Record | None:
-        return self._held().get(key, self.rev)
+        # Most of what is read is read by this: the check stands here once more, and not one call deeper.
+        history = self._history if self.rev >= self._history.floor else self._held()
+        return history.get(key, self.rev)
 
     def find(
         self,

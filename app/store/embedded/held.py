@@ -20,6 +20,7 @@ class Held:
         self._keep = keep
         self._keep_bytes = keep_bytes
         self._size = HistorySize(keep_bytes)
+        self._coming: tuple[Sequence[Commit], HistorySize] = (), self._size
         self._news = asyncio.Event()
         self._closing = False
         self.id = ""
@@ -45,6 +46,7 @@ class Held:
         """The oldest rev that is kept once these commits are there, and the marks to keep with them."""
         size = self._size.copy()
         marks = [mark for commit in commits if (mark := size.add(commit)) is not None]
+        self._coming = commits, size
         return max(self.oldest, commits[-1].rev - self._keep, size.oldest), marks
 
     def install(self, history: History, loaded: Loaded) -> None:
@@ -53,6 +55,7 @@ class Held:
         self.history = history
         self.last = loaded.last
         self._size = HistorySize(self._keep_bytes, loaded.marks)
+        self._coming = (), self._size
         self.oldest = max(loaded.oldest_rev, loaded.rev - self._keep, self._size.oldest)
         self.tell()
 
@@ -60,14 +63,24 @@ class Held:
         """Commits are durable: they are history now, and what is before `oldest` is not any more."""
         for commit in commits:
             await apply_with_pauses(self.history, commit)
-            self._size.add(commit)
             self.last = commit.journal
+        if commits:
+            self._size = self._size_with(commits)
         if oldest > self.oldest:
             self.oldest = oldest
             self._size.forget_before(oldest)
         # What is below the oldest may be held a while longer: nobody is given it.
         self.history.forget_before(self.oldest, FORGET)
         self.tell()
+
+    def _size_with(self, commits: Sequence[Commit]) -> HistorySize:
+        """The history's size with these commits: reckoned before they were written, nearly always."""
+        (coming, size), self._coming = self._coming, ((), self._size)
+        if coming is not commits:
+            size = self._size
+            for commit in commits:
+                size.add(commit)
+        return size
 
     async def forget(self) -> None:
         """Drop all that is before the oldest rev, a little at a time: requests go first."""

@@ -76,6 +76,8 @@ class Recovery:
 
     def refusal(self) -> CoordinatorUnavailable | None:
         """What a write is refused with that has not begun; None where it may begin."""
+        if not self.troubles:
+            return None
         if LOST in self.troubles:
             return lost_error()
         if REOPENING in self.troubles:

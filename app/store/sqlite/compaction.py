@@ -14,10 +14,8 @@ no write waits long. Each may touch some pages of its own, in places all over th
 
 
 def drop_step(connection: apsw.Connection, compacted: int, oldest: int, commits: int) -> int:
-    """Go through some commits after the rev `compacted` up to `oldest`, inside the caller's
-    transaction; how far it got."""
-    if oldest <= compacted:
-        return compacted
+    """Go through some commits after the rev `compacted` up to `oldest`, which is above it, inside the
+    caller's transaction; how far it got."""
     budget = STEP + 2 * commits
     end = compacted
     for rev, changes in connection.execute(

@@ -230,12 +230,16 @@ class SqliteLog:
         with self._transaction(connection):
             put_commits(connection, commits)
             put_versions(connection, commits)
-            put_marks(connection, marks, oldest)
+            if marks:
+                put_marks(connection, marks, oldest)
+            compacted = state.compacted
+            if oldest > compacted:
+                compacted = drop_step(connection, compacted, oldest, len(commits))
             state = replace(
                 state,
                 rev=commits[-1].rev if commits else state.rev,
                 oldest_rev=oldest,
-                compacted=drop_step(connection, state.compacted, oldest, len(commits)),
+                compacted=compacted,
             )
             write_state(connection, state)
         self._state = state

@@ -20,8 +20,6 @@ INSERT INTO marks (rev, total) SELECT rev, 0 FROM state WHERE NOT EXISTS (SELECT
 
 def put_marks(connection: apsw.Connection, marks: Sequence[Mark], oldest_rev: int) -> None:
     """Add marks, and drop those that a history from `oldest_rev` on does not need."""
-    if not marks:
-        return
     connection.executemany("INSERT OR REPLACE INTO marks (rev, total) VALUES (?, ?)", marks)
     connection.execute(
         "DELETE FROM marks WHERE rev < (SELECT max(rev) FROM marks WHERE rev <= ?)", (oldest_rev,)

@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 from playwright.sync_api import sync_playwright
 
-from tests.dashboard.conftest import CHROMIUM, FLAGS
+from tests.dashboard.chromium import CHROMIUM, FLAGS
 from tests.etcd.cluster import until
 from tests.serving import APP, ARCHIVE, Service, serving
 

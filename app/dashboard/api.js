@@ -61,13 +61,14 @@ export async function items(path, query = {}, signal = undefined) {
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** The same call for a terminal. A body that is text stands as it is. */
-export function curl(method, path, { body, headers = {}, query = {} } = {}) {
+/** The same call for a terminal, which has the token in VISOR_TOKEN where one is needed. A body that is text stands as it is. */
+export function curl(method, path, { body, headers = {}, query = {}, token = false } = {}) {
   const url = new URL(path.replace(/^\//, ""), BASE);
   for (const [name, value] of Object.entries(query)) url.searchParams.append(name, value);
   const parts = ["curl"];
   if (method !== "POST" || body === undefined) parts.push(`-X ${method}`);
   parts.push(quoted(url.href));
+  if (token) parts.push('-H "Authorization: Bearer $VISOR_TOKEN"');
   for (const [name, value] of Object.entries(headers)) parts.push(`-H ${quoted(`${name}: ${value}`)}`);
   if (typeof body === "string") parts.push(`--json ${body}`);
   else if (body !== undefined) parts.push(`--json ${quoted(JSON.stringify(body))}`);

@@ -4,16 +4,20 @@ import { early } from "./early.js";
 import { Registry } from "./registry.js";
 import { Stream } from "./stream.js";
 
+const PATIENCE = 5000; // ms; a worker that is there says something at once
+
 export class Live {
-  /** `history` is told of each event that comes. */
-  constructor(history, changed) {
+  /** `history` is told of each event that comes; `begun` of each fresh snapshot, and whether there was one before. */
+  constructor(history, changed, begun) {
     this.history = history;
     this.changed = changed;
+    this.begun = begun;
     this.registry = new Registry();
     this.status = "connecting"; // live, reconnecting, restarted, login
     this.complete = false;
     this.boundary = null;
     this.heard = 0;
+    this.own = false; // whether this tab has a stream of its own
   }
 
   start() {
@@ -21,6 +25,8 @@ export class Live {
     if (worker) {
       worker.port.onmessage = ({ data }) => this.take(data);
       worker.onerror = () => this.alone();
+      // One that ended with its last tab, just when this one came, says nothing, and no error either.
+      setTimeout(() => this.heard || this.alone(), PATIENCE);
       addEventListener("pagehide", () => worker.port.postMessage("bye"));
       this.hurry = () => worker.port.postMessage("hurry");
       this.again = () => worker.port.postMessage("again");
@@ -32,6 +38,9 @@ export class Live {
 
   /** A stream of this tab's own, where there is no SharedWorker. */
   alone() {
+    if (this.own) return;
+    this.own = true;
+    if (early.worker) early.worker.port.onmessage = null;
     const stream = new Stream(BASE, (message) => this.take(message));
     this.hurry = () => stream.hurry();
     this.again = () => stream.again();
@@ -64,6 +73,7 @@ export class Live {
     if (!this.fresh) return;
     this.registry = this.fresh;
     this.fresh = null;
+    this.begun(this.complete);
     this.complete = true;
     this.history.reset(this.registry.rev);
   }

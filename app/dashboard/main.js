@@ -78,6 +78,8 @@ function Frame() {
   const registry = shown();
   const current = place.parts.length ? `/${place.parts[0]}` : "/";
   const then = place.rev !== null;
+  // A moment that is not to be had is not shown as if it were what is there now.
+  const lost = then && past.problem && past.registry?.rev !== place.rev;
   return html`<div class=${then ? "frame past" : "frame"}>
     <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); main.current.focus(); }}>To the content</a>
     <header class="top"><a class="brand" href=${link("/", null)}>Visor</a>
@@ -90,7 +92,7 @@ function Frame() {
     ${then && html`<p class="banner" role="status">This is the past${past.moving ? "…" : ""}: rev ${number(place.rev)}, ${clock(past.registry?.at)}. Nothing can be changed here. <button type="button" onClick=${() => show(null)}>Back to the present</button></p>`}
     ${then && past.problem && html`<p class="notice bad" role="alert">${past.problem.message}</p>`}
     ${!then && live.status !== "live" && html`<p class="banner stale" role="status">The connection is gone: this is what was there at ${clock(presentAt())}. Trying again…</p>`}
-    <main id="main" tabindex="-1" ref=${main}><${Page} /></main>
+    <main id="main" tabindex="-1" ref=${main}>${lost ? html`<h1>This moment is not kept</h1>` : html`<${Page} />`}</main>
     <${Slider} /><${Asked} /></div>`;
 }
 

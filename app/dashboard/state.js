@@ -19,7 +19,8 @@ export function redraw() {
 
 const NOBODY = { id: null, name: "", grants: [] };
 const history = new History(redraw);
-const live = new Live(history, redraw);
+// With a fresh snapshot it may be somebody else who looks: another tab has logged out and in.
+const live = new Live(history, redraw, (again) => (again || state.self === NOBODY) && ask());
 
 export const state = {
   live,

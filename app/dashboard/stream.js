@@ -17,17 +17,23 @@ export class Stream {
     this.place = null;
     this.pause = FIRST_PAUSE;
     this.stopped = false;
+    this.anew = false;
+    this.outside = null; // login or refused, as long as nobody was let in: a 502 does not change that
   }
 
   async run() {
     while (!this.stopped) {
       let how = "reconnecting";
+      this.anew = false;
       try {
         how = await this.follow();
       } catch {
         // Cut, refused, or nobody there: come again.
       }
       if (this.stopped) return;
+      if (this.anew) continue; // it was ended here, and is begun anew at once
+      if (how === "login" || how === "refused") this.outside = how;
+      else if (this.outside) how = this.outside;
       this.tell({ type: "status", status: how });
       await this.rest();
     }
@@ -49,6 +55,8 @@ export class Stream {
   /** Begin anew, as whoever the browser is now. */
   again() {
     this.place = null;
+    this.anew = true;
+    this.outside = null;
     this.control?.abort();
     this.hurry();
   }
@@ -71,6 +79,7 @@ export class Stream {
         return "restarted";
       }
       if (!answer.ok) return "reconnecting";
+      this.outside = null;
       if (this.place === null) this.tell({ type: "reset" });
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = "";

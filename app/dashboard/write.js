@@ -2,31 +2,32 @@
 import { Problem, call, curl, onceKey } from "./api.js";
 import { Copy, Dialog } from "./parts.js";
 import { html, useEffect, useState } from "./html.js";
-import { redraw } from "./state.js";
+import { here, redraw, state } from "./state.js";
 
 let asked = null;
 
 /** Ask before a change: {title, verb, method, path, body, headers, query, fields, detail, danger, done, stale}. `body` may
  *  be made of the fields' values. `planned` draws what a dry run says; with `whole` that is a plan, and just what was shown
- *  is done or nothing. `tried` is a body to try instead, where the real one is nobody's business before it is sent. */
+ *  is done or nothing; `conflicts` says in the dialog's words what stands against it. `tried` is a body to try instead, where the real one is nobody's business before it is sent. */
 export function ask(change) {
-  asked = change;
+  asked = { ...change, place: here() };
   redraw();
 }
 
 export function Asked() {
+  if (asked && asked.place !== here()) asked = null; // somebody has gone back to another page
   return asked && html`<${Write} key=${asked} change=${asked} close=${() => { asked = null; redraw(); }} />`;
 }
 
 const UNKNOWN = "The service does not answer. Whether the change was made is not known: look before you try again.";
 
 /** Why it would not be done, or was not: all conflicts, one by one. */
-function Refusal({ error }) {
+function Refusal({ error, words = (detail) => detail }) {
   if (!(error instanceof Problem)) return UNKNOWN;
   const { conflicts = [], errors = [] } = error.said;
   if (errors.length) return html`${errors.map((one) => html`<span class="conflict">${one.loc?.slice(1).join(".")} ${one.msg ?? one.detail ?? ""}</span>`)}`;
   if (conflicts.length < 2) return error.message;
-  return html`${conflicts.length} things stand against it:<ul class="conflicts">${conflicts.map((one) => html`<li><span class="ref">${one.path}</span> ${one.detail}</li>`)}</ul>`;
+  return html`${conflicts.length} things stand against it:<ul class="conflicts">${conflicts.map((one) => html`<li><span class="ref">${one.path}</span> ${words(one.detail)}</li>`)}</ul>`;
 }
 
 const initial = ({ fields = [] }) => Object.fromEntries(fields.map((f) => [f.name, f.value ?? (f.type === "checkbox" ? false : "")]));
@@ -83,15 +84,17 @@ function Write({ change, close }) {
     }
   };
   const stale = tried?.error?.code === "rev-mismatch";
-  const blocked = stale || (change.whole && !plan);
+  // A plan that changes nothing is not worth a commit.
+  const idle = change.whole && tried?.plan?.changes.length === 0;
+  const blocked = stale || idle || (change.whole && !plan);
   return html`<${Dialog} title=${change.title} close=${close}>
     <form onSubmit=${send}>
       ${(change.fields || []).map((field, at) => html`<${Input} key=${field.name} first=${at === 0} field=${field} value=${values[field.name]} put=${(value) => set({ ...values, [field.name]: value })} />`)}
       ${change.detail}${change.planned && tried?.plan && change.planned(tried.plan)}
       <label class="field">Reason, for the log (may be empty)<input maxlength="256" value=${why} onInput=${(e) => setWhy(e.target.value)} autocomplete="off" /></label>
-      <details open><summary>The same from a terminal</summary><${Copy} text=${curl(change.method, path, { ...what, body: change.told ? change.told : plan ? { ...body, plan } : body })} /></details>
+      <details open><summary>The same from a terminal</summary><${Copy} text=${curl(change.method, path, { ...what, token: state.self.id !== null, body: change.told ? change.told : plan ? { ...body, plan } : body })} /></details>
       <div class=${`verdict ${tried?.error ? "bad" : ""}`} role="status">
-        ${tried === null ? " " : tried.error ? html`<${Refusal} error=${tried.error} />` : "The service would take it."}
+        ${tried === null ? " " : tried.error ? html`<${Refusal} error=${tried.error} words=${change.conflicts} />` : idle ? " " : "The service would take it."}
       </div>
       <div class="actions">
         ${stale && change.stale && html`<button type="button" onClick=${() => { close(); change.stale(); }}>Look at what has changed</button>`}

@@ -1,40 +1,23 @@
 """The dashboard in a real Chromium."""
 
 import importlib.util
-import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.access.holders import closed_service, give, grant
+from tests.dashboard.chromium import AXE, CHROMIUM, FLAGS, axe_source
 from tests.dashboard.seed import seed
 from tests.dashboard.tab import Tab
 from tests.fault.visor_process import Launcher
 from tests.serving import Service, serving
 
-CHROMIUM = os.environ.get("VISOR_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 LEFT_OUT = (
     "the dashboard in a browser is left out: it needs Chromium (`apt-get install chromium`, or "
     "VISOR_TEST_CHROMIUM=/path/to/chromium) and the package playwright (of the extra `test`)"
 )
-# As root there is no sandbox; and a browser that looks for updates says so on a machine without internet.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # Names of other sites, on this machine.
-    "--host-resolver-rules=MAP *.test 127.0.0.1",
-]
-AXE = "axe-core@4.14.1"
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +37,9 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The source of axe, which judges whether a page can be used with a screen reader."""
-    npm = shutil.which("npm")
-    where = tmp_path_factory.mktemp("axe")
-    if npm is not None:
-        packed = subprocess.run(
-            [npm, "pack", "--json", AXE], cwd=where, capture_output=True, text=True, check=False
-        )
-        if packed.returncode == 0:
-            name = json.loads(packed.stdout)[0]["filename"]
-            subprocess.run(["tar", "xzf", name, "package/axe.min.js"], cwd=where, check=True)
-            return (where / "package" / "axe.min.js").read_text()
+    source = axe_source(tmp_path_factory.mktemp("axe"))
+    if source is not None:
+        return source
     pytest.skip(f"axe's judgement of the dashboard is left out: it needs npm, and {AXE} from its registry")
 
 
@@ -100,8 +76,23 @@ def launcher() -> Iterator[Launcher]:
         yield launcher
 
 
-@pytest.fixture(scope="session")
-def shots() -> Path | None:
-    """Where screenshots go: the directory that VISOR_SCREENSHOTS names; None where nobody asks for them."""
-    named = os.environ.get("VISOR_SCREENSHOTS")
-    return Path(named) if named else None
+@pytest.fixture(scope="module")
+def closed() -> Iterator[Service]:
+    """The small platform, behind tokens."""
+    with closed_service() as service:
+        host = give(service, grant("host", hosts=["*"]), name="hosts")
+        seed(service, host.token)
+        service.put("/apps/shop/secrets/DB_PASSWORD", {"value": "correct horse"})
+        yield service
+
+
+@pytest.fixture
+def log_in(closed: Service, open_tab: Any) -> Any:
+    """Opens a tab and pastes a token that has the grants."""
+
+    def logged(path: str, *grants: dict[str, Any], name: str = "somebody", **how: Any) -> Tab:
+        holder = give(closed, *grants, name=name)
+        tab: Tab = open_tab(closed.url, path, login=holder.token, **how)
+        return tab
+
+    return logged

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 from playwright.sync_api import sync_playwright
 
-from tests.dashboard.conftest import CHROMIUM, FLAGS
+from tests.dashboard.chromium import CHROMIUM, FLAGS
 from tests.etcd.cluster import free_port, until
 
 LIGHT, PHONE = ("light", 1280, 860), ("dark", 390, 844)

@@ -33,6 +33,18 @@ def test_tabs_share_one_stream(browser: Any, open_tab: Any) -> None:
         context.close()
 
 
+def test_a_browser_whose_shared_worker_says_nothing_is_served_all_the_same(
+    browser: Any, seeded: Service
+) -> None:
+    """A worker that ends with its last tab, just as another one opens, says nothing and reports no error."""
+    context = browser.new_context()
+    context.add_init_script("window.SharedWorker = class { port = { postMessage() {} } }")
+    page = context.new_page()
+    page.goto(f"{seeded.url}/ui")
+    page.wait_for_selector(".light.live")
+    context.close()
+
+
 def filled(launcher: Launcher, path: Path, **flags: Any) -> Serving:
     visor = Serving(launcher, path / "visor.db", **flags)
     visor.start()

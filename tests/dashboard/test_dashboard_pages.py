@@ -1,25 +1,11 @@
 """Each page of the dashboard: what it shows, now and in the past; light and dark, wide and narrow."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.dashboard.looks import BROKEN, EMPTY, FULL, PAGES, complaints, forgetful, shown
 from tests.serving import Service, serving
-
-PAGES = {
-    "/": ("Needs you", "below target", "shop", "9 / 9", "deploy-bot"),
-    "/apps/shop": ("shop", "Processes", "DATABASE_URL", "proposed", "env set prod-7 of shop registered"),
-    "/hosts": ("4 hosts, 1 instance without one", "db1.example.com"),
-    "/hosts/10.0.0.7": ("shop", "running"),
-    "/instances/1": ("pending", "claimed", "box0.example.com:20001", "0 failed, 1 out of memory"),
-    "/log": ("ben", "app shop: LOG_LEVEL info → debug, POOL 8 → 800"),
-    "/services": ("cache", "10.0.0.21", "queue"),
-    "/members": ("Process managers", "1.4.2", "10.0.0.30:514", "10.0.0.7:9000"),
-    "/store": ("ready", "Revs that can be read"),
-    "/diff?from=70": ("From rev 70", "/services/cache"),
-}
-"""What each page says of the seeded platform."""
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -34,48 +20,40 @@ LOOKS = [("light", 1280), ("dark", 390)]
 
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
-def test_no_page_is_closed_to_a_screen_reader_or_wider_than_its_window(
-    seeded: Service, open_tab: Any, axe: str, shots: Path | None, scheme: str, width: int
+def test_no_page_and_no_dialog_is_closed_to_a_screen_reader_or_wider_than_its_window(
+    seeded: Service, open_tab: Any, axe: str, scheme: str, width: int
 ) -> None:
     """axe has no complaint, of contrast too; nothing sticks out to the side."""
     tab = open_tab(seeded.url, scheme=scheme, width=width)
     tab.page.evaluate(axe)
     found = {}
-    for path, words in PAGES.items():
-        tab.go(path)
-        tab.waits_for(words[0])
-        judged = tab.page.evaluate("async () => (await axe.run()).violations")
-        found[path] = [(one["id"], [node["target"] for node in one["nodes"]]) for one in judged]
-        over = tab.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        if over > 0:
-            found[path].append(("wider than the window", over))
-        if shots is not None:
-            name = path.strip("/").partition("?")[0].replace("/", "-") or "overview"
-            tab.page.screenshot(path=shots / f"{name}-{scheme}-{width}.png")
-    assert not {path: complaints for path, complaints in found.items() if complaints}
+    for look in FULL:
+        shown(tab, look)
+        found[look.name] = complaints(tab)
+    assert not {name: wrong for name, wrong in found.items() if wrong}
 
 
-def test_an_empty_registry_says_how_to_begin(open_tab: Any, axe: str) -> None:
+def test_an_empty_registry_says_how_to_begin_and_no_page_is_closed_to_a_screen_reader(
+    open_tab: Any, axe: str
+) -> None:
     with serving() as visor:
         tab = open_tab(visor.url)
         tab.waits_for("No app is registered", "visor demo")
         tab.page.evaluate(axe)
-        for path in (
-            "/",
-            "/hosts",
-            "/log",
-            "/services",
-            "/members",
-            "/apps/none",
-            "/instances/7",
-            "/nowhere",
-        ):
-            tab.go(path)
-            tab.page.wait_for_selector("main h1, main h2", state="attached")
-            violations = tab.page.evaluate("async () => (await axe.run()).violations.map(one => one.id)")
-            assert not violations, path
+        for look in EMPTY:
+            shown(tab, look)
+            assert not complaints(tab), look.name
+
+
+def test_an_address_that_leads_nowhere_says_so_and_no_page_is_closed_to_a_screen_reader(
+    open_tab: Any, axe: str
+) -> None:
+    with forgetful() as visor:
+        tab = open_tab(visor.url)
+        tab.page.evaluate(axe)
+        for look in BROKEN:
+            shown(tab, look)
+            assert not complaints(tab), look.name
 
 
 @pytest.mark.parametrize(

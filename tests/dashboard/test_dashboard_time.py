@@ -169,6 +169,7 @@ def test_a_moment_that_is_no_longer_kept_is_told(open_tab: Any) -> None:
         seed(visor)
         tab = open_tab(visor.url, "/hosts?rev=3")
         tab.waits_for("dropped", within=".notice")
+        assert "hosts" not in tab.text(), "what is there now is not shown as the past"
         tab.press("Back to the present")
         tab.waits_for("4 hosts")
         tab.is_at(None)

@@ -4,7 +4,7 @@ import { A, Bar, Empty, Of, Status, Table } from "../parts.js";
 import { ACTIVE, summary } from "../registry.js";
 import { ago, byName, clock } from "../format.js";
 import { ask } from "../write.js";
-import { changedAt, here, now, shown, state, writable } from "../state.js";
+import { changedAt, here, maySee, now, shown, state, writable } from "../state.js";
 import { Commits } from "./log.js";
 import { Secrets } from "./secrets.js";
 import { Variables } from "./variables.js";
@@ -14,7 +14,7 @@ const MOST = 60;
 export function App({ name }) {
   const registry = shown();
   const of = summary(registry).apps.get(name);
-  if (!of) return html`<h1>${name}</h1><${Empty}>There is no app ${name} at this moment.</${Empty}>`;
+  if (!of) return html`<h1>${name}</h1><${Empty}>There is no app ${name} at this moment${maySee.all() ? "" : ", or your token does not show it"}.</${Empty}>`;
   const { app } = of;
   const path = `/apps/${encodeURIComponent(name)}`;
   return html`<h1>${name} <${Bar} counts=${of.counts} target=${of.target} /></h1>
@@ -93,9 +93,9 @@ function Revisions({ registry, of, path }) {
     });
   };
   return html`<section><h2>Revisions <small>${own.length}</small></h2>
-    ${own.length === 0 ? html`<${Empty}>None is registered.</${Empty}>` : html`<${Table} label="Revisions" columns=${["Revision", "State", { name: "Run", class: "number" }, "Registered", "Archive", { name: html`<span class="hidden">What can be done</span>` }]}>
+    ${own.length === 0 ? html`<${Empty}>None is registered.</${Empty}>` : html`<${Table} label="Revisions" columns=${["Revision", "State", { name: "Run", class: "number" }, "Registered", { name: "Archive", class: "minor" }, { name: html`<span class="hidden">What can be done</span>` }]}>
       ${own.map((one) => html`<tr key=${one.ref}><th scope="row" class="ref">${one.ref}${one.ref === app.head && html` <span class="tag">head</span>`}</th><td>${one.state}</td>
-        <td class="number">${running(one.ref) || ""}</td><td class="when" title=${clock(one.created_at)}>${ago(one.created_at, now())}</td><td class="ref long">${one.archive_url ?? ""}</td>
+        <td class="number">${running(one.ref) || ""}</td><td class="when" title=${clock(one.created_at)}>${ago(one.created_at, now())}</td><td class="ref long minor">${one.archive_url ?? ""}</td>
         <td class="actions">${writable(name) && (one.state === "proposed"
           ? html`<button type="button" onClick=${() => ratify(one)}>Ratify<span class="hidden"> ${one.ref}</span></button>`
           : html`${one.ref !== app.head && html`<button type="button" onClick=${() => head(one)}>Make head<span class="hidden"> ${one.ref}</span></button>`}

@@ -5,7 +5,8 @@ import { Empty } from "../parts.js";
 import { clock, number } from "../format.js";
 import { link, presentAt, state } from "../state.js";
 
-const short = (value) => (value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
+/** A value of a field; of a secret, by which value it is told from another. */
+const short = (value) => (value === undefined ? "" : typeof value === "string" ? value : value?.fingerprint ? `fingerprint ${value.fingerprint}` : JSON.stringify(value));
 
 function Field({ field }) {
   const name = field.path.replace(/^\//, "").replaceAll("/", ".");

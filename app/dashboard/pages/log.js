@@ -23,7 +23,7 @@ export function folded(commits) {
 }
 
 function planned(plan) {
-  if (!plan.changes.length) return html`<p class="empty">It is as it was: nothing would change.</p>`;
+  if (!plan.changes.length) return html`<p class="empty">It is as it was: nothing would change. What was set as a secret is not taken back: its value is kept nowhere else.</p>`;
   const { start, stop } = plan.counts;
   return html`<${Objects} items=${plan.changes} />
     ${(start > 0 || stop > 0) && html`<p class="notice">${start > 0 && `${number(start)} instances would be started. `}${stop > 0 && `${number(stop)} instances would be stopped.`}</p>`}
@@ -35,6 +35,7 @@ function planned(plan) {
 function back(path, rev) {
   ask({
     title: `Take ${path} back to rev ${number(rev)}`, verb: "Take it back", method: "POST", path: "/revert", planned, whole: true,
+    conflicts: (detail) => detail.replace("say `delete: true`", "tick the box above"),
     fields: [
       { name: "scale", label: "The counts too: instances are started and stopped", type: "checkbox" },
       { name: "delete", label: "Remove what was registered since", type: "checkbox" },

@@ -3,7 +3,7 @@ import { html } from "../html.js";
 import { A, Bar, Empty, Kept, Of, Table } from "../parts.js";
 import { count, needs, summary } from "../registry.js";
 import { ago, byName, number } from "../format.js";
-import { changedAt, now, shown, state } from "../state.js";
+import { changedAt, maySee, now, shown, state } from "../state.js";
 
 const MOST = 12;
 const KINDS = { failed: "failed", pending: "waits", below: "below target", silent: "lost" };
@@ -49,7 +49,7 @@ export function Overview() {
   const lastOf = (name) => state.history.last(name, state.place.rev);
   return html`<${Needs} registry=${registry} moment=${moment} />
   <section><h2>Apps <small>${count(apps.size, "app")}, ${count(registry.kinds.instance.size, "instance")}, ${count(hosts.size, "host")}</small></h2>
-    ${apps.size === 0 ? html`<${Empty}>No app is registered. <code>POST /apps</code> registers one; <code>visor demo</code> shows a whole platform.</${Empty}>` : html`
+    ${apps.size === 0 && !maySee.all() ? html`<${Empty}>Your token shows no app.</${Empty}>` : apps.size === 0 ? html`<${Empty}>No app is registered. <code>POST /apps</code> registers one; <code>visor demo</code> shows a whole platform.</${Empty}>` : html`
     <${Table} label="Apps" kind="apps" columns=${[{ name: "App", class: "name" }, { name: "Head", class: "head minor" }, { name: "Instances", class: "wide" }, { name: "Run / target", class: "number" }, { name: "Failed", class: "number" }, { name: "Changed", class: "since minor" }, { name: "By", class: "by minor" }]}>
       ${order.map((of) => {
         const last = lastOf(of.name);

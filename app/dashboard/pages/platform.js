@@ -10,11 +10,11 @@ export function Services() {
   const services = registry.all("service").sort((a, b) => byName(a.name, b.name));
   const endpoints = registry.derived("endpoints", () => Map.groupBy ? Map.groupBy(registry.all("endpoint"), (one) => one.service) : new Map());
   return html`<h1>Services <small>${services.length}</small></h1>
-    ${services.length === 0 && html`<${Empty}>No service is registered.</${Empty}>`}
+    ${services.length === 0 && html`<${Empty}>No service is registered. <code>POST /services</code> registers one.</${Empty}>`}
     ${services.map((service) => {
       const own = endpoints.get(service.name) || [];
-      return html`<section key=${service.name}><h2>${service.name} <small>${own.length} endpoints</small></h2>${own.length > 0 && html`<${Table} label=${`Endpoints of ${service.name}`} columns=${["Address", "IP", { name: "Port", class: "number" }, { name: "Priority", class: "number" }, { name: "Weight", class: "number" }, "Since"]}>
-        ${own.map((one) => html`<tr key=${one.id}><th scope="row" class="ref">${one.addr}</th><td class="ref">${one.ip}</td><td class="number">${one.port}</td><td class="number">${one.priority}</td><td class="number">${one.weight}</td><td class="when">${ago(one.created_at, now())}</td></tr>`)}</${Table}>`}</section>`;
+      return html`<section key=${service.name}><h2>${service.name} <small>${own.length} endpoints</small></h2>${own.length > 0 && html`<${Table} label=${`Endpoints of ${service.name}`} columns=${["Address", { name: "IP", class: "minor" }, { name: "Port", class: "number" }, { name: "Priority", class: "number" }, { name: "Weight", class: "number" }, "Since"]}>
+        ${own.map((one) => html`<tr key=${one.id}><th scope="row" class="ref">${one.addr}</th><td class="ref minor">${one.ip}</td><td class="number">${one.port}</td><td class="number">${one.priority}</td><td class="number">${one.weight}</td><td class="when">${ago(one.created_at, now())}</td></tr>`)}</${Table}>`}</section>`;
     })}`;
 }
 
@@ -27,10 +27,10 @@ export function Members() {
   if (!maySee.platform()) return html`<h1>Members</h1><${Empty}>Your token does not show the platform's own parts.</${Empty}>`;
   return html`<h1>Members</h1>${Object.entries(KINDS).map(([kind, title]) => {
     const own = members.filter((one) => one.kind === kind).sort((a, b) => byName(a.addr, b.addr));
-    return html`<section key=${kind}><h2>${title} <small>${own.length}</small></h2>${own.length > 0 && html`<${Table} label=${title} columns=${["Address", "Version", "Lives by", "Since"]}>
+    return html`<section key=${kind}><h2>${title} <small>${own.length}</small></h2>${own.length === 0 ? html`<${Empty}>None is registered.</${Empty}>` : html`<${Table} label=${title} columns=${["Address", "Version", "Lives by", "Since"]}>
       ${own.map((one) => html`<tr key=${one.addr}><th scope="row" class="ref">${one.addr}</th><td>${one.version ?? ""}</td><td>${one.ttl ? `a lease of ${one.ttl} s` : ""}</td><td class="when">${ago(one.created_at, now())}</td></tr>`)}</${Table}>`}</section>`;
   })}
-  <section><h2>Runners <small>${runners.length}</small></h2>${runners.length > 0 && html`<${Table} label="Runners" columns=${["Address", "Host", { name: "Instance", class: "number" }]}>
+  <section><h2>Runners <small>${runners.length}</small></h2>${runners.length === 0 ? html`<${Empty}>None is registered.</${Empty}>` : html`<${Table} label="Runners" columns=${["Address", "Host", { name: "Instance", class: "number" }]}>
     ${runners.map((one) => html`<tr key=${one.addr}><th scope="row" class="ref">${one.addr}</th><td>${one.host}</td><td class="number"><${A} to=${`/instances/${one.instance_id}`}>${one.instance_id}</${A}></td></tr>`)}</${Table}>`}</section>`;
 }
 

@@ -1,15 +1,15 @@
-"""What is declared goes back to what it was: of a subtree at an earlier rev, or of one commit.
+"""What is declared goes back to what it was at an earlier rev. What one commit changed: `app.registry.undo`.
 
 First what was there is put back, from what is needed to what needs it; then counts go back, where that is
 asked for; then what was not there is removed, the other way round. Instances live on.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.errors import AlreadyExists, Conflict, InUse, InvalidRequest, InvalidState, NotFound, RequestError
+from app.errors import AlreadyExists, InUse, InvalidRequest, InvalidState, NotFound, RequestError
 from app.models import codec, keys
 from app.models.base import rfc3339
 from app.models.instance import SCALED
@@ -20,7 +20,7 @@ from app.models.scale import ScaleRecord, ScaleTarget
 from app.registry import apps, envsets, ports, proctypes, revisions, services
 from app.registry.apply import scale_to
 from app.registry.counters import read, write
-from app.registry.difference import NO_FIELDS, difference, fields_of
+from app.registry.difference import NO_FIELDS
 from app.registry.plan import plan
 from app.registry.planner import Planner
 from app.registry.readable import readable
@@ -84,82 +84,6 @@ def revert(snapshot: Snapshot, at: datetime, going: Going, wanted: str | None) -
             yield from restoring.remove(key)
     yield from restoring.check_heads()
     return (yield from plan(planner, wanted, restoring.started, restoring.stopped, going.undoes))
-
-
-# - what a commit changed (as it is)
-# + the same (as it was before the commit)
-def undo(
-    snapshot: Snapshot,
-    at: datetime,
-    rev: int,
-    changed: Mapping[str, tuple[Record | None, Record | None]],
-    wanted: str | None,
-) -> Steps[Changes]:
-    """The same for what the commit at `rev` changed: key by key what was before it and after it. What was
-    changed again since is a conflict, unless only in other fields."""
-    planner = Planner(snapshot, at)
-    then: dict[str, Record | None] = {}
-    for key, (before, after) in changed.items():
-        yield
-        now = snapshot.get(key)
-        if _same(now, after):
-            then[key] = before
-        elif now is not None and before is not None and after is not None and _apart(now, before, after):
-            then[key] = _merged(now, before, after)
-        else:
-            since = "is gone" if now is None else f"was changed again, at rev {now.rev}"
-            planner.conflict(path_of(key) or key, Conflict.code, f"It {since}.")
-        if key in then and before is None:
-            _check_alone(planner, key, changed)
-    planner.check()
-    going = Going(then, scale=True, delete=True, undoes=(rev,))
-    return (yield from revert(snapshot, at, going, wanted))
-
-
-def _check_alone(planner: Planner, key: str, changed: Collection[str]) -> None:
-    """Note where something is below an app or a service that the commit has not made: it would go too."""
-    kind, _, name = key.partition("/")
-    terms = {
-        "app": (keys.revisions_of(name), keys.envsets_of(name), keys.proctypes_of(name)),
-        "service": (keys.endpoints_of(name),),
-    }
-    for term in terms.get(kind, ()):
-        for record in scan(planner.draft, term):
-            if record.key not in changed:
-                path = path_of(record.key) or record.key
-                planner.conflict(path, WOULD_DELETE, "It came later, and would go too: remove it first.")
-                return
-
-
-def _same(one: Record | None, other: Record | None) -> bool:
-    """Whether two versions say the same."""
-    if one is None or other is None:
-        return one is other
-    return one.rev == other.rev or difference(one, other) is None
-
-
-def _apart(now: Record, before: Record, after: Record) -> bool:
-    """Whether what the commit changed is still as it left it, whatever else has changed."""
-    if not all(map(readable, (now, before, after))):
-        return False
-    changed = {one.path for one in fields_of(codec.kept(before), codec.kept(after))}
-    since = {one.path for one in fields_of(codec.kept(after), codec.kept(now))}
-    return not changed & since
-
-
-def _merged(now: Record, before: Record, after: Record) -> Record:
-    """What is there now, with the fields that the commit changed as they were before it."""
-    said = codec.kept(now)
-    for one in fields_of(codec.kept(before), codec.kept(after)):
-        *inside, last = (part.replace("~1", "/").replace("~0", "~") for part in one.path[1:].split("/"))
-        place = said
-        for name in inside:
-            place = place[name]
-        if one.has_before:
-            place[last] = one.before
-        else:
-            place.pop(last, None)
-    return Record(now.key, codec.keep(said), now.created_rev, now.rev)
 
 
 class _Restoring:

@@ -19,7 +19,7 @@ from app.models.names import IN_DIGITS
 from app.models.paths import DECLARED, Include, Subtree, subtree
 from app.models.plan import Planned
 from app.models.revert import Part, RevertRequest, UndoRequest
-from app.registry import revert
+from app.registry import revert, undo
 from app.registry.difference import difference
 from app.registry.revert import Going
 from app.registry.sighted import shows
@@ -82,7 +82,7 @@ async def undo_commit(
 
     async def begin(snapshot: Remembering) -> SteppedRule:
         changed = await _changed(context, call, rev)
-        return lambda seen, at: revert.undo(seen, at, rev, changed, wanted)
+        return lambda seen, at: undo.undo(seen, at, rev, changed, wanted)
 
     return await answer(write, context, begin)
 

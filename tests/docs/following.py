@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.client.lossy_proxy import Relay
+from tests.client.lossy_proxy import refusal as answer_of_proxy
 from tests.serving import serving
 
 SECONDS = 90
@@ -21,6 +22,11 @@ _GONE_AT_ITS_PLACE = b"410"
 
 GONE = [_GONE_AT_ITS_PLACE] * 10_000
 """Answers of 410 for as long as a place is told, as of a service that is asked without `snapshot=true`."""
+
+
+def refusal(status: str, *headers: str) -> bytes:
+    """An answer as a proxy gives it before it closes."""
+    return answer_of_proxy(status, "Connection: close", *headers)
 
 
 class Proxy(Relay):
@@ -45,11 +51,6 @@ class Proxy(Relay):
                 upstream.sendall(head)
                 while part := upstream.recv(65536):
                     client.sendall(part)
-
-
-def refusal(status: str, *headers: str, body: str = "<html>busy</html>") -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Content-Type: text/html", *headers]
-    return "\r\n".join([*lines, "Connection: close", "", body]).encode()
 
 
 @contextmanager

@@ -56,7 +56,8 @@ class View:
         snapshot = await chosen(self._context, self._call, self._rev, stale=self._stale)
         if self._rev is not None:
             self._call.lasting = lasts(self._context, self._call, self._rev)
-        return snapshot.rev, await ask(snapshot, query)
+        # One in memory, as most are, without a coroutine more.
+        return snapshot.rev, await ask(snapshot, query) if snapshot.blocking else query(snapshot)
 
     async def one(
         self,
@@ -78,7 +79,7 @@ class View:
             return record
 
         rev, record = await self.ask(find)
-        if unchanged(self._if_none_match, record.rev):
+        if self._if_none_match is not None and unchanged(self._if_none_match, record.rev):
             return ReadyAnswer(b"", 304, [(b"visor-rev", b"%d" % rev), (b"etag", b'"%d"' % record.rev)])
         return json_answer(body(record), rev, etag=record.rev)
 

@@ -27,9 +27,9 @@ from app.server.reader import (
     LINGERING,
     NO_MORE,
     REFUSED_BODY,
+    RequestHead,
     RequestReader,
 )
-from app.server.request_head import RequestHead
 
 LINGER_SECONDS = 2.0
 """Seconds that a refused connection is still read from, so that its client, which may be writing,

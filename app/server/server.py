@@ -19,7 +19,7 @@ import uvicorn
 from app.errors import StartError
 from app.http.admission import Admission
 from app.http.refusals import Refusals
-from app.server.config import ConnectionConfig
+from app.server.config import UVICORN, ConnectionConfig
 from app.server.connection import Connection
 from app.server.notifier import Notifier
 from app.server.tls import Tls
@@ -55,47 +55,23 @@ def build_config(
     root_path: str = "",
     tls: Tls | None = None,
 ) -> ConnectionConfig:
-    """Settings for `VisorServer`. `app` is an ASGI application.
-
-    `header_timeout` (seconds): a request's headers have to be complete by then. `max_header`
-    (bytes): of the request line and all headers. `send_timeout` (seconds): a client that has taken
-    nothing of a full send buffer for so long is cut off, streams included, and so is one whose network has
-    vanished. `max_connections`: more
-    are answered 429 and closed; fewer where the system does not let the process open as many files.
-    `keep_alive` (seconds): how long a connection may idle between requests, longer than the 60 s of
-    common proxies so that they close first. `shutdown_timeout` (seconds): how long the server takes to
-    end, at most. `rev` gives the `Visor-Rev` of requests that are refused before they reach the application.
-    `admission`, where there is one, is asked for the permit of each request, and `refusals` is
-    told of what is refused before it reaches the application. `root_path` is the prefix under
-    which clients see the service. With `tls` nothing but TLS is spoken, and a
-    handshake has to be done within `header_timeout` too.
-    """
+    """Settings for `VisorServer`: see `ConnectionConfig`. `app` is an ASGI application, `root_path` the
+    prefix under which clients see the service, and `shutdown_timeout` how many seconds the server takes to
+    end, at most."""
     config = ConnectionConfig(
         app,
         host=host,
         port=port,
         http=Connection if tls is None else TlsConnection,
-        ws="none",
-        lifespan="on",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        # A header that anybody can send must not say who the client is.
-        proxy_headers=False,
-        server_header=False,
-        date_header=True,
         timeout_keep_alive=keep_alive,
         timeout_graceful_shutdown=shutdown_timeout,
+        **UVICORN,
     )
-    config.header_timeout = header_timeout
-    config.prefix = root_path
-    config.tls = tls
+    config.header_timeout, config.send_timeout = header_timeout, send_timeout
     config.max_header = max_header
-    config.send_timeout = send_timeout
     config.max_connections = min(max_connections, room_for(max_connections))
-    config.rev = rev
-    config.admission = admission
-    config.refusals = refusals
+    config.prefix, config.tls, config.rev = root_path, tls, rev
+    config.admission, config.refusals = admission, refusals
     return config
 
 

@@ -3,8 +3,10 @@ and claims. Beside each, as many clients that put a value of the same size throu
 one client, a loop of fsyncs on the same disk too. The curve is over the number of clients."""
 
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from statistics import median
 
@@ -159,10 +161,22 @@ def _claiming(plan: Plan, served: Served, gateway: Served, ids: list[int]) -> Ca
     load = loading(plan, served, scripts, connections=len(ids), in_step=True, beside=gateway)
 
     def run() -> Seen:
-        # Who has claimed when the time was over still has it: each begins with a claim.
-        for instance in visor.call(served, "GET", f"{TICKETS}&status=claimed")["items"]:
-            host = {"host": instance["host"]}
-            visor.call(served, "POST", f"/instances/{instance['id']}/unclaim", host)
+        _give_all_back(served)
         return load()
 
     return run
+
+
+def _give_all_back(served: Served) -> None:
+    """Have all tickets pending, for each host begins with a claim. What was on its way when the time of the
+    turn before was over may land now: a claim after this has looked, or a host's own unclaim before the one
+    made here, which is then refused (409). So it looks until nothing comes any more."""
+    quiet = 0
+    while quiet < 3:
+        claimed = visor.call(served, "GET", f"{TICKETS}&status=claimed")["items"]
+        quiet = 0 if claimed else quiet + 1
+        for instance in claimed:
+            with suppress(RuntimeError):
+                host = {"host": instance["host"]}
+                visor.call(served, "POST", f"/instances/{instance['id']}/unclaim", host)
+        time.sleep(0.1)

@@ -1,8 +1,8 @@
 """The keys that secrets are sealed with: a file that only the service may read.
 
-A line of the file is a key's id and its 32 bytes in base64; the first key seals, all open. A sealed value is
-`v1.<key id>.<nonce>.<ciphertext>`, AES-256-GCM, and is bound to the name under which it is kept: it opens
-nowhere else.
+Each line of the file is a key's id and its 32 bytes in base64. The first key seals; every key opens. A
+sealed value is `v1.<key id>.<nonce>.<ciphertext>`, AES-256-GCM, and is bound to the name under which it
+is kept: it opens nowhere else.
 """
 
 import binascii

@@ -1,4 +1,4 @@
-"""A service from the opening of its store to the closing, and what has to hold before it serves."""
+"""The life of a service, from opening its store to closing it, and the checks before it serves."""
 
 import asyncio
 import gc

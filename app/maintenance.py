@@ -1,4 +1,4 @@
-"""The task that has old things dropped, a little at a time."""
+"""The task that drops old things, a little at a time."""
 
 import asyncio
 import gc
@@ -73,8 +73,8 @@ def tell_unreadable(snapshot: Snapshot, told: int) -> int:
     if count > 0 and count != told:
         named = ", ".join(record.key[:100] for record in scan(snapshot, UNREADABLE, limit=5))
         logger.warning(
-            "%d keys of the store have values that were written by another hand and cannot be read: they are "
-            "left out of all lists. DELETE removes those that can be named. The first: %s",
+            "%d keys of the store have values that another program wrote and that cannot be read: "
+            "they are left out of all lists. DELETE removes those that can be named. The first: %s",
             count,
             named,
         )

@@ -78,14 +78,14 @@ class Settings(BaseSettings):
         int, Field(ge=1, le=256, description="processes; more than 1 only on etcd, which they share")
     ] = 1
     history: Annotated[
-        int, Field(ge=1, le=2**53, description="revs that stay readable, before which history is dropped")
+        int, Field(ge=1, le=2**53, description="revs that stay readable; older history is dropped")
     ] = 360_000
     history_bytes: Annotated[
         int,
         Field(
             ge=64 * 1024,
             le=2**53,
-            description="bytes that the kept history may take in the store; bounds history too",
+            description="bytes that the kept history may take in the store; a second bound beside history",
         ),
     ] = 512 * 1024 * 1024
     memory_revs: Annotated[
@@ -94,36 +94,42 @@ class Settings(BaseSettings):
     ] = 20_000
     memory_bytes: Annotated[
         int,
-        Field(ge=1024, description="bytes that the revs held in memory may take; bounds memory_revs too"),
+        Field(
+            ge=1024, description="bytes that the revs in memory may take; a second bound beside memory_revs"
+        ),
     ] = 256 * 1024 * 1024
     final_kept: Annotated[
         int,
-        Field(ge=0, le=10**9, description="seconds after its end that an instance is unregistered; 0: never"),
+        Field(
+            ge=0, le=10**9, description="seconds after its end until an instance is unregistered; 0: never"
+        ),
     ] = 86_400
     claim_timeout: Annotated[
         int,
         Field(
-            ge=0, le=10**9, description="seconds after which a claim that is not started goes back; 0: never"
+            ge=0,
+            le=10**9,
+            description="seconds after which an instance that is claimed and not "
+            "started becomes pending again; 0: never",
         ),
     ] = 0
     commit_timeout: Annotated[
         float,
-        Field(
-            ge=0.1, le=60, description="seconds after which a write that is not durable yet is answered 503"
-        ),
+        Field(ge=0.1, le=60, description="seconds until a write that is not durable yet is answered 503"),
     ] = 2.5
     log_level: Annotated[LogLevel, Field(description="debug, info, warning or error")] = LogLevel.INFO
     log_format: Annotated[LogFormat, Field(description="text or json")] = LogFormat.TEXT
     max_body: Annotated[int, Field(ge=1024, description="bytes of a request's body")] = 1024 * 1024
     max_import: Annotated[
-        int, Field(ge=1024, description="bytes of a file that is imported, which is read as it arrives")
+        int, Field(ge=1024, description="bytes of an imported file, which is read while it arrives")
     ] = 1024 * 1024 * 1024
     max_header: Annotated[int, Field(ge=1024, description="bytes of a request's headers")] = 64 * 1024
     max_connections: Annotated[int, Field(ge=1, description="connections at a time")] = 10_000
-    max_requests: Annotated[int, Field(ge=1, description="requests worked on at a time")] = 1000
+    max_requests: Annotated[int, Field(ge=1, description="requests that are processed at a time")] = 1000
     max_writes: Annotated[int, Field(ge=1, description="writes among them")] = 500
     place_timeout: Annotated[
-        float, Field(ge=0, description="seconds that a request waits to be worked on before it is refused")
+        float,
+        Field(ge=0, description="seconds that a request waits for a permit before it is refused with 429"),
     ] = 1.0
     max_arriving: Annotated[
         int, Field(ge=1024, description="bytes of bodies that are still arriving, together")
@@ -133,7 +139,8 @@ class Settings(BaseSettings):
         int | None,
         Field(
             ge=0,
-            description="of max_subscribers, those kept for hosts that wait for a ticket; a tenth if not set",
+            description="part of max_subscribers that is reserved for hosts waiting for a ticket; "
+            "default: a tenth",
         ),
     ] = None
     client_connections: Annotated[
@@ -159,10 +166,7 @@ class Settings(BaseSettings):
     max_objects: Annotated[
         dict[str, int],
         NoDecode,
-        Field(
-            description="objects of a kind, others than those of the defaults as instance=50000,app=500;"
-            " 0: any number"
-        ),
+        Field(description="most objects of each kind; to change some: instance=50000,app=500; 0: any number"),
     ] = MAX_OBJECTS
     max_query: Annotated[int, Field(ge=1024, description="bytes of a query string")] = 8192
     max_filters: Annotated[
@@ -178,19 +182,24 @@ class Settings(BaseSettings):
     ] = 30.0
     header_timeout: Annotated[float, Field(gt=0, description="seconds for the headers to arrive")] = 10.0
     send_timeout: Annotated[
-        float, Field(gt=0, description="seconds after which a subscriber that does not read is let go")
+        float, Field(gt=0, description="seconds after which a connection that reads nothing is closed")
     ] = 30.0
     keep_alive: Annotated[float, Field(gt=0, description="seconds between comments on an idle stream")] = 15.0
     bookmark: Annotated[float, Field(gt=0, description="seconds between bookmarks on a stream")] = 30.0
     stream_max_age: Annotated[
         float,
-        Field(ge=0, description="seconds after which a stream ends, up to half of it less; 0: never"),
+        Field(
+            ge=0,
+            description="seconds after which a stream ends (varied by up to a half, downwards); 0: never",
+        ),
     ] = 600.0
     drain: Annotated[
         float,
-        Field(ge=0, description="seconds to serve on after SIGTERM, with /readyz saying so, before the end"),
+        Field(ge=0, description="seconds to go on serving after SIGTERM, while /readyz says `draining`"),
     ] = 0.0
-    shutdown_timeout: Annotated[int, Field(ge=1, description="seconds to end requests at shutdown")] = 10
+    shutdown_timeout: Annotated[
+        int, Field(ge=1, description="seconds that requests may take to end at shutdown")
+    ] = 10
     tls_cert: Annotated[
         str | None,
         Field(description="file with the service's certificate (PEM, with those it is signed by): serve TLS"),
@@ -199,8 +208,8 @@ class Settings(BaseSettings):
     tls_client_ca: Annotated[
         str | None,
         Field(
-            description="file with the CA of clients' certificates (and its revocation list): whoever has one"
-            " is the host that it names"
+            description="file with the CA of client certificates (and its revocation list): a client "
+            "with one is the host that it names"
         ),
     ] = None
     etcd_user: Annotated[str, Field(description="user of etcd")] = ""
@@ -211,15 +220,15 @@ class Settings(BaseSettings):
     audit_log: Annotated[
         str | None,
         Field(
-            description="file for the audit trail: writes, 401, 403, reads of secrets, a JSON object a line;"
-            " without one it is in the log"
+            description="file for the audit trail (writes, 401, 403, reads of secrets), one JSON "
+            "object a line; without it, the log"
         ),
     ] = None
     keyring_file: Annotated[
         str | None,
         Field(
-            description="file with the keys that secrets are sealed with, readable by the service alone;"
-            " `visor keys new FILE` makes one"
+            description="file with the keys that seal secrets, readable by the service alone; `visor "
+            "keys new FILE` makes one"
         ),
     ] = None
     cors_origins: Annotated[
@@ -240,8 +249,8 @@ class Settings(BaseSettings):
     insecure: Annotated[
         bool,
         Field(
-            description="true: while there is no token, whoever comes is an admin, on any address and"
-            " through a proxy"
+            description="true: until the first token is made, every caller is an admin, on any "
+            "address and through a proxy"
         ),
     ] = False
     admin_token_sha256: Annotated[
@@ -249,7 +258,7 @@ class Settings(BaseSettings):
         Field(
             pattern=r"^([0-9a-f]{64})?$",
             repr=False,
-            description="SHA-256 of a token that is always an admin's, in hexadecimal digits",
+            description="SHA-256 of a token that is always an admin, in hexadecimal digits",
         ),
     ] = ""
     admin_token_sha256_file: Annotated[str | None, Field(description="file with that SHA-256")] = None
@@ -258,7 +267,7 @@ class Settings(BaseSettings):
         str,
         Field(
             pattern=r"^(/[A-Za-z0-9._~-]+)*$",
-            description="prefix of the paths that clients ask for, which a proxy takes away: /visor",
+            description="path prefix that clients use and a proxy strips: /visor",
         ),
     ] = ""
 
@@ -266,8 +275,8 @@ class Settings(BaseSettings):
         list[str],
         NoDecode,
         Field(
-            description="hosts that requests may name besides localhost and IP addresses, with a port or"
-            " without, comma-separated; *: any"
+            description="host names that clients use, besides localhost and IP addresses, with or "
+            "without a port, comma-separated; *: any"
         ),
     ] = []
 

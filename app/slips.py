@@ -1,4 +1,4 @@
-"""Names that are nearly one that is known."""
+"""Finds known names that are nearly the one given, for `did you mean`."""
 
 import difflib
 from collections.abc import Iterable

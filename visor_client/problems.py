@@ -49,7 +49,7 @@ class Problem(ClientError):
 
     @property
     def title(self) -> str:
-        """Of the code, always the same."""
+        """A short text, always the same for a code."""
         return str(self.members.get("title", self.code))
 
     @property

@@ -165,7 +165,7 @@ class Instance(Resource):
 
 @dataclass(frozen=True)
 class Ended(Resource):
-    """What is kept of an instance that was unregistered."""
+    """What is kept of an unregistered instance."""
 
     id: int
     app: str

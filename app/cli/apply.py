@@ -20,8 +20,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-f", dest="file", required=True, metavar="FILE|DIR", help="YAML or JSON; -: from stdin"
     )
-    parser.add_argument("--plan", action="store_true", help="show what would be changed, and change nothing")
-    parser.add_argument("--as-planned", metavar="PLAN", help="just the changes of this plan, or none")
+    parser.add_argument("--plan", action="store_true", help="show what would change, and change nothing")
+    parser.add_argument("--as-planned", metavar="PLAN", help="make exactly the changes of this plan, or none")
     writes(parser, _run, condition=False)
 
 

@@ -95,7 +95,7 @@ def change(parser: argparse.ArgumentParser) -> None:
         if flags.no_head:
             patch["head"] = None
         if not patch:
-            raise ValueError("say what to change: --repo, --stack, --type, --head or --no-head")
+            raise ValueError("nothing to change: give --repo, --stack, --type, --head or --no-head")
         app = calling.visor.patch_app(flags.app, patch, **calling.given)
         said = ", ".join(f"{name} {value}" for name, value in patch.items())
         calling.changed(app, f"app {app.name}: {said}")

@@ -68,10 +68,14 @@ class Printed(BaseException):
 def reads(parser: argparse.ArgumentParser, run: Run, *, watch: bool = True, formats: bool = True) -> None:
     """Flags of a command that reads; without `formats` what it prints has one form."""
     when = parser.add_mutually_exclusive_group()
-    when.add_argument("--rev", type=rev, metavar="N", help="as it was at this rev")
-    when.add_argument("--at", metavar="WHEN", help="as it was then: -10m, 18:05, 'yesterday 18:00', RFC 3339")
+    when.add_argument("--rev", type=rev, metavar="N", help="read the state at this rev")
+    when.add_argument(
+        "--at", metavar="WHEN", help="read the state at this time: -10m, 18:05, 'yesterday 18:00', RFC 3339"
+    )
     if watch:
-        parser.add_argument("-w", "--watch", action="store_true", help="draw it anew when something happens")
+        parser.add_argument(
+            "-w", "--watch", action="store_true", help="watch: show again when something happens"
+        )
     shared(parser, run, formats=formats)
 
 
@@ -79,11 +83,13 @@ def writes(parser: argparse.ArgumentParser, run: Run, *, condition: bool = True)
     """Flags of a command that changes something; without `condition` it is nothing that has a rev yet, or
     several things."""
     if condition:
-        parser.add_argument("--if-rev", type=rev, metavar="N", help="only where it is still at this rev")
+        parser.add_argument(
+            "--if-rev", type=rev, metavar="N", help="change it only if it is still at this rev"
+        )
     else:
         parser.set_defaults(if_rev=None)
-    parser.add_argument("-m", dest="reason", metavar="WHY", help="the reason, for the journal")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be, and change nothing")
+    parser.add_argument("-m", dest="reason", metavar="WHY", help="the reason, which is kept with the commit")
+    parser.add_argument("--dry-run", action="store_true", help="show what would happen, and change nothing")
     shared(parser, run)
 
 
@@ -110,11 +116,13 @@ def shared(parser: argparse.ArgumentParser, run: Run, *, formats: bool = True) -
     else:
         parser.set_defaults(format="table")
     parser.add_argument(
-        "--curl", action="store_true", help="print the call as a curl line, and change nothing"
+        "--curl", action="store_true", help="print the calls as curl lines, and change nothing"
     )
     parser.add_argument("--url", help="the service (VISOR_URL)")
     parser.add_argument("--context", metavar="NAME", help="a context of `visor login` (VISOR_CONTEXT)")
-    parser.add_argument("--ca", metavar="FILE", help="the authority that its certificate is of (VISOR_CA)")
+    parser.add_argument(
+        "--ca", metavar="FILE", help="file with the CA that signed the service's certificate (VISOR_CA)"
+    )
     parser.set_defaults(run=partial(_call, run))
 
 
@@ -158,11 +166,11 @@ def explain(error: "ClientError") -> int:
     if isinstance(error, Unreachable):
         hint, status = "Does it run? `visor serve` starts one; --url or VISOR_URL names another.", UNREACHABLE
         if isinstance(error, Untrusted):
-            hint = "It is trusted by its authority's file: --ca FILE, or VISOR_CA."
+            hint = "Name a file with the CA that signed it: --ca FILE, or VISOR_CA."
     elif isinstance(error, RevMismatch):
-        hint, status = "It has changed since: look at it, and say the new --if-rev.", PRECONDITION
+        hint, status = "It has changed since: read it again, and give its new rev as --if-rev.", PRECONDITION
     elif isinstance(error, Unauthenticated):
-        hint = "`visor login URL` keeps a token; VISOR_TOKEN is taken too."
+        hint = "`visor login URL` saves a token; VISOR_TOKEN works too."
     elif isinstance(error, NotFound):
         hint = _where_to_look(error.detail)
     sys.stderr.write(f"visor: {error}\n")

@@ -1,4 +1,4 @@
-"""`visor diff`: what has changed between two moments."""
+"""`visor diff`: what changed between two moments."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ _SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of `visor diff`."""
     parser.add_argument("before", metavar="A", help="a rev, or a time: -10m, 18:05, 'yesterday 18:00'")
-    parser.add_argument("after", metavar="B", nargs="?", default=NOW, help="the same; if not told, now")
+    parser.add_argument("after", metavar="B", nargs="?", default=NOW, help="the same; default: now")
     parser.add_argument("path", nargs="?", help="only what is at this path or below it: /apps/rocket")
     parser.add_argument("--include", choices=("declared", "instances", "all"), help="which kinds (declared)")
     shared(parser, _run)

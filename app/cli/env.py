@@ -54,7 +54,7 @@ def put(parser: argparse.ArgumentParser) -> None:
         if calling.flags.apps:
             _set_everywhere(calling, calling.flags.apps, assignments(calling.flags.words))
         elif not rest:
-            raise ValueError("say the variables: `visor env set APP KEY=VALUE..`")
+            raise ValueError("no variables are given: `visor env set APP KEY=VALUE..`")
         else:
             calling.flags.app = app
             _patch(calling, assignments(rest))

@@ -1,4 +1,4 @@
-"""`visor events`: what happened, and what happens."""
+"""`visor events`: what happened; -f goes on with what happens now."""
 
 import argparse
 import re
@@ -50,7 +50,9 @@ def _run(calling: Calling) -> None:
                 if isinstance(message, Event):
                     _say(calling, message)
                 elif isinstance(message, SnapshotBegin) and calling.out.for_people:
-                    calling.out.line("-- the place is gone from the history: what follows is from now on")
+                    calling.out.line(
+                        "-- the history after that position is gone: what follows is from now on"
+                    )
                 elif isinstance(message, SnapshotEnd) and calling.out.for_people:
                     calling.out.line(f"-- rev {message.rev}")
                 calling.out.flush()

@@ -24,8 +24,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
         default="empty",
         help="empty: into a registry that has nothing else; merge: beside what there is (empty)",
     )
-    parser.add_argument("-m", dest="reason", metavar="WHY", help="the reason, for the journal")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be, and change nothing")
+    parser.add_argument("-m", dest="reason", metavar="WHY", help="the reason, which is kept with the commit")
+    parser.add_argument("--dry-run", action="store_true", help="show what would happen, and change nothing")
     parser.set_defaults(if_rev=None)
     shared(parser, _run)
 

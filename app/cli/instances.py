@@ -112,7 +112,10 @@ def purge(parser: argparse.ArgumentParser) -> None:
     """`visor purge`."""
     parser.add_argument("app")
     parser.add_argument(
-        "--older", type=seconds, metavar="TIME", help="only those that ended so long ago: 1d, 2h"
+        "--older",
+        type=seconds,
+        metavar="TIME",
+        help="only instances that ended at least this long ago: 1d, 2h",
     )
     parser.add_argument("--status", action="append", choices=FINAL, metavar="STATUS", help="repeatable")
 

@@ -11,12 +11,12 @@ from app.errors import StartError
 
 def new(parser: argparse.ArgumentParser) -> None:
     """The arguments of `visor keys new`."""
-    parser.add_argument("file", metavar="FILE", help="the keyring; it is made where it is not there")
+    parser.add_argument("file", metavar="FILE", help="the keyring file; created if it does not exist")
     parser.add_argument(
         "--last",
         action="store_true",
-        help="after the others: it only opens, until it is the first line. For several replicas: each has"
-        " to have a key before one of them seals with it",
+        help="add it as the last line, so that it only opens secrets. Needed with several replicas: "
+        "all must have a key before one seals with it",
     )
     parser.set_defaults(run=_new)
 
@@ -30,7 +30,7 @@ def _new(arguments: argparse.Namespace) -> int:
     """Make a keyring, or put another key into it: first, so that it seals from now on, while the others open
     what they have sealed. SIGHUP has a running service read the file again."""
     key_id = keyring.add_key(arguments.file, last=arguments.last)
-    what = "opens, and seals nothing yet" if arguments.last else "seals from now on"
+    what = "opens secrets, and seals none yet" if arguments.last else "seals from now on"
     sys.stdout.write(
         f"{arguments.file} has the new key {key_id}, which {what}\n"
         "keep a copy of the file apart from the backups: without it no secret can be read\n"

@@ -14,9 +14,11 @@ from app.slips import nearest
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of `visor login`."""
     parser.add_argument("url", metavar="URL")
-    parser.add_argument("--name", help="of the context; if not told, the host of the URL")
-    parser.add_argument("--ca", metavar="FILE", help="the authority that its certificate is of (VISOR_CA)")
-    parser.add_argument("--cert", metavar="FILE", help="a client certificate to show it (VISOR_CERT)")
+    parser.add_argument("--name", help="the name of the context; default: the host of the URL")
+    parser.add_argument(
+        "--ca", metavar="FILE", help="file with the CA that signed the service's certificate (VISOR_CA)"
+    )
+    parser.add_argument("--cert", metavar="FILE", help="file with a client certificate (VISOR_CERT)")
     parser.add_argument("--key", metavar="FILE", help="its key (VISOR_KEY)")
     parser.add_argument("--no-token", action="store_true", help="do not ask for a token")
     parser.set_defaults(run=_login)
@@ -62,7 +64,7 @@ def _token() -> str | None:
 
 def contexts(parser: argparse.ArgumentParser) -> None:
     """The arguments of `visor context`."""
-    parser.add_argument("name", nargs="?", help="the one to use from now on")
+    parser.add_argument("name", nargs="?", help="the context to use from now on")
     parser.add_argument("--delete", action="store_true", help="forget it")
     parser.set_defaults(run=_contexts)
 

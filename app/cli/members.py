@@ -34,7 +34,7 @@ put = writing(
     _KIND,
     "addr",
     arg("--version", help="what it runs"),
-    arg("--ttl", type=seconds, metavar="TIME", help="it vanishes unless it is renewed in time"),
+    arg("--ttl", type=seconds, metavar="TIME", help="seconds after which it is removed unless it is renewed"),
 )
 
 

@@ -16,9 +16,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", help="an app, or a path: /apps/rocket/env, /services, /")
     parser.add_argument("--to", required=True, metavar="WHEN", help="a rev, or a time: 42, -10m, 18:05")
     parser.add_argument("--only", action="append", metavar="PART", help="env, head, ..; repeatable")
-    parser.add_argument("--scale", action="store_true", help="the counts go back too")
-    parser.add_argument("--delete", action="store_true", help="what came later is removed")
-    parser.add_argument("--new-ports", action="store_true", help="a proctype may get another port")
+    parser.add_argument("--scale", action="store_true", help="restore the numbers of instances, too")
+    parser.add_argument("--delete", action="store_true", help="remove what was registered later")
+    parser.add_argument("--new-ports", action="store_true", help="allow a restored proctype another port")
     _planned(parser)
     writes(parser, _revert, condition=False)
 
@@ -31,8 +31,8 @@ def undo(parser: argparse.ArgumentParser) -> None:
 
 
 def _planned(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--plan", action="store_true", help="show what would be changed, and change nothing")
-    parser.add_argument("--as-planned", metavar="PLAN", help="just the changes of this plan, or none")
+    parser.add_argument("--plan", action="store_true", help="show what would change, and change nothing")
+    parser.add_argument("--as-planned", metavar="PLAN", help="make exactly the changes of this plan, or none")
 
 
 def _revert(calling: Calling) -> None:

@@ -52,7 +52,7 @@ propose = writing(
     "{made.app}: revision {made.ref} {made.state}",
     "app",
     "ref",
-    arg("--archive", metavar="URL", help="it is built: accepted at once"),
+    arg("--archive", metavar="URL", help="URL of its archive, if it is built: it is accepted at once"),
     condition=False,
 )
 

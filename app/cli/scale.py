@@ -1,4 +1,4 @@
-"""`visor scale`: how many there are to be."""
+"""`visor scale`: set how many instances should run."""
 
 import argparse
 from contextlib import suppress
@@ -10,7 +10,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of `visor scale`; `APP REF PROC N` is the original's form."""
     parser.add_argument("app")
     parser.add_argument("targets", nargs="+", metavar="PROC=N")
-    parser.add_argument("--revision", metavar="REF", help="of which revision; if not told, the app's head")
+    parser.add_argument("--revision", metavar="REF", help="the revision to run; default: the app's head")
     parser.add_argument("--env", metavar="REF", help="with which env set")
     writes(parser, _run)
 

@@ -55,7 +55,7 @@ create_endpoint = writing(
     "service",
     arg("addr", metavar="ADDR", help="a host"),
     arg("port", type=int),
-    arg("--ip", help="if not told, ADDR is resolved"),
+    arg("--ip", help="default: the address that ADDR resolves to"),
     arg("--priority", type=int, default=0, help="as in an SRV record (0)"),
     arg("--weight", type=int, default=0, help="as in an SRV record (0)"),
     arg("--target", help="as in an SRV record"),

@@ -1,4 +1,4 @@
-"""`visor status`: what needs you, and what there is."""
+"""`visor status`: what needs attention, and what there is."""
 
 import argparse
 from collections import Counter

@@ -54,7 +54,7 @@ class Side(NamedTuple):
 
 def create(parser: argparse.ArgumentParser) -> None:
     """`visor token create`. The token is printed once, and kept nowhere."""
-    parser.add_argument("--name", required=True, help="who uses it: the actor of what is done with it")
+    parser.add_argument("--name", required=True, help="a name for it, which becomes the actor of its changes")
     parser.add_argument("--role", choices=ROLES, metavar="ROLE", help=f"of its one grant: {', '.join(ROLES)}")
     for scope in _SCOPES:
         parser.add_argument(f"--{scope}", help=f"{scope} that the role is for, comma-separated; x*: any x..")
@@ -67,7 +67,7 @@ def rotate(parser: argparse.ArgumentParser) -> None:
     """`visor token rotate`."""
     parser.add_argument("id", type=_id, help="of the token")
     parser.add_argument(
-        "--overlap", type=_time, default=0, metavar="TIME", help="how long the old secret is valid still: 1h"
+        "--overlap", type=_time, default=0, metavar="TIME", help="how long the old secret stays valid: 1h"
     )
     _declare(parser, _rotate, writes)
 
@@ -92,7 +92,9 @@ def revoke(parser: argparse.ArgumentParser) -> None:
 def _declare(
     parser: argparse.ArgumentParser, act: Callable[[Side], None], kind: Callable[..., None], **more: bool
 ) -> None:
-    parser.add_argument("--store", dest="set_store", metavar="URL", help="the store itself, no service")
+    parser.add_argument(
+        "--store", dest="set_store", metavar="URL", help="work on this store directly, without a service"
+    )
 
     def call(calling: Calling) -> None:
         moment = {} if kind is writes else calling.moment
@@ -176,7 +178,7 @@ def _revoke(side: Side) -> None:
 
 def _grants(flags: argparse.Namespace) -> list[Any]:
     if (flags.grants is None) == (flags.role is None):
-        raise ValueError("say either --role or --grants")
+        raise ValueError("give either --role or --grants")
     if flags.grants is not None:
         try:
             found = json.loads(flags.grants)

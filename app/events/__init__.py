@@ -1,1 +1,1 @@
-"""Changes become typed events; one history serves all who wait for them."""
+"""Turns changes into typed events. All subscribers share one history."""

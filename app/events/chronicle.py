@@ -1,4 +1,5 @@
-"""The map between times and revs of one store, and how much happened when. It follows the journal."""
+"""The map between times and revs of one store, and the counts of commits over time. It follows the
+journal."""
 
 import asyncio
 import logging

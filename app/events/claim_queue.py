@@ -1,4 +1,4 @@
-"""Hosts that wait for a ticket, in the order in which they came. A ticket wakes one of them."""
+"""Hosts waiting for a ticket, in the order in which they asked. Each new ticket wakes one of them."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,5 @@
-"""What a commit has changed, as people name it: paths, kinds, actions, and the objects before and after."""
+"""What a commit changed, in the terms of the API: paths, kinds, actions, and the objects before and
+after."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple

@@ -1,8 +1,8 @@
-"""Subscribers, grouped by what they want: what all of a group are to be sent is made once.
+"""Fan-out: subscribers with the same filter share a channel, whose bytes are made once.
 
-Who has been sent everything waits in the channel of his filter. When commits arrive, one task decides for
-each channel which of their events it wants, joins them to one chunk, and wakes those who wait for it; where
-there is nothing for a channel, nobody of it wakes. Who was not waiting, because he is new or reads slowly,
+A synced subscriber waits in the channel of its filter. When commits arrive, one task decides for each
+channel which of their events match, joins them to one chunk, and wakes the subscribers of the channel. If
+nothing matches, nobody in the channel wakes. Who was not waiting, because he is new or reads slowly,
 reads the history from his own place until he has caught up, and holds up nobody.
 """
 

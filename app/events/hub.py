@@ -1,4 +1,4 @@
-"""One follower of the store; everybody in this process who waits for a commit waits here."""
+"""The one follower of the store: everything in this process that waits for a commit waits here."""
 
 import asyncio
 import logging

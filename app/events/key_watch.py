@@ -1,4 +1,4 @@
-"""Waiting for a change of one key, at the price of one look-up for each change of any."""
+"""Waits for a change of one key, at the cost of one look-up for each change of any key."""
 
 import asyncio
 

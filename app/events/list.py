@@ -1,4 +1,4 @@
-"""The history as a list, for who cannot hold a stream open."""
+"""The history as a list, for clients that cannot hold a stream open."""
 
 import asyncio
 from dataclasses import dataclass

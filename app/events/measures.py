@@ -1,4 +1,4 @@
-"""What the event layer measures of itself, for the metrics."""
+"""The metrics of the event layer."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

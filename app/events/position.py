@@ -1,4 +1,4 @@
-"""A place in the history: after all of a rev, or after one of its events."""
+"""A position in the history: after all of a rev, or after one of its events."""
 
 import re
 from dataclasses import dataclass

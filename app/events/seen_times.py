@@ -1,4 +1,4 @@
-"""How much happened when, of what a caller may see: an index of times for each sight that asked lately."""
+"""Counts of commits over time for callers that see only a part: one index of times for each recent sight."""
 
 import asyncio
 from collections import OrderedDict

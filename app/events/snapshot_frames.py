@@ -1,7 +1,7 @@
-"""The frames of a snapshot's objects, made once for all who take one.
+"""The frames of a snapshot's objects, made once for all subscribers.
 
-A restore, a compaction or a cut sends every subscriber to a snapshot at once. What is made for one of them is
-kept for the next, whichever rev he takes: a version of an object never changes.
+After a restore, a compaction or a cut, every subscriber asks for a snapshot at once. The frame made for
+one is kept for the next, at whatever rev, because a version of an object never changes.
 """
 
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""What goes over the wire, as Server-Sent Events: how a frame is written is sse-starlette's to know."""
+"""The frames of Server-Sent Events, written by sse-starlette."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""Whether a stream may go on: what its caller may see can change while it is open."""
+"""Decides whether a stream may go on, because the caller's grants can change while it is open."""
 
 from collections.abc import Callable
 from enum import Enum

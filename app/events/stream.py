@@ -1,7 +1,7 @@
-"""The bytes of one event stream: a cursor over the shared history.
+"""The bytes of one event stream: a position in the shared history.
 
-A subscriber has a place and nothing else. What it was not sent yet waits in the history, once for
-all; one that reads slowly holds up nobody, and when its place is gone it is told so.
+A subscriber holds a position and nothing else. What it has not been sent yet is in the history, which all
+share. So a slow reader delays nobody, and when its position has left the history it gets `gone`.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Which rev was the latest at which time: the journal's entries in the order of their revs, in little room.
+"""Which rev was the latest at which time: a compact index of the journal's entries, ordered by rev.
 
 T(N) is the greatest time of all commits up to N: on a coordinator that several clocks write to, a commit may
 be a little earlier than one before it. The registry at a time t is that at the newest N with T(N) <= t.

@@ -1,4 +1,4 @@
-"""Long work, a little in each turn of the event loop.
+"""Long work, split into small turns of the event loop.
 
 Deriving the events of a long history, or making the snapshot of a large registry, takes seconds. All who do
 such work in a process share a few milliseconds of each turn, one after the other in the order in which they

@@ -1,4 +1,4 @@
-"""Waiting for news, or until a time, thousands of times over."""
+"""Waits for news or until a time; cheap enough for thousands of waiters."""
 
 import asyncio
 from collections.abc import MutableMapping

@@ -1,4 +1,4 @@
-"""Who asks: from a request's credentials to a principal, decided on the newest state.
+"""Authentication: from a request's credentials to a principal, decided on the newest state.
 
 A token is looked up in what is held here, and what was made of it is kept with its record. One that is not
 valid by what is held is asked for once by a confirmed read: it may have been made on another replica a

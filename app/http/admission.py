@@ -1,4 +1,5 @@
-"""Whether a request may be worked on, asked as soon as its headers have come.
+"""The admission controller: gives each request a permit as soon as its headers have come, or lets it wait
+in line.
 
 A request for which there is no room waits in line, its connection unread, which costs nothing:
 a burst is served as fast as the service can, and no more is worked on at a time than it does best. One that

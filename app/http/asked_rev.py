@@ -1,4 +1,4 @@
-"""Which rev a read asks for: by number, or by a time."""
+"""The rev that a read names, by its number or by a time."""
 
 from typing import Annotated
 
@@ -25,8 +25,8 @@ AtRev = Annotated[
 AtTime = Annotated[
     TimeText | MISSING,
     Query(
-        description="Instead of `rev`: read the snapshot that was the latest at this time, as in RFC 3339 "
-        "with `Z` or an offset, or so long ago: `-90s`, `-15m`, `-2h`, `-1d`.",
+        description="Instead of `rev`: read the snapshot that was the latest at this time. An RFC "
+        "3339 time with `Z` or an offset, or how long ago: `-90s`, `-15m`, `-2h`, `-1d`.",
         examples=["-15m", "2026-11-30T18:04:11Z"],
     ),
 ]

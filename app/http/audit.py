@@ -1,8 +1,6 @@
-"""The audit trail: who asked for what, and what became of it, one JSON object a line.
-
-Every write is in it, every refusal for want of a right, and every read of secrets; never a query string, a
-header or a body. It goes to the file that the setting `audit_log` names; where that names none, to the
-ordinary log, at level `info`.
+"""The audit trail: who made which request, and its outcome, one JSON object a line. It has every write,
+every 401 and 403, and every read of secrets; never a query string, a header or a body. It goes to the
+file that the setting `audit_log` names; where that names none, to the ordinary log, at level `info`.
 """
 
 import itertools

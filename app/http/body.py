@@ -1,4 +1,4 @@
-"""A request's body: how large it may be, how long it may take, and what is done with one that is refused."""
+"""A request's body: its limits of size and time, and what happens to one that is refused."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""How much a query may ask."""
+"""The limits of a query."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a client's certificate says: which hosts its holder is, and until when."""
+"""What a client's certificate allows: for which hosts, and until when."""
 
 import ssl
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Which snapshot a read is of: the latest, what is held here, or the one of a rev or of a time."""
+"""Chooses the snapshot of a read: the latest, what this replica holds, or the one at a rev or a time."""
 
 from enum import StrEnum
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Clients: how much of the service's capacity each one uses, so that none uses up what is there for all.
+"""Limits each client's use of the service's capacity, so that one client cannot use up everything.
 
 A client is a token, or a certificate. One that shows none counts by the address that it comes from, unless
 that is the service's own machine: what comes from there without a token is its operator's, or a proxy's, of

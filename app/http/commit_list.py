@@ -1,4 +1,4 @@
-"""The commits of the history, as pages: which of them are asked for, and where a page goes on."""
+"""The commits of the history, as pages: the filters of the list, and its cursors."""
 
 from dataclasses import dataclass
 

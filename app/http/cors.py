@@ -1,4 +1,4 @@
-"""Pages of other origins: which may ask at all, which may read an answer, and what a preflight is told."""
+"""Pages of other origins: which may send requests, which may read answers, and the answer to a preflight."""
 
 from collections.abc import Mapping, Sequence
 

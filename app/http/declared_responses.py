@@ -8,7 +8,7 @@ Answers = dict[int | str, dict[str, Any]]
 
 DESCRIPTIONS = {
     400: "The request, its cursor or its rev cannot be used.",
-    401: "There is no token, or none that is valid.",
+    401: "There is no valid token.",
     403: "The token's grants do not allow it, or the caller does not hold the claim.",
     404: "There is no such resource at the rev that was read.",
     409: "The state of the registry does not allow it.",
@@ -17,8 +17,8 @@ DESCRIPTIONS = {
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
     422: "A field, parameter or name is not valid.",
-    429: "The server does as much as it is allowed to.",
-    500: "The server has a fault.",
+    429: "A limit of the server, or of this client, is reached.",
+    500: "The server failed because of a fault of its own.",
     503: "The coordinator cannot be reached.",
     507: "The store is full.",
 }
@@ -41,7 +41,7 @@ def problems(*statuses: int) -> Answers:
 
 def read(*more: int) -> Answers:
     """Of an operation that reads a snapshot."""
-    return {**_success(200, "As it is at `Visor-Rev`."), **problems(*_READ, *more)}
+    return {**_success(200, "The variables at the rev in `Visor-Rev`."), **problems(*_READ, *more)}
 
 
 def listed(*more: int) -> Answers:
@@ -53,8 +53,8 @@ def found(*more: int) -> Answers:
     """One resource, with its tag."""
     return {
         **read(*more),
-        **_success(200, "The resource as it is at `Visor-Rev`.", "ETag"),
-        **_success(304, "The resource is still at the tag of If-None-Match.", "ETag"),
+        **_success(200, "The resource at the rev in `Visor-Rev`.", "ETag"),
+        **_success(304, "The resource has not changed: it still has the tag in If-None-Match.", "ETag"),
     }
 
 
@@ -82,7 +82,7 @@ def queued(*more: int) -> Answers:
     return {
         **committed(*more),
         **_success(200, "The instance, claimed.", "ETag", "Location"),
-        **_success(204, "There was no ticket that fits, for as long as was waited."),
+        **_success(204, "No ticket matched within the wait."),
     }
 
 

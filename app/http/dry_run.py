@@ -1,4 +1,4 @@
-"""A write that is tried and not made: its rule runs on the latest snapshot, its changes are thrown away."""
+"""A dry run: the rule of a write runs on the latest snapshot, and its changes are dropped."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -21,8 +21,8 @@ IfNoneMatch = Annotated[
     str | MISSING,
     Header(
         alias="If-None-Match",
-        description="A read: 304 where the resource is still at this tag. A write: 412 where it is; `*`: 412 "
-        "where the resource is there, so a PUT creates only.",
+        description="For a read: 304 if the resource still has this tag. For a write: 412 if it has "
+        "this tag. `*` means 412 if the resource exists, so that a PUT only creates.",
         examples=['"42"'],
         json_schema_extra=TAGS,
     ),

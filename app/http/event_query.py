@@ -1,4 +1,4 @@
-"""A question to the history: where to begin, which events, and the answer as a stream or as a list."""
+"""The query of events: where to begin, which events, and the answer as a stream or as a list."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -43,7 +43,7 @@ Types = Annotated[
     ],
     Query(
         alias="type",
-        description="Only events of these types; `instance-*` means all of instances.",
+        description="Only events of these types. `instance-*` means every type that begins with `instance-`.",
         examples=[["instance-*", "app-update"]],
     ),
 ]
@@ -59,8 +59,8 @@ Hosts = Annotated[
     list[Host],
     Query(
         alias="host",
-        description="Only of what is on one of these hosts, or was until the event: who follows a host sees "
-        "an instance leave it.",
+        description="Only events of instances and runners on these hosts, including the event by "
+        "which one leaves the host.",
         examples=[["10.0.0.7"]],
     ),
 ]
@@ -92,8 +92,8 @@ AfterPosition = Annotated[
 AfterTime = Annotated[
     TimeText | MISSING,
     Query(
-        description="Instead of `rev`: start after the snapshot that was the latest at this time, as in RFC "
-        "3339, or so long ago: `-15m`.",
+        description="Instead of `rev`: start after the snapshot that was the latest at this time. An "
+        "RFC 3339 time, or how long ago: `-15m`.",
         examples=["-15m"],
     ),
 ]

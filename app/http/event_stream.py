@@ -1,4 +1,4 @@
-"""The answer that carries a stream: bytes that are ready go out as they are."""
+"""The response that carries a stream: it sends bytes that are ready as they are."""
 
 import asyncio
 

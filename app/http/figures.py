@@ -1,8 +1,8 @@
-"""What the store, the events and the registry say of themselves, for Prometheus.
+"""The figures of the store, the events and the registry, for Prometheus.
 
 The figures are read when Prometheus asks (`refresh`). With several workers each of them refreshes every
-second too, because prometheus_client then adds up what all of them have written down: a worker that is not
-asked must not be left out.
+second too, because prometheus_client then adds up what all of them have written down: workers that do not
+get this request must not be missing.
 """
 
 import logging
@@ -36,7 +36,7 @@ STORE = {
         "livemax",
     ),
     "keys": Meaning("Keys in memory, with deleted ones that the history still has.", "livemax"),
-    "unreadable": Meaning("Keys with a value that another hand has written and nobody can read.", "livemax"),
+    "unreadable": Meaning("Keys whose value another program wrote and that cannot be read.", "livemax"),
     "held_commits": Meaning("Commits in memory; older ones are read from disk or from etcd."),
     "held_bytes": Meaning("Bytes that the commits and the state in memory take."),
     "file_bytes": Meaning("Size of the store's file."),

@@ -1,4 +1,4 @@
-"""The hosts that the service goes by, so that no page can reach it by a name of its own (DNS rebinding)."""
+"""The host names of the service. Others are refused, so that no page can reach it by DNS rebinding."""
 
 import ipaddress
 import re

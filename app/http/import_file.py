@@ -1,4 +1,4 @@
-"""The file of an import: lines of JSON, read as they arrive, each looked at and counted in."""
+"""The file of an import: lines of JSON, each checked and added to the sum while it arrives."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""An import on its way: a file is read as it arrives, and becomes commits of many objects each."""
+"""An import in progress: a file is read as it arrives and turned into commits of many objects each."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

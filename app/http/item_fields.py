@@ -1,4 +1,4 @@
-"""`?fields=`: the items of a list without what the reader has no use for.
+"""`?fields=`: the items of a list, with only the fields that the reader wants.
 
 It is no part of openapi.yaml: what is left out is required there, and clients made of it never ask so.
 """

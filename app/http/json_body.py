@@ -1,4 +1,4 @@
-"""Bodies, read strictly: one that is not plainly one JSON value is refused, not interpreted."""
+"""Reads JSON bodies strictly: whatever is not exactly one JSON value is refused, never interpreted."""
 
 import json
 import re

@@ -1,7 +1,6 @@
-"""An answer of many megabytes, sent as its reader takes it.
-
-It is never put together: what is sent are the bytes that are kept with the records, so that those who read
-slowly share them, and hold some hundred kilobytes each of their own.
+"""An answer of many megabytes, sent as fast as its reader reads. It is never joined in memory: it sends
+the bytes kept with the records, which all readers share. So a slow reader holds only some hundred
+kilobytes.
 """
 
 from bisect import bisect_left

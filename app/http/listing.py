@@ -196,12 +196,12 @@ def list_answer(
 
 
 PageLimit = Annotated[
-    int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS, Query(description="Items of a page at most.")
+    int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS, Query(description="At most this many items.")
 ]
 PageCursor = Annotated[
     str | MISSING,
     Query(
-        description="`next` of the page before: goes on in its snapshot.",
+        description="`next` of the previous page. All pages are of one snapshot.",
         max_length=4096,
         json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
     ),

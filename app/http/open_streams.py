@@ -1,4 +1,4 @@
-"""Open streams and their tokens: a stream ends when its token no longer shows what the stream shows."""
+"""Open streams and their tokens: a stream ends when its token may no longer see the same."""
 
 import weakref
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Who asks for a write, for what, why, and as part of which trace: what the journal keeps of a request."""
+"""The origin of a write, which the journal keeps: actor, request, reason and trace."""
 
 import re
 from typing import Annotated
@@ -65,8 +65,9 @@ Actor = Annotated[
     str | MISSING,
     Header(
         alias="Visor-Actor",
-        description="Who makes the change; shown in its events. With a token that is the token's name, and "
-        "this says for whom: operators and admins only.",
+        description="Who makes the change, as shown in its events. With a token, the actor is the "
+        "token's name; this header then says for whom it acts, which only operators and "
+        "admins may do.",
         examples=["deploy-bot"],
         json_schema_extra={"pattern": r"^[!-~]([ -~]{0,126}[!-~])?$"},
     ),
@@ -75,8 +76,8 @@ Reason = Annotated[
     str | MISSING,
     Header(
         alias="Visor-Reason",
-        description="Why the change is made: 1 to 256 printable characters, kept with the commit. A `%`, and "
-        "what is not ASCII, is percent-encoded UTF-8.",
+        description="Why the change is made: 1 to 256 printable characters, kept with the commit. "
+        "Percent-encode `%` and non-ASCII characters as UTF-8.",
         examples=["make cows louder"],
         json_schema_extra={"format": "visor-reason", "minLength": 1, "maxLength": 12 * MAX_REASON},
     ),

@@ -1,7 +1,7 @@
 """A write that takes long to plan.
 
-It is planned on the latest snapshot, a little in each turn, while other writes go on. What was read is
-remembered, and the plan is committed if nothing of that has changed since; else it is planned anew.
+It is planned on the latest snapshot, in small turns, while other writes go on. Its read set is kept, and
+the plan is committed if nothing in it has changed since; otherwise it is planned again.
 """
 
 import time

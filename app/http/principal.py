@@ -1,4 +1,4 @@
-"""A principal: who asks, and what they may see and do."""
+"""A principal: the caller, and what it may see and do."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Answers whose bytes are ready: what is kept with a record is what is sent."""
+"""Answers whose bytes are ready: they are kept with the record and sent as they are."""
 
 from fastapi import Response
 

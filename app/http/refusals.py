@@ -1,4 +1,5 @@
-"""Refusals that the server makes by itself, before a request comes to the front: they are answered alike."""
+"""Refusals that the server makes itself, before a request reaches the front, in the same form as all
+errors."""
 
 import logging
 from collections.abc import Sequence

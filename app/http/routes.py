@@ -1,4 +1,4 @@
-"""Which endpoint answers a request: found by the parts of its path, then by its method."""
+"""The routing table: finds the endpoint of a request by its path segments, then by its method."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the parts of a service say of themselves, for the metrics."""
+"""The figures of a service's parts, for the metrics."""
 
 from app import __version__
 from app.http.admission import Admission

@@ -1,4 +1,4 @@
-"""Sessions of browsers: a cookie that stands for a token, made by nobody who has not had the token.
+"""Sessions of browsers: a cookie that stands for a token, and that cannot be made without the token.
 
 `id.expires.mac`, where the mac is made with the hash that is kept of the token. So there is nothing to
 store: it is valid on every replica, and ends with its token, or with the token's secret.

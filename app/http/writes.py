@@ -243,7 +243,7 @@ IfMatch = Annotated[
     str | MISSING,
     Header(
         alias="If-Match",
-        description="412 unless the resource is still at this tag.",
+        description="412 unless the resource still has this tag.",
         examples=['"42"'],
         json_schema_extra=TAGS,
     ),
@@ -253,9 +253,10 @@ IfMatch = Annotated[
 AskedDryRun = Annotated[
     bool,
     Query(
-        description="Try it and change nothing: 200 with `Visor-Dry-Run: true`, the `Visor-Rev` of the "
-        "snapshot that it was tried on, and the body that the call would have given. Revs that are not given "
-        "yet are null. What the call would refuse is refused the same.",
+        description="Try the call and change nothing: 200 with `Visor-Dry-Run: true`, the "
+        "`Visor-Rev` of the snapshot that it was tried on, and the body that the call "
+        "would give. Revs of commits that are not made are null. Errors are the same as "
+        "without a dry run.",
     ),
 ]
 
@@ -288,9 +289,10 @@ def _post(
         str | MISSING,
         Header(
             alias="Idempotency-Key",
-            description="The same key with the same request of the same actor gets the first answer again, "
-            "for 24 hours or until 100,000 newer keys have come. An answer of 64 KiB or more is given again "
-            "for as long as the history has it, and then 409; nothing is done twice.",
+            description="Makes a retry safe: the same key with the same request by the same actor "
+            "gets the first answer again and changes nothing. Keys are kept for 24 "
+            "hours, or until 100,000 newer ones have come. An answer of 64 KiB or more "
+            "is repeated while the history has it; after that the retry is 409.",
             examples=["7f9c2ba4-e88f"],
             json_schema_extra={"pattern": r"^[!-~]{1,255}$"},
         ),

@@ -1,1 +1,1 @@
-"""What is said on the wire and kept in the store: one model for a resource, one file each."""
+"""The resources, as they are sent and stored: one model for each, in a file of its own."""

@@ -1,4 +1,4 @@
-"""What all models share: strictness, and the four fields that tell a resource's time."""
+"""What all models share: strictness, and the four fields with a resource's revs and times."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any

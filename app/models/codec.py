@@ -1,4 +1,4 @@
-"""How a resource is kept, and how it is said: the same JSON, but for its revs.
+"""How a resource is stored and how it is sent: the same JSON, except for its revs.
 
 A store learns a commit's rev only by committing, so what is kept has no `rev` and no `created_rev`
 of its own: they are put in front when it is read. An instance's `claim_rev` is left out where it is

@@ -1,4 +1,4 @@
-"""Commits as they are said: who changed what, when, by which request and why."""
+"""Commits, as the API shows them: who changed what, when, by which request and why."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,9 @@ class CommitChange(Model):
     """One object that a commit has changed."""
 
     path: Annotated[str, Field(description="Of the object.", examples=["/apps/rocket"])]
-    kind: Annotated[str, Field(description="Of object: app, revision, instance, ..", examples=["app"])]
+    kind: Annotated[
+        str, Field(description="The kind of object: app, revision, instance, ..", examples=["app"])
+    ]
     action: Annotated[
         str,
         Field(
@@ -29,8 +31,8 @@ class CommitChange(Model):
 
 
 class ShownChange(CommitChange):
-    """One object as it was before the commit and as it is after it; null where it is not there, and
-    `{"unreadable": true}` where another hand wrote what cannot be read."""
+    """One object before the commit and after it. Null if it does not exist, and `{"unreadable": true}` if
+    another program wrote something that cannot be read."""
 
     before: dict[str, Any] | None
     after: dict[str, Any] | None
@@ -43,9 +45,14 @@ class CommitHead(Model):
     at: Timestamp
     actor: Annotated[str, Field(examples=["anna"])]
     request: Annotated[str, Field(description="Method and path.", examples=["PUT /apps/rocket/env/cow"])]
-    reason: Annotated[str | None, Field(description="What `Visor-Reason` said.", examples=["cows are shy"])]
+    reason: Annotated[
+        str | None,
+        Field(description="The reason that was sent as `Visor-Reason`.", examples=["cows are shy"]),
+    ]
     trace: Annotated[str | None, Field(description="The W3C traceparent.")]
-    on_behalf_of: Annotated[str | None, Field(description="For whom, where the actor said so.")]
+    on_behalf_of: Annotated[
+        str | None, Field(description="For whom the actor acted, if the request said so.")
+    ]
 
 
 class CommitSummary(CommitHead):
@@ -56,17 +63,17 @@ class CommitSummary(CommitHead):
 
 
 class CommitDetail(CommitHead):
-    """A commit with what it changed, before and after. `total` is how many changes it has; `next` the cursor
-    of those that the answer has no room for."""
+    """A commit with its changes, each with the object before and after. `total` is how many changes it
+    has; `next` is the cursor of those that did not fit into the answer."""
 
     changes: list[ShownChange]
     total: int
-    next: Annotated[str | None, Field(description="The cursor of the next changes; null with the last.")]
+    next: Annotated[str | None, Field(description="The cursor of the next changes; null on the last page.")]
 
 
 class CommitPage(Model):
-    """Commits of the history up to `rev`. A page may be empty and still have a `next`: one call looks at so
-    many commits at most."""
+    """Commits of the history up to `rev`. One call looks at a limited number of commits, so a page can be
+    empty and still have a `next`."""
 
     rev: Rev
     items: list[CommitSummary]
@@ -130,15 +137,15 @@ class Bucket(Model):
     counts: Annotated[
         dict[str, int],
         Field(
-            description="By what was asked to change: app, revision, instance, ..; or by what was asked for: "
-            "revert, apply, undo, import.",
+            description="By the kind that the request named (app, revision, instance, ..), or by the "
+            "request: revert, apply, undo, import.",
             examples=[{"app": 2, "instance": 17}],
         ),
     ]
 
 
 class Timeline(Model):
-    """How much happened when. The service's own upkeep is not counted."""
+    """How many commits were made when. The service's own upkeep is not counted."""
 
     rev: Rev
     items: list[Bucket]

@@ -28,8 +28,8 @@ State = TypeAliasType(
     Annotated[
         dict[str, Any],
         Field(
-            description="The object as a GET of its path answers it. What another hand has written and "
-            'cannot be read is `{"unreadable": true}`.'
+            description="The object as a GET of its path answers it. If another program wrote "
+            'something that cannot be read, `{"unreadable": true}`.'
         ),
     ],
 )
@@ -55,7 +55,7 @@ class ChangedBy(Model):
 
 
 class ObjectChange(Model):
-    """What became of one object. `replace`: it is gone and was made again in between."""
+    """How one object differs. `replace` means that it was deleted and created again in between."""
 
     path: ObjectPath
     kind: Annotated[str, Field(description="What it is: `app`, `revision`, `envset`, ..")]
@@ -67,7 +67,7 @@ class ObjectChange(Model):
     after: Annotated[State | None, Field(description="The object after; null where it is not there.")]
     fields: Annotated[
         list[FieldChange],
-        Field(description="The fields that differ; none of an object that was made or is gone."),
+        Field(description="The fields that differ; empty for an object that was created or deleted."),
     ]
 
 
@@ -85,7 +85,9 @@ class Diff(Model):
 
     rev: Annotated[Rev, Field(description="The later of the two revs.")]
     from_: Annotated[Rev, Field(alias="from", description="The rev before.")]
-    to: Annotated[Rev, Field(description="The rev after; below `from` it is the difference backwards.")]
+    to: Annotated[
+        Rev, Field(description="The later rev. If it is below `from`, the difference is given backwards.")
+    ]
     items: Annotated[list[ObjectChange], Field(description="What differs; empty with `summary=true`.")]
     next: Next
     counts: Annotated[Counts | None, Field(description="How many objects, with `summary=true`; else null.")]

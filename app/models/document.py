@@ -26,7 +26,7 @@ from app.models.revision import ArchiveUrl
 from app.models.scale import MAX_SCALE
 from app.models.service import Priority, Weight
 
-Absent = Annotated[bool, Field(description="It is to be gone; then nothing else is said of it.")]
+Absent = Annotated[bool, Field(description="Remove the app; then no other field is allowed.")]
 
 PLAN = r"^[0-9a-f]{64}$"
 
@@ -34,7 +34,7 @@ PlanHash = Annotated[
     str,
     Field(
         pattern=PLAN,
-        description="The `plan` of a dry run: what was seen there is done, or nothing (412).",
+        description="The `plan` of a dry run: make exactly its changes, or none (412).",
         examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
     ),
 ]
@@ -56,7 +56,7 @@ class ServiceList(StrEnum):
 
 
 class EnvSetEntry(Model):
-    """An env set that is to be there. It never changes: other variables under the same ref are 409."""
+    """An env set that should exist. An env set never changes: other variables under the same ref are 409."""
 
     ref: Ref
     vars: EnvVars | MISSING = MISSING
@@ -64,7 +64,7 @@ class EnvSetEntry(Model):
 
 
 class RevisionEntry(Model):
-    """A revision that is to be there; with an `archive_url`, accepted."""
+    """A revision that should exist; with an `archive_url`, accepted."""
 
     ref: Ref
     archive_url: ArchiveUrl | MISSING | None = MISSING
@@ -72,7 +72,7 @@ class RevisionEntry(Model):
 
 
 class ScaleEntry(Model):
-    """How many instances there are to be of a revision and an env set."""
+    """How many instances of a revision and an env set should run."""
 
     revision: Ref
     env: Ref | None = None
@@ -80,7 +80,7 @@ class ScaleEntry(Model):
 
 
 class ProctypeEntry(Model):
-    """A proctype that is to be there. `limits: null` removes all limits. Counts that are not named stay."""
+    """A proctype that should exist. `limits: null` removes all limits. Counts that are not named stay."""
 
     name: ProctypeName
     limits: LimitsPatch | MISSING | None = MISSING
@@ -89,8 +89,9 @@ class ProctypeEntry(Model):
 
 
 class AppEntry(Model):
-    """An app that is to be there. A new one needs `repo_url` and `stack`; what is not named stays. Null in
-    `env` removes a variable. `exact` names lists in which what is not named is removed."""
+    """An app that should exist. A new one needs `repo_url` and `stack`; what is not named stays. Null in
+    `env` removes a variable. `exact` names lists from which everything that the document does not name is
+    removed."""
 
     name: Name
     repo_url: RepoUrl | MISSING = MISSING
@@ -106,7 +107,7 @@ class AppEntry(Model):
 
 
 class EndpointEntry(Model):
-    """An endpoint that is to be there, known by its `addr` and `port`. It never changes."""
+    """An endpoint that should exist, known by its `addr` and `port`. An endpoint never changes."""
 
     addr: Host
     port: Port
@@ -118,7 +119,7 @@ class EndpointEntry(Model):
 
 
 class ServiceEntry(Model):
-    """A service that is to be there."""
+    """A service that should exist."""
 
     name: ServiceName
     endpoints: list[EndpointEntry] = Field(default_factory=list)
@@ -127,7 +128,7 @@ class ServiceEntry(Model):
 
 
 class Document(Model):
-    """What is to be. What is not named stays as it is."""
+    """A platform as it should be. What is not named stays as it is."""
 
     apps: list[AppEntry] = Field(default_factory=list)
     services: list[ServiceEntry] = Field(default_factory=list)

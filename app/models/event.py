@@ -1,4 +1,4 @@
-"""Events as they are said: one model for the events of a kind, told apart by `type`."""
+"""Events, as the API shows them: one model for each kind, distinguished by `type`."""
 
 from enum import StrEnum
 from typing import Annotated, Literal, get_args
@@ -172,8 +172,9 @@ class SchemaEvent(BaseEvent):
 
 
 class AnyOtherEvent(BaseEvent):
-    """`unknown`: something was written by another hand and cannot be read; `key` says where. It stands
-    for every type that a later version may add, too: clients take what they do not know, and go on."""
+    """`unknown`: another program wrote something into the store that cannot be read; `key` says where. A
+    later version may add types. Clients should handle a type that they do not know as this one, and go
+    on."""
 
     # In the schema an open form, so that a client made from it today reads the types of tomorrow.
     model_config = ConfigDict(json_schema_extra={"additionalProperties": True})
@@ -239,8 +240,8 @@ SnapshotObject = TypeAliasType(
 
 
 class SnapshotEvent(Model):
-    """One object that matches at the start of a stream with `snapshot=true`. `rev` is the object's. Of
-    the fields that name an object those of its kind are there, as in its events."""
+    """One object that matches at the start of a stream with `snapshot=true`. `rev` is the object's. It
+    has the same fields that name the object as its events have."""
 
     rev: Rev
     type: Literal["snapshot"]
@@ -267,8 +268,8 @@ class MarkEvent(Model):
 
 
 class GoneEvent(Model):
-    """The history at the stream's position is no longer kept. Start again from a snapshot: with
-    `snapshot=true` it follows, else the stream ends here."""
+    """The history at the stream's position is no longer kept. Start again from a snapshot. With
+    `snapshot=true` the snapshot follows; otherwise the stream ends here."""
 
     type: Literal["gone"]
     oldest_rev: Rev

@@ -42,7 +42,7 @@ MAX_PATTERNS, MAX_GRANTS = 100, 50
 NamePattern = Annotated[
     str,
     StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9.-]*\*?|\*)$", min_length=1, max_length=128),
-    Field(description="A name, or how names begin and `*`.", examples=["cat-*"]),
+    Field(description="A name, or a prefix of names with `*` at its end.", examples=["cat-*"]),
 ]
 
 
@@ -63,7 +63,7 @@ HostPattern = Annotated[
     StringConstraints(min_length=1, max_length=hosts.MAX_HOST),
     AfterValidator(_host_pattern),
     Field(
-        description="A host, or how hosts begin and `*`.",
+        description="A host, or a prefix of hosts with `*` at its end.",
         json_schema_extra={"format": "host-pattern"},
         examples=["10.0.0.7"],
     ),

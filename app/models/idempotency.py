@@ -1,4 +1,4 @@
-"""What is kept of a POST that was made with an Idempotency-Key."""
+"""The record of a POST that was made with an Idempotency-Key."""
 
 from app.models.base import Model, Timestamp
 

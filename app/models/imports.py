@@ -1,4 +1,4 @@
-"""What an import is told, and what it answers."""
+"""The options of an import, and its answer."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -10,15 +10,15 @@ from app.models.names import Port
 
 
 class ImportMode(StrEnum):
-    """`empty`: into a registry that has nothing, or the beginning of this very file. `merge`: beside what
-    there is; what the file names becomes as the file says."""
+    """`empty`: the registry has to be empty, or to hold the beginning of this same file. `merge`: other
+    objects stay, and the objects of the file become as the file says."""
 
     EMPTY = "empty"
     MERGE = "merge"
 
 
 class NewPort(Model):
-    """A proctype whose port was another's here, and that has got a new one."""
+    """A proctype whose port was taken here, and that got a new one."""
 
     path: Annotated[str, Field(description="The proctype's path.")]
     was: Annotated[Port, Field(description="Its port in the file.")]
@@ -26,19 +26,21 @@ class NewPort(Model):
 
 
 class Imported(Model):
-    """What became of the objects of a file: each is imported, unchanged or left."""
+    """What happened to the objects of a file: each was imported, unchanged or left."""
 
     rev: Annotated[
-        Rev, Field(description="The rev of the last commit; where there was none, of the registry.")
+        Rev, Field(description="The rev of the last commit, or the latest rev if nothing was committed.")
     ]
     objects: Annotated[int, Field(description="Objects of the file.")]
-    imported: Annotated[int, Field(description="Objects that were put, or brought to what the file says.")]
-    unchanged: Annotated[int, Field(description="Objects that were as the file says.")]
+    imported: Annotated[int, Field(description="Objects that were added, or changed to what the file says.")]
+    unchanged: Annotated[int, Field(description="Objects that were already as the file says.")]
     left: Annotated[
         int,
-        Field(description="Objects that stay as they are here: they have changed since, or ended."),
+        Field(
+            description="Objects that stay as they are here, because they have changed since or have ended."
+        ),
     ]
-    commits: Annotated[int, Field(description="Commits that it took.")]
+    commits: Annotated[int, Field(description="How many commits were made.")]
     secrets: Annotated[
         int, Field(description="Secrets that came without their values: each has to be set anew.")
     ]

@@ -48,7 +48,7 @@ class StatusFilter(StrEnum):
 
 
 class FinalStatus(StrEnum):
-    """A status that an instance has at its end."""
+    """A final status of an instance."""
 
     EXITED = "exited"
     FAILED = "failed"
@@ -63,7 +63,7 @@ class Unregistered(Model):
 
 
 class ClaimEntry(Model):
-    """A host that held the instance; `error` is what it said when it gave the claim back."""
+    """A host that held the instance. `error` is the reason that it gave with its `unclaim`."""
 
     host: KeptHost
     at: Timestamp
@@ -78,7 +78,7 @@ class Restarts(Model):
 
 
 class Lock(Model):
-    """Who holds the instance still, and why."""
+    """Who locks the instance, and why."""
 
     client: str
     reason: str
@@ -86,8 +86,8 @@ class Lock(Model):
 
 
 class Instance(Resource):
-    """An instance. `host` and `ip` are its claimer's, `hostname`, `port` and `tele_port` are what the
-    claimer said at the start. `claim_rev` is the fencing token of the present claim."""
+    """An instance. `host` and `ip` are its claimer's; `hostname`, `port` and `tele_port` are what the
+    claimer gave with `start`. `claim_rev` is the fencing token of the present claim."""
 
     id: Id
     app: Name
@@ -110,7 +110,7 @@ class Instance(Resource):
     restarts: Restarts
     lock: Lock | None
     reason: str | None
-    lost_by: Annotated[str | None, Field(description="Who said that it is lost.")]
+    lost_by: Annotated[str | None, Field(description="Who reported that it is lost.")]
     claim_rev: Rev | None
     registered_at: Timestamp
     claimed_at: Timestamp | None
@@ -120,14 +120,14 @@ class Instance(Resource):
 
 
 class Ended(Resource):
-    """What is kept of an instance that was unregistered."""
+    """What is kept of an unregistered instance."""
 
     id: Id
     app: Name
     proctype: ProctypeName
     revision: Ref
     env: Ref | None
-    status: Annotated[Status, Field(description="The last status it had.")]
+    status: Annotated[Status, Field(description="Its last status.")]
     client: str | None
     reason: str | None
     at: Timestamp
@@ -173,7 +173,8 @@ Fence = Annotated[
 
 
 class Claimer(Model):
-    """Who speaks: the host that holds the claim; with `claim_rev`, only for that claim."""
+    """The host that holds the claim and makes the call. With `claim_rev`, the call counts only for that
+    claim."""
 
     host: Host
     claim_rev: Fence | MISSING = MISSING
@@ -194,13 +195,13 @@ class Start(Claimer):
 
 
 class Failure(Claimer):
-    """The process could not be kept running."""
+    """The report that a process has failed."""
 
     reason: Text
 
 
 class Loss(Model):
-    """Somebody has seen that the instance is gone."""
+    """The report that an instance is lost."""
 
     client: ShortText
     reason: Text
@@ -223,7 +224,7 @@ class Restart(Model):
 
 
 class LockRequest(Model):
-    """What locks an instance."""
+    """The body of a lock: who, and why."""
 
     client: ShortText
     reason: Text

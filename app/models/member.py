@@ -18,7 +18,7 @@ class MemberKind(StrEnum):
 
 
 Ttl = Annotated[
-    int, Field(ge=1, le=86_400 * 30, description="Seconds after which it vanishes unless it is PUT again.")
+    int, Field(ge=1, le=86_400 * 30, description="Seconds after which it is removed unless it is PUT again.")
 ]
 
 

@@ -10,7 +10,7 @@ from app.models.names import Id
 
 
 class PlannedChange(Model):
-    """What becomes of one object. `rev_after` is null in a dry run, and where the object is gone."""
+    """What happens to one object. `rev_after` is null in a dry run, and if the object is deleted."""
 
     path: ObjectPath
     kind: Annotated[str, Field(description="What it is: `app`, `revision`, `envset`, ..")]
@@ -20,18 +20,18 @@ class PlannedChange(Model):
         Rev | None, Field(description="Its rev after; null where it is gone, and in a dry run.")
     ]
     guard: Annotated[
-        Rev | None, Field(description="The rev at which it has to be still; null: it must not be there.")
+        Rev | None, Field(description="The rev that it must still have; null: it must not exist.")
     ]
     before: Annotated[State | None, Field(description="The object before; null where it was not there.")]
     after: Annotated[State | None, Field(description="The object after; null where it is gone.")]
     fields: Annotated[
         list[FieldChange],
-        Field(description="The fields that differ; none of an object that was made or is gone."),
+        Field(description="The fields that differ; empty for an object that was created or deleted."),
     ]
 
 
 class PlanCounts(Model):
-    """How much changes: objects by what becomes of them, instances, and keys of the store in all."""
+    """How much changes: objects by action, instances, and keys of the store in all."""
 
     create: int
     update: int
@@ -42,15 +42,16 @@ class PlanCounts(Model):
 
 
 class Planned(Model):
-    """What was changed, in one commit; of a dry run, what would be."""
+    """What was changed, in one commit; for a dry run, what would be changed."""
 
     rev: Annotated[
-        Rev, Field(description="The rev of the commit; of a dry run, or of nothing to do, the snapshot's.")
+        Rev,
+        Field(
+            description="The rev of the commit. In a dry run, or if nothing changed, the rev of the snapshot."
+        ),
     ]
-    plan: Annotated[
-        str, Field(description="A hash of the changes with their states: send it to have just these done.")
-    ]
-    changes: Annotated[list[PlannedChange], Field(description="What becomes of each object, by path.")]
+    plan: Annotated[str, Field(description="A hash of the changes: send it back to make exactly these.")]
+    changes: Annotated[list[PlannedChange], Field(description="What happens to each object, by path.")]
     counts: PlanCounts
     started: Annotated[list[Id], Field(description="The ids of the tickets that were registered.")]
     stopped: Annotated[
@@ -59,4 +60,4 @@ class Planned(Model):
     undoes: Annotated[
         list[Rev], Field(description="The later commits whose changes are undone; of a revert or undo.")
     ]
-    warnings: Annotated[list[str], Field(description="What is allowed and may not be meant.")]
+    warnings: Annotated[list[str], Field(description="Changes that are allowed but may be mistakes.")]

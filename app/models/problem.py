@@ -19,10 +19,13 @@ class FieldError(Model):
 
     loc: Annotated[
         list[LocationPart],
-        Field(description="Where: body, path, query or header, then the names.", examples=[["body", "name"]]),
+        Field(
+            description="Where it is: body, path, query or header, then the names.",
+            examples=[["body", "name"]],
+        ),
     ]
     msg: Annotated[str, Field(description="What is wrong with it.", examples=["Field required"])]
-    type: Annotated[str, Field(description="The same for programs.", examples=["missing"])]
+    type: Annotated[str, Field(description="The kind of the error, for programs.", examples=["missing"])]
     pointer: Annotated[
         str | MISSING,
         Field(description="Of a document: the place as a JSON pointer.", examples=["/apps/0/stack"]),
@@ -30,11 +33,13 @@ class FieldError(Model):
 
 
 class ConflictEntry(Model):
-    """One thing that the state of the registry does not allow."""
+    """One change that the state of the registry does not allow."""
 
     path: Annotated[str, Field(description="The path of the object.", examples=["/apps/rocket"])]
-    code: Annotated[str, Field(description="What its own call would answer.", examples=["in-use"])]
-    detail: Annotated[str, Field(description="What happened here, and what to do.")]
+    code: Annotated[
+        str, Field(description="The code that a call of its own would answer.", examples=["in-use"])
+    ]
+    detail: Annotated[str, Field(description="What the conflict is, and what to do.")]
 
 
 class Problem(Model):
@@ -48,13 +53,16 @@ class Problem(Model):
     ]
     title: Annotated[
         str,
-        Field(description="Of the code, always the same.", examples=["There is no such resource"]),
+        Field(
+            description="A short text, always the same for a code.", examples=["There is no such resource"]
+        ),
     ]
-    status: Annotated[int, Field(description="As in the head of the answer.", examples=[404])]
+    status: Annotated[int, Field(description="The status of the answer.", examples=[404])]
     detail: Annotated[
         str,
         Field(
-            description="What happened here, and what to do.", examples=["There is no app rocket at rev 42."]
+            description="What the conflict is, and what to do.",
+            examples=["There is no app rocket at rev 42."],
         ),
     ]
     code: Annotated[str, Field(description="For programs.", examples=["not-found"])]
@@ -80,7 +88,7 @@ class Problem(Model):
     ] = MISSING
     needs: Annotated[
         str | MISSING,
-        Field(description="`forbidden`: the grants that would do.", examples=["operator or admin"]),
+        Field(description="`forbidden`: which grants would allow it.", examples=["operator or admin"]),
     ] = MISSING
     reason: Annotated[
         str | MISSING,
@@ -99,14 +107,14 @@ class Problem(Model):
         ),
     ] = MISSING
     kind: Annotated[
-        str | MISSING, Field(description="`too-many-objects`: of which there are.", examples=["instance"])
+        str | MISSING, Field(description="`too-many-objects`: the kind of object.", examples=["instance"])
     ] = MISSING
     count: Annotated[int | MISSING, Field(description="`too-many-objects`: how many there are.")] = MISSING
     conflicts: Annotated[
         list[ConflictEntry] | MISSING,
-        Field(description="`conflict`: of a plan, all that the registry does not allow."),
+        Field(description="`conflict`: everything in a plan that the registry does not allow."),
     ] = MISSING
-    plan: Annotated[str | MISSING, Field(description="`rev-mismatch`: the plan that it would be now.")] = (
+    plan: Annotated[str | MISSING, Field(description="`rev-mismatch`: the plan as it would be now.")] = (
         MISSING
     )
     changes: Annotated[

@@ -26,7 +26,7 @@ class Proctype(Resource):
 
 
 class LimitsCreate(Model):
-    """What an instance may use; nothing said is no limit."""
+    """What an instance may use. What is absent has no limit."""
 
     memory_limit_mb: MemoryLimit | None = None
 

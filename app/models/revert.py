@@ -12,7 +12,7 @@ from app.models.times import TimeText
 
 
 class Part(StrEnum):
-    """A part of what is declared that can go back by itself."""
+    """A part of the declared objects that can be reverted by itself."""
 
     ABOUT = "about"
     ENV = "env"
@@ -25,26 +25,26 @@ class Part(StrEnum):
 
 
 class Ports(StrEnum):
-    """Which port a proctype gets that comes back: the one it had, or a new one."""
+    """Which port a restored proctype gets: the one it had, or a new one."""
 
     SAME = "same"
     NEW = "new"
 
 
 class RevertRequest(Model):
-    """What is to be as it was, and when that was."""
+    """What to restore, and from which moment."""
 
     path: Annotated[
         str,
         Field(
             json_schema_extra=PATH_SCHEMA,
-            description="The subtree that goes back.",
+            description="The subtree to restore.",
             examples=["/apps/rocket"],
         ),
     ]
     to_rev: Annotated[
         Annotated[int, Field(ge=0, le=MAX_INT64, json_schema_extra=INT64)] | MISSING,
-        Field(description="The rev to go back to; or say `to_at`.", examples=[41]),
+        Field(description="The rev to go back to. Give this or `to_at`.", examples=[41]),
     ] = MISSING
     to_at: Annotated[
         TimeText | MISSING,
@@ -55,17 +55,20 @@ class RevertRequest(Model):
             list[Annotated[Part, Field(strict=False)]],
             Field(
                 min_length=1,
-                description="Only these parts; `about` is what an app says of itself (`repo_url`, `stack`, "
-                "`deploy_type`). Without it, all.",
+                description="Only these parts; `about` is `repo_url`, `stack` and `deploy_type` of "
+                "an app. Without `only`, all parts.",
             ),
         ]
         | MISSING
     ) = MISSING
     scale: Annotated[
         bool,
-        Field(description="The counts go back too: instances are started and stopped, in the same commit."),
+        Field(
+            description="Restore the numbers of instances, too: instances are started and stopped "
+            "in the same commit."
+        ),
     ] = False
-    delete: Annotated[bool, Field(description="What came after that rev is removed.")] = False
+    delete: Annotated[bool, Field(description="Remove what was registered after that rev.")] = False
     ports: Annotated[
         Ports, Field(strict=False, description="The port of a proctype that comes back: `same` or `new`.")
     ] = Ports.SAME
@@ -73,6 +76,6 @@ class RevertRequest(Model):
 
 
 class UndoRequest(Model):
-    """How a commit is undone."""
+    """Options of an undo."""
 
     plan: PlanHash | MISSING = MISSING

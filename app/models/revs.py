@@ -6,9 +6,9 @@ from app.models.base import Model, Rev, Timestamp
 
 
 class RevInfo(Model):
-    """The rev of the latest snapshot (or of the one asked for), the oldest that can be read, and when
-    the commit was made (null before the first). Where it was asked for by a time, `at` is since when this rev
-    was the latest, and `next_rev` and `next_at` are the commit that ended that (null where none has)."""
+    """The rev of the latest snapshot (or of the one asked for), the oldest that can be read, and when the
+    commit was made (null before the first). If the question was a time, `at` is since when this rev was
+    the latest, and `next_rev` and `next_at` are the commit after it (null if there is none)."""
 
     rev: Rev
     oldest_rev: Rev

@@ -24,8 +24,8 @@ class Statuses(Model):
 
 
 class ScaleRecord(Resource):
-    """How many instances of a proctype, revision and env set there are to be, since the last scale that
-    changed it. A target of 0 ends the record when nothing is left."""
+    """How many instances of a proctype, revision and env set should run. A target of 0 ends the record
+    when no instance is left."""
 
     app: Name
     proctype: ProctypeName
@@ -35,9 +35,9 @@ class ScaleRecord(Resource):
 
 
 class ScaleCount(Model):
-    """`count` is the number of pending, claimed and running ones; `target` is how many there are to be, and
-    `rev` the rev of its last change, null where they were never scaled. A `count` below the `target` says
-    that instances are missing: the same scale again starts them."""
+    """`count` is how many are pending, claimed and running. `target` is how many there should be, and
+    `rev` the rev of its last change; both are null if they were never scaled. A `count` below the
+    `target` means that instances are missing: scale to the same target again to start them."""
 
     revision: Ref
     env: Ref | None
@@ -52,7 +52,7 @@ class Scale(Page[ScaleCount]):
 
 
 class ScaleTarget(Model):
-    """How many there are to be."""
+    """How many there should be."""
 
     revision: Ref
     env: Ref | None = None
@@ -60,7 +60,8 @@ class ScaleTarget(Model):
 
 
 class Scaled(Model):
-    """What a scale did: ids that were registered, and ids that were taken back or told to stop."""
+    """What a scale did: the ids that were registered, and the ids that were unregistered or asked to
+    stop."""
 
     rev: Rev
     previous: int

@@ -11,11 +11,11 @@ from app.models.names import EnvValue
 
 
 class SecretEntry(Model):
-    """What is shown of a secret: when it was set, and a fingerprint that changes with its value."""
+    """What a secret shows: when it was set, and a fingerprint that changes with its value."""
 
     rev: Annotated[Rev, Field(description="The rev at which it was set.")]
     fingerprint: Annotated[
-        str, Field(description="Changes with the value and tells nothing of it.", examples=["a1b2c3d4"])
+        str, Field(description="Changes with the value, and reveals nothing about it.", examples=["a1b2c3d4"])
     ]
 
 
@@ -43,7 +43,7 @@ class Secret(Model):
 
     rev: Rev
     key: str
-    fingerprint: Annotated[str, Field(description="Changes with the value and tells nothing of it.")]
+    fingerprint: Annotated[str, Field(description="Changes with the value, and reveals nothing about it.")]
 
 
 class SecretSet(Model):
@@ -55,7 +55,7 @@ class SecretSet(Model):
 
 
 class EnvironmentRequest(Claimer):
-    """A host asks for what the process of an instance gets; it has to say by which claim."""
+    """A host asks for the variables of an instance's process, and names its claim."""
 
     claim_rev: Fence
 
@@ -66,13 +66,13 @@ class Environment(Model):
     rev: Rev
     vars: Annotated[
         dict[str, str],
-        Field(description="The app's variables, over them the env set's, over them the secrets."),
+        Field(description="The app's variables, overridden by the env set's, and these by the secrets."),
     ]
 
 
 class Rewritten(Model):
-    """What a call has sealed anew. `left` secrets are still sealed with another key than the first."""
+    """How many secrets the call has sealed with the first key, and how many are `left`."""
 
     rev: Rev
     rewritten: Annotated[int, Field(description="Secrets that are sealed with the first key now.")]
-    left: Annotated[int, Field(description="Secrets that are not yet: call again.")]
+    left: Annotated[int, Field(description="Secrets that are still sealed with another key: call again.")]

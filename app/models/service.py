@@ -9,7 +9,7 @@ from app.models.names import Host, Ip, KeptHost, Port, Printable, ServiceName
 
 
 class Service(Resource):
-    """A name under which endpoints are found."""
+    """A name to look up endpoints by."""
 
     name: ServiceName
 

@@ -1,4 +1,4 @@
-"""What Prometheus is to scrape: a group of its HTTP service discovery (http_sd)."""
+"""A target for Prometheus: a group of its HTTP service discovery (http_sd)."""
 
 from enum import StrEnum
 from typing import Any
@@ -17,7 +17,7 @@ class ScrapedPort(StrEnum):
 
 
 class TargetGroup(Model):
-    """Targets with the labels that they share. There is one group a target."""
+    """A target with its labels. Each group has one target."""
 
     targets: list[str]
     labels: dict[str, str]

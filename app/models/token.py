@@ -1,4 +1,4 @@
-"""Tokens: their text, what is kept of one, and what is said of it.
+"""Tokens: their text, what is stored of one, and what the API shows of it.
 
 A token is `vsr_<id>_<secret><check>`: an id of 12 characters, 52 of a random secret, 7 of a checksum, all of
 base32 in lower case. Only the SHA-256 of the whole text is kept.
@@ -71,7 +71,7 @@ TokenName = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9@._:/-]*$", min_length=1, max_length=128),
     AfterValidator(_not_reserved),
-    Field(description="Of who uses the token: the actor of what is done with it.", examples=["deploy-bot"]),
+    Field(description="The name of the token, which is the actor of its changes.", examples=["deploy-bot"]),
 ]
 Sha256 = Annotated[
     str,
@@ -127,7 +127,7 @@ class KeptToken(Token):
 
 
 class TokenSet(Model):
-    """What makes a token or changes it. `sha256` is left out to keep the secret that it has."""
+    """The body that creates or changes a token. Leave out `sha256` to keep the secret."""
 
     name: TokenName
     grants: Grants
@@ -143,7 +143,7 @@ class Rotation(Model):
 
 
 class Self(Model):
-    """Who asks, and what they may do. `id` is null where no token of the store was used."""
+    """The caller, and what it may do. `id` is null if no token of the store was used."""
 
     id: str | None
     name: str

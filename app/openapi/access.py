@@ -1,4 +1,4 @@
-"""What the document says of tokens: and certificates: how they are sent, and which operations need one."""
+"""What the document says about tokens and certificates: how they are sent, and which operations need one."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ SCHEMES: dict[str, Any] = {
     },
     "certificate": {
         "type": "mutualTLS",
-        "description": "A client certificate whose SAN names a host, where the service takes them "
-        "(`tls_client_ca`). It allows what a token with the role `host` does for that host. A token that is "
-        "sent counts in its place.",
+        "description": "A client certificate whose SAN names a host, if the service accepts them "
+        "(`tls_client_ca`). It allows the same as a token with the role `host` for "
+        "that host. If a token is sent too, only the token counts.",
     },
 }
 NEEDED: list[dict[str, list[str]]] = [{"token": []}]

@@ -1,5 +1,5 @@
-"""What is answered may grow: a new field, status or type of event must not break a client that was made from
-this document. What is asked stays as strict as the service is."""
+"""Answers may grow: a new field, status or type of event must not break a client made from this document.
+Requests stay as strict as the service is."""
 
 from collections.abc import Iterator
 from typing import Any

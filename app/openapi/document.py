@@ -1,4 +1,4 @@
-"""The document as a whole: what it says of itself, and the order in which its parts are brought into form."""
+"""The document as a whole: its own description, and the order in which its parts are put into shape."""
 
 from typing import Any
 
@@ -12,21 +12,21 @@ from app.openapi import access, answers, dry_runs, examples, meanings, problems,
 
 TAGS = {
     "apps": "Apps and their variables.",
-    "secrets": "Values that are written and never shown; the process gets them by its host.",
+    "secrets": "Variables whose values are never shown. A process gets them through its host.",
     "env sets": "Immutable, named sets of variables.",
     "revisions": "Versions of an app's code: proposed, then accepted.",
     "proctypes": "Process types of an app, each with a port of its own.",
-    "scale": "How many instances there are to be.",
+    "scale": "How many instances should run.",
     "instances": "Tickets to run one process, and what became of them.",
-    "life of an instance": "What hosts and operators say of an instance.",
-    "services": "Names and the endpoints at which they answer.",
+    "life of an instance": "What hosts and operators report about an instance.",
+    "services": "Names, and the endpoints that serve them.",
     "runners": "Which process runs which instance.",
     "members": "The platform's own parts.",
-    "plans": "Many changes as one: planned, then made.",
+    "plans": "Many changes as one commit: first planned, then made.",
     "events": "Everything that happens, in order.",
-    "discovery": "What runs where, in the form that other programs take.",
+    "discovery": "What runs where, in the formats of other programs.",
     "time": "The rev, the commits, and the stored layout.",
-    "tokens": "Who may do what.",
+    "tokens": "Tokens and sessions: who may do what.",
     "operations": "Health, metrics, and what errors mean.",
 }
 
@@ -34,15 +34,16 @@ DESCRIPTION = """\
 The registry of what runs on a platform: apps, their revisions, env sets and process types, and the
 instances that hosts claim and run.
 
-The one idea is time. Every commit has a **rev**; every read is of one snapshot (`?rev=N` names it);
-every write is one commit; `GET /events` streams everything after a rev, gap-free and exactly
-resumable.
+Every commit has a number, its **rev**. Every read answers from one snapshot (`?rev=N` names it); every
+write is one commit. `GET /events` streams everything after a rev, without gaps, and resumes exactly where
+it was cut.
 
-On loopback, and where it was told so, a service asks for no credentials until it has its first token; from
-then on each call but `/livez`, `/readyz` and `/problems` needs one that is valid (401), whose grants allow
-the call (403). What a token may not see is answered as what is not there.
-A request for a host that the service does not go by is 421 `unknown-host`, and one of another site's page is
-403 `foreign-origin`; `OPTIONS` on any path is 204 with `Allow`.
+On loopback, or with `insecure`, a service needs no credentials until its first token is made. From then on
+every call except `/livez`, `/readyz` and `/problems` needs a valid token (401) with a grant that allows the
+call (403). What a token may not see is answered as if it did not exist.
+
+A request whose `Host` is not a name of the service is 421 `unknown-host`. A request from a page of another
+site is 403 `foreign-origin`. `OPTIONS` on any path is 204 with `Allow`.
 """
 
 EVENT_STREAM = "text/event-stream"

@@ -1,4 +1,4 @@
-"""What is said of a write that is tried: its own answer, in which revs may be null and nothing has a tag."""
+"""Describes dry runs: an answer of their own, in which revs may be null and which has no entity tag."""
 
 from collections.abc import Iterable
 from copy import deepcopy
@@ -20,7 +20,10 @@ def add_answer(operation: dict[str, Any]) -> None:
     """To one that creates: a dry run makes nothing, so it is answered 200."""
     made = operation["responses"].get("201")
     if made is not None and _can_be_tried(operation):
-        tried = {"description": "What would have been made.", "content": deepcopy(made["content"])}
+        tried = {
+            "description": "The resource that the call would create.",
+            "content": deepcopy(made["content"]),
+        }
         operation["responses"]["200"] = tried
 
 

@@ -1,4 +1,4 @@
-"""JSON schemas as generators read them best, without a change of what they mean."""
+"""Puts JSON schemas into the form that generators read best, without changing their meaning."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What many operations say alike is said once, under `components`."""
+"""Moves what many operations share to `components`."""
 
 import json
 from collections import Counter
@@ -11,19 +11,20 @@ PROBLEM = "application/problem+json"
 
 HEADERS: dict[str, Any] = {
     "Visor-Rev": {
-        "description": "The rev of the snapshot that the answer is from, or of the commit it made.",
+        "description": "The rev of the snapshot that was read, or of the commit that was made.",
         "required": True,
         "schema": {"type": "integer", "format": "int64", "minimum": 0},
         "example": 42,
     },
     "ETag": {
-        "description": "The resource's rev, as a strong tag.",
+        "description": "The resource's rev, as a strong entity tag.",
         "required": True,
         "schema": {"type": "string"},
         "example": '"42"',
     },
     "OptionalETag": {
-        "description": "The rev, as a strong tag. Not of a dry run, or of an answer that may change.",
+        "description": "The rev as a strong entity tag. Absent in a dry run and where the answer may "
+        "still change.",
         "schema": {"type": "string"},
         "example": '"42"',
     },
@@ -34,18 +35,18 @@ HEADERS: dict[str, Any] = {
         "example": "/instances/17",
     },
     "Visor-Age": {
-        "description": "Seconds since what this replica holds was known to be the latest; not where a rev or "
-        "`linearizable` was asked for.",
+        "description": "Seconds since this replica last knew that it held the latest state. Absent "
+        "if a rev or `linearizable` was asked for.",
         "schema": {"type": "integer", "minimum": 0},
         "example": 0,
     },
     "Idempotency-Replayed": {
-        "description": "`true` where this is the first answer to the same Idempotency-Key again.",
+        "description": "`true` if this repeats the first answer to the same Idempotency-Key.",
         "schema": {"type": "string"},
         "example": "true",
     },
     "Visor-Dry-Run": {
-        "description": "`true` where the call was tried and nothing was changed.",
+        "description": "`true` for a dry run: nothing was changed.",
         "schema": {"type": "string"},
         "example": "true",
     },

@@ -1,5 +1,5 @@
-"""An app's secrets. What is shown of them is part of the app; what is kept of them, sealed, stands apart, so
-that no read, event or record of the app can carry it."""
+"""An app's secrets. What is shown of them is part of the app. Their sealed values are stored apart, so
+that no read, event or record of the app can contain them."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

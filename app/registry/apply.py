@@ -1,4 +1,4 @@
-"""A document becomes what is declared: the rules of the single calls, one after the other, as one change.
+"""Applies a document: runs the rules of the single calls one after the other, as one change.
 
 The order is that of what they need: app, env sets, revisions, proctypes, head, scale, services, endpoints;
 then what is removed, the other way round. So the order in the document does not matter.

@@ -1,4 +1,4 @@
-"""Apps: registered with their first variables, changed, and unregistered with all that is theirs."""
+"""Apps: registered with their first variables, changed, and unregistered with everything in them."""
 
 from datetime import datetime
 from typing import Any

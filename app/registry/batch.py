@@ -1,4 +1,4 @@
-"""How many instances one commit changes at most, and how large they may be together.
+"""The limits of one batch: how many instances one commit changes, and how large they are together.
 
 etcd takes 128 operations and 1.5 MiB in a transaction. An instance that many hosts have given back takes
 some 40 KiB.

@@ -1,4 +1,4 @@
-"""Words for people that are kept in bounds: by the bytes that they take as JSON, not by their characters."""
+"""Cuts free text to a limit, counted in the bytes that it takes as JSON, not in characters."""
 
 from bisect import bisect_right
 

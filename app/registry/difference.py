@@ -1,4 +1,4 @@
-"""What differs between two versions of an object, as people and programs are told."""
+"""The difference between two versions of an object, field by field."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

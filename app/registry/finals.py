@@ -1,4 +1,4 @@
-"""Final instances leave: many at once when that is asked for, and by upkeep when their time is over."""
+"""Unregisters final instances: many at once on request, and by upkeep when their time is over."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Idempotency-Key: a POST's first answer is kept in the commit that made it, and given again.
+"""Idempotency-Key: a POST's first answer is stored in the commit that made it, and repeated.
 
 The answer to most POSTs is the state of one resource. So what is kept is where that is and which revs it
 had, and its value where that is small: from these the same bytes are made again, even when the resource has

@@ -1,6 +1,5 @@
-"""The lines of an export as what is to be kept: each looked at by itself, and held to what a request may say.
-
-References are looked at later, where what they name has come: see `app.registry.imports`.
+"""Turns the lines of an export into what is stored: each is checked by itself, as strictly as a request.
+References are checked later, when the objects that they name are there: see `app.registry.imports`.
 """
 
 from collections.abc import Mapping, Sequence

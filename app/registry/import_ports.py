@@ -1,4 +1,4 @@
-"""The ports of proctypes that an import brings: its own where nobody else has it, or a new one."""
+"""The ports of imported proctypes: the old port if it is free, otherwise a new one."""
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
-"""Objects of an export become objects of the registry, some at a time.
+"""Puts the objects of an export into the registry, some at a time.
 
-Each commit leaves a true state: what is named is there when what names it comes. Only an app's head, which
-names a revision, is put once the revision has come. What is there already is known again, so that the same
-file goes on where it stopped.
+Each commit leaves a consistent state: an object comes after those that it names. Only an app's head,
+which names a revision, is put once the revision has come. Objects that are there already are recognized,
+so that the same file goes on where it stopped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -198,7 +198,7 @@ class _Putting:
         """An object of the file whose key is taken."""
         done = self._done
         if not readable(record):
-            self._conflict(entry, "It was written by another hand and cannot be read: DELETE it first.")
+            self._conflict(entry, "Another program wrote it, and it cannot be read: DELETE it first.")
         elif record.value == entry.value:
             done.unchanged += 1
         elif not self._merges or entry.kind == "instance":

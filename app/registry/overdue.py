@@ -1,5 +1,5 @@
-"""Instances that have been in a status for too long: to find them takes a look at all that are in it, page by
-page; what is done about them is a rule that looks at each again."""
+"""Finds instances that have been in a status for too long, page by page. The rule that then acts on them
+checks each one again."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -66,4 +66,4 @@ def _due(record: Record, limit: Limit) -> datetime | None:
         since = codec.kept(record).get(limit.since)
         return None if since is None else datetime.fromisoformat(since) + limit.lifetime
     except (ValueError, TypeError, OverflowError):
-        return None  # another hand's: nobody knows since when
+        return None  # written by another program: it has no time that could be read

@@ -1,4 +1,4 @@
-"""Who may do what: the row of an operation, and a rule that is held to a token's grants.
+"""Permissions: the row of an operation, and rules that check a token's grants.
 
 A write reads its token's key in its own transaction, so none commits after the token was revoked or narrowed.
 """

@@ -1,4 +1,4 @@
-"""A plan: what several rules want together, with the answer that tells it, and a hash that names it."""
+"""A plan: the changes of several rules together, with their answer and a hash that identifies them."""
 
 import dataclasses
 import hashlib

@@ -1,6 +1,5 @@
-"""Several rules as one change: each sees what those before it want, and all that they refuse is told.
-
-What goes through many objects is made in steps: between two of them others may have their turn.
+"""Runs several rules as one change: each sees the changes of those before it, and all errors are
+collected. Work on many objects is done in steps, so that other work can run in between.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
-"""What in the store can be read, and what another hand has put there in a form that is not ours.
+"""Decides which records can be read, and which were written by another program in another form.
 
-What cannot be read is left out of everything that is found by terms: lists, counts, checks, upkeep. It is not
-there for those who ask for it, but its name is taken, and DELETE removes it.
+Unreadable records are left out of everything that is found by terms: lists, counts, checks, upkeep. A GET
+is 404, but the name is taken, and DELETE removes the record.
 """
 
 from collections.abc import Callable, Mapping

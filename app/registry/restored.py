@@ -1,4 +1,4 @@
-"""What a restored registry has to be told: ids given after the backup must not be given again."""
+"""Corrects the counters of a restored registry, so that ids given after the backup are not given again."""
 
 from datetime import datetime
 

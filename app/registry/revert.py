@@ -1,7 +1,7 @@
 """What is declared goes back to what it was at an earlier rev. What one commit changed: `app.registry.undo`.
 
-First what was there is put back, from what is needed to what needs it; then counts go back, where that is
-asked for; then what was not there is removed, the other way round. Instances live on.
+First missing objects are put back, in the order of their dependencies. Then counts are restored, if asked
+for. Last, objects that were not there are removed, in the opposite order. Instances go on running.
 """
 
 from collections.abc import Iterator, Mapping
@@ -117,7 +117,7 @@ class _Restoring:
         path, now = path_of(key) or key, self._planner.draft.get(key)
         if not readable(was) or (now is not None and not readable(now)):
             self._planner.conflict(
-                path, InvalidState.code, "It was written by another hand and cannot be read."
+                path, InvalidState.code, "Another program wrote it, and it cannot be read."
             )
             return
         said = codec.kept(was)

@@ -1,4 +1,4 @@
-"""Scale: instances are registered, taken back and stopped until there are as many as wanted.
+"""Scale: registers, unregisters and stops instances until there are as many as wanted.
 
 One commit changes at most `BATCH` instances, of some `BATCH_BYTES` together. A target further away
 takes several, each of which counts anew. Between them a note under `scaling/` says whose turn it is, so

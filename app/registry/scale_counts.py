@@ -1,4 +1,4 @@
-"""How many instances there are of each revision and env set of a proctype, and how many there are to be.
+"""How many instances of each revision and env set a proctype has, and how many it should have.
 
 Ten thousand instances are counted by their terms, none of which is read; and page by page, so that others
 have their turn in between. There may be as many groups as instances: of those that one answer has no room

@@ -1,4 +1,4 @@
-"""Which instances a list's filters mean: those that carry a term of each."""
+"""Finds the instances that match a list's filters: those that have a term of each filter."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field

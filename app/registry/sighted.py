@@ -1,4 +1,4 @@
-"""A snapshot as a token sees it: what it may not see is not there."""
+"""A snapshot as a token sees it: as if nothing else existed."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass

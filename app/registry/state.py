@@ -1,4 +1,4 @@
-"""Reading and changing typed resources: the only way in which rules touch a snapshot and its changes."""
+"""Reads and changes typed resources; rules reach a snapshot and its changes only through this module."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -74,7 +74,7 @@ def create(snapshot: Snapshot, key: str, resource: Resource, what: str) -> Chang
     record = snapshot.get(key)
     if record is not None and not readable(record):
         raise AlreadyExists(
-            f"There is {what} already, written by another hand, that cannot be read: DELETE it first."
+            f"There is {what} already. Another program wrote it, and it cannot be read: DELETE it first."
         )
     if record is not None:
         raise AlreadyExists(f"There is {what} already: it was registered at rev {record.created_rev}.")

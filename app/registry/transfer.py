@@ -1,4 +1,5 @@
-"""What an export tells beside the objects, which instances are in it, and what a trial of an import keeps."""
+"""What an export has beside the objects, which instances it includes, and what a dry run of an import
+keeps."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

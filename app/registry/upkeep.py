@@ -1,7 +1,5 @@
-"""What goes when its time is over: ended entries and kept answers. Commits of their own, no events.
-
-To find what is to go takes a look at everything, page by page; to remove it takes a rule on
-fifty keys, which looks at each again.
+"""Removes ended entries and kept answers when their time is over, in commits of their own without events.
+They are found page by page; a rule then removes fifty keys at a time and checks each one again.
 """
 
 from collections.abc import Mapping, Sequence

@@ -89,8 +89,8 @@ async def get_secrets(app: Name, view: Read) -> Response:
     "/apps/{app}/secrets/{key}", response_model=Secret, responses=changed(404), summary="Set a secret"
 )
 async def set_secret(app: Name, key: EnvKey, body: SecretSet, context: Ctx, write: Put) -> Response:
-    """Sets it, whether it was there or not. The value it has already makes no commit. `no-keyring` where the
-    service has no key to seal it with."""
+    """Creates or replaces the secret. Setting the value that it already has makes no commit. `no-keyring`
+    if the service has no key to seal it with."""
     sealed = _sealed(context.keyring, keys.secret(app, key), body.value)
     is_same = _is(context.keyring, body.value)
 
@@ -108,7 +108,7 @@ async def set_secret(app: Name, key: EnvKey, body: SecretSet, context: Ctx, writ
     "/apps/{app}/secrets/{key}", response_model=Deleted, responses=removed(404), summary="Remove a secret"
 )
 async def remove_secret(app: Name, key: EnvKey, write: Put) -> Response:
-    """Not found where it is not there. History keeps it, sealed, until its rev is dropped."""
+    """404 if there is no such secret. The history keeps it, sealed, until its rev is dropped."""
     return await write.delete(
         lambda snapshot, at: app_secrets.remove(snapshot, at, app, key), _app_with(app, key)
     )
@@ -131,9 +131,9 @@ def _app_with(app: str, key: str) -> Callable[[Snapshot], Record | None]:
     summary="Read the variables of a process",
 )
 async def read_environment(id: InstanceId, body: EnvironmentRequest, context: Ctx, call: Call) -> Response:
-    """What the process gets: the app's variables, over them the env set's, over them the secrets, as they are
-    now. Only for the host that holds the claim on a claimed or running instance. Nothing is changed, and
-    nothing on the way may keep the answer."""
+    """What the process gets: the app's variables, overridden by the env set's, and these by the secrets,
+    at their current values. Only for the host that holds the claim on a claimed or running instance. The
+    call changes nothing, and no cache may keep the answer."""
     snapshot = await context.store.latest()
     principal, row = call.principal, call.row
     # On the state that is confirmed: a token that was revoked a moment ago opens nothing any more.
@@ -152,9 +152,9 @@ async def read_environment(id: InstanceId, body: EnvironmentRequest, context: Ct
     summary="Seal secrets with the first key",
 )
 async def rewrite_secrets(context: Ctx, write: Put) -> Response:
-    """Seals up to 100 secrets anew that are sealed with another key than the keyring's first, in one commit
-    without events. Call it until `left` is 0 or nothing is rewritten. History keeps what was sealed before
-    until its rev is dropped."""
+    """Takes up to 100 secrets that are not sealed with the keyring's first key and seals them with it, in
+    one commit without events. Repeat the call until `left` is 0 or nothing is rewritten. The history
+    keeps the old values, sealed with the old key, until their revs are dropped."""
     keyring, snapshot = context.keyring, await context.store.latest()
     sealed: dict[str, tuple[bytes, bytes]] = {}
     opened: dict[str, str] = {}

@@ -83,8 +83,8 @@ async def patch_app(app: Name, body: AppPatch, write: Put) -> Response:
 
 @router.delete("/apps/{app}", response_model=Deleted, responses=removed(404), summary="Unregister an app")
 async def unregister_app(app: Name, write: Put) -> Response:
-    """Goes with its revisions, env sets and proctypes, in one commit. `in-use` while an instance of it
-    is not in a final state."""
+    """Removes the app with its revisions, env sets and proctypes, in one commit. `in-use` while an
+    instance of it is not in a final state."""
     return await write.delete(lambda snapshot, at: apps.unregister(snapshot, at, app), at_key(keys.app(app)))
 
 
@@ -96,7 +96,8 @@ async def get_env(app: Name, view: Read) -> Response:
 
 @router.patch("/apps/{app}/env", response_model=Env, responses=changed(404), summary="Change many variables")
 async def patch_env(app: Name, body: Annotated[EnvPatch, Body()], write: Put) -> Response:
-    """A merge patch (RFC 7396): null removes a variable, what is absent stays. One commit."""
+    """A merge patch (RFC 7396), in one commit: null removes a variable; a variable that is not named
+    stays."""
     return await write.answer(
         lambda snapshot, at: env.patch(snapshot, at, app, body), at_key(keys.app(app)), body=_env
     )
@@ -121,7 +122,7 @@ async def get_env_var(app: Name, key: EnvKey, view: Read) -> Response:
     summary="Set a variable",
 )
 async def set_env_var(app: Name, key: EnvKey, body: EnvVarSet, write: Put) -> Response:
-    """Sets it, whether it was there or not. The value it has already makes no commit."""
+    """Creates or replaces the variable. Setting the value that it already has makes no commit."""
     variable = _Variable(key)
 
     def rule(snapshot: Snapshot, at: datetime) -> Changes:
@@ -141,7 +142,7 @@ async def set_env_var(app: Name, key: EnvKey, body: EnvVarSet, write: Put) -> Re
     summary="Remove a variable",
 )
 async def remove_env_var(app: Name, key: EnvKey, write: Put) -> Response:
-    """Not found where it is not there."""
+    """404 if there is no such variable."""
     variable = _Variable(key)
     return await write.delete(
         lambda snapshot, at: env.remove(snapshot, at, app, key),

@@ -50,8 +50,9 @@ def _sees(call: Call) -> Sees | None:
 Below = Annotated[
     str | MISSING,
     Query(
-        description="Only what changed an object at this path or below it: `/apps/rocket`; or a part of "
-        "an app: `/apps/rocket/env/cow`. An instance is below its app and its proctype too.",
+        description="Only commits that changed an object at this path or below it, such as "
+        "`/apps/rocket`, or a part of an app, such as `/apps/rocket/env/cow`. An "
+        "instance is also below its app and its proctype.",
         examples=["/apps/rocket"],
         json_schema_extra=paths.PATH_SCHEMA,
     ),
@@ -59,8 +60,8 @@ Below = Annotated[
 Kinds = Annotated[
     Include | MISSING,
     Query(
-        description="Only changes of what was declared, or of instances and the targets of scales; `all` "
-        "adds the service's own upkeep.",
+        description="Only changes of declared objects, or only of instances and targets of scales. "
+        "`all` adds the service's own upkeep.",
     ),
 ]
 Actors = Annotated[
@@ -97,9 +98,9 @@ async def list_commits(
     limit: PageLimit = DEFAULT_LIMIT,
     cursor: PageCursor = MISSING,
 ) -> Response:
-    """Who changed what, when, by which request and why. The pages of one list end at the rev that was the
-    latest with the first. One call looks at 50,000 commits at most: a page may be short, or empty, and have a
-    `next`."""
+    """Who changed what, when, by which request and why. All pages of one list end at the rev that was the
+    latest when the first page was read. One call looks at 50,000 commits at most, so a page can be short
+    or empty and still have a `next`."""
     subtree = None
     if isinstance(path, str) or isinstance(include, Include):
         kinds = include if isinstance(include, Include) else Include.ALL
@@ -125,9 +126,9 @@ async def get_commit(
     rev: Annotated[RevNumber, Path(description="Of the commit.", examples=[42])],
     cursor: PageCursor = MISSING,
 ) -> Response:
-    """One commit, with each object that it changed before and after. A rev at which no commit of this
-    registry was made is 404, with the revs of those before and after it. What is too long for one answer goes
-    on at `next`."""
+    """One commit, with each changed object before and after. If no commit of this registry was made at
+    that rev, 404 with the revs before and after it. A commit that is too long for one answer goes on at
+    `next`."""
     found = await look_up(context.store, context.chronicle, rev)
     changes = [*changes_of(found.commit, _sees(call))] if found.commit else []
     if found.commit is None or (not changes and _sees(call) is not None):
@@ -158,18 +159,19 @@ async def get_timeline(
     call: Call,
     from_at: Annotated[
         TimeText | MISSING,
-        Query(description="After this time, or so long ago; as a rule since the history begins."),
+        Query(description="After this time, or so long ago. By default, since the beginning of the history."),
     ] = MISSING,
     to_at: Annotated[
-        TimeText | MISSING, Query(description="Up to this time, or so long ago; as a rule up to now.")
+        TimeText | MISSING, Query(description="Up to this time, or so long ago. By default, up to now.")
     ] = MISSING,
     buckets: Annotated[
         int, Field(ge=1, le=1000), IN_DIGITS, Query(description="Equal spans to count in.")
     ] = 60,
 ) -> Response:
-    """How many commits were made in each span of time, by what they were asked to change. A commit counts
-    once. The service's own upkeep does not count. Whoever may see a part counts the commits that changed
-    something of it (`Visor-Filtered`), among the newest 50,000 at first: the spans begin no earlier."""
+    """How many commits were made in each span of time, by what they were asked to change. Each commit
+    counts once; the service's own upkeep does not count. A token that sees only a part counts the commits
+    that changed something in that part (`Visor-Filtered`). It looks at the newest 50,000 commits at
+    first, and the spans begin no earlier."""
     sees = _sees(call)
     seen = None if sees is None else partial(context.seen_times.upto, call.principal.sight, sees)
     rev, edges, counted = await context.chronicle.counts(

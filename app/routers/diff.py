@@ -37,11 +37,12 @@ _REV = re.compile(r"[0-9]{1,19}\Z")
 ANSWERS: dict[int | str, dict[str, Any]] = {
     **read(),
     200: {
-        "description": "A page of what differs. With both `from` and `to` it never changes, and has a tag.",
+        "description": "A page of the differences. With both `from` and `to` it never changes and "
+        "has an `ETag`.",
         "headers": {"ETag": {"$ref": "#/components/headers/OptionalETag"}},
     },
     304: {
-        "description": "Both revs are those of the tag.",
+        "description": "The difference is the one that If-None-Match names.",
         "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
     },
 }
@@ -115,14 +116,15 @@ class _Asked:
 
 
 FromRev = Annotated[
-    RevNumber | MISSING, Query(alias=FROM, description="The rev before; or say `from_at`.", examples=[41])
+    RevNumber | MISSING,
+    Query(alias=FROM, description="The earlier rev. Give this or `from_at`.", examples=[41]),
 ]
 FromTime = Annotated[
     TimeText | MISSING, Query(description="Instead of `from`: a time, or how long ago.", examples=["-15m"])
 ]
 ToRev = Annotated[
     RevNumber | MISSING,
-    Query(alias=TO, description="The rev after; without it and `to_at`, the latest.", examples=[42]),
+    Query(alias=TO, description="The later rev. Without `to` and `to_at`, the latest.", examples=[42]),
 ]
 ToTime = Annotated[
     TimeText | MISSING, Query(description="Instead of `to`: a time, or how long ago.", examples=["-5m"])
@@ -139,14 +141,14 @@ Kinds = Annotated[
     Include | MISSING,
     Query(
         description="Which kinds: `declared` (apps, revisions, env sets, proctypes, services, "
-        "endpoints), `instances` (with the targets of scales), or `all`. Without it, those that were "
-        "declared, or what there is at the path."
+        "endpoints), `instances` (with the targets of scales), or `all`. The default is "
+        "`declared`, or the kinds that `path` names."
     ),
 ]
 SpanCursor = Annotated[
     str | MISSING,
     Query(
-        description="`next` of the page before: goes on between its two revs.",
+        description="`next` of the previous page; its two revs stay.",
         max_length=4096,
         json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
     ),
@@ -169,8 +171,9 @@ async def get_diff(
     if_none_match: IfNoneMatch = MISSING,
     accept: Annotated[str | MISSING, Header(include_in_schema=False)] = MISSING,
 ) -> Response:
-    """Object by object, field by field, with the commit that changed each last. With `from` above `to` it is
-    the difference backwards. With an `Accept` that prefers `text/plain`: a line for each field."""
+    """Every object and field that differs, with the commit that changed it last. If `from` is above `to`,
+    the difference is given backwards. If `Accept` prefers `text/plain`, the answer has one line for each
+    field."""
     check_page(limit, context.bounds.page)
     within = subtree(path, include if isinstance(include, Include) else None)
     of = cursors.name_of(call)

@@ -83,12 +83,13 @@ async def list_prometheus_targets(
     service: Annotated[
         list[ServiceName],
         Field(max_length=100),
-        Query(description="The endpoints of these services, instead of instances. Repeatable."),
+        Query(description="List the endpoints of these services instead of instances. Repeatable."),
     ] = [],  # noqa: B006
 ) -> Response:
-    """For `http_sd_configs`: a group for each running instance that has the port, by id, with labels
-    `__meta_visor_*`. From what this replica holds, so it goes on while the coordinator is away; `Visor-Age`
-    says how old that is. Over 50,000 targets are 422: filter by app or proctype."""
+    """For `http_sd_configs`: one group for each running instance that has the port, by id, with labels
+    `__meta_visor_*`. The answer comes from what this replica holds, so it works while the coordinator
+    cannot be reached; `Visor-Age` says how old it is. More than 50,000 targets are 422: filter by app or
+    proctype."""
     if service and (app or proctype or port is not ScrapedPort.MAIN):
         raise InvalidRequest.of(
             ["query", "service"], "names endpoints: app, proctype and port do not go with it"

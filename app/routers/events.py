@@ -21,12 +21,12 @@ Wait = Annotated[int, Field(ge=0, le=60), IN_DIGITS]
 Snapshot = Annotated[
     bool,
     Query(
-        description="First every object that matches, then what follows. Where the start is no longer kept, "
-        "`gone` and a fresh snapshot instead of 410."
+        description="Send every matching object first, then the events. If the start is no longer "
+        "kept, send `gone` and a new snapshot instead of 410."
     ),
 ]
-PageLimit = Annotated[Limit, Query(description="Items of a page at most.")]
-PageWait = Annotated[Wait, Query(description="Seconds to wait for an event where there is none.")]
+PageLimit = Annotated[Limit, Query(description="At most this many items.")]
+PageWait = Annotated[Wait, Query(description="Seconds to wait for an event if there is none yet.")]
 
 # With an Accept that prefers JSON a stream's path answers the list, as it did before the list had a path of
 # its own. It is not in the schema: one operation of two media types hangs most generated clients.
@@ -36,7 +36,8 @@ Accept = Annotated[str | MISSING, Header(include_in_schema=False)]
 
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The stream: a text of Server-Sent Events that does not end by itself for minutes.",
+        "description": "The stream of Server-Sent Events. The server ends it after some minutes; "
+        "clients then resume.",
         "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
     }
 }
@@ -60,8 +61,9 @@ async def get_events(
     wait: HiddenWait = 0,
     accept: Accept = MISSING,
 ) -> Response:
-    """Server-Sent Events: everything after a rev, in order, exactly once, and exactly resumable with
-    `Last-Event-ID`. Clients that cannot read a stream use `GET /events/list`, which waits for news too."""
+    """Server-Sent Events: everything after a rev, in order and exactly once. A client that was cut
+    resumes with `Last-Event-ID`. Clients that cannot read a stream use `GET /events/list`, which can wait
+    for events too."""
     return await _answer(events.of_apps(*apps), snapshot, limit, wait, accept)
 
 
@@ -74,8 +76,8 @@ async def list_events(
     limit: PageLimit = 100,
     wait: PageWait = 0,
 ) -> Response:
-    """The same history as the stream, page by page, and with `wait` as a long poll. `next` is the `rev` to go
-    on after: ask until a page is empty, then wait."""
+    """The same history as the stream, page by page, or with `wait` as a long poll. Send `next` as the
+    `rev` of the next call, until a page is empty; then use `wait`."""
     return await events.of_apps(*apps).list(limit, wait)
 
 
@@ -94,7 +96,7 @@ async def get_app_events(
     wait: HiddenWait = 0,
     accept: Accept = MISSING,
 ) -> Response:
-    """The same for one app. It need not be registered yet."""
+    """The same for one app. The app need not be registered yet."""
     return await _answer(events.of_apps(app), snapshot, limit, wait, accept)
 
 
@@ -107,7 +109,7 @@ async def get_app_events(
 async def list_app_events(
     app: Name, events: AskedEvents, limit: PageLimit = 100, wait: PageWait = 0
 ) -> Response:
-    """The same for one app. It need not be registered yet."""
+    """The same for one app. The app need not be registered yet."""
     return await events.of_apps(app).list(limit, wait)
 
 

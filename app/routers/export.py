@@ -15,10 +15,12 @@ router = APIRouter(tags=["time"])
 
 LINES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": 'Lines of JSON: `{"visor":1,"rev","at","schema"}`, then `{"path","object"}` for each '
-        'object, then `{"end":true,"objects","sha256"}`. Without that last line the export was cut off. The '
-        'sum is that of all bytes before the line. A line with `"ended":true` has what is kept of an '
-        "instance that was unregistered. The first line of a whole export has `next`, the next id and port.",
+        "description": 'Lines of JSON: `{"visor":1,"rev","at","schema"}`, then `{"path","object"}` '
+        'for each object, then `{"end":true,"objects","sha256"}`. If that last line '
+        "is missing, the export was cut off. The sum covers all bytes before it. A "
+        'line with `"ended":true` is the entry of an unregistered instance in its '
+        "ended list. The first line of a whole export has `next`: the next id and "
+        "port.",
         "content": {NDJSON: {"schema": {"type": "string"}}},
     }
 }
@@ -45,11 +47,11 @@ async def export_objects(
     ] = "/",
     include: Annotated[
         Include,
-        Query(description="What was declared, instances and the targets of scales, or all."),
+        Query(description="Declared objects, instances with the targets of scales, or all."),
     ] = Include.ALL,
 ) -> Response:
-    """All objects of one snapshot, in the order of their kinds and names, sent while they are read. It is the
-    state at that rev and not the history before it; tokens are not in it."""
+    """All objects of one snapshot, ordered by kind and name, sent while they are read. An export is the
+    state at one rev, without its history and without tokens."""
     within = subtree(path, include)
     rev = (await view.snapshot()).rev
     journal = await context.store.journal_at(rev)

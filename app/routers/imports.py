@@ -20,7 +20,7 @@ router = APIRouter(tags=["time"])
 LINES: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "The lines that `GET /export` gives, as they are. They are read while they arrive.",
+        "description": "The lines of `GET /export`, unchanged. They are read while they arrive.",
         "content": {NDJSON: {"schema": {"type": "string"}}},
     }
 }
@@ -41,12 +41,12 @@ async def import_objects(
     context: Ctx,
     call: Call,
     mode: Annotated[
-        ImportMode, Query(description="Into an empty registry, or beside what there is.")
+        ImportMode, Query(description="Into an empty registry, or merged with what is there.")
     ] = ImportMode.EMPTY,
 ) -> Response:
-    """The objects of an export become objects of this registry: ids, ports, claims and times stay, revs are
-    new. It takes a commit for each thousand objects, and leaves a true state with each; when it ends early,
-    `done` says what was committed, and the same file goes on where it stopped. A file of one commit is
+    """Puts the objects of an export into this registry. Ids, ports, claims and times stay; revs are new.
+    Each thousand objects are one commit, which leaves a consistent state. If the import ends early,
+    `done` says what was committed; send the same file again to go on. A file that fits into one commit is
     imported whole or not at all. Secrets come without their values."""
     # What it may not do it is told before it has sent everything.
     await write.commit(lambda snapshot, at: Changes(), nothing)

@@ -46,13 +46,13 @@ Statuses = Annotated[
     list[StatusFilter],
     Query(
         alias="status",
-        description="`active`: pending, claimed, running and stopping ones, which is what most callers want. "
-        "Or a status; repeatable. Without it: all, final ones too.",
+        description="A status, or `active` for pending, claimed, running and stopping together. "
+        "Repeatable. Without it, all instances, including final ones.",
         examples=[["active"]],
     ),
 ]
 Refs = list[Ref]
-Client = Annotated[ShortText | MISSING, Query(description="Who unregisters.")]
+Client = Annotated[ShortText | MISSING, Query(description="Who unregisters the instance.")]
 Reason = Annotated[Text | MISSING, Query(description="Why.")]
 
 
@@ -96,7 +96,7 @@ async def list_instances(
     app: Annotated[list[Name], Query(description="Repeatable.")] = [],  # noqa: B006
     proctype: Proctypes = [],  # noqa: B006
 ) -> Response:
-    """By id, those that fit all filters. Those that are done are in their proctype's ended list."""
+    """The instances that match all filters, by id. Unregistered ones are in their proctype's ended list."""
     return await _page(listing, replace(filters, apps=frozenset(app), proctypes=frozenset(proctype)))
 
 
@@ -112,7 +112,7 @@ async def list_app_instances(
     listing: List,
     proctype: Proctypes = [],  # noqa: B006
 ) -> Response:
-    """By id, those of the app that fit all filters."""
+    """The app's instances that match all filters, by id."""
     selection = replace(filters, apps=frozenset({app}), proctypes=frozenset(proctype))
     return await _page(listing, selection, (keys.app(app), f"app {app}"))
 
@@ -126,7 +126,7 @@ async def list_app_instances(
 async def list_proctype_instances(
     app: Name, proctype: ProctypeName, filters: Filters, listing: List
 ) -> Response:
-    """By id, those of the proctype that fit all filters."""
+    """The proctype's instances that match all filters, by id."""
     return await _page(
         listing,
         replace(filters, apps=frozenset({app}), proctypes=frozenset({proctype})),
@@ -148,7 +148,7 @@ def location_of(record: Record) -> str:
     summary="Register an instance",
 )
 async def register_instance(body: InstanceCreate, write: Post) -> Response:
-    """One pending ticket. The revision has to be accepted."""
+    """Registers one pending ticket. The revision has to be accepted."""
     return await write.answer(
         lambda snapshot, at: tickets.register(snapshot, at, body), nothing, 201, location=location_of
     )
@@ -167,15 +167,19 @@ async def get_instance(
     call: Call,
     status: Annotated[
         list[StatusFilter],
-        Query(description="Answer as soon as the status is one of these, or never can be again."),
+        Query(
+            description="Answer as soon as the status is one of these, or can never become one of "
+            "these again."
+        ),
     ] = [],  # noqa: B006
     wait: Annotated[
         Annotated[int, Field(ge=0, le=60), IN_DIGITS] | MISSING,
         Query(description="Seconds to wait at most for one of the statuses."),
     ] = MISSING,
 ) -> Response:
-    """Answers with the instance as it is then. One that is done is not found: the answer has its ended entry
-    as `ended`, as long as that is kept; of one that never was it has none."""
+    """Answers with the instance as it is at the end of the wait. An unregistered instance is 404, with
+    its entry in the ended list as `ended` while that is kept. An id that was never given is 404 without
+    `ended`."""
     key, what = keys.instance(id), f"instance {id}"
     if isinstance(wait, int) and view.names_rev:
         raise InvalidRequest.of(["query", "wait"], "a snapshot in the past does not change: leave rev out")
@@ -220,15 +224,15 @@ async def unregister_instances(
     write: Put,
     context: Ctx,
     call: Call,
-    status: Annotated[list[FinalStatus], Query(min_length=1, description="Final ones only; repeatable.")],
+    status: Annotated[list[FinalStatus], Query(min_length=1, description="Final statuses only. Repeatable.")],
     app: Annotated[list[Name], Query(description="Repeatable.")] = [],  # noqa: B006
     proctype: Proctypes = [],  # noqa: B006
     revision: Annotated[Refs, Query(description="Repeatable.")] = [],  # noqa: B006
     client: Client = MISSING,
     reason: Reason = MISSING,
 ) -> Response:
-    """All that fit, in batches of at most 100, each a commit; the same call finishes what was cut off. They
-    are kept in their proctypes' ended lists."""
+    """Unregisters all that match, in batches of at most 100, each batch in one commit. The same call
+    again finishes an interrupted one. The instances are kept in their proctypes' ended lists."""
     wanted = Selection(
         apps=frozenset(app),
         proctypes=frozenset(proctype),
@@ -272,7 +276,8 @@ async def unregister_instance(
     client: Client = MISSING,
     reason: Reason = MISSING,
 ) -> Response:
-    """In any state. It is kept in the proctype's ended list, and its id never lives again."""
+    """Allowed in any state. The instance is kept in the proctype's ended list, and its id is never
+    reused."""
 
     def rule(snapshot: Snapshot, at: datetime) -> Changes:
         return tickets.unregister(snapshot, at, id, _said(client), _said(reason))

@@ -40,8 +40,8 @@ router = APIRouter(tags=["life of an instance"])
     summary="Claim the oldest ticket that fits",
 )
 async def claim_next(body: ClaimNext, write: Post, context: Ctx, call: Call) -> Response:
-    """Claims the oldest pending ticket, of any app and proctype or of those named. Waits up to `wait`
-    seconds for one; hosts that wait are called one for each ticket, in the order in which they came."""
+    """Claims the oldest pending ticket, of the app and proctype named or of any. Waits up to `wait`
+    seconds for one. Each new ticket wakes one waiting host, in the order in which they asked."""
     write.speak_for(body.host)
     app = body.app if isinstance(body.app, str) else None
     proctype = body.proctype if isinstance(body.proctype, str) else None
@@ -93,7 +93,7 @@ def _answer_to_the_same(context: Context, write: Write, place: Place) -> Abstrac
     summary="Claim an instance",
 )
 async def claim_instance(id: InstanceId, body: Claim, write: Post) -> Response:
-    """Of many hosts that race, one wins. `claim_rev` of the answer is the claim's fencing token."""
+    """If several hosts race, exactly one wins. `claim_rev` in the answer is the claim's fencing token."""
     write.speak_for(body.host)
     return await write.answer(
         lambda snapshot, at: claims.claim(snapshot, at, id, body.host), live_instance(id)
@@ -107,7 +107,7 @@ async def claim_instance(id: InstanceId, body: Claim, write: Post) -> Response:
     summary="Give a claim back",
 )
 async def unclaim_instance(id: InstanceId, body: Unclaim, write: Post) -> Response:
-    """The claimer only. Back to pending; `error` is kept in `claims`."""
+    """For the claimer only. The instance becomes pending again; `error` is kept in `claims`."""
     write.speak_for(body.host)
     write.speak_by(body.claim_rev)
     return await write.answer(lambda snapshot, at: claims.unclaim(snapshot, at, id, body), live_instance(id))
@@ -120,7 +120,7 @@ async def unclaim_instance(id: InstanceId, body: Unclaim, write: Post) -> Respon
     summary="Say that it runs",
 )
 async def start_instance(id: InstanceId, body: Start, write: Post) -> Response:
-    """The claimer only. Said again with the same values it changes nothing."""
+    """For the claimer only. Repeating the call with the same values changes nothing."""
     write.speak_for(body.host)
     write.speak_by(body.claim_rev)
     return await write.answer(lambda snapshot, at: life.start(snapshot, at, id, body), live_instance(id))
@@ -133,7 +133,8 @@ async def start_instance(id: InstanceId, body: Start, write: Post) -> Response:
     summary="Ask it to stop",
 )
 async def stop_instance(id: InstanceId, write: Post) -> Response:
-    """A running or claimed one becomes stopping; its claimer stops it and says `exit`."""
+    """A running or claimed instance becomes stopping. Its claimer then stops the process and calls
+    `exit`."""
     return await write.answer(lambda snapshot, at: life.stop(snapshot, at, id), live_instance(id))
 
 
@@ -144,7 +145,7 @@ async def stop_instance(id: InstanceId, write: Post) -> Response:
     summary="Say that it has exited",
 )
 async def exit_instance(id: InstanceId, body: Claimer, write: Post) -> Response:
-    """The claimer only. One that was lost or failed may still become exited; exited is final."""
+    """For the claimer only. A lost or failed instance can still become exited; exited is final."""
     write.speak_for(body.host)
     write.speak_by(body.claim_rev)
     return await write.answer(lambda snapshot, at: life.exit(snapshot, at, id, body), live_instance(id))
@@ -157,7 +158,7 @@ async def exit_instance(id: InstanceId, body: Claimer, write: Post) -> Response:
     summary="Say that it has failed",
 )
 async def fail_instance(id: InstanceId, body: Failure, write: Post) -> Response:
-    """The claimer only."""
+    """For the claimer only."""
     write.speak_for(body.host)
     write.speak_by(body.claim_rev)
     return await write.answer(lambda snapshot, at: life.fail(snapshot, at, id, body), live_instance(id))
@@ -170,7 +171,7 @@ async def fail_instance(id: InstanceId, body: Failure, write: Post) -> Response:
     summary="Say that it is lost",
 )
 async def lose_instance(id: InstanceId, body: Loss, write: Post) -> Response:
-    """Anyone who may write. Any but an exited one becomes lost."""
+    """For anyone who may write. Every instance that has not exited becomes lost."""
     return await write.answer(lambda snapshot, at: life.lose(snapshot, at, id, body), live_instance(id))
 
 
@@ -181,7 +182,7 @@ async def lose_instance(id: InstanceId, body: Loss, write: Post) -> Response:
     summary="Count a restart",
 )
 async def restart_instance(id: InstanceId, body: Restart, write: Post) -> Response:
-    """Of a running one: adds to its counter of failures or of out-of-memory kills."""
+    """Running instances only. Adds to the counter of failures or of out-of-memory kills."""
     write.speak_by(body.claim_rev)
     return await write.answer(lambda snapshot, at: life.restart(snapshot, at, id, body), live_instance(id))
 
@@ -193,7 +194,7 @@ async def restart_instance(id: InstanceId, body: Restart, write: Post) -> Respon
     summary="Lock an instance",
 )
 async def lock_instance(id: InstanceId, body: LockRequest, write: Put) -> Response:
-    """`locked` if it is locked already, by whomever."""
+    """`locked` if it is locked already, no matter by whom."""
     return await write.answer(lambda snapshot, at: locks.lock(snapshot, at, id, body), live_instance(id))
 
 
@@ -204,5 +205,5 @@ async def lock_instance(id: InstanceId, body: LockRequest, write: Put) -> Respon
     summary="Unlock an instance",
 )
 async def unlock_instance(id: InstanceId, write: Put) -> Response:
-    """Not found where it is not locked."""
+    """404 if it is not locked."""
     return await write.delete(lambda snapshot, at: locks.unlock(snapshot, at, id), live_instance(id))

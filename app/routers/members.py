@@ -32,8 +32,8 @@ async def list_members(kind: MemberKind, listing: List) -> Response:
     summary="Announce or renew a member",
 )
 async def set_member(kind: MemberKind, addr: HostMaybePort, body: MemberSet, write: Put) -> Response:
-    """With a `ttl` it vanishes, with an event, when it is not PUT again in time. A PUT that only renews
-    makes no commit."""
+    """With a `ttl` the member is removed, with an event, unless it is PUT again in time. A PUT that only
+    renews makes no commit."""
     return await write.answer(
         lambda snapshot, at: members.put(snapshot, at, kind, addr, body), at_key(keys.member(kind, addr))
     )
@@ -41,7 +41,7 @@ async def set_member(kind: MemberKind, addr: HostMaybePort, body: MemberSet, wri
 
 @router.get("/members/{kind}/{addr}", response_model=Member, responses=found(404), summary="Read a member")
 async def get_member(kind: MemberKind, addr: WrittenHostMaybePort, view: Read) -> Response:
-    """The member, as long as it is there."""
+    """The member, until it leaves or its `ttl` is over."""
     return await view.one(lambda snapshot: members.key_of(snapshot, kind, addr), f"member {addr} of {kind}")
 
 
@@ -52,7 +52,7 @@ async def get_member(kind: MemberKind, addr: WrittenHostMaybePort, view: Read) -
     summary="Remove a member",
 )
 async def unregister_member(kind: MemberKind, addr: WrittenHostMaybePort, write: Put) -> Response:
-    """It has left."""
+    """Says that the member has left."""
     return await write.delete(
         lambda snapshot, at: members.remove(snapshot, at, kind, addr),
         where(lambda snapshot: members.key_of(snapshot, kind, addr)),

@@ -24,31 +24,32 @@ class Live(Model):
 @router.get(
     "/livez",
     response_model=Live,
-    responses={200: {"description": "It does."}, **problems(400, 422, 500)},
-    summary="Whether the process lives",
+    responses={200: {"description": "The process is alive."}, **problems(400, 422, 500)},
+    summary="Check that the process is alive",
 )
 async def livez() -> Response:
-    """Says nothing of the store: a process that waits for its store must not be killed for it."""
+    """Does not depend on the store: a process that waits for its store should not be killed."""
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
 @router.get(
     "/readyz",
     response_model=Live,
-    responses={200: {"description": "It can."}, **problems(400, 404, 422, 500, 503)},
-    summary="Whether it can serve",
+    responses={200: {"description": "The service can serve."}, **problems(400, 404, 422, 500, 503)},
+    summary="Check that the service can serve",
 )
 async def readyz(
     context: Ctx,
     draining: Annotated[
         Literal["404"] | MISSING,
         Query(
-            description="Have the check answered 404 while the service drains: nothing new, end what runs."
+            description="With `404`, the check is answered 404 while the service drains. A load "
+            "balancer then sends no new requests and lets running ones end."
         ),
     ] = MISSING,
 ) -> Response:
-    """The store is reached and the snapshot loaded; if not, why, and what to do. A service that drains has
-    been told to end: it is not ready, but serves all that comes to it."""
+    """Ready when the store can be reached and the snapshot is loaded. If not, the answer says why and
+    what to do. A draining service is not ready, but still serves every request that it gets."""
     health = context.store.health()
     if not health.ready:
         raise CoordinatorUnavailable(f"Not ready: {health.reason}.")

@@ -30,9 +30,9 @@ AT_A_TIME = 4
 @router.post("/apply", response_model=Planned, responses=committed(), summary="Apply a document")
 @takes_document
 async def apply_document(body: Document, write: Post, context: Ctx) -> Response:
-    """Makes what the document names as it says, in one commit, or changes nothing. What is not named stays.
-    As JSON, or as YAML with `Content-Type: application/yaml`. A dry run gives the `plan`; sent back, it has
-    done what was seen there, or nothing."""
+    """Makes the named objects as the document says, in one commit, or changes nothing. Objects that it
+    does not name stay. Send JSON, or YAML with `Content-Type: application/yaml`. A dry run answers with a
+    `plan`. If you send it back, exactly the changes of that plan are made, or none."""
     addresses = await _addresses(context, body)
 
     async def begin(snapshot: Remembering) -> SteppedRule:

@@ -1,4 +1,4 @@
-"""/revert and /commits/{rev}/undo: what is declared goes back to what it was."""
+"""/revert and /commits/{rev}/undo: restores declared objects to what they were."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -43,9 +43,9 @@ CommitRev = Annotated[
 
 @router.post("/revert", response_model=Planned, responses=committed(404, 410), summary="Revert to a rev")
 async def revert_subtree(body: RevertRequest, write: Post, context: Ctx, call: Call) -> Response:
-    """What is declared at a path and below it becomes what it was at a rev, in one commit: code and
-    configuration together. Instances live on; with `scale` their counts go back too. What came later is
-    removed only with `delete`."""
+    """Restores what is declared at a path and below it to how it was at a rev, in one commit: code and
+    configuration together. Instances go on running; with `scale` their counts are restored too. Objects
+    that came later are removed only with `delete`."""
     area = subtree(body.path, Include.ALL, ["body", "path"])
     area = replace(area, kinds=area.kinds & (GOES_BACK if body.scale else DECLARED))
 
@@ -76,8 +76,8 @@ async def revert_subtree(body: RevertRequest, write: Post, context: Ctx, call: C
 async def undo_commit(
     rev: CommitRev, write: Post, context: Ctx, call: Call, body: UndoRequest = _NO_BODY
 ) -> Response:
-    """What the commit changed of what is declared, and of targets of scales, goes back. `conflict` where it
-    was changed again since, unless only in other fields."""
+    """Takes back what the commit changed in declared objects and in targets of scales. `conflict` if the
+    same fields were changed again since."""
     wanted = body.plan if isinstance(body.plan, str) else None
 
     async def begin(snapshot: Remembering) -> SteppedRule:

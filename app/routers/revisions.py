@@ -42,7 +42,7 @@ async def list_revisions(app: Name, listing: List) -> Response:
     summary="Propose or register a revision",
 )
 async def register_revision(app: Name, body: RevisionCreate, write: Post) -> Response:
-    """Proposed; with an `archive_url`, accepted at once."""
+    """The revision is proposed. With an `archive_url` it is accepted at once."""
     return await write.create(
         lambda snapshot, at: revisions.register(snapshot, at, app, body), keys.revision(app, body.ref)
     )
@@ -66,7 +66,7 @@ async def get_revision(app: Name, ref: Ref, view: Read) -> Response:
     summary="Purge a revision",
 )
 async def unregister_revision(app: Name, ref: Ref, write: Put) -> Response:
-    """`in-use` while it is scaled above 0 or the app's head."""
+    """`in-use` while it is scaled above 0 or is the app's head."""
     return await write.delete(
         lambda snapshot, at: revisions.purge(snapshot, at, app, ref), at_key(keys.revision(app, ref))
     )
@@ -79,7 +79,7 @@ async def unregister_revision(app: Name, ref: Ref, write: Put) -> Response:
     summary="Ratify a revision",
 )
 async def ratify_revision(app: Name, ref: Ref, body: Ratification, write: Post) -> Response:
-    """Proposed becomes accepted; `invalid-state` otherwise."""
+    """A proposed revision becomes accepted. `invalid-state` if it is accepted already."""
     return await write.answer(
         lambda snapshot, at: revisions.ratify(snapshot, at, app, ref, body), at_key(keys.revision(app, ref))
     )

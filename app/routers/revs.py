@@ -18,9 +18,9 @@ router = APIRouter(tags=["time"])
 
 @router.get("/rev", response_model=RevInfo, responses=read(), summary="Read the rev")
 async def get_rev(context: Ctx, view: Moment) -> Response:
-    """The latest rev, the oldest that can still be read, and when the commit was made. With `?rev=N`,
-    when that one was made. With `?at=`, the rev that was the latest then, since when it was, and the next
-    one."""
+    """The latest rev, the oldest rev that can still be read, and when the latest commit was made. With
+    `?rev=N`, when that commit was made. With `?at=`, the rev that was the latest at that time, since
+    when, and the commit after it."""
     if view.time is not None:
         found = await context.chronicle.at(view.time)
         following = found.following
@@ -42,11 +42,12 @@ async def get_rev(context: Ctx, view: Moment) -> Response:
 
 @router.get("/schema", response_model=SchemaInfo, responses=read(), summary="Read the schema version")
 async def get_schema(view: Moment) -> Response:
-    """The version of the stored layout. The service refuses to start on a newer one."""
+    """The version of the layout of the store. The service refuses to start on a newer one."""
     rev, record = await view.ask(lambda snapshot: snapshot.get(keys.SCHEMA))
     if record is not None and not readable(record):
         raise CoordinatorUnavailable(
-            "The store's schema was written by another hand and is no number: its operator has to mend it."
+            "The store's schema version was changed by another program and is not a number. The "
+            "operator has to repair it."
         )
     version = SCHEMA_VERSION if record is None else int(record.value)
     return json_answer(SchemaInfo(version=version).model_dump_json().encode(), rev)

@@ -39,14 +39,14 @@ async def get_scale(
     env: Annotated[
         str | MISSING,
         Query(
-            description="Only of this env set; empty: only those without one.",
+            description="Only of this env set. If empty, only those without an env set.",
             pattern=r"^([A-Za-z0-9][A-Za-z0-9.-]*)?$",
             max_length=128,
         ),
     ] = MISSING,
 ) -> Response:
-    """Counts by revision and env set, and the target of each, in the order of the two. What was asked for
-    and is not there counts 0."""
+    """Counts by revision and env set, in that order, each with its target. If you ask for a revision or
+    env set that has no instances, its count is 0."""
     snapshot, start = await listing.begin()
     counts = Counts(
         app,
@@ -74,10 +74,11 @@ async def get_scale(
     summary="Scale",
 )
 async def set_scale(app: Name, proctype: ProctypeName, body: ScaleTarget, write: Put) -> Response:
-    """A target, which is kept: `count` is to be the number of pending, claimed and running instances of the
-    proctype, revision and env set. Up: new pending ones. Down: pending ones are taken back, then claimed
-    and then running ones become stopping, lowest id first. Up to 100 changes are one commit; the same PUT
-    finishes what was cut off, and starts what was lost since."""
+    """Sets a target, which is kept: how many instances of the proctype, revision and env set should be
+    pending, claimed or running. Scaling up registers pending instances. Scaling down first unregisters
+    pending ones; then claimed and then running ones become stopping, lowest id first. Up to 100 changes
+    are one commit. The same PUT again finishes an interrupted call, and replaces instances that were lost
+    since."""
     run = uuid4().hex
     steps: list[ScaleStep] = []
     conditional = write

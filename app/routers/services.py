@@ -39,7 +39,7 @@ async def list_services(listing: List) -> Response:
     summary="Register a service",
 )
 async def register_service(body: ServiceCreate, write: Post) -> Response:
-    """A name under which endpoints are found."""
+    """A name to look up endpoints by."""
     return await write.create(
         lambda snapshot, at: services.register(snapshot, at, body), keys.service(body.name)
     )
@@ -58,7 +58,7 @@ async def get_service(service: ServiceName, view: Read) -> Response:
     summary="Unregister a service",
 )
 async def unregister_service(service: ServiceName, write: Put) -> Response:
-    """Goes with its endpoints, in one commit."""
+    """Removes the service with its endpoints, in one commit."""
     return await write.delete(
         lambda snapshot, at: services.unregister(snapshot, at, service), at_key(keys.service(service))
     )
@@ -85,8 +85,8 @@ async def list_endpoints(service: ServiceName, listing: List) -> Response:
 async def register_endpoint(
     service: ServiceName, body: EndpointCreate, write: Post, context: Ctx
 ) -> Response:
-    """`ip` is resolved from `addr` when it is not given; a name that does not resolve is refused. 503
-    `resolver-unavailable` where the name service does not say whether it does."""
+    """If `ip` is not given, it is resolved from `addr`; a name that does not resolve is 422. If the name
+    service gives no answer, 503 `resolver-unavailable`."""
     # What does not resolve is the rule's to refuse: a retry is answered whatever the resolver says by now.
     ip = body.ip or await context.resolver.find(body.addr)
     id = endpoint_id(body.addr, body.port)

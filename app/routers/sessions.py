@@ -15,13 +15,16 @@ from app.registry import tokens
 
 router = APIRouter(tags=["tokens"])
 
-ANSWERS = {204: {"description": "Set-Cookie says the rest."}, **problems(400, 413, 415, 422, 429, 500, 503)}
+ANSWERS = {
+    204: {"description": "The session has begun; Set-Cookie has its cookie."},
+    **problems(400, 413, 415, 422, 429, 500, 503),
+}
 
 
 @router.post("/session", status_code=204, responses=ANSWERS, summary="Begin a browser's session")
 async def begin_session(call: Call) -> Response:
-    """With a token: sets the cookie `__Host-visor` for 12 hours, or until the token's end. By it a page of
-    this service may read; a write by it needs the header `Visor-Csrf: 1` too."""
+    """Takes a token and sets the cookie `__Host-visor`, for 12 hours or until the token expires. With the
+    cookie a page of this service may read. A write with the cookie also needs the header `Visor-Csrf: 1`."""
     principal = call.principal
     if not has_bearer(call.fields) or not principal.sha256:
         raise Unauthenticated.unknown()
@@ -37,5 +40,5 @@ async def begin_session(call: Call) -> Response:
 
 @router.delete("/session", status_code=204, responses=ANSWERS, summary="End a browser's session")
 async def end_session() -> Response:
-    """Has the browser forget the cookie. To end it everywhere, revoke or rotate its token."""
+    """Makes the browser forget the cookie. To end the session everywhere, revoke or rotate its token."""
     return Response(status_code=204, headers={"Set-Cookie": session.no_cookie()})

@@ -24,11 +24,11 @@ router = APIRouter(tags=["tokens"])
 
 @router.get("/tokens", response_model=TokenPage, responses=listed(), summary="List tokens")
 async def list_tokens(listing: List, context: Ctx) -> Response:
-    """By id, without their secrets. `last_used_at` is as it is known now, to the hour."""
+    """By id, without their secrets. `last_used_at` is accurate to the hour."""
     return await listing.of(keys.TOKENS, lambda record: tokens.said(record, context.store.stale()))
 
 
-@router.get("/tokens/self", response_model=Self, responses=read(), summary="Read who asks")
+@router.get("/tokens/self", response_model=Self, responses=read(), summary="Read the caller's identity")
 async def get_self(call: Call, context: Ctx) -> Response:
     """Who the caller is, and what they may do."""
     principal = call.principal
@@ -59,8 +59,8 @@ async def get_token(id: TokenId, view: Read, context: Ctx, call: Call) -> Respon
 
 @router.put("/tokens/{id}", response_model=Token, responses=changed(), summary="Make or change a token")
 async def set_token(id: TokenId, body: TokenSet, write: Put, call: Call, context: Ctx) -> Response:
-    """The caller makes the id and the secret, and sends the secret's hash: so it is in no body and no log,
-    and a retry is safe. A change takes effect with its commit, on open streams too."""
+    """The caller makes the id and the secret, and sends only a hash. So the secret is in no body and no
+    log, and a retry is safe. A change takes effect with its commit, on open streams too."""
     if call.principal.anonymous:
         raise Forbidden(
             "The first token is not made over HTTP: `visor token create --role admin --name NAME --store "
@@ -78,7 +78,7 @@ async def set_token(id: TokenId, body: TokenSet, write: Put, call: Call, context
     "/tokens/{id}/rotate", response_model=Token, responses=changed(404), summary="Change a token's secret"
 )
 async def rotate_token(id: TokenId, body: Rotation, write: Post, context: Ctx) -> Response:
-    """The old secret is valid for `overlap` seconds more."""
+    """The old secret stays valid for `overlap` more seconds."""
     return await write.answer(
         lambda snapshot, at: tokens.rotate(snapshot, at, id, body),
         at_key(keys.token(id)),
@@ -88,5 +88,5 @@ async def rotate_token(id: TokenId, body: Rotation, write: Post, context: Ctx) -
 
 @router.delete("/tokens/{id}", response_model=Deleted, responses=removed(404), summary="Revoke a token")
 async def revoke_token(id: TokenId, write: Put) -> Response:
-    """Nothing is done by it after this commit: its streams end, and a write that it had begun fails."""
+    """After this commit the token can do nothing: its streams end, and writes that are in progress fail."""
     return await write.delete(lambda snapshot, at: tokens.revoke(snapshot, at, id), at_key(keys.token(id)))

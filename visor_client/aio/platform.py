@@ -17,7 +17,7 @@ class AsyncPlatform(AsyncTransport):
         return self.list(Service, "/services", moment, limit)
 
     async def register_service(self, name: str, **options: Unpack[Post]) -> Service:
-        """A name under which endpoints are found."""
+        """A name to look up endpoints by."""
         return await self.write(Service, "POST", "/services", options, {"name": name})
 
     async def get_service(self, service: str, **moment: Unpack[Moment]) -> Service:

@@ -21,11 +21,21 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of `visor demo`."""
     parser.add_argument("--apps", type=int, default=12, metavar="N", help="apps (12)")
     parser.add_argument("--hosts", type=int, default=6, metavar="N", help="hosts (6)")
-    parser.add_argument("--seed", type=int, default=7, metavar="N", help="the same seed, the same day (7)")
-    parser.add_argument("--speed", type=float, default=20, metavar="N", help="how much faster life is (20)")
-    parser.add_argument("--port", type=int, default=8000, metavar="N", help="where it is served (8000)")
-    parser.add_argument("--url", help="on an existing service instead, under names demo-*")
-    parser.add_argument("--clean", action="store_true", help="with --url: remove what demos have left there")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=7,
+        metavar="N",
+        help="seed of the random day: the same seed gives the same day (7)",
+    )
+    parser.add_argument(
+        "--speed", type=float, default=20, metavar="N", help="how much faster than real time it runs (20)"
+    )
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="port to serve on (8000)")
+    parser.add_argument("--url", help="use an existing service instead; the demo's names begin with demo-")
+    parser.add_argument(
+        "--clean", action="store_true", help="with --url: remove what earlier demos left there"
+    )
     parser.set_defaults(run=_run)
 
 
@@ -34,7 +44,7 @@ def _run(flags: argparse.Namespace) -> int:
         if getattr(flags, name) < least:
             raise StartError(f"--{name} is at least {least}")
     if flags.url is None and flags.clean:
-        raise StartError("--clean is for a service that exists: say its --url")
+        raise StartError("--clean needs --url, the address of an existing service")
     return _serve(flags) if flags.url is None else _visit(flags)
 
 
@@ -192,7 +202,7 @@ def things_to_try(app: str, now: datetime) -> list[tuple[str, str]]:
     return [
         ("visor status", "what needs me?"),
         (f"visor ps {app}", f"where does {app} run, and since when?"),
-        (f"visor diff {before} {after} /apps/{app}", "who made it worse at 18:04, and how?"),
+        (f"visor diff {before} {after} /apps/{app}", "what changed at 18:04, and who changed it?"),
         (f"visor app {app} --at {before}", "how was it before?"),
         (f"visor log {app} --since {start}", "what became of it?"),
     ]

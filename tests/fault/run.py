@@ -84,7 +84,7 @@ async def run(site: Site, plan: Plan) -> Run:
         done.below = await site.findings()
         for service in site.services:
             # It says at each start what it has found there.
-            said = [line for line in service.said.splitlines() if "written by another hand" not in line]
+            said = [line for line in service.said.splitlines() if "another program wrote" not in line]
             if "Traceback" in service.said or (site.quiet and said):
                 start = max(service.said.find("Traceback") - 500, 0)
                 evidence.complaints.append(f"a service says: {service.said[start:][:6000]}")

@@ -13,8 +13,8 @@ def read(snapshot: Snapshot, key: str, first: int, lost: int | None = None) -> i
         if lost is not None:
             return lost
         raise Conflict(
-            f"The store's {key} was written by another program and is not a number: the operator has to correct "
-            "the next one."
+            f"The store's {key} was written by another program and is not a number: the operator has to "
+            "correct the next one."
         )
     return first if record is None else int(record.value)
 

@@ -18,7 +18,7 @@ def missing(what: str, snapshot: Snapshot, record: Record | None = None) -> NotF
     and cannot be read."""
     if record is not None:
         return NotFound(
-            f"What is kept as {what} was written by another program and cannot be read (at rev {snapshot.rev}): "
+            f"Another program wrote {what}, and it cannot be read (at rev {snapshot.rev}): "
             "DELETE removes it.",
             rev=snapshot.rev,
         )

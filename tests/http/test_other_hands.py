@@ -73,7 +73,7 @@ def test_what_cannot_be_read_is_in_no_list_and_delete_removes_it(visor: Service,
         write(visor, {key: value})
         rev = visor.context.store.rev
         found = refused(visor.get(single), 404, "not-found", rev=rev)
-        assert "written by another program" in found["detail"], value
+        assert "Another program wrote" in found["detail"], value
         refused(visor.get(f"{single}?rev={rev}"), 404, "not-found")
         for template, items in before.items():
             page = visor.get(path_of(template))
@@ -86,7 +86,7 @@ def test_what_cannot_be_read_is_in_no_list_and_delete_removes_it(visor: Service,
     assert visor.get("/readyz").status_code == 200
     tag = visor.get("/rev").headers["Visor-Rev"]
     assert visor.delete(single, headers={"If-Match": f'"{tag}"'}).status_code == 200, kind
-    assert "written by another program" not in refused(visor.get(single), 404, "not-found")["detail"]
+    assert "Another program wrote" not in refused(visor.get(single), 404, "not-found")["detail"]
     refused(visor.delete(single), 404, "not-found")
     assert unreadable(visor) == 0
 

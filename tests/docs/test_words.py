@@ -9,7 +9,11 @@ from tests.docs.words import riddles, sentences, too_long
 ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
-    *((ROOT / "docs" / name) for name in ("index.md", "concepts.md")),
+    *((ROOT / "docs" / f"{name}.md") for name in ("index", "concepts", "time", "secrets", "curl", "events")),
+    *(
+        (ROOT / "docs" / f"{name}.md")
+        for name in ("errors", "cli", "client", "dashboard", "operations", "access")
+    ),
     *sorted((ROOT / "docs" / "guides").glob("*.md")),
 ]
 

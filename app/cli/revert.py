@@ -25,9 +25,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def undo(parser: argparse.ArgumentParser) -> None:
     """The arguments of `visor undo`."""
-    parser.add_argument(
-        "rev", type=int, metavar="REV", help="the rev of the commit, as `visor log` shows it"
-    )
+    parser.add_argument("rev", type=int, metavar="REV", help="the rev of the commit, as `visor log` shows it")
     _planned(parser)
     writes(parser, _undo, condition=False)
 

@@ -51,7 +51,7 @@ def _head(calling: Calling) -> str:
     app = calling.visor.get_app(calling.flags.app)
     if app.head is None:
         raise ValueError(
-            f"app {app.name} has no head: say --revision, or `visor app set {app.name} --head REF`"
+            f"app {app.name} has no head: give --revision, or run `visor app set {app.name} --head REF`"
         )
     return app.head
 

@@ -114,7 +114,7 @@ def test_without_a_token_it_is_1_and_says_how_to_have_one(
     monkeypatch.delenv("VISOR_TOKEN")
     status, out, err = typed(on.line(name, row.fine))
     assert (status, out) == (1, "")
-    assert re.match(r"visor: .*token.*\n  `visor login URL` keeps a token; VISOR_TOKEN is taken too\.\n", err)
+    assert re.match(r"visor: .*token.*\n  `visor login URL` saves a token; VISOR_TOKEN works too\.\n", err)
 
 
 @pytest.mark.parametrize(("name", "row"), CHANGING)
@@ -172,7 +172,7 @@ def test_a_rev_that_is_not_the_present_one_is_5_and_every_flag_means_something(
     if row.conditional:
         status, out, err = typed(f"{on.line(name, row.fine)} --if-rev 1")
         assert (status, out) == (5, ""), err
-        assert err.endswith("It has changed since: look at it, and say the new --if-rev.\n")
+        assert err.endswith("It has changed since: read it again, and give its new rev as --if-rev.\n")
 
 
 @pytest.mark.parametrize(("name", "row"), CALLING)

@@ -115,9 +115,23 @@ class Serving:
         )
         while not self._ready():
             assert time.monotonic() - began < 60, f"it does not start: {self.said}"
-            assert lives(self.pid), f"it has ended: {self.said}"
+            if not lives(self.pid):
+                self.wait()
+                raise EndedAtStart(f"it has ended: {self.said}")
             time.sleep(0.002)
         return time.monotonic() - began
+
+    def start_supervised(self) -> None:
+        """As a supervisor does: one that ends at its start, where etcd could not be asked for 5 s, is started
+        again. On a file there is no such excuse."""
+        until = time.monotonic() + 60
+        while True:
+            try:
+                self.start()
+                return
+            except EndedAtStart:
+                if time.monotonic() > until or not self._store_url.startswith("etcd:"):
+                    raise
 
     def _ready(self) -> bool:
         # A connection of its own: those of the client may be of a process that is no more.
@@ -177,6 +191,10 @@ class Serving:
         self.client.close()
         if self.pid:
             self.kill()
+
+
+class EndedAtStart(AssertionError):
+    """It was never ready."""
 
 
 def lives(pid: int) -> bool:

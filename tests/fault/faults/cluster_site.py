@@ -77,7 +77,7 @@ class ClusterSite:
         for proxy in self._proxies:
             await proxy.up()
         for service in self.services:
-            await asyncio.to_thread(service.start)
+            await asyncio.to_thread(service.start_supervised)
 
     async def close(self) -> None:
         for service in self.services:

@@ -53,11 +53,11 @@ async def kill_and_start(service: Serving, seconds: float) -> None:
     """SIGKILL; and after so many seconds it is there again."""
     await asyncio.to_thread(service.kill)
     await asyncio.sleep(seconds)
-    await asyncio.to_thread(service.start)
+    await asyncio.to_thread(service.start_supervised)
 
 
 async def end_and_start(service: Serving, seconds: float) -> None:
     """SIGTERM, as an upgrade does."""
     await asyncio.to_thread(service.terminate)
     await asyncio.sleep(seconds)
-    await asyncio.to_thread(service.start)
+    await asyncio.to_thread(service.start_supervised)

@@ -1,15 +1,15 @@
 """The newest commits in memory, readable at any rev among them.
 
 Each key has a chain of its versions, oldest first; a snapshot is nothing but the history and a rev.
-Each term has two sorted lists of keys: those that carry it now (`_live`) and those that carried it
-at some held rev but no longer do (`_past`). A scan at the latest rev reads the first; a scan at an
-older one merges both and asks each key's chain.
+Each term has two sorted lists of keys (`term_lists.py`): those that carry it now and those that carried it at
+some held rev but no longer do. A scan at the latest rev reads the first; a scan at an older one merges both
+and asks the chains of those that have changed since.
 """
 
 import asyncio
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice, takewhile
 from operator import attrgetter, itemgetter
@@ -19,8 +19,9 @@ from app.errors import RevCompacted
 from app.store.contract import UNREADABLE, Commit, Index, Reads, Record, carries
 from app.store.overlay import Overlay
 from app.store.reads import touched
-from app.store.sorted_keys import add, between, blocks, discard
+from app.store.sorted_keys import between, blocks
 from app.store.steps import STEP
+from app.store.term_lists import TermLists
 
 _REV, _NEWEST = attrgetter("rev"), itemgetter(-1)
 
@@ -62,8 +63,7 @@ class History:
         self._index = index
         self._window = window
         self._chains: dict[str, list[Record]] = {}
-        self._live: dict[str, list[str]] = {}
-        self._past: dict[str, list[str]] = {}
+        self._lists = TermLists()
         self._commits: list[Commit] = []
         self._dropped = 0
         self._bytes = 0
@@ -78,10 +78,7 @@ class History:
         self.rev = self.floor = rev
         for record in records:
             self._chains[record.key] = [record]
-            for term in record.terms:
-                self._live.setdefault(term, []).append(record.key)
-        for keys in self._live.values():
-            keys.sort()
+        self._lists.load(chain[0] for chain in self._chains.values())
 
     def terms(self, key: str, value: bytes) -> tuple[str, ...]:
         return self._index(key, value)
@@ -99,7 +96,7 @@ class History:
             before_terms = before.terms if before else ()
             after_terms = after.terms if after else ()
             if before_terms is not after_terms:
-                self._sort_in(key, before_terms, after_terms)
+                self._lists.move(key, before_terms, after_terms)
             version = after or Record(key, b"", 0, commit.rev)
             self._chains.setdefault(key, []).append(version)
             if number % STEP == 0:
@@ -113,17 +110,6 @@ class History:
         while self._too_much:
             self._forget_oldest()
         self._trim_some(STEP)
-
-    def _sort_in(self, key: str, before: Collection[str], after: Collection[str]) -> None:
-        """Have the key listed under the terms that it carries now."""
-        for term in before:
-            if term not in after:
-                discard(self._live[term], key)
-                add(self._past.setdefault(term, []), key)
-        for term in after:
-            if term not in before:
-                add(self._live.setdefault(term, []), key)
-                discard(self._past.get(term, []), key)
 
     @property
     def _too_much(self) -> bool:
@@ -181,14 +167,7 @@ class History:
             if not gone:
                 break
             gone.difference_update(record.terms)
-        for term in gone:
-            past = self._past.get(term)
-            if past is not None:
-                discard(past, key)
-                if not past:
-                    del self._past[term]
-            if term in self._live and not self._live[term]:
-                del self._live[term]
+        self._lists.forget(key, gone)
         if not chain:
             del self._chains[key]
 
@@ -248,8 +227,8 @@ class History:
         latest = self._is_listed(rev)
         if reverse:
             return self._backwards(groups, rev, limit)
-        live = [self._lists(self._live, group) for group in groups]
-        past = [[] if latest else self._lists(self._past, group) for group in groups]
+        live = [self._lists.live_of(group) for group in groups]
+        past = [[] if latest else self._lists.past_of(group) for group in groups]
         lists = [[*now, *before] for now, before in zip(live, past, strict=True)]
         if not all(lists):
             return []
@@ -286,16 +265,12 @@ class History:
                 found.append(record)
         return found
 
-    @staticmethod
-    def _lists(of: Mapping[str, list[str]], group: Collection[str]) -> list[list[str]]:
-        return [keys for keys in map(of.get, group) if keys]
-
     def _backwards(self, groups: Sequence[Collection[str]], rev: int, limit: int | None) -> list[Record]:
         """From the last key down. Quick for a term at the latest rev; the rest is asked for seldom."""
         if len(groups) > 1 or len(groups[0]) > 1 or not self._is_listed(rev):
             return self.find(groups, rev)[::-1][:limit]
         [term] = groups[0]
-        keys = self._live.get(term, [])
+        keys = self._lists.live(term)
         return [
             self._chains[key][-1]
             for key in reversed(keys if limit is None else keys[max(len(keys) - limit, 0) :])
@@ -303,7 +278,7 @@ class History:
 
     def count(self, term: str, rev: int) -> int:
         if self._is_listed(rev):
-            return len(self._live.get(term, ()))
+            return len(self._lists.live(term))
         return len(self.find(((term,),), rev))
 
     def count_below(self, prefix: str, rev: int) -> int:
@@ -318,7 +293,7 @@ class History:
     def statistics(self) -> dict[str, float]:
         return {
             "keys": len(self._chains),
-            "unreadable": len(self._live.get(UNREADABLE, ())),
+            "unreadable": len(self._lists.live(UNREADABLE)),
             "held_commits": len(self._commits) - self._dropped,
             "held_bytes": self._bytes,
         }

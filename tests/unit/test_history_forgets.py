@@ -55,7 +55,7 @@ def test_a_term_that_only_forgotten_versions_carried_is_forgotten() -> None:
     assert history.count("red", history.floor) == 1, "the floor is a rev that is held"
     _set(history, b"blue")
     assert history.count("red", history.floor) == 0
-    assert "red" not in history._past
+    assert not history._lists.past_of(["red"])
 
 
 def _large(size: int, window: int) -> History:

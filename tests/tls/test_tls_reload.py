@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -159,6 +160,38 @@ def test_an_authority_that_is_no_longer_trusted_ends_its_hosts_at_the_reload(
         with pytest.raises(httpx2.TransportError):
             before.get("/apps")
         assert stays.get("/apps").status_code == 200
+
+
+def test_a_handshake_that_is_under_way_at_the_reload_does_not_outlive_its_authority(
+    site: Site, files: dict[str, str], tmp_path: Path
+) -> None:
+    """It is verified by what was trusted when it began: nothing that comes by it is answered."""
+    other = Authority(tmp_path, "another")
+    ca = Path(files["tls_client_ca"])
+    ca.write_bytes(site.authority.pem + other.pem)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = site.context(site.host).wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with serving(**files) as visor, socket.create_connection(("127.0.0.1", visor.port), 30) as line:
+        while True:
+            try:
+                client.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                line.sendall(outgoing.read())
+                incoming.write(line.recv(65536))
+        # The service waits for the certificate, which stands in what is not sent yet.
+        ca.write_bytes(other.pem)
+        assert reloaded(visor)
+        client.write(b"GET /apps HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        line.sendall(outgoing.read())
+        while data := line.recv(65536):
+            incoming.write(data)
+        incoming.write_eof()
+        try:
+            answer = client.read(65536)
+        except ssl.SSLError:  # cut off
+            answer = b""
+        assert answer == b""
 
 
 def test_one_host_is_revoked_by_a_list_in_the_file_of_the_authority(

@@ -1,5 +1,7 @@
-"""`--curl`: the calls of a command as lines to be pasted."""
+"""`--curl`: the calls of a command as lines to be pasted. A line stays in the shell's history: it has no
+token and no secret."""
 
+import re
 import shlex
 import sys
 
@@ -8,6 +10,8 @@ import httpx2
 from app.cli.calling import Printed
 from app.cli.contexts import ServiceAddress
 from visor_client.trust import verification
+
+_SECRET = re.compile(r"/apps/[^/]+/secrets/[^/]+\Z")
 
 _SHOWN = ("content-type", "if-match", "if-none-match", "visor-reason", "visor-actor", "last-event-id")
 
@@ -42,7 +46,8 @@ def printing(service: ServiceAddress, *, writes: bool) -> httpx2.Client:
 
 
 def curl_line(request: httpx2.Request, files: str = "") -> str:
-    """The call as a shell takes it. The token stays in its variable; `files` are flags for TLS."""
+    """The call as a shell takes it. The token stays in its variable, and the body of a secret is read from
+    the standard input; `files` are flags for TLS."""
     words = ["curl"]
     if request.headers.get("accept") == "text/event-stream":
         words.append("-N")
@@ -62,6 +67,8 @@ def curl_line(request: httpx2.Request, files: str = "") -> str:
     line = " ".join([*words, shlex.quote(str(request.url))]) + files
     if "authorization" in request.headers:
         line += ' -H "Authorization: Bearer $VISOR_TOKEN"'
+    if _SECRET.search(request.url.path):
+        body = body and "@-"
     return f"{line} -d {shlex.quote(body)}" if body else line
 
 

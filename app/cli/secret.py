@@ -36,9 +36,9 @@ def show_all(parser: argparse.ArgumentParser) -> None:
     reads(parser, run)
 
 
-# The value is no argument: those stand in the list of processes.
+# The value is no argument: those stand in the list of processes. What is only printed has none.
 put = writing(
-    lambda c: c.visor.set_secret(c.flags.app, c.flags.key, _value(), **c.given),
+    lambda c: c.visor.set_secret(c.flags.app, c.flags.key, "" if c.flags.curl else _value(), **c.given),
     "{flags.app}: secret {flags.key} set, fingerprint {made.fingerprint}",
     "app",
     arg("key", metavar="KEY", help="the value is asked for, or comes from standard input"),

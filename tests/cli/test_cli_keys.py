@@ -146,11 +146,13 @@ def test_a_keyring_that_lacks_a_key_in_use_is_not_taken_at_sighup(tmp_path: Path
 
 @pytest.mark.parametrize("format", ["text", "json"])
 def test_a_secret_is_nowhere_in_clear(tmp_path: Path, start: Starts, format: str) -> None:
-    """Not in the file, its write-ahead log, a backup, the log, the metrics, events, history, lists,
-    snapshots, answers and idempotency records; not even where a request with it was refused."""
+    """Not in the file, its write-ahead log, a backup, an export, the log, the audit trail, the metrics,
+    events, history, what differs between two revs, lists, snapshots, answers of dry runs and others,
+    idempotency records, and what `--curl` prints; not even where a request with it was refused."""
     file, store = tmp_path / "keyring", tmp_path / "visor.db"
     new_key(file)
-    visor = start(keyring_file=file, log_level="debug", log_format=format)
+    audit = {"audit_log": tmp_path / "audit.log"} if format == "json" else {}
+    visor = start(keyring_file=file, log_level="debug", log_format=format, **audit)
     client, body = visor.client, {"value": CANARY}
     idempotent = {"Idempotency-Key": "once"}
     client.post("/apps", json=APP)
@@ -171,6 +173,8 @@ def test_a_secret_is_nowhere_in_clear(tmp_path: Path, start: Starts, format: str
         client.put("/apps/cat/secrets/PW", json={"value": [CANARY]}),
         client.put("/apps/cat/secrets/PW", json={CANARY: CANARY}),
         client.put("/apps/cat/secrets/PW", json=body, headers={"If-Match": '"999"'}),
+        client.patch("/apps/cat", json={"secrets": {"PW": CANARY}}),
+        client.post("/apply", json={"apps": [{**APP, "secrets": {"PW": CANARY}}]}),
     ]
     assert all(answer.status_code >= 400 for answer in answers)
     answers += [
@@ -182,8 +186,15 @@ def test_a_secret_is_nowhere_in_clear(tmp_path: Path, start: Starts, format: str
             "/apps?rev=2",
             "/apps/cat/env",
             "/instances/1",
+            "/diff?from=1&include=all",
+            "/commits?include=all",
+            "/commits/3",
+            "/timeline",
+            "/export",
         )
     ]
+    answers.append(client.put("/apps/cat/secrets/NEW?dry_run=true", json=body))
+    assert [answer.status_code for answer in answers[-12:]] == [200] * 12
     answers += [
         client.get("/events/list?rev=0"),
         client.get("/metrics"),
@@ -196,6 +207,9 @@ def test_a_secret_is_nowhere_in_clear(tmp_path: Path, start: Starts, format: str
             if b"app-update" in shown or b"snapshot-end" in shown:
                 break
     assert ended("backup", tmp_path / "copy.db", "--store", f"sqlite:///{store}").returncode == 0
+    set_it = ended("secret", "set", "cat", "PW", "--curl", "--url", visor.url, input=CANARY.encode())
+    (tmp_path / "curl").write_bytes(set_it.stdout + set_it.stderr)
+    assert set_it.stdout.endswith(b"/apps/cat/secrets/PW -d @-\n")
     kept = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     assert {"visor.db", "visor.db-wal", "copy.db", "visor.db.stderr"} <= kept.keys()
     assert b"v1.k" in kept["visor.db"] + kept["visor.db-wal"], "it is there, sealed"

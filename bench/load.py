@@ -62,18 +62,18 @@ def put_under(load: Load) -> Seen:
 
 
 def ask_process(module: str, said: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Give a module that generates load its task, on the load's core; what it has seen."""
+    """Give a module that generates load its task, on the load's core; what it has seen. Raises RuntimeError
+    with what it said where it has failed."""
+    command, pipe = [sys.executable, "-m", module], subprocess.PIPE
     with on(LOAD):
-        process = subprocess.Popen(
-            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     try:
-        output, _ = process.communicate(json.dumps(said), timeout=seconds + 60)
+        output, errors = process.communicate(json.dumps(said), timeout=seconds + 60)
     finally:
         process.kill()
         process.wait()
     if process.returncode:
-        raise RuntimeError(f"{module} has failed: {output}")
+        raise RuntimeError(f"{module} has failed ({process.returncode}): {errors[-2000:].strip()}")
     answer: dict[str, Any] = json.loads(output)
     return answer
 

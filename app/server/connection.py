@@ -46,7 +46,7 @@ CUT_SHORT = "The connection was closed before the request was complete. Send it 
 ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
-class _Waiting:
+class _WaitingRequest:
     """A request that waits for its permit, and what has come of its body meanwhile."""
 
     __slots__ = ("body", "pending", "scope", "whole")
@@ -111,7 +111,7 @@ class Connection(asyncio.Protocol):
         self._no_more = False
         self._drops = False
         self._read_paused = False
-        self._waiting: _Waiting | None = None
+        self._waiting: _WaitingRequest | None = None
         # Answering: the first is, the others wait for their turn.
         self._exchanges: deque[Exchange] = deque()
         self._last_words: bytes | None = None
@@ -212,7 +212,7 @@ class Connection(asyncio.Protocol):
         if admission is not None and not self._exchanges and self._waiting is None:
             permit = admission.apply(scope["method"], scope["raw_path"], scope["headers"], self)
         if isinstance(permit, PendingRequest):
-            self._waiting = _Waiting(permit, scope)
+            self._waiting = _WaitingRequest(permit, scope)
             self._reader.has_waiting = True
             # Not read from while it waits, it costs nothing then.
             self._pause_reading()

@@ -27,7 +27,7 @@ REFUSALS = [
     ("instance 999", 1, r"There is no instance 999 .*\n  `visor ps -a` lists them\."),
     ("app create cat --repo r --stack s", 1, r"App cat .*|There is .*|.*already.*"),
     ("app create -- - --repo r", 2, r".*--stack.*|.*required.*"),
-    ("app set cat", 2, r"say what to change: --repo, .*"),
+    ("app set cat", 2, r"nothing to change: give --repo, .*"),
     ("env set cat novalue", 2, r"'novalue' is no KEY=VALUE"),
     ("env set cat", 2, r"no variables are given: .*"),
     ("env set --app cat --app nothere a=b", 1, r"There is no app nothere .*\n.*"),

@@ -22,8 +22,8 @@ _CHUNK = 64 * 1024
 back each time, which costs more than the copying."""
 
 AT_ONCE, AT_ONCE_OF_ALL = 1024 * 1024, 16 * 1024 * 1024
-"""Bytes of an answer that is joined and written at once after all, which takes half the time for a page of a
-thousand; and of all such answers that their readers have not taken yet. Beyond that they share."""
+"""Bytes of an answer that is joined and written at once after all, as each chunk is a call to the kernel;
+and of all such answers that their readers have not taken yet. Beyond that they share."""
 
 
 class LargeAnswer(Response):

@@ -30,7 +30,6 @@ READ_PLATFORM = _row(_O, _U, _A, own=(_H,))
 WRITE_PLATFORM = _row(_O, _A, own=(_H,))
 OBSERVE = _row(_O, _U, _A)
 READ_TOKENS = _row(_U, _A)
-PLAN = _row(_O, _A, own=(_D, _R))
 ADMIN = _row(_A)
 WRITE_SECRETS = _row(_O, _A, own=(_D,))
 READ_SECRETS = _row(own=(_H, Role.SECRET_READER), fenced=True)
@@ -100,16 +99,16 @@ TABLE: dict[str, Row] = {
     "list_commits": READ_INSTANCES,
     "get_commit": READ_INSTANCES,
     "get_timeline": READ_INSTANCES,
-    "export_objects": READ_INSTANCES,
+    "export_objects": ADMIN,
     "import_objects": ADMIN,
     "list_prometheus_targets": READ_INSTANCES,
     "get_events": READ_INSTANCES,
     "list_events": READ_INSTANCES,
     "get_app_events": READ_INSTANCES,
     "list_app_events": READ_INSTANCES,
-    "apply_document": PLAN,
-    "revert_subtree": PLAN,
-    "undo_commit": PLAN,
+    "apply_document": WRITE_APP,
+    "revert_subtree": WRITE_APP,
+    "undo_commit": WRITE_APP,
     "register_instance": WRITE_APP,
     "claim_next": CLAIM,
     "claim_instance": CLAIM,

@@ -170,8 +170,7 @@ def check(registry: Registry, name: str, role: Role) -> None:
     allowed = row.open or role in row.all or role in row.own
     rev = registry.service.rev
     own = ask(holder, name, registry.mine, dry=True)
-    if (name, role) != ("apply_document", Role.REGISTRAR):  # the document is of an app, hers are services
-        assert (code(own) == "forbidden") == (not allowed), (role, own.text)
+    assert (code(own) == "forbidden") == (not allowed), (role, own.text)
     assert own.status_code < 500
     foreign = ask(holder, name, registry.theirs, dry=role in WHOLE)
     absent = ask(holder, name, ABSENT, dry=True)

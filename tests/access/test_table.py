@@ -32,15 +32,13 @@ CONTRACT = {
     READ: "list_apps get_app get_env get_env_var get_secrets list_envsets get_envset list_revisions"
     " list_all_revisions get_revision list_proctypes get_proctype list_ended get_scale"
     " list_instances list_app_instances list_proctype_instances get_instance get_diff list_commits"
-    " get_commit get_timeline export_objects list_prometheus_targets get_events list_events"
+    " get_commit get_timeline list_prometheus_targets get_events list_events"
     " get_app_events list_app_events",
     f"deployer:own {OPERATOR}": "register_app patch_app unregister_app patch_env set_env_var remove_env_var"
     " register_envset unregister_envset register_revision ratify_revision unregister_revision"
     " register_proctype patch_proctype unregister_proctype set_scale register_instance"
     " stop_instance lock_instance unlock_instance unregister_instance unregister_instances"
-    " set_secret remove_secret",
-    # A document has services, too.
-    f"deployer:own registrar:own {OPERATOR}": "apply_document revert_subtree undo_commit",
+    " set_secret remove_secret apply_document revert_subtree undo_commit",
     "host:own": "claim_next claim_instance unclaim_instance start_instance exit_instance fail_instance"
     " restart_instance",
     f"deployer:own host:own {OPERATOR}": "lose_instance",
@@ -52,7 +50,7 @@ CONTRACT = {
     f"host:own {OPERATOR}": "register_runner unregister_runner set_member unregister_member",
     "operator auditor admin": "get_metrics read_openapi read_docs read_asset",
     "auditor admin": "list_tokens get_token",
-    "admin": "set_token rotate_token revoke_token rewrite_secrets import_objects",
+    "admin": "set_token rotate_token revoke_token rewrite_secrets import_objects export_objects",
     " ".join(Role): "get_rev get_schema get_self begin_session",
 }
 """The contract's table: which roles may do what, `own` for what their grant names; nobody needs a token for

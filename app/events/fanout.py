@@ -173,8 +173,7 @@ class Channels:
 
     async def _run(self) -> None:
         while not self._hub.closing:
-            await self._hub.news(self._head)
-            await self._bring_all(self._hub.seen)
+            await self._bring_all(await self._hub.news(self._head))
         await self._bring_all(self._store.rev)  # what the hub has not seen any more
         self.closing = True
         await self._wake(

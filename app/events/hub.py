@@ -33,6 +33,8 @@ class Hub:
         self._recent: deque[Commit] = deque()
         self._recent_after = 0
         """After this rev, and up to `seen`, all commits are in `_recent`."""
+        self._falters = False
+        """Whether what comes after `seen` could not be read at the last attempt."""
         self._news = asyncio.Event()
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
@@ -60,10 +62,16 @@ class Hub:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def news(self, after: int) -> None:
-        """Return when the listeners were told of something beyond the rev, or when the hub stops."""
-        while self.seen <= after and not self.closing:
+    async def news(self, after: int) -> int:
+        """Wait until the listeners were told of something beyond the rev, or the hub stops. Returns the rev
+        up to which there are commits to read. While they cannot be read, that is the store's: whoever needs
+        them gets to know that they cannot be had, instead of waiting in silence."""
+        while not self.closing:
+            there = self._store.rev if self._falters else self.seen
+            if there > after:
+                return there
             await self._news.wait()
+        return self.seen
 
     async def commits(self, after: int) -> Sequence[Commit]:
         """The next commits after a rev; none only where there is none. Those that were read just now are not
@@ -81,19 +89,19 @@ class Hub:
                 logger.warning("the hub fell behind the history at rev %d", self.seen)
                 self.seen = self._store.rev
                 self._lose()
-                commits = []
+                self._falters, commits = False, []
             except RequestError as error:
                 logger.warning("the hub reads on in a moment: %s", error.detail)
-                commits = []
-                await asyncio.sleep(RETRY_SECONDS)
+                self._falters, commits = True, []
             else:
+                self._falters = False
                 self._take(commits)
             news, self._news = self._news, asyncio.Event()
             news.set()
             if self.closing:
                 self._news.set()
             if not commits:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(RETRY_SECONDS if self._falters else 0.01)
 
     def _take(self, commits: Sequence[Commit]) -> None:
         for commit in commits:

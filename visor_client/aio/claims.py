@@ -51,7 +51,7 @@ class AsyncClaim:
         return self._end(done)
 
     async def fail(self, cause: str) -> Instance:
-        """The report that a process has failed."""
+        """Report that the process has failed."""
         done = await self._visor.fail_instance(self.instance.id, self.host, cause, claim_rev=self.claim_rev)
         return self._end(done)
 

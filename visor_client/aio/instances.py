@@ -196,7 +196,7 @@ class AsyncInstances(AsyncTransport):
     async def fail_instance(
         self, id: int, host: str, cause: str, *, claim_rev: int | None = None, **options: Unpack[Post]
     ) -> Instance:
-        """The report that a process has failed."""
+        """Report that the process has failed."""
         return await self._life(id, "fail", options, given(host=host, claim_rev=claim_rev, reason=cause))
 
     async def lose_instance(self, id: int, client: str, cause: str, **options: Unpack[Post]) -> Instance:

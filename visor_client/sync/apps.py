@@ -224,7 +224,7 @@ class Apps(Transport):
         env: str | None = None,
         **options: Unpack[Write],
     ) -> Scaled:
-        """How many there are to be. The same again starts what was lost since."""
+        """How many there should be. The same again starts what was lost since."""
         where = path("apps", app, "proctypes", proctype, "scale")
         body = given(revision=revision, env=env, count=count)
         return self.write(Scaled, "PUT", where, options, body)

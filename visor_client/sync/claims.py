@@ -51,7 +51,7 @@ class Claim:
         return self._end(done)
 
     def fail(self, cause: str) -> Instance:
-        """The process could not be kept running."""
+        """Report that the process has failed."""
         done = self._visor.fail_instance(self.instance.id, self.host, cause, claim_rev=self.claim_rev)
         return self._end(done)
 

@@ -196,7 +196,7 @@ class Instances(Transport):
     def fail_instance(
         self, id: int, host: str, cause: str, *, claim_rev: int | None = None, **options: Unpack[Post]
     ) -> Instance:
-        """The process could not be kept running."""
+        """Report that the process has failed."""
         return self._life(id, "fail", options, given(host=host, claim_rev=claim_rev, reason=cause))
 
     def lose_instance(self, id: int, client: str, cause: str, **options: Unpack[Post]) -> Instance:

@@ -17,7 +17,7 @@ class Platform(Transport):
         return self.list(Service, "/services", moment, limit)
 
     def register_service(self, name: str, **options: Unpack[Post]) -> Service:
-        """A name under which endpoints are found."""
+        """A name to look up endpoints by."""
         return self.write(Service, "POST", "/services", options, {"name": name})
 
     def get_service(self, service: str, **moment: Unpack[Moment]) -> Service:

@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""Tokens and sessions: who may do what."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

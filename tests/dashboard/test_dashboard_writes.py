@@ -58,8 +58,8 @@ class Change:
 SHOP, RUNS, LOCKED, FAILED = "/apps/shop", "/instances/1", "/instances/2", "failed"
 CHANGES = [
     Change("patch_env", "Change", SHOP, r"Edit variables", _variable),
-    Change("set_scale", "Scale", SHOP, r"Scale (web|worker) at b71d004"),
-    Change("set_scale", "Scale", SHOP, r"Scale 3f9c2e1"),
+    Change("set_scale", "Scale", SHOP, r"Scale (web|worker) at b71d004", _fill("Instances", "7")),
+    Change("set_scale", "Scale", SHOP, r"Scale 3f9c2e1", _fill("Instances of web", "2")),
     Change("patch_app", "Make it head", SHOP, r"Make head 3f9c2e1"),
     Change("ratify_revision", "Ratify", SHOP, r"Ratify e0a11ce", _fill("Where its archive is (URL)", "https://x.example/a")),
     Change("set_secret", "Set", SHOP, r"Set a secret", _secret),

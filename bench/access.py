@@ -12,6 +12,7 @@ from typing import Any
 from app.models.token import new_id, new_token, sha256_of
 from bench.connection import request
 from bench.fanout import row_of_delivery
+from bench.instructions import CLIENT_LIMITS
 from bench.load import Load
 from bench.peers import visor
 from bench.seeded import a_copy, file_of
@@ -67,9 +68,7 @@ def measure(plan: Plan) -> list[Row]:
 def _closed(stage: Stage, file: Path) -> tuple[Served, str]:
     """Visor with access on, and the token of its admin."""
     root = new_token(new_id())
-    limits = dict.fromkeys(
-        ("client_requests", "client_connections", "client_subscribers", "client_writes"), "0"
-    )
+    limits = dict.fromkeys(CLIENT_LIMITS, "0")
     return visor.on_file(stage, file, admin_token_sha256=sha256(root.encode()).hexdigest(), **limits), root
 
 

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from app.models.token import new_id, new_token, sha256_of
 from bench.connection import Connection, Wrong, request
 from bench.peers import etcd, visor
 from bench.processes import ALL, Pinning
@@ -26,6 +27,8 @@ WARM, COUNTED = 25, 100
 
 MISSING = 3
 """The exit status where there is no valgrind."""
+
+CLIENT_LIMITS = ("client_requests", "client_connections", "client_subscribers", "client_writes")
 
 APP = {"name": "cat", "repo_url": "https://git.example.com/cat.git", "stack": "lenny"}
 
@@ -122,6 +125,28 @@ def visor_on(where: str, store: Callable[[Stage], str]) -> Subject:
     return start
 
 
+def with_tokens(stage: Stage, under: Sequence[str]) -> tuple[Served, dict[str, bytes]]:
+    """Visor in memory, as it is read where tokens are needed: beside the same without one it says what a
+    token costs."""
+    root = new_token(new_id())
+    settings = {"header_timeout": "600", "admin_token_sha256": sha256_of(root)}
+    settings |= dict.fromkeys(CLIENT_LIMITS, "0")
+    served = visor.start(stage, "memory:", under=under, **settings)
+    visor.call(served, "POST", "/apps", APP, root)
+    visor.call(served, "PUT", "/apps/cat/env/cow", {"value": "moo"}, root)
+    asked = {}
+    for whose, grant in (
+        ("an operator's", {"role": "operator"}),
+        ("a viewer's", {"role": "viewer", "apps": ["c*"]}),
+    ):
+        token = new_token(id := new_id())
+        body = {"name": grant["role"], "grants": [grant], "sha256": sha256_of(token)}
+        visor.call(served, "PUT", f"/tokens/{id}", body, root)
+        get = request("GET", "/apps/cat", None, f"Authorization: Bearer {token}")
+        asked[f"GET /apps/{{app}}, memory:, with {whose} token"] = get
+    return served, asked
+
+
 def peer(name: str, module: str, asked: bytes) -> Subject:
     """A program that does the same work and nothing else."""
 
@@ -136,6 +161,7 @@ SUBJECTS: dict[str, Subject] = {
     "uvicorn": peer(ALONE, "bench.peers.bare_asgi", request("GET", "/220")),
     "fastapi": peer("FastAPI route", "bench.peers.fastapi_plain", request("GET", "/bytes/220")),
     "memory": visor_on("memory:", lambda stage: "memory:"),
+    "tokens": with_tokens,
     "embedded": visor_on("embedded", lambda stage: f"sqlite:///{stage.place('visor.db')}"),
     "etcd": visor_on("on etcd", lambda stage: f"etcd://127.0.0.1:{etcd.start(stage, ALL).port}"),
 }

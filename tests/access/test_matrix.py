@@ -1,4 +1,5 @@
 """Every operation of the document, as every role, on what is its own, another's, and not there: by the table.
+Those that read the past are asked for it as well.
 
 Own writes are tried with `dry_run`; those on what is another's are meant, and change nothing."""
 
@@ -29,6 +30,16 @@ TRIED = {
     if any(_DOCUMENT.resolve(one)["name"] == "dry_run" for one in operation.get("parameters", ()))
 }
 """Those that take `dry_run`."""
+
+PAST = {
+    name: "from=1&to={rev}" if name == "get_diff" else "rev=0" if "events" in name else "rev={rev}"
+    for name, (method, _, operation) in OPERATIONS.items()
+    if method == "get"
+    and {"rev", "to"}
+    & {one["name"] for one in map(_DOCUMENT.resolve, operation.get("parameters", ())) if one["in"] == "query"}
+}
+"""Those that take a rev, and how they are asked for what was at one, or for all events until now."""
+PAST["list_commits"] = "to={rev}"
 
 QUERIES = {"unregister_instances": "status=lost", "get_diff": "from=1"}
 """What an operation has to be asked with."""
@@ -124,6 +135,8 @@ class Registry:
     mine: World
     theirs: World
     holders: dict[Role, Holder]
+    past: int
+    """A rev with one of everything, as it was before it was changed."""
 
 
 @pytest.fixture(scope="module")
@@ -133,12 +146,20 @@ def registry() -> Iterator[Registry]:
         mine = fill(service, host, MINE)
         theirs = fill(service, host, World("dog", 0, "10.0.0.8", "redis"))
         holders = {role: give(service, one, name=role.value) for role, one in GRANTS.items()}
-        yield Registry(service, mine, theirs, holders)
+        past = service.rev
+        for world in (mine, theirs):
+            service.patch(f"/apps/{world.app}/env", {"cow": "as it is now"})
+        yield Registry(service, mine, theirs, holders, past)
 
 
-def ask(holder: Holder, name: str, world: World, *, dry: bool = False, head: bool = False) -> httpx2.Response:
+def ask(
+    holder: Holder, name: str, world: World, *, dry: bool = False, head: bool = False, past: int | None = None
+) -> httpx2.Response:
+    """What an operation answers; with `past`, of what was at that rev."""
     method, template, _ = OPERATIONS[name]
     query = [QUERIES[name]] if name in QUERIES else []
+    if past is not None:
+        query = [PAST[name].format(rev=past)]
     if dry and f"{method} {template}" in TRIED:
         query.append("dry_run=true")
     path = template.format(**world.names(template)) + ("?" + "&".join(query) if query else "")
@@ -163,6 +184,35 @@ def test_without_a_token_only_what_is_open_is_answered(registry: Registry, name:
 def test_every_role_may_do_what_its_row_says(registry: Registry, name: str) -> None:
     for role in Role:
         check(registry, name, role)
+
+
+@pytest.mark.parametrize("name", sorted(PAST))
+def test_the_past_is_shown_to_every_role_as_its_row_says(registry: Registry, name: str) -> None:
+    """By the grants of now: what is another's is there no more than what never was."""
+    for role in Role:
+        check_past(registry, name, role)
+
+
+def check_past(registry: Registry, name: str, role: Role) -> None:
+    row, holder, past = TABLE[name], registry.holders[role], registry.past
+    allowed = role in row.all or role in row.own
+    own = ask(holder, name, registry.mine, past=past)
+    foreign = ask(holder, name, registry.theirs, past=past)
+    assert (code(own) == "forbidden") == (not allowed), (role, own.text)
+    assert own.status_code == ask(holder, name, registry.mine).status_code, (role, own.text)
+    if own.status_code == 200 and PAST[name] == "rev={rev}":
+        assert own.headers["Visor-Rev"] == str(past)
+        assert "as it is now" not in own.text
+    head = ask(holder, name, registry.theirs, head=True, past=past)
+    assert (head.status_code, head.content) == (foreign.status_code, b"")
+    if role in WHOLE:
+        assert (code(foreign) == "forbidden") == (not allowed), (role, foreign.text)
+        return
+    assert CANARY not in own.text + foreign.text
+    if "events" in name and role is Role.HOST:
+        return  # It was told of every ticket that waited for a host, whichever app it is of.
+    if "{" in OPERATIONS[name][1] and (name not in READS_OF_SERVICES or role not in row.all):
+        assert told(foreign, registry.theirs) == told(ask(holder, name, ABSENT, past=past), ABSENT), role
 
 
 def check(registry: Registry, name: str, role: Role) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import apsw
 
+from app.http.given import Given
+from app.http.responses import RawHeaders
 from app.models import keys
 from app.settings import Settings
 from app.store.embedded.store import EmbeddedStore
@@ -48,6 +50,21 @@ class _WatchedFile(apsw.VFSFile):
         self._story.append("sync")
 
 
+class _WatchedAnswer(Given):
+    """What the server gives with a request; an answer that goes out in one call to the kernel is noted."""
+
+    def __init__(self, given: Given, story: list[str]) -> None:
+        super().__init__(given.permit, given.certificate, given.peer)
+        self.body = given.body
+        self._given, self._story = given, story
+
+    def answer_whole(self, status: int, headers: RawHeaders, body: bytes) -> bool:
+        if status in (200, 201):
+            self._story.append("answer")
+        assert self._given.answer_whole(status, headers, body), "the client keeps up"
+        return True
+
+
 @contextmanager
 def watched_by_vfs(path: Path) -> Iterator[tuple[str, Story]]:
     """A service on a store at `path`: its URL, and what happened so far."""
@@ -57,22 +74,12 @@ def watched_by_vfs(path: Path) -> Iterator[tuple[str, Story]]:
     respond = visor.server.config.app
 
     async def watched(scope, receive, send, given=None):  # type: ignore[no-untyped-def]
-        answer = given and given.answer
-
-        def answering(scope, status, headers, body):  # type: ignore[no-untyped-def]
-            if status in (200, 201):
-                disk.story.append("answer")
-            assert answer(scope, status, headers, body), "the client keeps up"
-            return True
-
         async def telling(message):  # type: ignore[no-untyped-def]
             if message["type"] == "http.response.start" and message["status"] in (200, 201):
                 disk.story.append("answer")
             await send(message)
 
-        if answer is not None:
-            given.answer = answering
-        await respond(scope, receive, telling, given)
+        await respond(scope, receive, telling, given and _WatchedAnswer(given, disk.story))
 
     visor.server.config.loaded_app = watched
     try:

@@ -12,6 +12,7 @@ import { Log } from "./pages/log.js";
 import { Login } from "./pages/login.js";
 import { Overview } from "./pages/overview.js";
 import { Members, Services, Store } from "./pages/platform.js";
+import { Registrar } from "./pages/registrar.js";
 
 const PAGES = [["/", "Overview"], ["/hosts", "Hosts"], ["/log", "Log"], ["/services", "Services"], ["/members", "Members"], ["/store", "Store"]];
 const LIGHTS = { live: "live", connecting: "connecting", reconnecting: "reconnecting", restarted: "restarted", login: "log in", refused: "refused" };
@@ -73,6 +74,7 @@ function Frame() {
   useEffect(() => {
     document.title = `${place.parts.map((part) => part).join(" ") || "Visor"}${place.rev === null ? "" : ` at rev ${place.rev}`} - Visor`;
   }, [here(), place.rev]);
+  if (live.status === "refused" && maySee.services()) return html`<${Registrar} />`;
   if (live.status === "login" || live.status === "refused") return html`<${Login} />`;
   if (!live.complete) return html`<main class="starting"><p role="status">${live.status === "connecting" ? "Loading the registry…" : "The service does not answer. Trying again…"}</p></main>`;
   const registry = shown();

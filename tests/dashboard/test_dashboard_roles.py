@@ -123,5 +123,19 @@ def test_a_token_that_is_revoked_ends_the_page(closed: Service, open_tab: Any) -
 
 
 def test_a_token_that_reads_nothing_here_is_told_so(log_in: Any) -> None:
-    tab = log_in("/", grant("registrar", services=["*"]), name="rolf")
-    tab.waits_for("rolf may not read what runs here", within="main")
+    tab = log_in("/", grant("secret-reader", apps=["shop"]), name="sara")
+    tab.waits_for("sara may not read what runs here", within="main")
+
+
+def test_a_registrar_sees_the_services_of_the_token_as_they_change(closed: Service, log_in: Any) -> None:
+    """No stream is for a registrar: the page asks again by itself. It ends with the session."""
+    tab = log_in("/", grant("registrar", services=["cache"]), name="rolf")
+    tab.waits_for("Services", "cache", "10.0.0.21", "The token rolf shows services")
+    assert "queue" not in tab.text()
+    closed.post("/services/cache/endpoints", {"addr": "10.0.0.22", "port": 11211})
+    tab.waits_for("10.0.0.22")
+    closed.delete("/services/cache/endpoints/10-0-0-22-11211")
+    tab.lacks("10.0.0.22")
+    tab.press("Log out")
+    tab.waits_for("An administrator makes one", within="main")
+    assert "cache" not in tab.text()

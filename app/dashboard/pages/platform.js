@@ -5,8 +5,7 @@ import { A, Empty, Table } from "../parts.js";
 import { ago, byName, clock, number } from "../format.js";
 import { maySee, now, shown, state } from "../state.js";
 
-export function Services() {
-  const registry = shown();
+export function Services({ registry = shown() }) {
   const services = registry.all("service").sort((a, b) => byName(a.name, b.name));
   const endpoints = registry.derived("endpoints", () => Map.groupBy ? Map.groupBy(registry.all("endpoint"), (one) => one.service) : new Map());
   return html`<h1>Services <small>${services.length}</small></h1>

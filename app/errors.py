@@ -76,7 +76,7 @@ class RevInFuture(RequestError):
     status, code, title = 400, "rev-in-future", "The rev has not been reached yet"
 
     @classmethod
-    def asked(cls, rev: int, latest: int) -> "RevInFuture":
+    def beyond(cls, rev: int, latest: int) -> "RevInFuture":
         """For a read at `rev` where `latest` is the latest."""
         return cls(f"Rev {rev} has not been reached: the latest is {latest}.", current_rev=latest)
 
@@ -380,10 +380,10 @@ class StorageFull(RequestError):
 
 def request_errors() -> list[type[RequestError]]:
     """Every class of the tree that has a code, ordered by status and code."""
-    found: list[type[RequestError]] = []
+    classes: list[type[RequestError]] = []
     todo: list[type[RequestError]] = [RequestError]
     while todo:
         for sub in todo.pop().__subclasses__():
-            found.append(sub)
+            classes.append(sub)
             todo.append(sub)
-    return sorted(found, key=lambda e: (e.status, e.code))
+    return sorted(classes, key=lambda e: (e.status, e.code))

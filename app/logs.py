@@ -23,7 +23,7 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 def neutralised(text: str) -> str:
     """The text with its control characters escaped, so that it can neither end a line of the log
     nor steer a terminal."""
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def configure(log_format: str = "text", log_level: str = "info", stream: TextIO | None = None) -> None:

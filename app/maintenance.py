@@ -67,10 +67,10 @@ async def write_uses(write: Callable[[], Awaitable[None]]) -> None:
             logger.warning("when tokens were used is written down later: %s", error.detail)
 
 
-def tell_unreadable(snapshot: Snapshot, told: int) -> int:
+def tell_unreadable(snapshot: Snapshot, before: int) -> int:
     """Log how many keys cannot be read, where these are not as many as were told of."""
     count = snapshot.count(UNREADABLE)
-    if count > 0 and count != told:
+    if count > 0 and count != before:
         named = ", ".join(record.key[:100] for record in scan(snapshot, UNREADABLE, limit=5))
         logger.warning(
             "%d keys of the store have values that another program wrote and that cannot be read: "
@@ -78,7 +78,7 @@ def tell_unreadable(snapshot: Snapshot, told: int) -> int:
             count,
             named,
         )
-    elif count != told:
+    elif count != before:
         logger.warning("all keys of the store can be read again")
     return count
 

@@ -287,15 +287,15 @@ class Settings(BaseSettings):
             return self.admin_token_sha256
         try:
             # As `sha256sum` writes it: a name may follow.
-            found = Path(self.admin_token_sha256_file).read_text("ascii").split()
+            words = Path(self.admin_token_sha256_file).read_text("ascii").split()
         except (OSError, ValueError) as error:
             raise StartError(f"VISOR_ADMIN_TOKEN_SHA256_FILE cannot be read: {error}") from None
-        if not found or re.fullmatch("[0-9a-f]{64}", found[0]) is None:
+        if not words or re.fullmatch("[0-9a-f]{64}", words[0]) is None:
             raise StartError(
                 f"VISOR_ADMIN_TOKEN_SHA256_FILE ({self.admin_token_sha256_file}) holds no SHA-256: 64 "
                 "hexadecimal digits in lower case"
             )
-        return found[0]
+        return words[0]
 
     @field_validator("max_objects", mode="before")
     @classmethod
@@ -303,34 +303,36 @@ class Settings(BaseSettings):
         """What is given stands over the defaults."""
         if not isinstance(value, str):
             return value
-        found = dict(MAX_OBJECTS)
-        for one in filter(None, map(str.strip, value.split(","))):
-            kind, _, count = one.partition("=")
+        limits = dict(MAX_OBJECTS)
+        for pair in filter(None, map(str.strip, value.split(","))):
+            kind, _, count = pair.partition("=")
             if kind not in MAX_OBJECTS or re.fullmatch("[0-9]{1,15}", count) is None:
-                raise ValueError(f"{one} is no kind=number; the kinds are {', '.join(MAX_OBJECTS)}")
-            found[kind] = int(count)
-        return found
+                raise ValueError(f"{pair} is no kind=number; the kinds are {', '.join(MAX_OBJECTS)}")
+            limits[kind] = int(count)
+        return limits
 
     @field_validator("cors_origins", "nameservers", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
 
     @field_validator("allowed_hosts")
     @classmethod
     def _are_hosts(cls, value: list[str]) -> list[str]:
-        for one in value:
-            if one != "*" and host_and_port(one) is None:
-                raise ValueError(f"{one} is no host, nor host:port, nor *")
+        for host in value:
+            if host != "*" and host_and_port(host) is None:
+                raise ValueError(f"{host} is no host, nor host:port, nor *")
         return value
 
     @field_validator("nameservers")
     @classmethod
     def _are_addresses(cls, value: list[str]) -> list[str]:
-        for one in value:
-            parts = split_host_port(one)
-            if not is_ip(one if parts is None else parts[0]):
-                raise ValueError(f"{one} is no address, nor address:port")
+        for address in value:
+            parts = split_host_port(address)
+            if not is_ip(address if parts is None else parts[0]):
+                raise ValueError(f"{address} is no address, nor address:port")
         return value
 
 

@@ -44,23 +44,23 @@ def path(*segments: str | int) -> str:
 
 def query(given: Mapping[str, Any]) -> Query:
     """As parameters of a URL: what is None is left out, a list is repeated."""
-    found: Query = []
+    pairs: Query = []
     for name, value in given.items():
         several = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
-        found += [(name, _text(each)) for each in several if each is not None]
-    return found
+        pairs += [(name, _text(each)) for each in several if each is not None]
+    return pairs
 
 
 def headers(given: Mapping[str, Any]) -> dict[str, str]:
     """Those of a `Write`."""
-    found = {}
+    fields = {}
     if (rev := given.get("if_rev")) is not None:
-        found["If-Match"] = "*" if rev == "*" else f'"{rev}"'
+        fields["If-Match"] = "*" if rev == "*" else f'"{rev}"'
     if given.get("if_absent"):
-        found["If-None-Match"] = "*"
+        fields["If-None-Match"] = "*"
     if (reason := given.get("reason")) is not None:
-        found["Visor-Reason"] = quote(reason, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~\"")
-    return found
+        fields["Visor-Reason"] = quote(reason, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~\"")
+    return fields
 
 
 def given(**fields: Any) -> dict[str, Any]:

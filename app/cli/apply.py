@@ -64,29 +64,29 @@ def read(place: str) -> dict[str, Any]:
     """The document of a file, or of all files of a directory as one. Raises StartError."""
     path = Path("/dev/stdin") if place == "-" else Path(place)
     if not path.is_dir():
-        return _one(path)
+        return _document(path)
     whole: dict[str, Any] = {}
     files = sorted(each for each in path.iterdir() if each.suffix in _ENDINGS)
     if not files:
         raise StartError(f"{place} has no file that ends in {', '.join(_ENDINGS)}")
     for file in files:
-        for name, items in _one(file).items():
+        for name, items in _document(file).items():
             if not isinstance(items, list):
                 raise StartError(f"{file}: {name} is no list")
             whole.setdefault(name, []).extend(items)
     return whole
 
 
-def _one(file: Path) -> dict[str, Any]:
+def _document(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
         text = file.read_text(encoding="utf-8")
-        found = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+        document = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
     except OSError as error:
         raise StartError(f"{file} cannot be read: {error.strerror}") from error
     except (ValueError, yaml.YAMLError) as error:
         raise StartError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise StartError(f"{file} has no document: apps and services, by name of what they are")
-    return found
+    return document

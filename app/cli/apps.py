@@ -97,8 +97,8 @@ def change(parser: argparse.ArgumentParser) -> None:
         if not patch:
             raise ValueError("nothing to change: give --repo, --stack, --type, --head or --no-head")
         app = calling.visor.patch_app(flags.app, patch, **calling.given)
-        said = ", ".join(f"{name} {value}" for name, value in patch.items())
-        calling.changed(app, f"app {app.name}: {said}")
+        changed = ", ".join(f"{name} {value}" for name, value in patch.items())
+        calling.changed(app, f"app {app.name}: {changed}")
 
     writes(parser, run)
 

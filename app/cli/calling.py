@@ -41,14 +41,14 @@ class Calling:
     @property
     def given(self) -> "Write":
         """What a write is told."""
-        found: Write = {}
+        options: Write = {}
         if self.flags.if_rev is not None:
-            found["if_rev"] = self.flags.if_rev
+            options["if_rev"] = self.flags.if_rev
         if self.flags.reason is not None:
-            found["reason"] = self.flags.reason
+            options["reason"] = self.flags.reason
         if self.flags.dry_run:
-            found["dry_run"] = True
-        return found
+            options["dry_run"] = True
+        return options
 
     def changed(self, record: Any, text: str) -> None:
         """Say what a write did; `record` is its answer."""
@@ -207,17 +207,17 @@ def when(text: str, now: datetime | None = None) -> str:
     day, _, time = text.rpartition(" ")
     if day in ("", "today", "yesterday") and ":" in time and "T" not in time:
         hour, minute, *second = map(int, time.split(":"))
-        found = now.replace(hour=hour, minute=minute, second=second[0] if second else 0, microsecond=0)
-        if day == "yesterday" or (day == "" and found > now):
-            found -= timedelta(days=1)
-        return found.isoformat()
+        instant = now.replace(hour=hour, minute=minute, second=second[0] if second else 0, microsecond=0)
+        if day == "yesterday" or (day == "" and instant > now):
+            instant -= timedelta(days=1)
+        return instant.isoformat()
     try:
-        found = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
             f"{text!r} is no time: -10m, 18:05, 'yesterday 18:00', 2026-11-30T18:05:00Z"
         ) from None
-    return (found if found.tzinfo else found.replace(tzinfo=now.tzinfo)).isoformat()
+    return (instant if instant.tzinfo else instant.replace(tzinfo=now.tzinfo)).isoformat()
 
 
 def seconds(text: str) -> int:

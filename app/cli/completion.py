@@ -65,8 +65,8 @@ def candidates(words: list[str]) -> list[str]:
 
     *before, begun = words or [""]
     if not before:
-        found = {name.split(" ")[0] for name in LISTED}
-        return sorted(name for name in found if name.startswith(begun))
+        names = {name.split(" ")[0] for name in LISTED}
+        return sorted(name for name in names if name.startswith(begun))
     if len(before) == 1 and before[0] in groups() and not begun.startswith("-"):
         return sorted(name for name in groups()[before[0]] if name.startswith(begun))
     name = " ".join(before[:2]) if " ".join(before[:2]) in LISTED else before[0]

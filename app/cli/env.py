@@ -11,13 +11,13 @@ from app.errors import StartError
 
 def assignments(given: list[str]) -> dict[str, str]:
     """`KEY=VALUE` arguments. Raises ValueError."""
-    found = {}
+    variables = {}
     for each in given:
         key, equals, value = each.partition("=")
         if not equals or not key:
             raise ValueError(f"{each!r} is no KEY=VALUE")
-        found[key] = value
-    return found
+        variables[key] = value
+    return variables
 
 
 def get(parser: argparse.ArgumentParser) -> None:

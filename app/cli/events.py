@@ -62,28 +62,28 @@ def _place(calling: Calling, since: str | None) -> str | None:
     """A position as the service takes it."""
     if since is None or _POSITION.fullmatch(since):
         return since
-    told = beginning(calling.visor, since)
-    return str(told.rev if told.rev is not None else calling.visor.get_rev(at=told.at or "-0s").rev)
+    begin = beginning(calling.visor, since)
+    return str(begin.rev if begin.rev is not None else calling.visor.get_rev(at=begin.at or "-0s").rev)
 
 
 def _newest(calling: Calling, filters: dict[str, Any]) -> str:
     """Says the newest events, and gives the place after them. Looks back as far as it has to."""
     info = calling.visor.get_rev()
     width = max(calling.flags.n * 4, 100)
-    found: list[Event] = []
+    newest: list[Event] = []
     while True:
         start = max(info.oldest_rev, info.rev - width)
-        found, place = [], str(start)
+        newest, place = [], str(start)
         while True:
             page, following = calling.visor.list_events(place, limit=1000, **filters)
-            found += page
+            newest += page
             place = following
             if not page:
                 break
-        if len(found) >= calling.flags.n or start == info.oldest_rev:
+        if len(newest) >= calling.flags.n or start == info.oldest_rev:
             break
         width *= 8
-    for event in found[max(0, len(found) - calling.flags.n) :]:
+    for event in newest[max(0, len(newest) - calling.flags.n) :]:
         _say(calling, event)
     return place
 

@@ -40,39 +40,39 @@ def is_export(path: Path) -> bool:
 
 def look_through(path: Path) -> Contents:
     """Read all of an export. Raises StartError where the file cannot be read."""
-    found, seen, end = Contents(), hashlib.sha256(), None
+    contents, seen, end = Contents(), hashlib.sha256(), None
     try:
         with path.open("rb") as file:
             while line := file.readline(MAX_LINE):
                 if end is not None:
-                    found.problem = "it goes on after its last line"
-                    return found
-                said = _read(line)
-                if said is None:
+                    contents.problem = "it goes on after its last line"
+                    return contents
+                entry = _read(line)
+                if entry is None:
                     break
-                if not found.header:
-                    found.header = said
-                elif said.get("end"):
-                    end = said
+                if not contents.header:
+                    contents.header = entry
+                elif entry.get("end"):
+                    end = entry
                     continue
                 else:
-                    found.counts[_kind(said)] += 1
+                    contents.counts[_kind(entry)] += 1
                 seen.update(line)
     except OSError as error:
         raise StartError(f"{path} cannot be read ({error.strerror}): try again") from error
     if end is None:
-        found.problem = f"it was cut off after {found.objects} objects: export again"
-    elif end.get("objects") != found.objects or end.get("sha256") != seen.hexdigest():
-        found.problem = "it was changed: its sum is not that of its lines"
-    return found
+        contents.problem = f"it was cut off after {contents.objects} objects: export again"
+    elif end.get("objects") != contents.objects or end.get("sha256") != seen.hexdigest():
+        contents.problem = "it was changed: its sum is not that of its lines"
+    return contents
 
 
 def _read(line: bytes) -> dict[str, Any] | None:
     try:
-        said = json.loads(line)
+        entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return said if isinstance(said, dict) else None
+    return entry if isinstance(entry, dict) else None
 
 
 _KINDS = {
@@ -84,10 +84,10 @@ _KINDS = {
 }
 
 
-def _kind(said: dict[str, Any]) -> str:
+def _kind(entry: dict[str, Any]) -> str:
     """What a line is called: `env sets`."""
-    if said.get("ended"):
+    if entry.get("ended"):
         return "ended instances"
-    parts = str(said.get("path", "")).split("/")[1:]
+    parts = str(entry.get("path", "")).split("/")[1:]
     inner = [part for part in parts[2::2] if part in _KINDS]
     return _KINDS[inner[-1]] if inner else (parts[0] if parts else "others")

@@ -15,12 +15,12 @@ from pathlib import Path
 
 def setting_of(command: Sequence[str], name: str, default: str = "") -> str:
     """A setting of the service that was started with this command: `port`, `tls-cert`."""
-    found = os.environ.get(f"VISOR_{name.replace('-', '_').upper()}", default)
+    setting = os.environ.get(f"VISOR_{name.replace('-', '_').upper()}", default)
     for flag, following in zip(command, [*command[1:], ""], strict=True):
         given, equals, value = flag.partition("=")
         if given == f"--{name}":
-            found = value if equals else following
-    return found
+            setting = value if equals else following
+    return setting
 
 
 def connection_to(command: Sequence[str]) -> http.client.HTTPConnection:

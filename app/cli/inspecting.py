@@ -43,9 +43,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     file: Path = arguments.file
     with progress(f"reading {file.name}"):
-        said = _of_export(look_through(file)) if is_export(file) else _of_store(file)
-    _tell(Output(arguments.format), file, said)
-    return 0 if said["whole"] else REFUSED
+        contents = _of_export(look_through(file)) if is_export(file) else _of_store(file)
+    _tell(Output(arguments.format), file, contents)
+    return 0 if contents["whole"] else REFUSED
 
 
 def _of_export(contents: Contents) -> dict[str, Any]:
@@ -63,22 +63,22 @@ def _of_store(file: Path) -> dict[str, Any]:
     from app.store.sqlite.inventory import inventory
 
     try:
-        found = inventory(file, _called)
+        contents = inventory(file, _called)
     except StartError as error:
         if "is not a Visor store" in str(error):
             raise StartError(f"{file} is neither a store nor a backup nor an export of Visor") from error
         raise
-    state = found.state
+    state = contents.state
     return {
         "kind": state.kind,
         "whole": True,
         "problem": None,
-        "schema": found.schema,
+        "schema": contents.schema,
         "rev": state.rev,
         "oldest_rev": state.oldest_rev,
-        "at": None if found.at is None else found.at.isoformat(),
+        "at": None if contents.at is None else contents.at.isoformat(),
         "id": state.store_id,
-        "counts": found.counts,
+        "counts": contents.counts,
     }
 
 
@@ -89,20 +89,20 @@ def _called(record: "Record") -> str | None:
     return _CALLED.get(kind)
 
 
-def _tell(out: Output, file: Path, said: dict[str, Any]) -> None:
-    counts: Mapping[str, int] = said["counts"]
-    said["objects"] = sum(counts.values())
-    at = said["at"]
+def _tell(out: Output, file: Path, contents: dict[str, Any]) -> None:
+    counts: Mapping[str, int] = contents["counts"]
+    contents["objects"] = sum(counts.values())
+    at = contents["at"]
     fields = [
-        ("kind", said["kind"]),
-        ("whole", "yes" if said["whole"] else f"no: {said['problem']}"),
-        ("schema", said["schema"]),
-        ("rev", said["rev"]),
-        *([("oldest rev", said["oldest_rev"])] if "oldest_rev" in said else []),
+        ("kind", contents["kind"]),
+        ("whole", "yes" if contents["whole"] else f"no: {contents['problem']}"),
+        ("schema", contents["schema"]),
+        ("rev", contents["rev"]),
+        *([("oldest rev", contents["oldest_rev"])] if "oldest_rev" in contents else []),
         ("at", rfc3339(datetime.fromisoformat(at)) if at else None),
         *((name, counts[name]) for name in sorted(counts, key=_place)),
     ]
-    out.details(SimpleNamespace(raw=said), fields, file)
+    out.details(SimpleNamespace(raw=contents), fields, file)
 
 
 def _place(name: str) -> tuple[int, str]:

@@ -97,11 +97,11 @@ def wait(parser: argparse.ArgumentParser) -> None:
         for id in calling.flags.ids:
             while True:
                 left = max(0, int(until - time.monotonic()))
-                found = calling.visor.get_instance(id, status=wanted, wait=min(60, left))
-                if found.status in wanted or found.status in FINAL or time.monotonic() >= until - 1:
+                instance = calling.visor.get_instance(id, status=wanted, wait=min(60, left))
+                if instance.status in wanted or instance.status in FINAL or time.monotonic() >= until - 1:
                     break
-            calling.out.changed(found.raw, f"instance {id} is {found.status}")
-            if found.status not in wanted:
+            calling.out.changed(instance.raw, f"instance {id} is {instance.status}")
+            if instance.status not in wanted:
                 return RAN_OUT
         return 0
 
@@ -128,8 +128,8 @@ def purge(parser: argparse.ArgumentParser) -> None:
             calling.changed(done, f"{flags.app}: {done.count} purged")
             return
         before = datetime.now(UTC) - timedelta(seconds=flags.older)
-        found = visor.list_app_instances(flags.app, status=status, limit=1000).all()
-        over = [each.id for each in found if each.ended_at is not None and each.ended_at < before]
+        instances = visor.list_app_instances(flags.app, status=status, limit=1000).all()
+        over = [each.id for each in instances if each.ended_at is not None and each.ended_at < before]
         gone: list[Any] = []
         with progress("purging", len(over)) as advance:
             for id in over:
@@ -139,7 +139,7 @@ def purge(parser: argparse.ArgumentParser) -> None:
         if flags.curl:
             return
         last = gone[-1] if gone else visor.get_rev()
-        said = replace(last, raw={"rev": last.raw["rev"], "count": len(gone)})
-        calling.changed(said, f"{flags.app}: {len(gone)} purged")
+        result = replace(last, raw={"rev": last.raw["rev"], "count": len(gone)})
+        calling.changed(result, f"{flags.app}: {len(gone)} purged")
 
     writes(parser, run, condition=False)

@@ -66,30 +66,30 @@ def show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", type=int)
 
     def run(calling: Calling) -> None:
-        found = calling.visor.get_instance(calling.flags.id, **calling.moment)
-        lock = found.lock
+        instance = calling.visor.get_instance(calling.flags.id, **calling.moment)
+        lock = instance.lock
         fields = [
-            ("id", found.id),
-            ("app", found.app),
-            ("proc", found.proctype),
-            ("revision", found.revision),
-            ("env", found.env),
-            ("status", found.status),
-            ("host", found.host),
-            ("port", found.port),
-            ("restarts", f"{found.restarts.fail} failed, {found.restarts.oom} out of memory"),
+            ("id", instance.id),
+            ("app", instance.app),
+            ("proc", instance.proctype),
+            ("revision", instance.revision),
+            ("env", instance.env),
+            ("status", instance.status),
+            ("host", instance.host),
+            ("port", instance.port),
+            ("restarts", f"{instance.restarts.fail} failed, {instance.restarts.oom} out of memory"),
             ("lock", None if lock is None else f"{lock.client}: {lock.reason}"),
-            ("reason", found.reason),
-            ("registered", found.registered_at),
-            ("claimed", found.claimed_at),
-            ("started", found.started_at),
-            ("stopped", found.stopped_at),
-            ("ended", found.ended_at),
-            ("rev", found.rev),
+            ("reason", instance.reason),
+            ("registered", instance.registered_at),
+            ("claimed", instance.claimed_at),
+            ("started", instance.started_at),
+            ("stopped", instance.stopped_at),
+            ("ended", instance.ended_at),
+            ("rev", instance.rev),
         ]
-        calling.out.details(found, fields, found.id)
+        calling.out.details(instance, fields, instance.id)
         if calling.out.for_people:
-            for claim in found.claims:
+            for claim in instance.claims:
                 error = f"  {claim.error}" if claim.error else ""
                 calling.out.line(f"claim:      {claim.host}  {calling.out.cell(claim.at)}{error}")
 

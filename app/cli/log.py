@@ -27,17 +27,17 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def _run(calling: Calling) -> None:
     flags, visor = calling.flags, calling.visor
     path = None if flags.app is None else flags.app if flags.app.startswith("/") else f"/apps/{flags.app}"
-    asked: dict[str, Any] = {"actor": flags.actor, "include": "all" if flags.all else "declared"}
+    filters: dict[str, Any] = {"actor": flags.actor, "include": "all" if flags.all else "declared"}
     now = visor.get_rev().rev if flags.follow else None
     spans = {**_bound("since", flags.since), **_bound("until", flags.until)}
     if now is not None and "until_at" not in spans:
         spans["until"] = now
-    found: list[Commit] = []
-    for commit in visor.list_commits(path, **spans, **asked, limit=min(flags.n, 1000)):
-        found.append(commit)
-        if len(found) == flags.n:
+    commits: list[Commit] = []
+    for commit in visor.list_commits(path, **spans, **filters, limit=min(flags.n, 1000)):
+        commits.append(commit)
+        if len(commits) == flags.n:
             break
-    for commit in reversed(found):
+    for commit in reversed(commits):
         _say(calling, commit)
     if now is None:
         return
@@ -46,7 +46,7 @@ def _run(calling: Calling) -> None:
         for message in stream:
             rev = getattr(message, "rev", now)
             if rev > now:
-                for commit in visor.list_commits(path, since=now, until=rev, oldest_first=True, **asked):
+                for commit in visor.list_commits(path, since=now, until=rev, oldest_first=True, **filters):
                     _say(calling, commit)
                 calling.out.flush()
                 now = rev

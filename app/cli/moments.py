@@ -10,21 +10,21 @@ if TYPE_CHECKING:
 NOW = "now"
 
 
-class Told(NamedTuple):
+class StartPoint(NamedTuple):
     """A moment as a call takes it: its rev, or its time; neither is the latest."""
 
     rev: int | None
     at: str | None
 
 
-def moment(text: str) -> Told:
+def moment(text: str) -> StartPoint:
     """`42`, `-10m`, `18:05`, `now`. Raises ValueError."""
     if text.isascii() and text.isdigit():
-        return Told(int(text), None)
-    return Told(None, None if text == NOW else when(text))
+        return StartPoint(int(text), None)
+    return StartPoint(None, None if text == NOW else when(text))
 
 
-def beginning(visor: "Visor", text: str) -> Told:
+def beginning(visor: "Visor", text: str) -> StartPoint:
     """The same, where the latest has no other name than its rev. Raises ClientError and ValueError."""
-    told = moment(text)
-    return told if told != Told(None, None) else Told(visor.get_rev().rev, None)
+    start = moment(text)
+    return start if start != StartPoint(None, None) else StartPoint(visor.get_rev().rev, None)

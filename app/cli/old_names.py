@@ -149,8 +149,8 @@ def rev_register(parser: Parser) -> None:
 
 
 def _revision(visor: Any, flags: argparse.Namespace) -> list[str]:
-    found = visor.get_revision(flags.app, flags.ref)
-    return _fields(app=found.app, ref=found.ref, state=found.state, archive_url=found.archive_url)
+    revision = visor.get_revision(flags.app, flags.ref)
+    return _fields(app=revision.app, ref=revision.ref, state=revision.state, archive_url=revision.archive_url)
 
 
 rev_describe = _prints(_revision, "app", "ref")

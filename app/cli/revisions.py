@@ -33,16 +33,16 @@ def show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ref")
 
     def run(calling: Calling) -> None:
-        found = calling.visor.get_revision(calling.flags.app, calling.flags.ref, **calling.moment)
+        revision = calling.visor.get_revision(calling.flags.app, calling.flags.ref, **calling.moment)
         fields = [
-            ("app", found.app),
-            ("ref", found.ref),
-            ("state", found.state),
-            ("archive", found.archive_url),
-            ("created", found.created_at),
-            ("rev", found.rev),
+            ("app", revision.app),
+            ("ref", revision.ref),
+            ("state", revision.state),
+            ("archive", revision.archive_url),
+            ("created", revision.created_at),
+            ("rev", revision.rev),
         ]
-        calling.out.details(found, fields, found.ref)
+        calling.out.details(revision, fields, revision.ref)
 
     reads(parser, run)
 

@@ -29,9 +29,9 @@ def show_all(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("app")
 
     def run(calling: Calling) -> None:
-        found = calling.visor.get_secrets(calling.flags.app, **calling.moment)
-        shown = [_Shown(key, raw) for key, raw in sorted(found.secrets.items())]
-        calling.out.items(shown, _COLUMNS, found.rev, "no secrets")
+        secrets = calling.visor.get_secrets(calling.flags.app, **calling.moment)
+        shown = [_Shown(key, raw) for key, raw in sorted(secrets.secrets.items())]
+        calling.out.items(shown, _COLUMNS, secrets.rev, "no secrets")
 
     reads(parser, run)
 

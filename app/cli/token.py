@@ -116,7 +116,7 @@ def _declare(
 
         out = Output(flags.format)
         try:
-            act(Side(TokenStore(flags), flags, out, {}, lambda *said: _changed(out, *said), {}))
+            act(Side(TokenStore(flags), flags, out, {}, lambda *values: _changed(out, *values), {}))
         except ValueError as error:
             parser.error(str(error))
         return 0
@@ -181,16 +181,16 @@ def _grants(flags: argparse.Namespace) -> list[Any]:
         raise ValueError("give either --role or --grants")
     if flags.grants is not None:
         try:
-            found = json.loads(flags.grants)
+            parsed = json.loads(flags.grants)
         except ValueError as error:
             raise ValueError(f"--grants is no JSON: {error}") from None
-        return found if isinstance(found, list) else [found]
+        return parsed if isinstance(parsed, list) else [parsed]
     from app.models.grants import SCOPE_OF, Role
 
     grant: dict[str, Any] = {"role": flags.role}
     for scope in _SCOPES:
         if given := getattr(flags, scope):
-            grant[scope] = [one.strip() for one in given.split(",") if one.strip()]
+            grant[scope] = [name.strip() for name in given.split(",") if name.strip()]
     wanted = SCOPE_OF.get(Role(flags.role))
     if wanted is not None and wanted not in grant:
         raise ValueError(f"a {flags.role} needs --{wanted}")

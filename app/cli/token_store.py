@@ -51,8 +51,8 @@ class TokenStore:
 
         async def work(store: Store) -> TokenList:
             snapshot = await store.latest()
-            found = [_token(tokens.said(one, snapshot)) for one in scan(snapshot, keys.TOKENS)]
-            return TokenList(found, snapshot.rev)
+            listed = [_token(tokens.public_json(record, snapshot)) for record in scan(snapshot, keys.TOKENS)]
+            return TokenList(listed, snapshot.rev)
 
         return self._run(work)
 
@@ -61,7 +61,7 @@ class TokenStore:
 
         async def work(store: Store) -> Token:
             snapshot = await store.latest()
-            return _token(tokens.said(exists(snapshot, keys.token(id), f"token {id}"), snapshot))
+            return _token(tokens.public_json(exists(snapshot, keys.token(id), f"token {id}"), snapshot))
 
         return self._run(work)
 
@@ -95,7 +95,7 @@ class TokenStore:
         async def work(store: Store) -> Token:
             outcome = await store.transact(rule, _ORIGIN)
             assert outcome.record is not None
-            return _token(tokens.said(outcome.record, store.stale()))
+            return _token(tokens.public_json(outcome.record, store.stale()))
 
         return self._run(work)
 
@@ -116,5 +116,5 @@ class TokenStore:
         return asyncio.run(opened())
 
 
-def _token(said: bytes) -> Token:
-    return read(Token, from_json(said))
+def _token(value: bytes) -> Token:
+    return read(Token, from_json(value))

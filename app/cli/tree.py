@@ -155,12 +155,12 @@ COMMANDS: dict[str, Command] = LISTED | HIDDEN
 
 def groups() -> dict[str, list[str]]:
     """`app` -> `create`, `set`, `delete`."""
-    found: dict[str, list[str]] = {}
+    by_group: dict[str, list[str]] = {}
     for name in LISTED:
         group, space, rest = name.partition(" ")
         if space:
-            found.setdefault(group, []).append(rest)
-    return found
+            by_group.setdefault(group, []).append(rest)
+    return by_group
 
 
 def overview(only: str | None = None) -> str:

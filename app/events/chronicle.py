@@ -31,7 +31,7 @@ SeenUpTo = Callable[[int], Awaitable[tuple[TimeIndex, int]]]
 """Gives the commits up to a rev that somebody may see, and the time after which all of them are there."""
 
 
-class Found(NamedTuple):
+class RevAtTime(NamedTuple):
     """The rev that was the latest at a time, and since when; and the first one after it, if there is one."""
 
     rev: int
@@ -105,26 +105,26 @@ class Chronicle:
         index.upto = oldest
         self._begun = index is self._index
 
-    async def at(self, asked: AskedTime) -> Found:
+    async def at(self, wanted: AskedTime) -> RevAtTime:
         """The rev that was the latest at the time. Raises RevCompacted, TimeInFuture, TimeUnsettled,
         CoordinatorUnavailable."""
-        time = await self._settled(asked)
+        time = await self._settled(wanted)
         index, oldest = self._index, self._store.oldest_rev
-        found = index.at(time)
-        if found is None:
+        nearest = index.at(time)
+        if nearest is None:
             first = index.first()
-            said = "the history is empty" if first is None else f"it begins at {_text(first.time)}"
+            beginning = "the history is empty" if first is None else f"it begins at {_text(first.time)}"
             raise RevCompacted(
-                f"There is no history of that time: {said}.",
+                f"There is no history of that time: {beginning}.",
                 oldest_rev=oldest,
                 oldest_at=None if first is None else _text(first.time),
             )
-        return Found(max(found.rev, oldest), moment(found.time), index.after(time))
+        return RevAtTime(max(nearest.rev, oldest), moment(nearest.time), index.after(time))
 
-    async def span(self, asked: AskedTime) -> int:
+    async def span(self, wanted: AskedTime) -> int:
         """As `at`, for who asks what came after: before the history it is its beginning."""
         try:
-            return (await self.at(asked)).rev
+            return (await self.at(wanted)).rev
         except RevCompacted:
             return self._store.oldest_rev
 
@@ -144,12 +144,12 @@ class Chronicle:
             begin = self._beginning(last)
         begin = min(begin, last)
         edges = [begin + (last - begin) * number // buckets for number in range(buckets + 1)]
-        found = self._index.at(last)
+        nearest = self._index.at(last)
         named = [
             {ASKED_KINDS[kind]: count for kind, count in sorted(counts.items()) if kind != _UPKEEP}
             for counts in index.counts(edges)
         ]
-        return max(found.rev if found else 0, self._store.oldest_rev), edges, named
+        return max(nearest.rev if nearest else 0, self._store.oldest_rev), edges, named
 
     def _beginning(self, otherwise: int) -> int:
         """The time after which the history's first commit was made."""
@@ -169,16 +169,16 @@ class Chronicle:
         start = await self.back(rev, entries)
         return Point(start, self._index.time_of(start))
 
-    async def _settled(self, asked: AskedTime) -> int:
+    async def _settled(self, wanted: AskedTime) -> int:
         """The time that is meant, once no commit can come at or before it any more, and all are here."""
-        time = asked.micros
-        if asked.ago:
+        time = wanted.micros
+        if wanted.ago:
             time = micros((await self._store.settle(_EARLIEST)).now) - time
         settled = await self._store.settle(moment(min(max(time, micros(_EARLIEST)), micros(_LATEST))))
         if time > micros(settled.now):
             now = rfc3339(settled.now)
-            raise TimeInFuture(f"{_said(time)} has not come: it is {now} here.", now=now)
-        if time > micros(settled.until) and not asked.ago:
+            raise TimeInFuture(f"{_text_of(time)} has not come: it is {now} here.", now=now)
+        if time > micros(settled.until) and not wanted.ago:
             until = rfc3339(settled.until)
             raise TimeUnsettled(
                 f"Another replica may still commit at that time: ask for {until} or before.", settled_at=until
@@ -191,7 +191,7 @@ class Chronicle:
 _EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
-def _said(time: int) -> str:
+def _text_of(time: int) -> str:
     return _text(time) if time <= micros(_LATEST) else "That time"
 
 

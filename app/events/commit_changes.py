@@ -18,7 +18,7 @@ class Seen(NamedTuple):
     action: str
     change: Change
 
-    def said(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         return {"path": self.path, "kind": self.kind, "action": self.action}
 
 

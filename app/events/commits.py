@@ -99,15 +99,15 @@ async def _backwards(store: Store, chronicle: Chronicle, span: range) -> AsyncIt
     upto = span.stop - 1
     while upto >= span.start:
         after = max(await chronicle.back(upto, _READ), span.start - 1)
-        found: list[Commit] = []
+        newest_first: list[Commit] = []
         at = after
         while at < upto:
             commits = await store.commits(at, _READ)
             if not commits:
                 break
-            found += (commit for commit in commits if commit.rev <= upto)
+            newest_first += (commit for commit in commits if commit.rev <= upto)
             at = commits[-1].rev
-        for commit in reversed(found):
+        for commit in reversed(newest_first):
             yield commit
         upto = after
 
@@ -124,7 +124,11 @@ async def _summary(commit: Commit, wanted: Wanted, turns: Turns) -> bytes | None
         if not any(wanted.events.fits(event.type, event.subjects) for event in events):
             return None
     return to_json(
-        {**head_of(commit), "changes": [one.said() for one in changes[:SHOWN]], "total": len(changes)}
+        {
+            **head_of(commit),
+            "changes": [change.as_json() for change in changes[:SHOWN]],
+            "total": len(changes),
+        }
     )
 
 
@@ -168,17 +172,20 @@ async def detail(
 ) -> tuple[bytes, int | None]:
     """The commit with these changes before and after, those after the so-manieth: in `size` bytes, but at
     least one; and up to which they are, where there are more."""
-    said: list[bytes] = []
-    for number, one in enumerate(changes[after:], start=after):
-        head = to_json(one.said())[:-1]
-        before, now = object_of(one.kind, one.change.before), object_of(one.kind, one.change.after)
+    parts: list[bytes] = []
+    for number, change in enumerate(changes[after:], start=after):
+        head = to_json(change.as_json())[:-1]
+        before, now = (
+            object_of(change.kind, change.change.before),
+            object_of(change.kind, change.change.after),
+        )
         size -= len(head) + len(before) + len(now) + 32
-        if said and size < 0:
-            return _detail(commit, said, len(changes)), number
-        said.append(b'%b,"before":%b,"after":%b}' % (head, before, now))
+        if parts and size < 0:
+            return _detail(commit, parts, len(changes)), number
+        parts.append(b'%b,"before":%b,"after":%b}' % (head, before, now))
         if turns.over:
             await turns.give_way()
-    return _detail(commit, said, len(changes)), None
+    return _detail(commit, parts, len(changes)), None
 
 
 def _detail(commit: Commit, changes: list[bytes], total: int) -> bytes:

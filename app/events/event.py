@@ -140,14 +140,14 @@ def _subjects(kind: str, change: Change) -> tuple[Subject, ...]:
 
 def _readable_subjects(kind: str, change: Change) -> tuple[Subject, ...]:
     """Of an object that cannot be read before or after, the one of the two that can."""
-    found = []
+    subjects = []
     for side in _sides(change):
         try:
             said_of(kind, side)
-            found.append(describe(kind, side))
+            subjects.append(describe(kind, side))
         except UNREADABLE_ERRORS:
             continue
-    return tuple(found)
+    return tuple(subjects)
 
 
 def _sides(change: Change) -> list[Record]:
@@ -214,37 +214,37 @@ def describe(kind: str, record: Record) -> Subject:
     """An object as its events name it."""
     if kind == "schema":
         return Subject({})
-    said = from_json(record.value)
+    resource = from_json(record.value)
     if kind == "app":
-        return Subject({"app": said["name"]})
+        return Subject({"app": resource["name"]})
     if kind == "revision":
-        return Subject({"app": said["app"], "revision": said["ref"]})
+        return Subject({"app": resource["app"], "revision": resource["ref"]})
     if kind == "envset":
-        return Subject({"app": said["app"], "env": said["ref"]})
+        return Subject({"app": resource["app"], "env": resource["ref"]})
     if kind == "proctype":
-        return Subject({"app": said["app"], "proctype": said["name"]})
+        return Subject({"app": resource["app"], "proctype": resource["name"]})
     if kind == "instance":
         return Subject(
             {
-                "app": said["app"],
-                "proctype": said["proctype"],
-                "revision": said["revision"],
-                "instance": said["id"],
+                "app": resource["app"],
+                "proctype": resource["proctype"],
+                "revision": resource["revision"],
+                "instance": resource["id"],
             },
-            said["host"],
-            said["status"] == "pending",
+            resource["host"],
+            resource["status"] == "pending",
         )
     if kind == "scale":
-        of = {"app": said["app"], "proctype": said["proctype"], "revision": said["revision"]}
-        return Subject(of if said["env"] is None else {**of, "env": said["env"]})
+        of = {"app": resource["app"], "proctype": resource["proctype"], "revision": resource["revision"]}
+        return Subject(of if resource["env"] is None else {**of, "env": resource["env"]})
     if kind == "service":
-        return Subject({"service": said["name"]})
+        return Subject({"service": resource["name"]})
     if kind == "endpoint":
-        return Subject({"service": said["service"], "endpoint": said["id"]})
+        return Subject({"service": resource["service"], "endpoint": resource["id"]})
     if kind == "runner":
-        return Subject({"runner": said["addr"], "host": said["host"]}, said["host"])
+        return Subject({"runner": resource["addr"], "host": resource["host"]}, resource["host"])
     if kind == "member":
-        return Subject({"member": said["addr"]}, said["addr"])
+        return Subject({"member": resource["addr"]}, resource["addr"])
     raise LookupError(kind)
 
 

@@ -167,7 +167,9 @@ class Channels:
         self._channels.clear()
         for channel in ended:
             channel.broken = True
-        waking = asyncio.create_task(self._wake(waiter for one in ended for waiter in list(one.waiting)))
+        waking = asyncio.create_task(
+            self._wake(waiter for channel in ended for waiter in list(channel.waiting))
+        )
         self._tasks.add(waking)
         waking.add_done_callback(self._tasks.discard)
 
@@ -247,9 +249,9 @@ async def _waves(commits: Iterable[Commit], turns: Turns) -> AsyncIterator[tuple
     size = 0
     commit = None
     for commit in commits:
-        found = await events_in_turns(commit, turns)
-        events += found
-        size += sum(len(event.data) for event in found)
+        wave = await events_in_turns(commit, turns)
+        events += wave
+        size += sum(len(event.data) for event in wave)
         if size >= CHUNK:
             await _make_frames(events, turns)
             yield events, commit.rev

@@ -40,12 +40,12 @@ class Filter:
     def types_of(patterns: Iterable[str]) -> frozenset[str]:
         """The types that a filter has for these patterns, each of which fits a type: none where they mean
         all, which is quicker to decide."""
-        found: frozenset[str] = frozenset()
+        types: frozenset[str] = frozenset()
         for pattern in patterns:
             if not (fitting := types_that_fit(pattern)):
                 raise ValueError(f"no type of events fits {pattern!r}")
-            found |= fitting
-        return frozenset() if found == TYPES else found
+            types |= fitting
+        return frozenset() if types == TYPES else types
 
     def of_apps(self, apps: Iterable[str]) -> "Filter":
         """The same for these apps (none: for any)."""

@@ -46,7 +46,7 @@ async def read_page(
 async def _read(
     store: Store, turns: Turns, start: Position, wanted: Filter, limit: int, size: int
 ) -> FoundEvents:
-    found: list[Event] = []
+    events: list[Event] = []
     at = start
     while True:
         latest = store.rev
@@ -58,9 +58,9 @@ async def _read(
                 if at.passed(event.rev, event.index) or not wanted.fits(event.type, event.subjects):
                     continue
                 size -= len(event.data) + 1
-                if len(found) == limit or (found and size < 0):
-                    return FoundEvents(commit.rev, found, Position(found[-1].rev, found[-1].index))
-                found.append(event)
+                if len(events) == limit or (events and size < 0):
+                    return FoundEvents(commit.rev, events, Position(events[-1].rev, events[-1].index))
+                events.append(event)
             at = Position(max(commit.rev, at.rev))
             if turns.over:
                 await turns.give_way()
@@ -68,4 +68,4 @@ async def _read(
             # A coordinator that others use has revs that are not ours: nothing of ours is up to here.
             at = Position(max(latest, at.rev))
         if not commits or at.rev >= store.rev:
-            return FoundEvents(at.rev, found, at)
+            return FoundEvents(at.rev, events, at)

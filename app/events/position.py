@@ -18,10 +18,10 @@ class Position:
     @classmethod
     def parse(cls, text: str) -> "Position":
         """`42-0` or `42`, as event ids are. Raises MalformedRequest."""
-        found = _ID.match(text)
-        if found is None or int(found[1]) >= 2**63:
+        match = _ID.match(text)
+        if match is None or int(match[1]) >= 2**63:
             raise MalformedRequest("An event id is a rev, or a rev and an index: `42` or `42-0`.")
-        return cls(int(found[1]), None if found[2] is None else int(found[2]))
+        return cls(int(match[1]), None if match[2] is None else int(match[2]))
 
     @property
     def after(self) -> int:

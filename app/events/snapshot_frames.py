@@ -65,8 +65,8 @@ def _frame(kind: str, record: Record) -> SnapshotFrame | None:
         return None  # as the store has found when it took it in
     try:
         subject = describe(kind, record)
-        said = codec.wire(record) if kind != "schema" else said_of(kind, record)
+        resource = codec.wire(record) if kind != "schema" else said_of(kind, record)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
     head = to_json({"rev": record.rev, "type": "snapshot", "kind": kind, **subject.names})
-    return SnapshotFrame(subject, sse.frame(b'%b,"object":%b}' % (head[:-1], said), "snapshot"))
+    return SnapshotFrame(subject, sse.frame(b'%b,"object":%b}' % (head[:-1], resource), "snapshot"))

@@ -141,11 +141,11 @@ class Stream:
 
     async def _write_on(self, write: Write) -> None:
         pace, channel, clock = self._pace, self._channel, asyncio.get_running_loop().time
-        said = clock()
+        last_frame = clock()
         step = min(pace.keep_alive, pace.bookmark) / _STEPS
         patience = pace.keep_alive * random.uniform(0.9, 1.0) - step
-        mark_at = said + pace.bookmark * random.uniform(0.5, 1.0)
-        end = said + pace.max_age * random.uniform(0.5, 1.0) if pace.max_age else float("inf")
+        mark_at = last_frame + pace.bookmark * random.uniform(0.5, 1.0)
+        end = last_frame + pace.max_age * random.uniform(0.5, 1.0) if pace.max_age else float("inf")
         while True:
             chunk, self._at = await channel.read(self._at)
             self._check_standing()
@@ -153,11 +153,11 @@ class Stream:
             if now >= mark_at:
                 chunk += sse.mark("bookmark", self._at) if self._at.index is None else b""
                 mark_at = now + pace.bookmark
-            elif not chunk and now >= said + patience:
+            elif not chunk and now >= last_frame + patience:
                 chunk = sse.KEEP_ALIVE
             if chunk:
                 await write(chunk)
-                said = clock()
+                last_frame = clock()
             if now >= end or self._ending:
                 return
             if channel.behind(self._at):
@@ -165,7 +165,7 @@ class Stream:
             else:
                 # In steps, so that those who have something to say soon say it in one go: a process that
                 # sleeps pays more for waking than for what it wakes for.
-                due = ceil(min(said + patience, mark_at, end) / step) * step
+                due = ceil(min(last_frame + patience, mark_at, end) / step) * step
                 await self._waiter.wait(channel.waiting, due)
 
     async def _write_snapshot(self, write: Write, rev: int) -> None:

@@ -172,17 +172,17 @@ class Access:
         """The host that a certificate names; None where it has expired since the handshake."""
         if time.time() >= certificate.until:
             return None
-        found = self._by_certificate.get(certificate)
-        if found is None:
+        principal = self._by_certificate.get(certificate)
+        if principal is None:
             if len(self._by_certificate) >= MAX_KNOWN:
                 self._by_certificate.clear()
             hosts = certificate.hosts
             grants = (Grant(role=Role.HOST, hosts=list(hosts)),)
-            found = Principal(
+            principal = Principal(
                 None, certificate.name, grants, sight_of(grants), until=certificate.until, hosts=hosts
             )
-            self._by_certificate[certificate] = found
-        return found
+            self._by_certificate[certificate] = principal
+        return principal
 
     def _of_session(self, fields: Mapping[bytes, bytes], snapshot: Snapshot) -> Principal | None:
         """Who asks by a browser's cookie."""

@@ -40,7 +40,7 @@ def log_request(
         "duration_ms": duration,
         "rev": int(rev) if rev is not None and rev.isdecimal() else None,
     }
-    said: tuple[object, ...] = (
+    values: tuple[object, ...] = (
         method,
         path,
         "-" if status is None else status,
@@ -50,9 +50,9 @@ def log_request(
     line = _LINE
     if trace is not None:
         fields["trace"] = trace
-        line, said = _TRACED, (*said, trace)
+        line, values = _TRACED, (*values, trace)
     # Made here, for `logger.info` would look through the stack for a place that no line shows.
-    logger.handle(logger.makeRecord(logger.name, level, "", 0, line, said, None, extra={"fields": fields}))
+    logger.handle(logger.makeRecord(logger.name, level, "", 0, line, values, None, extra={"fields": fields}))
 
 
 def _plain(text: str) -> str:

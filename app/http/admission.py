@@ -133,7 +133,7 @@ class Admission:
     @property
     def waiting(self) -> int:
         """How many wait."""
-        return sum(not one.over for line in (self._reads, self._writes) for one in line)
+        return sum(not permit.over for line in (self._reads, self._writes) for permit in line)
 
     def refuse(self, pending: PendingRequest) -> None:
         """Have the wait end now, with a refusal."""

@@ -53,11 +53,11 @@ def asked_rev(rev: object, at: object, name: str = "at") -> AskedRev:
     return rev
 
 
-async def named_rev(context: Context, asked: int | AskedTime) -> int:
+async def named_rev(context: Context, point: int | AskedTime) -> int:
     """The rev that is named. Raises RevCompacted, TimeInFuture, TimeUnsettled, CoordinatorUnavailable."""
-    return asked if isinstance(asked, int) else (await context.chronicle.at(asked)).rev
+    return point if isinstance(point, int) else (await context.chronicle.at(point)).rev
 
 
-async def rev_of(context: Context, asked: AskedRev) -> int | None:
+async def rev_of(context: Context, point: AskedRev) -> int | None:
     """The same; None for the latest."""
-    return None if asked is None else await named_rev(context, asked)
+    return None if point is None else await named_rev(context, point)

@@ -21,17 +21,17 @@ class Certificate(NamedTuple):
         return self.hosts[0]
 
 
-def certificate_of(said: Mapping[str, Any] | None) -> Certificate | None:
+def certificate_of(peer: Mapping[str, Any] | None) -> Certificate | None:
     """From what `ssl` says of a verified certificate (`getpeercert`); None where there is none, or it names
     no host. A common name does not count, and neither does a wildcard: that is no host."""
-    if not said:
+    if not peer:
         return None
-    found = {
+    names = {
         host
-        for kind, value in said.get("subjectAltName", ())
+        for kind, value in peer.get("subjectAltName", ())
         if (host := canonical_host(value)) is not None and kind == ("IP Address" if is_ip(host) else "DNS")
     }
     # A grant takes no more. Some of them would be as good as any others, so it is none.
-    if not found or len(found) > MAX_PATTERNS:
+    if not names or len(names) > MAX_PATTERNS:
         return None
-    return Certificate(tuple(sorted(found)), float(ssl.cert_time_to_seconds(said["notAfter"])))
+    return Certificate(tuple(sorted(names)), float(ssl.cert_time_to_seconds(peer["notAfter"])))

@@ -22,17 +22,17 @@ class Consistency(StrEnum):
 AskedConsistency = Annotated[Consistency, Query(description="`stale` reads what this replica holds.")]
 
 
-async def chosen(context: Context, call: Call, asked: AskedRev, *, stale: bool) -> Snapshot:
+async def chosen(context: Context, call: Call, point: AskedRev, *, stale: bool) -> Snapshot:
     """The snapshot as the caller may see it. Where no rev is asked for, `stale` takes what is held here and
     does not ask the coordinator. Raises RevCompacted, RevInFuture, TimeInFuture, TimeUnsettled,
     CoordinatorUnavailable."""
     see, store = call.principal.see, context.store
-    if asked is not None:
-        return see(await store.at(await named_rev(context, asked)))
+    if point is not None:
+        return see(await store.at(await named_rev(context, point)))
     return see(store.stale() if stale else await store.latest())
 
 
-def lasts(context: Context, call: Call, asked: AskedRev) -> bool:
+def lasts(context: Context, call: Call, point: AskedRev) -> bool:
     """Whether the answer of a read of this rev is the same for ever. What a token may see may change."""
-    named = asked is not None and not (isinstance(asked, AskedTime) and asked.ago)
+    named = point is not None and not (isinstance(point, AskedTime) and point.ago)
     return named and context.durable and call.principal.sight.all

@@ -223,12 +223,12 @@ class Clients:
         return self._of.get(name) or self._client(name)
 
     def _client(self, name: str) -> Client:
-        found = self._of.get(name)
-        if found is None:
+        client = self._of.get(name)
+        if client is None:
             if len(self._of) >= SWEPT_AT:
                 self._sweep()
-            found = self._of[name] = Client(name, self.limits, self.refusals)
-        return found
+            client = self._of[name] = Client(name, self.limits, self.refusals)
+        return client
 
     def _sweep(self) -> None:
         now = time.monotonic()
@@ -242,11 +242,11 @@ def client_address(address: str) -> str | None:
     """The address that a client is counted by. Of IPv6 it is the network of 64 bits, all of which one machine
     can have. None for this machine itself, and for what is no address."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return None
-    if isinstance(found, ipaddress.IPv6Address):
-        found = found.ipv4_mapped or found
-    if found.is_loopback:
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip
+    if ip.is_loopback:
         return None
-    return str(found) if found.version == 4 else f"{ipaddress.IPv6Address(int(found) >> 64 << 64)}/64"
+    return str(ip) if ip.version == 4 else f"{ipaddress.IPv6Address(int(ip) >> 64 << 64)}/64"

@@ -89,11 +89,11 @@ class CommitList:
                 rev = max(rev, (await store.at(named)).rev)
         return CommitSpan(rev, start, rev if end is None else end)
 
-    async def _rev_of(self, asked: AskedRev) -> int | None:
-        if not isinstance(asked, AskedTime):
-            return asked
+    async def _rev_of(self, point: AskedRev) -> int | None:
+        if not isinstance(point, AskedTime):
+            return point
         try:
-            return (await self.context.chronicle.at(asked)).rev
+            return (await self.context.chronicle.at(point)).rev
         except RevCompacted:
             if self.context.store.oldest_rev:
                 raise

@@ -28,15 +28,15 @@ PAGE = 500
 
 
 class Comparisons:
-    """Counts those that are being made. Belongs to one event loop."""
+    """Counts the comparisons that are being made. Belongs to one event loop."""
 
     def __init__(self, most: int = AT_A_TIME) -> None:
         self._most = most
         self._running = 0
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """While one is being made. Raises TooManyRequests."""
+    def counted(self) -> Iterator[None]:
+        """For as long as a comparison is being made. Raises TooManyRequests."""
         if self._running >= self._most:
             raise TooManyRequests(
                 f"The server compares {self._most} times already: try again in a second.",
@@ -81,14 +81,14 @@ class RevSpan:
 
     async def pairs(self, after: str = "") -> AsyncIterator[Pair]:
         """Of the subtree the keys after `after` whose versions differ, in order. Raises as `check` does."""
-        found = await self._by_commits()
-        if found is None:
+        pairs = await self._by_commits()
+        if pairs is None:
             async for pair in self._by_objects(after):
                 yield pair
             return
-        for key in sorted(found):
+        for key in sorted(pairs):
             if key > after:
-                yield found[key]
+                yield pairs[key]
             if self._turns.over:
                 await self._turns.give_way()
 
@@ -115,16 +115,16 @@ class RevSpan:
 
     async def _by_commits(self) -> dict[str, Pair] | None:
         """The pairs by key; None where there is too much between."""
-        found: dict[str, Pair] = {}
+        pairs: dict[str, Pair] = {}
         try:
             async for commit, changes in self.commits():
                 for change in changes:
-                    known = found.get(change.key)
+                    known = pairs.get(change.key)
                     before = change.before if known is None else known.before
-                    found[change.key] = Pair(change.key, before, change.after, commit)
+                    pairs[change.key] = Pair(change.key, before, change.after, commit)
         except TooLong:
             return None
-        return {key: pair for key, pair in found.items() if _differs(pair)}
+        return {key: pair for key, pair in pairs.items() if _differs(pair)}
 
     def _covers(self, change: Change) -> bool:
         terms = (
@@ -173,13 +173,13 @@ class RevSpan:
             while True:
                 find = partial(_page, term=term, after=after)
                 # Asked for anew: it may have left the memory since.
-                found = await ask(await self._store.at(rev), find)
-                for record in found:
+                records = await ask(await self._store.at(rev), find)
+                for record in records:
                     if record.key.startswith(prefix) and self._subtree.covers(record.key, record.terms):
                         yield record
-                if len(found) < PAGE:
+                if len(records) < PAGE:
                     return
-                after = found[-1].key
+                after = records[-1].key
 
         strange = all_of(UNREADABLE, max(after, prefix[:-1]))
         odd = await anext(strange, None)

@@ -59,12 +59,12 @@ class Cors:
     def _is_own(self, origin: str, host: bytes) -> bool:
         """Whether the origin is that of the host which the request is for."""
         scheme, _, authority = origin.partition("://")
-        page, asked = host_and_port(authority), host_and_port(host.decode("latin-1"))
-        if page is None or asked is None or scheme not in _PORTS or (self._tls and scheme != "https"):
+        page, own = host_and_port(authority), host_and_port(host.decode("latin-1"))
+        if page is None or own is None or scheme not in _PORTS or (self._tls and scheme != "https"):
             return False
         default = _PORTS[scheme]
         # What ends TLS before the service leaves no port in the Host either.
-        return page[0] == asked[0] and (page[1] or default) == (asked[1] or default)
+        return page[0] == own[0] and (page[1] or default) == (own[1] or default)
 
     def headers(self, origin: bytes) -> RawHeaders:
         """What an answer says to a page of the origin; nothing where it is not allowed."""
@@ -81,5 +81,5 @@ class Cors:
         if b"access-control-request-method" not in fields or not self.allows(fields.get(b"origin", b"")):
             return []
         made = [(b"access-control-allow-methods", _METHODS), (b"access-control-max-age", _SECONDS)]
-        asked = fields.get(b"access-control-request-headers")
-        return [*made, (b"access-control-allow-headers", asked)] if asked else made
+        headers = fields.get(b"access-control-request-headers")
+        return [*made, (b"access-control-allow-headers", headers)] if headers else made

@@ -28,8 +28,8 @@ class Cursor:
 def name_of(call: Call, paging: frozenset[str] = PAGING) -> str:
     """What names the list that is asked for, and what is seen of it: two lists do not take each other's
     cursors, and no token those of what another sees."""
-    asked = sorted((name, value) for name, value in call.query if name not in paging)
-    return f"{call.scope['path']}?{asked}{call.principal.digest}"
+    query = sorted((name, value) for name, value in call.query if name not in paging)
+    return f"{call.scope['path']}?{query}{call.principal.digest}"
 
 
 def _sum(payload: bytes, of: str) -> bytes:

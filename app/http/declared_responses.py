@@ -49,7 +49,7 @@ def listed(*more: int) -> Answers:
     return {**read(*more), **_success(200, "A page of the list, ordered by what names the items.")}
 
 
-def found(*more: int) -> Answers:
+def resource(*more: int) -> Answers:
     """One resource, with its tag."""
     return {
         **read(*more),
@@ -58,7 +58,7 @@ def found(*more: int) -> Answers:
     }
 
 
-def told() -> Answers:
+def of_replica() -> Answers:
     """What this replica holds, and how old that is."""
     return {
         **read(),

@@ -35,4 +35,4 @@ def _value(value: Any) -> str:
 
 def printable(text: str) -> str:
     """The text without what a terminal would obey."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -68,8 +68,8 @@ class DryRun:
 
     def body(self, body: bytes) -> bytes:
         """The write's own, without revs that were never given: they are null."""
-        said: dict[str, Any] = from_json(body)
-        revs = {name: said[name] for name in _REVS if name in said}
+        answer: dict[str, Any] = from_json(body)
+        revs = {name: answer[name] for name in _REVS if name in answer}
         if all(rev is None or rev <= self.rev for rev in revs.values()):
             return body
-        return to_json({**said, **{name: None for name, rev in revs.items() if rev and rev > self.rev}})
+        return to_json({**answer, **{name: None for name, rev in revs.items() if rev and rev > self.rev}})

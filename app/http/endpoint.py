@@ -70,8 +70,8 @@ class Parameter:
 
     def errors(self, value: Any) -> Sequence[Mapping[str, Any]]:
         """What is wrong with a value."""
-        found: Sequence[Mapping[str, Any]] = self._field.validate(value, {}, loc=self.loc)[1]
-        return found
+        errors: Sequence[Mapping[str, Any]] = self._field.validate(value, {}, loc=self.loc)[1]
+        return errors
 
     @property
     def missing(self) -> Mapping[str, Any]:
@@ -298,8 +298,8 @@ def _declared(dependant: Dependant) -> Iterable[tuple[str, Any]]:
         ("header", dependant.header_params),
         ("body", dependant.body_params),
     ):
-        for one in declared:
-            yield where, one
+        for parameter in declared:
+            yield where, parameter
 
 
 def _entry(name: str, msg: str, kind: str) -> dict[str, Any]:

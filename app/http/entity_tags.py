@@ -40,17 +40,17 @@ def parse_tags(header: str, value: str) -> frozenset[int] | None:
     Raises MalformedRequest."""
     if value.count(",") >= MAX_TAGS:
         raise MalformedRequest(f"{header} takes {MAX_TAGS} entity tags at most.")
-    found = list(elements(value, of_tags=True))
-    if found == ["*"]:
+    tags = list(elements(value, of_tags=True))
+    if tags == ["*"]:
         return None
     revs: set[int] = set()
-    for tag in map(_TAG.match, found):
+    for tag in map(_TAG.match, tags):
         if tag is None:
-            found = []
+            tags = []
             break
         if rev := _REV.match(tag[1]):
             revs.add(int(rev[1]))
-    if not found:
+    if not tags:
         raise MalformedRequest(f'{header} is * or a list of entity tags, each in quotes: "42".')
     return frozenset(revs)
 

@@ -59,18 +59,20 @@ class Export:
         header: dict[str, Any] = {"visor": 1, "rev": self._rev, "at": at, "schema": SCHEMA_VERSION}
         if self._within.everything and self._within.instances and self._call.principal.sight.all:
             # So that no id and no port is given again that was given to what is gone.
-            found = await ask(await self._snapshot(), following_numbers)
-            header["next"] = found._asdict()
+            following = await ask(await self._snapshot(), following_numbers)
+            header["next"] = following._asdict()
         return header
 
     async def _pages(self) -> AsyncIterator[list[Record]]:
         within = self._within
         single = [key for key in within.single_keys if key != keys.SCHEMA]
         if single:
-            found = await ask(await self._snapshot(), lambda snapshot: [snapshot.get(key) for key in single])
-            yield [record for record in found if record is not None and readable(record)]
+            records = await ask(
+                await self._snapshot(), lambda snapshot: [snapshot.get(key) for key in single]
+            )
+            yield [record for record in records if record is not None and readable(record)]
         for term in within.terms:
-            pages = self._instances(term) if term == within.instances else self._found(_having([term]))
+            pages = self._instances(term) if term == within.instances else self._records(_having([term]))
             async for page in pages:
                 yield page
 
@@ -84,10 +86,10 @@ class Export:
         )
         terms = [term, *keys.ended_beside(term, [record.key for record in proctypes])]
         began: dict[str, int] = {}
-        async for page in self._found(_having(terms)):
+        async for page in self._records(_having(terms)):
             yield await ask(await self._snapshot(), partial(in_their_life, page, began))
 
-    async def _found(self, find: Find) -> AsyncIterator[list[Record]]:
+    async def _records(self, find: Find) -> AsyncIterator[list[Record]]:
         after: str | None = ""
         while after is not None:
             page, more = await find_page(await self._snapshot(), find, after, _PAGE, _PAGE_BYTES)

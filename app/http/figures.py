@@ -86,10 +86,10 @@ class Figures:
         shown: set[str] = set()
 
         def refresh() -> None:
-            found = values()
-            shown.update(found)
+            latest = values()
+            shown.update(latest)
             for key in shown:
-                gauge.labels(key).set(found.get(key, 0))
+                gauge.labels(key).set(latest.get(key, 0))
 
         self._refreshers.append(refresh)
 

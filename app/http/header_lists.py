@@ -22,8 +22,8 @@ def joined(headers: Sequence[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
 
 def elements(value: str, *, of_tags: bool = False) -> Iterator[str]:
     """The elements of a list, without the blanks around them; empty ones are ignored."""
-    for found in (_TAG_ELEMENT if of_tags else _ELEMENT).finditer(value):
-        element = found[0].strip(" \t")
+    for match in (_TAG_ELEMENT if of_tags else _ELEMENT).finditer(value):
+        element = match[0].strip(" \t")
         if element:
             yield element
 
@@ -37,7 +37,7 @@ def quality(accept: str, media_type: str) -> float:
     for element in elements(accept):
         name, *parameters = (part.strip(" \t").lower() for part in element.split(";"))
         rank = fits.get(name, -1)
-        weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+        weight = next((parameter[2:] for parameter in parameters if parameter.startswith("q=")), "1")
         if rank > best and _WEIGHT.match(weight):
             best, wanted = rank, float(weight)
     return wanted

@@ -29,16 +29,16 @@ MAX_KNOWN, MAX_REMEMBERED = 1000, 300
 
 def host_and_port(authority: str) -> tuple[str, str] | None:
     """The two parts of a Host header or of an origin, in one spelling; None where it has no such form."""
-    found = _FORM.match(authority.lower())
-    if found is None:
+    match = _FORM.match(authority.lower())
+    if match is None:
         return None
-    host = found[1].strip("[]").rstrip(".")
+    host = match[1].strip("[]").rstrip(".")
     try:
         host = str(ipaddress.ip_address(host))
     except ValueError:
-        if not host or found[1].startswith("["):
+        if not host or match[1].startswith("["):
             return None
-    return host, found[2] or ""
+    return host, match[2] or ""
 
 
 def is_loopback(host: str) -> bool:
@@ -62,12 +62,12 @@ class Hosts:
 
     def __init__(self, listens_on: str, allowed: Sequence[str]) -> None:
         self._any = "*" in allowed
-        self._allowed = {found for one in allowed if (found := host_and_port(one)) is not None}
+        self._allowed = {host for authority in allowed if (host := host_and_port(authority)) is not None}
         self._on_loopback = is_loopback(listens_on)
         self._no_proxies = self._on_loopback and not allowed
         if not self._on_loopback:
             own = (listens_on, socket.gethostname())
-            self._allowed |= {found for one in own if (found := host_and_port(one)) is not None}
+            self._allowed |= {host for authority in own if (host := host_and_port(authority)) is not None}
         self._known: set[bytes] = set()
 
     def check(self, fields: Mapping[bytes, bytes]) -> None:
@@ -92,13 +92,13 @@ class Hosts:
         """Whether the service goes by this host."""
         if self._any:
             return True
-        found = host_and_port(authority)
-        if found is None:
+        named = host_and_port(authority)
+        if named is None:
             return False
-        host = found[0]
+        host = named[0]
         if is_loopback(host) or (is_ip(host) and not self._on_loopback):
             return True
-        return found in self._allowed or (host, "") in self._allowed
+        return named in self._allowed or (host, "") in self._allowed
 
 
 def _shown(host: bytes) -> str:

@@ -55,13 +55,15 @@ class ImportFile:
             if self._ended:
                 raise wrong(self._line, "it comes after the last line, the one with `end`")
             large = len(line) > LARGE
-            said = await asyncio.to_thread(self._read, line) if large else self._read(line)
+            content = await asyncio.to_thread(self._read, line) if large else self._read(line)
             if not self._begun:
-                self._begin(said)
-            elif "end" in said:
-                self._end(said)
+                self._begin(content)
+            elif "end" in content:
+                self._end(content)
             else:
-                entry = await asyncio.to_thread(entry_of, self._line, said) if large else self._entry(said)
+                entry = (
+                    await asyncio.to_thread(entry_of, self._line, content) if large else self._entry(content)
+                )
                 self._check_order(entry)
                 self.objects += 1
                 yield entry
@@ -72,8 +74,8 @@ class ImportFile:
         if not self._ended:
             raise self._cut_off()
 
-    def _entry(self, said: dict[str, Any]) -> ImportEntry:
-        return entry_of(self._line, said)
+    def _entry(self, content: dict[str, Any]) -> ImportEntry:
+        return entry_of(self._line, content)
 
     async def _lines(self) -> AsyncIterator[bytes]:
         """Each line with its end; the last may have none."""
@@ -101,37 +103,37 @@ class ImportFile:
 
     def _read(self, line: bytes) -> dict[str, Any]:
         try:
-            said = json_body.parse(line, MAX_VALUES)
+            content = json_body.parse(line, MAX_VALUES)
         except MalformedRequest as error:
             if not line.endswith(b"\n"):
                 raise self._cut_off() from None
             raise wrong(self._line, error.detail.removeprefix("The body ").rstrip(".")) from None
-        if not isinstance(said, dict):
+        if not isinstance(content, dict):
             raise wrong(self._line, "Input should be an object", kind="dict_type")
-        return said
+        return content
 
-    def _begin(self, said: dict[str, Any]) -> None:
+    def _begin(self, header: dict[str, Any]) -> None:
         self._begun = True
-        if said.get("visor") != FORMAT or not _is_number(said["visor"]):
+        if header.get("visor") != FORMAT or not _is_number(header["visor"]):
             what = "the first line of an export says `visor` and the form, which is 1"
             raise wrong(self._line, f"{what}: send what GET /export gives, as it is", "visor")
-        if said.keys() - {"next"} != _HEADER:
+        if header.keys() - {"next"} != _HEADER:
             raise wrong(self._line, f"the first line has {_listed(_HEADER)}, and may have next")
-        if not _is_number(said["schema"]) or said["schema"] < 1:
+        if not _is_number(header["schema"]) or header["schema"] < 1:
             raise wrong(self._line, "Input should be a number from 1", "schema")
-        if said["schema"] > SCHEMA_VERSION:
+        if header["schema"] > SCHEMA_VERSION:
             what = f"the file is of a newer Visor, and this one knows schemas up to {SCHEMA_VERSION}"
             raise wrong(self._line, what, "schema")
-        if "next" in said:
-            self.following = self._following(said["next"])
+        if "next" in header:
+            self.following = self._following(header["next"])
 
-    def _following(self, said: Any) -> Following:
-        if not isinstance(said, dict) or said.keys() != set(Following._fields):
+    def _following(self, numbers: Any) -> Following:
+        if not isinstance(numbers, dict) or numbers.keys() != set(Following._fields):
             raise wrong(self._line, "should have `instance` and `port`", "next")
-        for name, number in said.items():
+        for name, number in numbers.items():
             if number is not None and not (_is_number(number) and 0 < number < 2**63):
                 raise wrong(self._line, "Input should be a number from 1, or null", "next", name)
-        return Following(**said)
+        return Following(**numbers)
 
     def _check_order(self, entry: ImportEntry) -> None:
         """What comes in order comes once."""
@@ -143,15 +145,15 @@ class ImportFile:
             raise wrong(self._line, f"is out of order: an export has it before {before}", "path")
         self._last = place
 
-    def _end(self, said: dict[str, Any]) -> None:
+    def _end(self, trailer: dict[str, Any]) -> None:
         self._ended = True
-        if said.keys() != _TRAILER or said["end"] is not True:
+        if trailer.keys() != _TRAILER or trailer["end"] is not True:
             raise wrong(self._line, f"the last line has {_listed(_TRAILER)}")
-        if said["objects"] != self.objects or not _is_number(said["objects"]):
-            told = str(said["objects"])[:20]
-            what = f"the file says that it has {told} objects, and has {self.objects}: it was changed"
+        if trailer["objects"] != self.objects or not _is_number(trailer["objects"]):
+            objects = str(trailer["objects"])[:20]
+            what = f"the file says that it has {objects} objects, and has {self.objects}: it was changed"
             raise wrong(self._line, what, "objects")
-        if said["sha256"] != self._sum.hexdigest():
+        if trailer["sha256"] != self._sum.hexdigest():
             raise wrong(
                 self._line, "the sum is not that of the lines before it: the file was changed", "sha256"
             )

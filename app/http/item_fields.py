@@ -27,13 +27,13 @@ def fields_in(text: object) -> frozenset[str]:
 async def in_part(items: Sequence[bytes], fields: frozenset[str], turns: Turns) -> list[bytes]:
     """The items with these fields only, in their own order. Raises InvalidRequest where one has no such
     field."""
-    found: list[bytes] = []
+    parts: list[bytes] = []
     for item in items:
-        said = from_json(item)
-        unknown = fields - said.keys()
+        resource = from_json(item)
+        unknown = fields - resource.keys()
         if unknown:
             raise InvalidRequest.of(["query", "fields"], f"names no field of these items: {min(unknown)}")
-        found.append(to_json({name: value for name, value in said.items() if name in fields}))
+        parts.append(to_json({name: value for name, value in resource.items() if name in fields}))
         if turns.over:
             await turns.give_way()
-    return found
+    return parts

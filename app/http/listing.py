@@ -92,13 +92,13 @@ class Listing:
     async def page(self, find: Find, body: Callable[[Record], bytes] | None = None) -> Response:
         """The page of what is found, in the order of keys. It ends early where it would be too long."""
         snapshot, after = await self.begin()
-        said = _Said()
-        found, more = await find_page(snapshot, find, after, self._limit, self._room, said.take)
+        bodies = _PageBodies()
+        records, more = await find_page(snapshot, find, after, self._limit, self._room, bodies.take)
         if body is None:
-            items, size = await said.first(found, self._context.channels.turns)
+            items, size = await bodies.first(records, self._context.channels.turns)
         else:
-            items, size = [body(one) for one in found], None
-        last = found[-1].key if more else None
+            items, size = [body(record) for record in records], None
+        last = records[-1].key if more else None
         return await self.answer(snapshot.rev, items, last, lasting=body is None, size=size)
 
     async def answer(
@@ -115,8 +115,8 @@ class Listing:
         if self._fields:
             size = None
             items = await in_part(items, self._fields, self._context.channels.turns)
-        asked = self._rev if self._cursor is None else rev
-        self._call.lasting = lasting and lasts(self._context, self._call, asked)
+        named = self._rev if self._cursor is None else rev
+        self._call.lasting = lasting and lasts(self._context, self._call, named)
         following = None if last is None else cursors.write(cursors.Cursor(rev, last), self._of)
         return list_answer(self._context, self._call, rev, items, following, size)
 
@@ -136,7 +136,7 @@ class Listing:
         return await self.page(find)
 
 
-class _Said:
+class _PageBodies:
     """What is said of the records of a page, gone through once: each look at a thousand of them costs a
     tenth of the answer."""
 
@@ -163,12 +163,12 @@ class _Said:
             left = self._items[count:]
             del self._items[count:]
             return self._items, self._length - sum(map(len, left))
-        said = []
+        bodies = []
         for record in records:
-            said.append(codec.wire(record))
+            bodies.append(codec.wire(record))
             if turns.over:
                 await turns.give_way()
-        return said, sum(map(len, said))
+        return bodies, sum(map(len, bodies))
 
 
 def list_answer(

@@ -112,15 +112,15 @@ class Metrics:
     def record(self, method: str, route: str, status: int, seconds: float | None) -> None:
         """Count a request that was answered; `seconds` None where its time is not to be told."""
         series = (method, route, status)
-        found = self._series.get(series)
-        if found is None:
-            found = self._series[series] = _Series(
+        counted = self._series.get(series)
+        if counted is None:
+            counted = self._series[series] = _Series(
                 self.requests.labels(method, route, str(status)), self.seconds.labels(method, route)
             )
-        found.count(seconds)
+        counted.count(seconds)
         if self.shared:
             # The page may be another worker's.
-            found.publish()
+            counted.publish()
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page and its content type, in the format that the Accept header asks for."""

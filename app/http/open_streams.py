@@ -84,4 +84,4 @@ class OpenStreams:
 
     def sweep(self) -> None:
         """Forget the tokens that have no stream any more."""
-        self._of = {key: found for key, found in self._of.items() if found}
+        self._of = {key: streams for key, streams in self._of.items() if streams}

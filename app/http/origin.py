@@ -57,8 +57,8 @@ def reason_of(text: str | None) -> str | None:
 
 def trace_of(text: str | None) -> str | None:
     """The traceparent; None where it is none: who reads one that is malformed ignores it, says W3C."""
-    found = None if text is None else _TRACE.match(text)
-    return None if found is None else found[0]
+    match = None if text is None else _TRACE.match(text)
+    return None if match is None else match[0]
 
 
 Actor = Annotated[

@@ -40,17 +40,17 @@ class Principal:
             return self.scopes[row]
         except KeyError:
             free = row.open or self.anonymous
-            found = self.scopes[row] = EVERYTHING if free else row.scope(self.grants)
-            return found
+            scope = self.scopes[row] = EVERYTHING if free else row.scope(self.grants)
+            return scope
 
     def permission(self, row: Row) -> Permission:
         """What a write has to read again in its transaction."""
-        found = self.permissions.get(row)
-        if found is None:
+        permission = self.permissions.get(row)
+        if permission is None:
             scope, until = self.scope(row), self.until
-            found = Permission(row, self.record, self.sha256, scope, self.sight, until, self.anonymous)
-            self.permissions[row] = found
-        return found
+            permission = Permission(row, self.record, self.sha256, scope, self.sight, until, self.anonymous)
+            self.permissions[row] = permission
+        return permission
 
     def see(self, snapshot: Snapshot) -> Snapshot:
         """A snapshot as the principal sees it."""

@@ -59,7 +59,7 @@ class View:
         # One in memory, as most are, without a coroutine more.
         return snapshot.rev, await ask(snapshot, query) if snapshot.blocking else query(snapshot)
 
-    async def one(
+    async def resource(
         self,
         key: str | Locate,
         what: str,

@@ -45,7 +45,7 @@ class Resolver:
         self._nameservers = list(nameservers) or None
         self.waiting = 0
         """Callers that wait for an answer."""
-        self._asked: dict[str, asyncio.Task[str | RequestError]] = {}
+        self._look_ups: dict[str, asyncio.Task[str | RequestError]] = {}
         self._channel: aiodns.DNSResolver | None = None
         self._names = 0
 
@@ -59,10 +59,10 @@ class Resolver:
             return _unavailable(f"{self._most} callers wait for the name service already")
         self.waiting += 1
         try:
-            task = self._asked.get(addr)
+            task = self._look_ups.get(addr)
             if task is None:
-                task = self._asked[addr] = asyncio.create_task(self._look_up(addr))
-                task.add_done_callback(lambda _: self._asked.pop(addr, None))
+                task = self._look_ups[addr] = asyncio.create_task(self._look_up(addr))
+                task.add_done_callback(lambda _: self._look_ups.pop(addr, None))
             # One caller that goes away must not end it for the others.
             return await asyncio.shield(task)
         finally:
@@ -73,14 +73,16 @@ class Resolver:
         resolver = self._resolver()
         try:
             async with asyncio.timeout(SECONDS):
-                found = await resolver.getaddrinfo(addr, type=socket.SOCK_STREAM)
+                answer = await resolver.getaddrinfo(addr, type=socket.SOCK_STREAM)
         except aiodns.error.DNSError as error:
             if error.args[0] in _UNKNOWN:
                 return _no_such_name(addr)
             return _unavailable(f"it says of {addr}: {error.args[1]}")
         except TimeoutError:
             return _unavailable(f"it said nothing of {addr} for {SECONDS:g} seconds")
-        addresses: list[tuple[int, str]] = [(node.family, str(node.addr[0], "ascii")) for node in found.nodes]
+        addresses: list[tuple[int, str]] = [
+            (node.family, str(node.addr[0], "ascii")) for node in answer.nodes
+        ]
         for family in (socket.AF_INET, socket.AF_INET6):
             for of, found_address in addresses:
                 if of == family and (address := canonical_ip(found_address)):
@@ -96,9 +98,9 @@ class Resolver:
 
     async def close(self) -> None:
         """Let go of who waits."""
-        for task in list(self._asked.values()):
+        for task in list(self._look_ups.values()):
             task.cancel()
-        await asyncio.gather(*self._asked.values(), return_exceptions=True)
+        await asyncio.gather(*self._look_ups.values(), return_exceptions=True)
         if self._channel is not None:
             await self._channel.close()
 

@@ -68,20 +68,20 @@ def fault_response(method: str, root_path: str = "") -> Response:
     )
 
 
-def invalid_request(found: Sequence[Mapping[str, Any]]) -> InvalidRequest:
+def invalid_request(reported: Sequence[Mapping[str, Any]]) -> InvalidRequest:
     """The 422 for pydantic's errors: location, message and type of each, and nothing of the input
     (pydantic's `input`, `ctx` and `url` go)."""
-    errors = [_entry(one) for one in found[:MAX_ERRORS]]
+    errors = [_entry(error) for error in reported[:MAX_ERRORS]]
     if not errors:
         return InvalidRequest("The request is not valid.", errors=[])
     first = ".".join(map(str, errors[0]["loc"]))
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    more = f" (and {len(reported) - 1} more)" if len(reported) > 1 else ""
     return InvalidRequest(f"{first}: {errors[0]['msg']}{more}.", errors=errors)
 
 
-def _entry(one: Mapping[str, Any]) -> dict[str, Any]:
-    kind = str(one["type"])
+def _entry(error: Mapping[str, Any]) -> dict[str, Any]:
+    kind = str(error["type"])
     # The one message of pydantic that quotes the input.
-    msg = "The kind is not one of those allowed" if kind == "union_tag_invalid" else str(one["msg"])
-    loc = [part if isinstance(part, int) else str(part)[:MAX_NAME] for part in one["loc"]]
+    msg = "The kind is not one of those allowed" if kind == "union_tag_invalid" else str(error["msg"])
+    loc = [part if isinstance(part, int) else str(part)[:MAX_NAME] for part in error["loc"]]
     return {"loc": loc, "msg": msg, "type": kind}

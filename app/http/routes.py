@@ -40,7 +40,7 @@ class Routes:
         turns: Turns | None = None,
     ) -> None:
         # By the number of parts and the first of them, which is a word.
-        self._found: dict[tuple[int, str], list[RoutedPath]] = {}
+        self._paths: dict[tuple[int, str], list[RoutedPath]] = {}
         for plan in plans:
             resource = self._resource(plan.template)
             endpoint = RouteEndpoint(plan, provided, bounds, turns)
@@ -49,20 +49,20 @@ class Routes:
 
     def _resource(self, template: str) -> RoutedPath:
         parts = template.split("/")
-        found = self._found.setdefault((len(parts), parts[1]), [])
-        for resource in found:
+        paths = self._paths.setdefault((len(parts), parts[1]), [])
+        for resource in paths:
             if resource.template == template:
                 return resource
         names = tuple(at for at, part in enumerate(parts) if part.startswith("{"))
         words = tuple((at, part) for at, part in enumerate(parts) if at > 1 and at not in names)
-        found.append(RoutedPath(template, words, names))
-        return found[-1]
+        paths.append(RoutedPath(template, words, names))
+        return paths[-1]
 
     def find(self, method: str, parts: list[str]) -> RouteEndpoint | None:
         """The endpoint for a method and the parts of a path; a HEAD is answered as the GET it stands for."""
         method = "GET" if method == "HEAD" else method
         if len(parts) > 1:
-            for resource in self._found.get((len(parts), parts[1]), ()):
+            for resource in self._paths.get((len(parts), parts[1]), ()):
                 endpoint = resource.endpoints.get(method)
                 if endpoint is not None and resource.fits(parts):
                     return endpoint
@@ -72,12 +72,12 @@ class Routes:
         """The resources whose template fits the parts of a path, whatever their methods."""
         if len(parts) < 2:
             return []
-        return [one for one in self._found.get((len(parts), parts[1]), ()) if one.fits(parts)]
+        return [path for path in self._paths.get((len(parts), parts[1]), ()) if path.fits(parts)]
 
 
 def methods_of(resources: Iterable[RoutedPath]) -> list[str]:
     """The methods that some endpoint of them has, sorted; HEAD where GET is."""
-    found = {method for resource in resources for method in resource.endpoints}
-    if "GET" in found:
-        found.add("HEAD")
-    return sorted(found)
+    methods = {method for resource in resources for method in resource.endpoints}
+    if "GET" in methods:
+        methods.add("HEAD")
+    return sorted(methods)

@@ -55,7 +55,7 @@ def session_of(fields: Mapping[bytes, bytes], now: float) -> Session | None:
     """The session that a request's cookie names, where it is not over its time."""
     for part in fields.get(b"cookie", b"").split(b";"):
         name, _, value = part.strip().partition(b"=")
-        found = _VALUE.match(value.decode("latin-1")) if name == COOKIE else None
-        if found is not None and int(found[2]) > now:
-            return Session(found[1], int(found[2]), found[3])
+        match = _VALUE.match(value.decode("latin-1")) if name == COOKIE else None
+        if match is not None and int(match[2]) > now:
+            return Session(match[1], int(match[2]), match[3])
     return None

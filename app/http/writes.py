@@ -180,7 +180,7 @@ class Write:
             record, rev = replay.record, replay.rev
         assert record is not None, "a rule that is answered from a record names it"
         where = None if location is None else location(record)
-        response = self.said(body(record), rev, status, etag=record.rev, location=where)
+        response = self.response(body(record), rev, status, etag=record.rev, location=where)
         if isinstance(replay, Replay):
             response.headers["Idempotency-Replayed"] = "true"
         return response
@@ -188,9 +188,9 @@ class Write:
     async def delete(self, rule: Rule, target: Target) -> Response:
         """`{"rev": N}` of the commit that removed it."""
         outcome = await self.commit(rule, target)
-        return self.said(b'{"rev":%d}' % outcome.rev, outcome.rev)
+        return self.response(b'{"rev":%d}' % outcome.rev, outcome.rev)
 
-    def said(
+    def response(
         self,
         body: bytes,
         rev: int,
@@ -215,7 +215,7 @@ class Write:
         """The rev of the commit; where there is none, that of the snapshot that was read."""
         return outcome.rev if self.dry_run is None else self.dry_run.rev
 
-    def said_nothing(self, rev: int) -> Response:
+    def no_content(self, rev: int) -> Response:
         """204: there was nothing to do."""
         headers = {"Visor-Rev": str(self.dry_run.rev if self.dry_run else rev)}
         return Response(status_code=204, headers={**headers, **({DRY_RUN: "true"} if self.is_dry else {})})
@@ -228,15 +228,15 @@ def idempotent_call(key: str, whose: str, scope: Scope, body: bytes) -> Idempote
         raise InvalidRequest.of(
             ["header", "Idempotency-Key"], "takes 1 to 255 visible ASCII characters, no spaces"
         )
-    asked = hashlib.sha256()
+    digest = hashlib.sha256()
     # A dry run asks for the same as the call: it is told of the first answer, and leaves none.
     query = b"&".join(part for part in scope["query_string"].split(b"&") if not part.startswith(b"dry_run="))
     for part in (scope["method"].encode(), scope["path"].encode(), query):
-        asked.update(part)
-        asked.update(b"\0")
-    asked.update(body)
+        digest.update(part)
+        digest.update(b"\0")
+    digest.update(body)
     # Neither has a NUL in it.
-    return IdempotentCall(hashlib.sha256(f"{whose}\0{key}".encode()).hexdigest(), asked.hexdigest())
+    return IdempotentCall(hashlib.sha256(f"{whose}\0{key}".encode()).hexdigest(), digest.hexdigest())
 
 
 IfMatch = Annotated[

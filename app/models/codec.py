@@ -69,28 +69,28 @@ def encode(resource: Resource) -> bytes:
 def kept(version: Version) -> dict[str, Any]:
     """What is kept of a resource, as plain JSON: to read or change one field of many, a model is not worth
     its price."""
-    said: dict[str, Any] = from_json(version.value)
+    fields: dict[str, Any] = from_json(version.value)
     if version.value.startswith(_SECRETS):
-        said["secrets"] = {key: {"rev": version.rev, **entry} for key, entry in said["secrets"].items()}
-    return said
+        fields["secrets"] = {key: {"rev": version.rev, **entry} for key, entry in fields["secrets"].items()}
+    return fields
 
 
-def with_secrets(said: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
+def with_secrets(fields: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
     """What is kept of an app, with these secrets and no others."""
     first = {"secrets": secrets} if secrets else {}
-    return {**first, **{name: value for name, value in said.items() if name != "secrets"}}
+    return {**first, **{name: value for name, value in fields.items() if name != "secrets"}}
 
 
-def has_secrets_in_place(said: dict[str, Any], value: bytes) -> bool:
+def has_secrets_in_place(fields: dict[str, Any], value: bytes) -> bool:
     """Whether an app's secrets are kept as `encode` keeps them, where it has any."""
-    secrets = said.get("secrets", {})
+    secrets = fields.get("secrets", {})
     in_form = isinstance(secrets, dict) and all(isinstance(entry, dict) for entry in secrets.values())
     return in_form and bool(secrets) == value.startswith(_SECRETS)
 
 
-def keep(said: dict[str, Any]) -> bytes:
+def keep(fields: dict[str, Any]) -> bytes:
     """The reverse of `kept`. Raises BodyTooLarge."""
-    return _bounded(to_json(said))
+    return _bounded(to_json(fields))
 
 
 def _bounded(value: bytes) -> Encoded:
@@ -120,9 +120,9 @@ def _wire(version: Version) -> bytes:
     if version.key.startswith(keys.APPS):
         # First where there are any: a variable may have the same name.
         if value.startswith(_SECRETS):
-            said = kept(version)
-            said["secrets"] = said.pop("secrets")  # last, as it is declared
-            return front + to_json(said)[1:]
+            fields = kept(version)
+            fields["secrets"] = fields.pop("secrets")  # last, as it is declared
+            return front + to_json(fields)[1:]
         return front + value[1:-1] + b',"secrets":{}}'
     if version.key.startswith(keys.INSTANCES):
         if keys.is_ended(value):

@@ -302,10 +302,10 @@ def _index(key: str, value: bytes) -> tuple[str, ...]:
     if kind not in ("instance", "runner"):
         return ()
     try:
-        said = from_json(value)
+        resource = from_json(value)
         if kind == "runner":
-            return (RUNNERS, runners_on(hosts.as_kept(said["host"])))
-        return _instance_terms(said, is_ended(value))
+            return (RUNNERS, runners_on(hosts.as_kept(resource["host"])))
+        return _instance_terms(resource, is_ended(value))
     except (ValueError, KeyError, TypeError, RecursionError):
         return (kind + slash,)
 
@@ -349,22 +349,22 @@ def group_of(terms: Sequence[str]) -> tuple[str, str | None, str] | None:
     none has to be read. None where they do not."""
     ref, env, status = None, None, None
     for term in terms:
-        name, _, said = term.partition("=")
+        name, _, value = term.partition("=")
         if name == "instance/?revision":
-            ref = said.partition(",")[2]
+            ref = value.partition(",")[2]
         elif name == "instance/?env":
-            env = said.partition(",")[2]
+            env = value.partition(",")[2]
         elif name == "instance/?status":
-            status = said
+            status = value
     return None if ref is None or status is None else (ref, env, status)
 
 
-def _instance_terms(said: dict[str, Any], ended: bool) -> tuple[str, ...]:
-    app, name = said["app"], said["proctype"]
+def _instance_terms(fields: dict[str, Any], ended: bool) -> tuple[str, ...]:
+    app, name = fields["app"], fields["proctype"]
     if ended:
         return _ended_terms(app, name)
-    terms = _shared_terms(app, name, said["revision"], said["env"], said["status"])
-    return terms if said["host"] is None else (*terms, _host_term(said["host"]))
+    terms = _shared_terms(app, name, fields["revision"], fields["env"], fields["status"])
+    return terms if fields["host"] is None else (*terms, _host_term(fields["host"]))
 
 
 @lru_cache(_REMEMBERED, typed=True)

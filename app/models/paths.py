@@ -196,7 +196,7 @@ def subtree(path: str, include: Include | None = None, place: Place = IN_QUERY) 
             place, "is no path of objects, such as `/`, `/apps/rocket`, `/apps/rocket/env` or `/instances/17`"
         )
     kinds = frozenset(_INCLUDED[include] & possible if include else possible & DECLARED or possible)
-    return Subtree(_said(segments, below), kinds, field, tuple(below), instances)
+    return Subtree(_without_prefixes(segments, below), kinds, field, tuple(below), instances)
 
 
 def _split(path: str, place: Place) -> list[str]:
@@ -273,7 +273,7 @@ def _instances_below(segments: Sequence[str]) -> str:
     return ""
 
 
-def _said(segments: Sequence[str], below: Sequence[_Below]) -> str:
+def _without_prefixes(segments: Sequence[str], below: Sequence[_Below]) -> str:
     """The path with its names in their one spelling."""
     if len(below) == 1 and below[0].exact and below[0].kind in ("endpoint", "runner", "member"):
         return path_of(below[0].key) or ""

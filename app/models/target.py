@@ -28,22 +28,22 @@ def address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def group_of_instance(said: dict[str, Any], port: ScrapedPort) -> dict[str, Any] | None:
+def group_of_instance(instance: dict[str, Any], port: ScrapedPort) -> dict[str, Any] | None:
     """The group of a running instance, which is plain JSON; None where it has no such port."""
-    number = said["port" if port is ScrapedPort.MAIN else "tele_port"]
+    number = instance["port" if port is ScrapedPort.MAIN else "tele_port"]
     if number is None:
         return None
     names = ("app", "proctype", "revision", "env", "host", "ip", "hostname")
-    labels = {PREFIX + name: said[name] or "" for name in names}
-    labels[PREFIX + "instance"] = str(said["id"])
+    labels = {PREFIX + name: instance[name] or "" for name in names}
+    labels[PREFIX + "instance"] = str(instance["id"])
     labels[PREFIX + "port"] = port.value
-    return {"targets": [address(said["hostname"], number)], "labels": labels}
+    return {"targets": [address(instance["hostname"], number)], "labels": labels}
 
 
-def group_of_endpoint(said: dict[str, Any]) -> dict[str, Any]:
+def group_of_endpoint(endpoint: dict[str, Any]) -> dict[str, Any]:
     """The group of a service's endpoint, which is plain JSON."""
-    labels = {PREFIX + name: str(said[name]) for name in ("service", "ip", "priority", "weight")}
-    labels[PREFIX + "endpoint"] = said["id"]
-    labels[PREFIX + "host"] = said["addr"]
-    labels[PREFIX + "target"] = said["target"] or ""
-    return {"targets": [address(said["addr"], said["port"])], "labels": labels}
+    labels = {PREFIX + name: str(endpoint[name]) for name in ("service", "ip", "priority", "weight")}
+    labels[PREFIX + "endpoint"] = endpoint["id"]
+    labels[PREFIX + "host"] = endpoint["addr"]
+    labels[PREFIX + "target"] = endpoint["target"] or ""
+    return {"targets": [address(endpoint["addr"], endpoint["port"])], "labels": labels}

@@ -36,10 +36,10 @@ def asked_time(text: str) -> AskedTime:
     ago = _AGO.match(text)
     if ago is not None:
         return AskedTime(int(ago[1]) * _UNITS[ago[2]] * _MICRO, True)
-    found = _RFC3339.match(text)
-    if found is None:
+    match = _RFC3339.match(text)
+    if match is None:
         raise ValueError("no time")
-    date, clock, fraction, zulu, sign, hours, minutes = found.groups()
+    date, clock, fraction, zulu, sign, hours, minutes = match.groups()
     local = datetime.fromisoformat(f"{date}T{clock}+00:00") - _EPOCH
     offset = 0 if zulu else (int(hours) * 3600 + int(minutes) * 60) * (-1 if sign == "-" else 1)
     # As numbers: what is no year of the calendar any more in UTC is still before or after all commits.

@@ -47,8 +47,8 @@ def new_token(id: str) -> str:
 
 def id_of(token: str) -> str | None:
     """The id that a token names; None where it has not the form of one, or was mistyped."""
-    found = _TOKEN.match(token)
-    return None if found is None or _check(found[1]) != found[3] else found[2]
+    match = _TOKEN.match(token)
+    return None if match is None or _check(match[1]) != match[3] else match[2]
 
 
 def sha256_of(token: str) -> str:
@@ -91,9 +91,9 @@ def _time(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        found = datetime.fromisoformat(value) if _RFC3339.match(value) else None
+        time = datetime.fromisoformat(value) if _RFC3339.match(value) else None
         # In UTC, which not all of the calendar's first and last day is.
-        return found and found.astimezone(UTC)
+        return time and time.astimezone(UTC)
     except (ValueError, OverflowError):
         raise PydanticCustomError("datetime", "Input should be a time as RFC 3339 has it") from None
 

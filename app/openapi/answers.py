@@ -11,18 +11,18 @@ def open_answers(document: dict[str, Any]) -> None:
     """Takes out of the schemas of answers what would make a client refuse them: closed objects, closed lists
     of values (they are told in words), and patterns, which some generators cannot check where a field may be
     null."""
-    found: dict[str, Any] = document["components"]["schemas"]
+    schemas: dict[str, Any] = document["components"]["schemas"]
     operations = [operation for path in document["paths"].values() for operation in path.values()]
-    asked = _reached(found, ([o.get("requestBody"), o.get("parameters")] for o in operations))
-    answered = _reached(found, (o["responses"] for o in operations))
-    for name in found.keys() - asked - answered:
-        del found[name]  # an enum whose field says its values in words: declared, and not used
-    for name in answered - asked:
-        _open(found[name])
+    of_requests = _reached(schemas, ([o.get("requestBody"), o.get("parameters")] for o in operations))
+    answered = _reached(schemas, (o["responses"] for o in operations))
+    for name in schemas.keys() - of_requests - answered:
+        del schemas[name]  # an enum whose field says its values in words: declared, and not used
+    for name in answered - of_requests:
+        _open(schemas[name])
     # What is both asked and answered is a list of values: the answers say it as text.
-    values = {SCHEMAS + name: found[name] for name in answered & asked}
-    for name in answered - asked:
-        _replace(found[name], values)
+    values = {SCHEMAS + name: schemas[name] for name in answered & of_requests}
+    for name in answered - of_requests:
+        _replace(schemas[name], values)
 
 
 def _reached(schemas: dict[str, Any], parts: Any) -> set[str]:
@@ -50,8 +50,8 @@ def _references(part: Any) -> Iterator[str]:
 
 def _open(schema: Any) -> None:
     if isinstance(schema, list):
-        for one in schema:
-            _open(one)
+        for item in schema:
+            _open(item)
     if not isinstance(schema, dict):
         return
     if schema.get("additionalProperties") is False:
@@ -81,14 +81,14 @@ def _say_values(schema: dict[str, Any]) -> None:
 
 def _replace(schema: Any, values: dict[str, Any]) -> None:
     if isinstance(schema, list):
-        for one in schema:
-            _replace(one, values)
+        for item in schema:
+            _replace(item, values)
     if not isinstance(schema, dict):
         return
     if schema.get("$ref") in values:
-        told = {**values[schema.pop("$ref")]}
-        _open(told)
-        schema.update({**told, **schema})
+        replacement = {**values[schema.pop("$ref")]}
+        _open(replacement)
+        schema.update({**replacement, **schema})
         return
     for value in schema.values():
         _replace(value, values)

@@ -97,7 +97,9 @@ def _amend(method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "201" in responses:
         # What is created has no tag yet: the headers are read, as on any write, but nobody needs them.
-        operation["parameters"] = [one for one in operation["parameters"] if one["name"] not in _CONDITIONS]
+        operation["parameters"] = [
+            kept for kept in operation["parameters"] if kept["name"] not in _CONDITIONS
+        ]
     if "HTTPValidationError" in str(responses.get("422")):
         # The framework declares it for every parameter, one that cannot be wrong included.
         del responses["422"]
@@ -119,7 +121,7 @@ def _amend(method: str, operation: dict[str, Any]) -> None:
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _add_stream_messages(paths: dict[str, Any], found: dict[str, Any]) -> None:
+def _add_stream_messages(paths: dict[str, Any], components: dict[str, Any]) -> None:
     """What a stream carries, said beside the stream: OpenAPI 3.1 has no word for its messages, and the
     generators read it as a string."""
     made = TypeAdapter(StreamMessage).json_schema(
@@ -127,7 +129,7 @@ def _add_stream_messages(paths: dict[str, Any], found: dict[str, Any]) -> None:
     )
     definitions = made.pop("$defs")
     for name, schema in {"StreamMessage": made, **definitions}.items():
-        found.setdefault(name, schema)
+        components.setdefault(name, schema)
     for path in paths.values():
         stream = path.get("get", {}).get("responses", {}).get("200", {}).get("content", {}).get(EVENT_STREAM)
         if stream is not None:

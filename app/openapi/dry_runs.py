@@ -13,7 +13,7 @@ _NULL = "Null in the answer to a dry run, where it is not given yet."
 
 
 def _can_be_tried(operation: dict[str, Any]) -> bool:
-    return any(one["name"] == "dry_run" for one in operation.get("parameters", ()))
+    return any(parameter["name"] == "dry_run" for parameter in operation.get("parameters", ()))
 
 
 def add_answer(operation: dict[str, Any]) -> None:

@@ -35,9 +35,9 @@ _TEXTS = {
 
 def add(operations: Iterable[dict[str, Any]]) -> None:
     """To every operation."""
-    told = {step.operation: step for step in (*STORY, *TOKENS) if step.operation is not None}
+    steps = {step.operation: step for step in (*STORY, *TOKENS) if step.operation is not None}
     for operation in operations:
-        step = told.get(operation["operationId"])
+        step = steps.get(operation["operationId"])
         if step is not None and step.body is not None:
             for media in operation["requestBody"]["content"].values():
                 media["example"] = step.body

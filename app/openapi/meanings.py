@@ -232,15 +232,15 @@ _PAGE_REV = "The rev of the snapshot that the page is of."
 def tell(schemas: dict[str, Any]) -> None:
     """Have every property of the schemas say what it means."""
     for name, schema in schemas.items():
-        for property_, said in schema.get("properties", {}).items():
-            meaning = _meaning(name, property_, said.get("description", ""))
+        for property_, field in schema.get("properties", {}).items():
+            meaning = _meaning(name, property_, field.get("description", ""))
             if meaning:
-                said["description"] = meaning
+                field["description"] = meaning
 
 
-def _meaning(schema: str, name: str, said: str) -> str:
+def _meaning(schema: str, name: str, text: str) -> str:
     """What the property means; "" where it says so itself, or nobody does."""
-    words, default, value = said.partition("Default:")
+    words, default, value = text.partition("Default:")
     own = EXCEPTIONS.get(f"{schema}.{name}")
     if own is None and words.strip() and words.strip() not in OF_TYPES:
         return ""

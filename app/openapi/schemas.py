@@ -39,14 +39,14 @@ def _tidy(schema: Any) -> None:
         # The format says it, and many readers of JSON cannot say it exactly.
         del schema["maximum"]
     _open_keys(schema)
-    for one in schema.get("properties", {}).values():
-        _tidy(one)
-        _say_default(one)
+    for field in schema.get("properties", {}).values():
+        _tidy(field)
+        _say_default(field)
     for name in ("items", "additionalProperties", "contentSchema", "propertyNames"):
         _tidy(schema.get(name))
     for name in ("anyOf", "oneOf", "allOf"):
-        for one in schema.get(name, ()):
-            _tidy(one)
+        for field in schema.get(name, ()):
+            _tidy(field)
 
 
 def _say_default(field: dict[str, Any]) -> None:

@@ -86,15 +86,15 @@ def share_parameters(operations: Sequence[dict[str, Any]]) -> dict[str, Any]:
     name, the most usual is called so, and another by its tag too: `query.rev.events`. A parameter that
     one operation alone has stays there."""
     count: Counter[str] = Counter()
-    told: dict[str, tuple[dict[str, Any], str]] = {}
+    seen: dict[str, tuple[dict[str, Any], str]] = {}
     for operation in operations:
         for parameter in operation.get("parameters", ()):
             text = json.dumps(parameter, sort_keys=True)
             count[text] += 1
-            told.setdefault(text, (dict(parameter), operation["tags"][0].replace(" ", "-")))
+            seen.setdefault(text, (dict(parameter), operation["tags"][0].replace(" ", "-")))
     names: dict[str, str] = {}
     for text, times in count.most_common():
-        parameter, tag = told[text]
+        parameter, tag = seen[text]
         name = f"{parameter['in']}.{parameter['name']}"
         if times > 1:
             names[text] = name if name not in names.values() else f"{name}.{tag}"
@@ -104,4 +104,4 @@ def share_parameters(operations: Sequence[dict[str, Any]]) -> dict[str, Any]:
             if shared is not None:
                 parameter.clear()
                 parameter["$ref"] = f"#/components/parameters/{shared}"
-    return {name: told[text][0] for text, name in names.items()}
+    return {name: seen[text][0] for text, name in names.items()}

@@ -93,8 +93,8 @@ def has(record: Record, key: str) -> bool:
 
 def fingerprint(record: Record, key: str) -> str:
     """The fingerprint of a secret that the app has."""
-    found: str = _shown(record)[key]["fingerprint"]
-    return found
+    shown: str = _shown(record)[key]["fingerprint"]
+    return shown
 
 
 def _shown(record: Record) -> dict[str, Any]:
@@ -118,24 +118,24 @@ def environment(snapshot: Snapshot, id: int, claimer: EnvironmentRequest, opens:
             state=instance.status,
         )
     record = exists(snapshot, keys.app(instance.app), f"app {instance.app}")
-    found = dict(codec.decode(record, App).env)
+    variables = dict(codec.decode(record, App).env)
     if instance.env is not None:
         envset = find(snapshot, keys.envset(instance.app, instance.env), EnvSet)
         if envset is None:
             raise missing(f"env set {instance.env} of app {instance.app}", snapshot)
-        found.update(envset.vars)
+        variables.update(envset.vars)
     for key in _shown(record):
         kept = snapshot.get(keys.secret(instance.app, key))
         if kept is None or not readable(kept):
             raise InvalidState(f"The value of secret {key} of app {instance.app} is lost: set it anew.")
-        found[key] = opens(kept)
-    return found
+        variables[key] = opens(kept)
+    return variables
 
 
 def to_rewrite(snapshot: Snapshot, key_ids: tuple[str, ...], skip: Callable[[Record], bool]) -> list[Record]:
     """Secrets that are sealed with other keys than the first of these: as many as one commit takes, without
     those to skip."""
-    found: list[Record] = []
+    records: list[Record] = []
     size = 0
     for key_id in key_ids[1:]:
         after = ""
@@ -144,11 +144,11 @@ def to_rewrite(snapshot: Snapshot, key_ids: tuple[str, ...], skip: Callable[[Rec
                 if skip(record):
                     continue
                 size += len(record.value)
-                if found and (len(found) == REWRITTEN or size > REWRITTEN_BYTES):
-                    return found
-                found.append(record)
+                if records and (len(records) == REWRITTEN or size > REWRITTEN_BYTES):
+                    return records
+                records.append(record)
             after = page[-1].key
-    return found
+    return records
 
 
 # - secret/{app},{key} (sealed with an old key), those of the map that are still what they were

@@ -67,23 +67,23 @@ def apply(snapshot: Snapshot, at: datetime, document: Document, addresses: Addre
 
 def twice(planner: Planner, document: Document) -> None:
     """Note what is named twice, and what is said of something that is to be absent."""
-    _named(planner, ("apps",), document.apps, lambda one: one.name)
-    _named(planner, ("services",), document.services, lambda one: one.name)
+    _named(planner, ("apps",), document.apps, lambda item: item.name)
+    _named(planner, ("services",), document.services, lambda item: item.name)
     for number, app in enumerate(document.apps):
         place: Pointer = ("apps", number)
-        _named(planner, (*place, "env_sets"), app.env_sets, lambda one: one.ref)
-        _named(planner, (*place, "revisions"), app.revisions, lambda one: one.ref)
-        _named(planner, (*place, "proctypes"), app.proctypes, lambda one: one.name)
+        _named(planner, (*place, "env_sets"), app.env_sets, lambda item: item.ref)
+        _named(planner, (*place, "revisions"), app.revisions, lambda item: item.ref)
+        _named(planner, (*place, "proctypes"), app.proctypes, lambda item: item.name)
         for at, proctype in enumerate(app.proctypes):
             _named(
                 planner,
                 (*place, "proctypes", at, "scale"),
                 proctype.scale,
-                lambda one: (one.revision, one.env),
+                lambda count: (count.revision, count.env),
             )
     for number, service in enumerate(document.services):
         inside = ("services", number, "endpoints")
-        _named(planner, inside, service.endpoints, lambda one: endpoint_id(one.addr, one.port))
+        _named(planner, inside, service.endpoints, lambda endpoint: endpoint_id(endpoint.addr, endpoint.port))
 
 
 def _named(planner: Planner, place: Pointer, entries: Sequence[Any], name: Any) -> None:
@@ -115,9 +115,9 @@ class _Applying:
     def app(self, entry: AppEntry, place: Pointer) -> Steps[None]:
         if not (yield from self._app_itself(entry, place)):
             return
-        for number, one in enumerate(entry.env_sets):
-            if not one.absent:
-                yield from self._envset(entry.name, one, (*place, "env_sets", number))
+        for number, item in enumerate(entry.env_sets):
+            if not item.absent:
+                yield from self._envset(entry.name, item, (*place, "env_sets", number))
         for number, revision in enumerate(entry.revisions):
             if not revision.absent:
                 yield from self._revision(entry.name, revision, (*place, "revisions", number))
@@ -233,9 +233,9 @@ class _Applying:
             made = yield from self._planner.run(f"/services/{entry.name}", place, services.register, body)
             if made is None:
                 return
-        for number, one in enumerate(entry.endpoints):
-            if not one.absent:
-                yield from self._endpoint(entry.name, one, (*place, "endpoints", number))
+        for number, endpoint in enumerate(entry.endpoints):
+            if not endpoint.absent:
+                yield from self._endpoint(entry.name, endpoint, (*place, "endpoints", number))
 
     def _endpoint(self, service: str, entry: EndpointEntry, place: Pointer) -> Steps[None]:
         yield
@@ -280,8 +280,10 @@ class _Applying:
             if self._planner.draft.get(key) is not None:
                 yield from self._planner.run(path_of(key) or "", place, services.unregister, entry.name)
             return
-        named = {endpoint_id(one.addr, one.port) for one in entry.endpoints if not one.absent}
-        gone = [endpoint_id(one.addr, one.port) for one in entry.endpoints if one.absent]
+        named = {
+            endpoint_id(endpoint.addr, endpoint.port) for endpoint in entry.endpoints if not endpoint.absent
+        }
+        gone = [endpoint_id(endpoint.addr, endpoint.port) for endpoint in entry.endpoints if endpoint.absent]
         if entry.exact:
             gone += self._unnamed(keys.endpoints_of(entry.name), named | set(gone))
         for id in gone:
@@ -295,7 +297,7 @@ class _Applying:
             (AppList.REVISIONS, entry.revisions, keys.revisions_of, keys.revision, revisions.purge),
             (AppList.ENV_SETS, entry.env_sets, keys.envsets_of, keys.envset, envsets.unregister),
         ):
-            names = {_name(one): one.absent for one in entries}
+            names = {_name(item): item.absent for item in entries}
             gone = [name for name, absent in names.items() if absent]
             if listed in entry.exact:
                 gone += self._unnamed(term(entry.name), names.keys())
@@ -305,8 +307,8 @@ class _Applying:
     def _unnamed(self, term: str, named: Iterable[str]) -> list[str]:
         """The names of what is there and not named. More than fit into a commit are not looked for."""
         known = set(named)
-        found = scan(self._planner.draft, term)
-        return [name for record in found if (name := record.key.removeprefix(term)) not in known]
+        records = scan(self._planner.draft, term)
+        return [name for record in records if (name := record.key.removeprefix(term)) not in known]
 
     def _remove(self, key: str, place: Pointer, rule: Any, *names: str) -> Steps[None]:
         yield

@@ -30,13 +30,13 @@ class FieldDifference:
     has_before: bool
     has_after: bool
 
-    def said(self) -> dict[str, Any]:
-        said: dict[str, Any] = {"path": self.path}
+    def as_json(self) -> dict[str, Any]:
+        answer: dict[str, Any] = {"path": self.path}
         if self.has_before:
-            said["before"] = self.before
+            answer["before"] = self.before
         if self.has_after:
-            said["after"] = self.after
-        return said
+            answer["after"] = self.after
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Difference:
     states: tuple[dict[str, Any] | None, dict[str, Any] | None]
     fields: Sequence[FieldDifference]
 
-    def said(self, **more: Any) -> dict[str, Any]:
+    def as_json(self, **more: Any) -> dict[str, Any]:
         """As it is answered; `more` comes before the states."""
         return {
             "path": path_of(self.key),
@@ -62,7 +62,7 @@ class Difference:
             **more,
             "before": self.states[0],
             "after": self.states[1],
-            "fields": [field.said() for field in self.fields],
+            "fields": [field.as_json() for field in self.fields],
         }
 
 
@@ -92,14 +92,16 @@ def difference(before: Record | None, after: Record | None, field: Sequence[str]
     return Difference(record.key, keys.kind_of(record.key), action, before, after, states, fields)
 
 
-def backwards(one: Difference) -> Difference:
+def backwards(change: Difference) -> Difference:
     """The same from the later to the earlier."""
     fields = [
         FieldDifference(field.path, field.after, field.before, field.has_after, field.has_before)
-        for field in one.fields
+        for field in change.fields
     ]
-    action = _BACKWARDS.get(one.action, one.action)
-    return Difference(one.key, one.kind, action, one.after, one.before, one.states[::-1], fields)
+    action = _BACKWARDS.get(change.action, change.action)
+    return Difference(
+        change.key, change.kind, action, change.after, change.before, change.states[::-1], fields
+    )
 
 
 def fields_of(
@@ -142,9 +144,9 @@ def _state(record: Record | None) -> dict[str, Any] | None:
 
 
 def _within(state: dict[str, Any] | None, field: Sequence[str]) -> bool:
-    found: Any = state
+    value: Any = state
     for name in field:
-        if not isinstance(found, dict) or name not in found:
+        if not isinstance(value, dict) or name not in value:
             return False
-        found = found[name]
-    return found is not None and found != {}
+        value = value[name]
+    return value is not None and value != {}

@@ -121,15 +121,15 @@ def once(call: IdempotentCall, rule: Rule) -> Rule:
 def _keep(snapshot: Snapshot, at: datetime, changes: Changes, answer: str, fingerprint: str) -> bytes:
     before = snapshot.get(answer)
     value = changes.puts.get(answer)
-    said = value if value is not None else before.value if before else b""
-    small = len(said) < MAX_ANSWER and used_bytes(snapshot) + len(said) <= MAX_BYTES
+    kept_value = value if value is not None else before.value if before else b""
+    small = len(kept_value) < MAX_ANSWER and used_bytes(snapshot) + len(kept_value) <= MAX_BYTES
     kept = IdempotencyRecord(
         at=at,
         fingerprint=fingerprint,
         key=answer,
         created_rev=before.created_rev if before else None,
         rev=before.rev if before and value is None else None,
-        value=said.decode() if small else None,
+        value=kept_value.decode() if small else None,
     )
     return kept.model_dump_json().encode()
 

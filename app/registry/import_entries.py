@@ -74,7 +74,7 @@ class ImportEntry:
 
 
 # What a request may say of an object of these kinds, beside what the service adds.
-_SAID: dict[str, tuple[type[Model], tuple[str, ...]]] = {
+_FROM_REQUESTS: dict[str, tuple[type[Model], tuple[str, ...]]] = {
     "app": (AppCreate, ("name", "repo_url", "stack", "deploy_type", "env")),
     "revision": (RevisionCreate, ("ref", "archive_url")),
     "envset": (EnvSetCreate, ("ref", "vars")),
@@ -97,12 +97,12 @@ def wrong(line: int, what: str, *pointer: str | int, kind: str = "value_error") 
     return InvalidRequest(f"Line {line}{place}: {what}.", errors=[entry], line=line)
 
 
-def entry_of(line: int, said: Mapping[str, Any]) -> ImportEntry:
+def entry_of(line: int, parsed: Mapping[str, Any]) -> ImportEntry:
     """The entry that a line is, which is plain JSON. Raises InvalidRequest."""
-    ended = "ended" in said
-    if said.keys() - {"ended"} != {"path", "object"} or (ended and said["ended"] is not True):
+    ended = "ended" in parsed
+    if parsed.keys() - {"ended"} != {"path", "object"} or (ended and parsed["ended"] is not True):
         raise wrong(line, "a line has `path` and `object`, and `ended` where that is true, and nothing else")
-    path, content = said["path"], said["object"]
+    path, content = parsed["path"], parsed["object"]
     if not isinstance(path, str):
         raise wrong(line, "Input should be a valid string", "path", kind="string_type")
     if not isinstance(content, dict):
@@ -122,8 +122,8 @@ def entry_of(line: int, said: Mapping[str, Any]) -> ImportEntry:
 
 def _entry(line: int, key: str, kind: str, resource: Resource, content: dict[str, Any]) -> ImportEntry:
     _check_times(line, content)
-    if kind in _SAID:
-        model, fields = _SAID[kind]
+    if kind in _FROM_REQUESTS:
+        model, fields = _FROM_REQUESTS[kind]
         _validated(line, model, {name: content[name] for name in fields})
     _check(line, resource)
     head, secrets = None, 0
@@ -153,11 +153,11 @@ def _validated(line: int, model: type[Any], content: dict[str, Any]) -> Any:
     try:
         return model.model_validate_json(to_json(content))
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        first, place = found[0], ".".join(map(str, ("object", *found[0]["loc"])))
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        first, place = errors[0], ".".join(map(str, ("object", *errors[0]["loc"])))
         entries = [
             {"loc": ["body", line, "object", *each["loc"]], "msg": each["msg"], "type": each["type"]}
-            for each in found[:100]
+            for each in errors[:100]
         ]
         raise InvalidRequest(
             f"Line {line} ({place[:200]}): {first['msg']}.", errors=entries, line=line
@@ -238,24 +238,24 @@ def _check_instance(line: int, instance: Instance) -> None:
                 raise wrong(line, "is not null, and the instance is pending", "object", name)
 
 
-def _needs(kind: str, said: Any) -> tuple[tuple[str, ...], str | None]:
+def _needs(kind: str, content: Any) -> tuple[tuple[str, ...], str | None]:
     """The keys that a resource names, as far as they have to be there; and, of a scale, its revision's."""
     match kind:
         case "revision" | "envset" | "proctype":
-            return (keys.app(said.app),), None
+            return (keys.app(content.app),), None
         case "scale":
-            return _made_of(said), keys.revision(said.app, said.revision)
+            return _made_of(content), keys.revision(content.app, content.revision)
         case "endpoint":
-            return (keys.service(said.service),), None
-        case "instance" if isinstance(said, Ended):
-            return (keys.proctype(said.app, said.proctype),), None
-        case "instance" if said.status not in FINAL:
+            return (keys.service(content.service),), None
+        case "instance" if isinstance(content, Ended):
+            return (keys.proctype(content.app, content.proctype),), None
+        case "instance" if content.status not in FINAL:
             # The revision of one that is stopping may be purged already.
-            revision = (keys.revision(said.app, said.revision),)
-            return _made_of(said) + (revision if said.status is not Status.STOPPING else ()), None
+            revision = (keys.revision(content.app, content.revision),)
+            return _made_of(content) + (revision if content.status is not Status.STOPPING else ()), None
     return (), None
 
 
-def _made_of(said: Any) -> tuple[str, ...]:
-    needs = (keys.app(said.app), keys.proctype(said.app, said.proctype))
-    return needs if said.env is None else (*needs, keys.envset(said.app, said.env))
+def _made_of(content: Any) -> tuple[str, ...]:
+    needs = (keys.app(content.app), keys.proctype(content.app, content.proctype))
+    return needs if content.env is None else (*needs, keys.envset(content.app, content.env))

@@ -210,8 +210,8 @@ class _Putting:
         """The very object of the file was made at the same microsecond; it may have lived on since."""
         same = kept["created_at"] == entry.created_at
         if entry.kind == "instance":
-            said = from_json(entry.value)
-            same = same and all(kept[name] == said[name] for name in ("app", "proctype", "revision", "env"))
+            wanted = from_json(entry.value)
+            same = same and all(kept[name] == wanted[name] for name in ("app", "proctype", "revision", "env"))
         if not same:
             self._conflict(
                 entry, f"Another one is there: it was registered here, at rev {record.created_rev}."
@@ -224,27 +224,27 @@ class _Putting:
             self._conflict(entry, "What is there is older than in the file.")
 
     def _merge(self, entry: ImportEntry, kept: dict[str, Any]) -> None:
-        said = from_json(entry.value)
+        wanted = from_json(entry.value)
         if entry.kind == "app":
             # Secrets stay, and so does the head until its revision has come.
-            said = codec.with_secrets(said, kept.get("secrets", {}))
+            wanted = codec.with_secrets(wanted, kept.get("secrets", {}))
             if entry.head is not None:
-                said["head"] = entry.head if self._has_come(_head_key(entry)) else kept["head"]
+                wanted["head"] = entry.head if self._has_come(_head_key(entry)) else kept["head"]
         elif entry.kind == "proctype":
-            said["port"] = kept["port"]
-        if _content(said) == _content(kept):
+            wanted["port"] = kept["port"]
+        if _content(wanted) == _content(kept):
             self._done.unchanged += 1
         elif entry.kind not in _CHANGES:
             self._conflict(entry, "It is there with another content, and never changes.")
         elif entry.kind == "revision" and kept["state"] == "accepted":
-            if said["state"] == "accepted":
+            if wanted["state"] == "accepted":
                 self._conflict(entry, "It is accepted with another archive.")
             else:
                 self._done.left += 1
         else:
             self._check_needs(entry)
             times = {"created_at": kept["created_at"], "updated_at": self._at}
-            self._put(entry, codec.keep({**said, **times}))
+            self._put(entry, codec.keep({**wanted, **times}))
 
     def _put_head(self, head: Head) -> None:
         kept = self._kept_app(head.key)
@@ -263,16 +263,16 @@ class _Putting:
         """The app as it is now, or will be; None where it is gone again."""
         made = self._changes.puts.get(key)
         if made is not None:
-            said: dict[str, Any] = from_json(made)
-            return said
+            app: dict[str, Any] = from_json(made)
+            return app
         record = self._snapshot.get(key)
         return None if record is None or not readable(record) else codec.kept(record)
 
     def _with_port(self, entry: ImportEntry) -> bytes:
         """The value with a port that nobody else has."""
         assert self._ports is not None, "it was looked up for proctypes"
-        said = from_json(entry.value)
-        wanted: int = said["port"]
+        content = from_json(entry.value)
+        wanted: int = content["port"]
         holder = self._ports.holder(wanted)
         if holder is None:
             self._ports.take(wanted, entry.key)
@@ -283,7 +283,7 @@ class _Putting:
         port = self._ports.take_any(entry.key)
         path = path_of(entry.key) or entry.key
         self._done.ports.append(NewPort(path=path, was=wanted, port=port))
-        return codec.keep({**said, "port": port})
+        return codec.keep({**content, "port": port})
 
     # All of it
 
@@ -339,5 +339,5 @@ def _head_key(entry: ImportEntry) -> str:
     return keys.revision(_name(entry), entry.head or "")
 
 
-def _content(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in said.items() if name not in NO_FIELDS}
+def _content(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in NO_FIELDS}

@@ -50,11 +50,11 @@ def start(snapshot: Snapshot, at: datetime, id: int, body: Start) -> Changes:
     """Said again with the same values while it runs, it changes nothing. Raises NotFound, NotClaimer,
     InvalidState."""
     instance = held(snapshot, id, body)
-    said = {"hostname": body.hostname, "port": body.port, "tele_port": body.tele_port}
-    if instance.status is Status.RUNNING and said == instance.model_dump(include=set(said)):
+    place = {"hostname": body.hostname, "port": body.port, "tele_port": body.tele_port}
+    if instance.status is Status.RUNNING and place == instance.model_dump(include=set(place)):
         return Changes(answer=keys.instance(id))
     _allow(instance, {Status.CLAIMED}, "start")
-    return update(keys.instance(id), instance, at, status=Status.RUNNING, started_at=at, **said)
+    return update(keys.instance(id), instance, at, status=Status.RUNNING, started_at=at, **place)
 
 
 # - instance/{id} (claimed or running)

@@ -51,13 +51,13 @@ def claimed_without_start(lifetime: timedelta) -> Limit:
 
 def page_of(snapshot: Snapshot, at: datetime, limit: Limit, status: Status, after: str) -> OverduePage:
     """Look at the next instances in a status, by id."""
-    found = scan(snapshot, keys.instances_in(status), after=after, limit=PAGE)
-    due = [(record.key, _due(record, limit)) for record in found]
+    records = scan(snapshot, keys.instances_in(status), after=after, limit=PAGE)
+    due = [(record.key, _due(record, limit)) for record in records]
     later = [when for _, when in due if when is not None and when > at]
     return OverduePage(
         over=[key for key, when in due if when is not None and when <= at],
         next_due=min(later, default=None),
-        following=found[-1].key if len(found) == PAGE else None,
+        following=records[-1].key if len(records) == PAGE else None,
     )
 
 

@@ -38,13 +38,13 @@ class Row:
 
     def scope(self, grants: Iterable[Grant]) -> Scope | None:
         """What grants allow the operation for; None where they do not allow it at all."""
-        found: Scope | None = None
+        sight: Scope | None = None
         for grant in grants:
             if grant.role in self.all:
                 return EVERYTHING
             if grant.role in self.own:
-                found = (found or NOTHING) | own_scope(grant)
-        return found
+                sight = (sight or NOTHING) | own_scope(grant)
+        return sight
 
     @property
     def needs(self) -> str:
@@ -178,9 +178,9 @@ def _within(snapshot: Snapshot, key: str, value: bytes | None, scope: Scope) -> 
 def _is_of(record: Record, scope: Scope) -> bool:
     if not readable(record):
         return False
-    said = codec.kept(record)
-    host = said.get("host")
-    return scope.apps.has(said["app"]) or (host is not None and scope.hosts.has(host))
+    instance = codec.kept(record)
+    host = instance.get("host")
+    return scope.apps.has(instance["app"]) or (host is not None and scope.hosts.has(host))
 
 
 def is_operator(grants: Iterable[Grant]) -> bool:

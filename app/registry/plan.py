@@ -36,22 +36,22 @@ class CommitPlan(WholeAnswer):
     """The answer of a plan. Until it is committed the revs of what it makes are null. `made`: the time that
     it tells of as now, and the one that it was committed at."""
 
-    said: dict[str, Any]
+    content: dict[str, Any]
     made: tuple[bytes, bytes] | None = None
 
     def kept(self) -> bytes:
         """What an idempotency record keeps of it: of a long one not each change."""
         size = 0
-        for change in self.said["changes"]:
+        for change in self.content["changes"]:
             size += len(to_json(change))
             if size >= MAX_ANSWER:
-                return to_json({**self.said, "changes": []})
-        body = to_json(self.said)
-        return body if len(body) < MAX_ANSWER else to_json({**self.said, "changes": []})
+                return to_json({**self.content, "changes": []})
+        body = to_json(self.content)
+        return body if len(body) < MAX_ANSWER else to_json({**self.content, "changes": []})
 
     def answer(self, rev: int, committed: bool) -> Steps[bytes]:
         """The body, with the rev of the commit that it became, or of the snapshot that it was made on."""
-        body = yield from _answer(self.said, rev, committed)
+        body = yield from _answer(self.content, rev, committed)
         return body if self.made is None else body.replace(*self.made)
 
 
@@ -60,13 +60,13 @@ def answer_of(kept: bytes, rev: int) -> Steps[bytes]:
     return _answer(from_json(kept), rev, True)
 
 
-def _answer(said: dict[str, Any], rev: int, committed: bool) -> Steps[bytes]:
+def _answer(answer: dict[str, Any], rev: int, committed: bool) -> Steps[bytes]:
     changes = []
-    for number, one in enumerate(said["changes"], start=1):
-        changes.append(to_json(_made(one, rev) if committed else one))
+    for number, change in enumerate(answer["changes"], start=1):
+        changes.append(to_json(_made(change, rev) if committed else change))
         if number % STEP == 0:
             yield
-    whole = to_json({**said, "rev": rev, "changes": []})
+    whole = to_json({**answer, "rev": rev, "changes": []})
     # A string in JSON cannot hold a bare quote, so this can only be the list itself.
     return whole.replace(b'"changes":[]', b'"changes":[%b]' % b",".join(changes), 1)
 
@@ -105,24 +105,24 @@ def plan(
     where the plan is not the one that is `wanted`."""
     planner.check()
     changes = yield from planner.changes()
-    found = yield from planner.differences(changes, SHOWN)
-    hashed = yield from _hash(found, len(started), len(stopped))
+    differences = yield from planner.differences(changes, SHOWN)
+    hashed = yield from _hash(differences, len(started), len(stopped))
     if wanted is not None and wanted != hashed:
         raise RevMismatch(
             "What would be changed is no longer what was planned: look at the new plan, and send that.",
             plan=hashed,
         )
-    actions = Counter(one.action for one in found)
-    said = []
-    for number, one in enumerate(found, start=1):
-        said.append(_said(one))
+    actions = Counter(difference.action for difference in differences)
+    shown = []
+    for number, difference in enumerate(differences, start=1):
+        shown.append(_unmade(difference))
         if number % STEP == 0:
             yield
     changes.result = CommitPlan(
         {
             "rev": None,
             "plan": hashed,
-            "changes": said,
+            "changes": shown,
             "counts": {
                 "create": actions[Action.CREATE],
                 "update": actions[Action.UPDATE] + actions[Action.REPLACE],
@@ -140,24 +140,28 @@ def plan(
     return changes
 
 
-def _said(one: Difference) -> dict[str, Any]:
+def _unmade(difference: Difference) -> dict[str, Any]:
     """A change whose object is not made yet."""
-    said = one.said(guard=None if one.before is None else one.before.rev)
-    after = said["after"]
+    answer = difference.as_json(guard=None if difference.before is None else difference.before.rev)
+    after = answer["after"]
     if after is not None:
-        fresh = one.action is not Action.UPDATE
-        said["after"] = {**after, "rev": None, **({"created_rev": None} if fresh else {})}
-    return {**said, "rev_after": None}
+        fresh = difference.action is not Action.UPDATE
+        answer["after"] = {**after, "rev": None, **({"created_rev": None} if fresh else {})}
+    return {**answer, "rev_after": None}
 
 
-def _hash(found: Sequence[Difference], start: int, stop: int) -> Steps[str]:
+def _hash(differences: Sequence[Difference], start: int, stop: int) -> Steps[str]:
     """Of all that is meant by the changes: not of when objects came to be, nor of ports that are given out in
     their order, which changes elsewhere would move."""
     hashed = hashlib.sha256(b"[[")
-    for number, one in enumerate(found):
+    for number, difference in enumerate(differences):
         if number:
             hashed.update(b",")
-        meant = [one.key, one.action, *(_content(one, side) for side in one.states)]
+        meant = [
+            difference.key,
+            difference.action,
+            *(_content(difference, side) for side in difference.states),
+        ]
         hashed.update(json.dumps(meant, sort_keys=True, separators=(",", ":")).encode())
         if number % _HASHED == 0:
             yield
@@ -165,8 +169,12 @@ def _hash(found: Sequence[Difference], start: int, stop: int) -> Steps[str]:
     return hashed.hexdigest()
 
 
-def _content(one: Difference, state: dict[str, Any] | None) -> dict[str, Any] | None:
+def _content(difference: Difference, state: dict[str, Any] | None) -> dict[str, Any] | None:
     if state is None:
         return None
-    given_out = {"port"} if one.key.startswith(keys.PROCTYPES) and one.action is Action.CREATE else set()
+    given_out = (
+        {"port"}
+        if difference.key.startswith(keys.PROCTYPES) and difference.action is Action.CREATE
+        else set()
+    )
     return {name: value for name, value in state.items() if name not in NO_FIELDS | given_out}

@@ -53,8 +53,8 @@ class Planner:
         except BodyTooLarge:
             raise
         except InvalidRequest as error:
-            for one in error.members["errors"]:
-                self.invalid([*place, *one["loc"][1:]], one["msg"], one["type"])
+            for entry in error.members["errors"]:
+                self.invalid([*place, *entry["loc"][1:]], entry["msg"], entry["type"])
             return None
         except RequestError as error:
             self.conflict(path, error.code, error.detail)
@@ -86,9 +86,9 @@ class Planner:
     def check(self) -> None:
         """Raises InvalidRequest, Conflict or TooManyChanges, with all that was noted."""
         if self._errors:
-            told = self._errors[:MOST_TOLD]
+            shown = self._errors[:MOST_TOLD]
             more = f" (and {len(self._errors) - 1} more)" if len(self._errors) > 1 else ""
-            raise InvalidRequest(f"{told[0]['pointer']}: {told[0]['msg']}{more}.", errors=told)
+            raise InvalidRequest(f"{shown[0]['pointer']}: {shown[0]['msg']}{more}.", errors=shown)
         if self._conflicts:
             first = self._conflicts[0]
             more = f" {len(self._conflicts) - 1} more are in `conflicts`." if len(self._conflicts) > 1 else ""
@@ -112,11 +112,11 @@ class Planner:
 
     def differences(self, changes: Changes, kinds: frozenset[str]) -> Steps[list[Difference]]:
         """What becomes of the objects of these kinds, by key."""
-        found = []
+        differences = []
         for key in sorted([*changes.puts, *changes.deletes]):
             if key.partition("/")[0] in kinds:
                 yield
-                one = difference(self._snapshot.get(key), self.draft.get(key))
-                if one is not None:
-                    found.append(one)
-        return found
+                changed = difference(self._snapshot.get(key), self.draft.get(key))
+                if changed is not None:
+                    differences.append(changed)
+        return differences

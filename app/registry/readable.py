@@ -18,17 +18,17 @@ from app.models.token import KeptToken, TokenUse
 from app.store.contract import UNREADABLE, Record
 
 _KEY_OF: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "app": lambda said: keys.app(said["name"]),
-    "revision": lambda said: keys.revision(said["app"], said["ref"]),
-    "envset": lambda said: keys.envset(said["app"], said["ref"]),
-    "proctype": lambda said: keys.proctype(said["app"], said["name"]),
-    "instance": lambda said: keys.instance(said["id"]),
-    "service": lambda said: keys.service(said["name"]),
-    "endpoint": lambda said: keys.endpoint(said["service"], said["id"]),
-    "runner": lambda said: keys.runner(said["addr"]),
-    "member": lambda said: keys.member(said["kind"], said["addr"]),
-    "scale": lambda said: keys.scale(said["app"], said["proctype"], said["revision"], said["env"]),
-    "token": lambda said: keys.token(said["id"]),
+    "app": lambda fields: keys.app(fields["name"]),
+    "revision": lambda fields: keys.revision(fields["app"], fields["ref"]),
+    "envset": lambda fields: keys.envset(fields["app"], fields["ref"]),
+    "proctype": lambda fields: keys.proctype(fields["app"], fields["name"]),
+    "instance": lambda fields: keys.instance(fields["id"]),
+    "service": lambda fields: keys.service(fields["name"]),
+    "endpoint": lambda fields: keys.endpoint(fields["service"], fields["id"]),
+    "runner": lambda fields: keys.runner(fields["addr"]),
+    "member": lambda fields: keys.member(fields["kind"], fields["addr"]),
+    "scale": lambda fields: keys.scale(fields["app"], fields["proctype"], fields["revision"], fields["env"]),
+    "token": lambda fields: keys.token(fields["id"]),
 }
 """The key that a resource belongs under, by what it says itself."""
 
@@ -42,9 +42,9 @@ _NUMBERS = frozenset(
 )
 
 
-def key_of_resource(kind: str, said: Mapping[str, Any]) -> str:
+def key_of_resource(kind: str, resource: Mapping[str, Any]) -> str:
     """The key that a resource of this kind belongs under, by what it says itself."""
-    return _KEY_OF[kind](said)
+    return _KEY_OF[kind](resource)
 
 
 def readable(record: Record) -> bool:
@@ -85,12 +85,12 @@ def _is_secret(key: str, value: bytes) -> bool:
 def _is_resource(kind: str, key: str, value: bytes) -> bool:
     """Whether what would be said of the key is the resource that belongs there. Raises where it is not
     even that."""
-    said = from_json(value)
-    if not value.startswith(b"{") or said.keys() & {"rev", "created_rev"}:
+    resource = from_json(value)
+    if not value.startswith(b"{") or resource.keys() & {"rev", "created_rev"}:
         return False
-    if _KEY_OF[kind](said) != key:
+    if _KEY_OF[kind](resource) != key:
         return False
-    if kind == "app" and not codec.has_secrets_in_place(said, value):
+    if kind == "app" and not codec.has_secrets_in_place(resource, value):
         return False
     validate = _VALIDATE_ENDED if keys.is_ended(value) else _VALIDATE[kind]
     validate(codec.wire(Record(key, value, 1, 1)))

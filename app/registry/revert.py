@@ -120,18 +120,18 @@ class _Restoring:
                 path, InvalidState.code, "Another program wrote it, and it cannot be read."
             )
             return
-        said = codec.kept(was)
+        restored = codec.kept(was)
         there = None if now is None else codec.kept(now)
         try:
             if keys.kind_of(key) == "app":
-                said = self._parts_of_app(said, there)
+                restored = self._parts_of_app(restored, there)
             self._check_parent(key)
-            if there is not None and _content(said) == _content(there):
+            if there is not None and _content(restored) == _content(there):
                 return
             changes = Changes()
-            self._check_use(key, said, there)
+            self._check_use(key, restored, there)
             if keys.kind_of(key) == "proctype":
-                said = {**said, "port": self._port(key, said, there, changes)}
+                restored = {**restored, "port": self._port(key, restored, there, changes)}
         except RequestError as error:
             self._planner.conflict(path, error.code, error.detail)
             return
@@ -139,24 +139,24 @@ class _Restoring:
             "created_at": rfc3339(self._at) if there is None else there["created_at"],
             "updated_at": rfc3339(self._at),
         }
-        changes.puts[key] = codec.keep({**said, **times})
+        changes.puts[key] = codec.keep({**restored, **times})
         if self._planner.has_room(1):
             yield from self._planner.put(changes)
 
-    def _parts_of_app(self, said: dict[str, Any], there: dict[str, Any] | None) -> dict[str, Any]:
+    def _parts_of_app(self, restored: dict[str, Any], there: dict[str, Any] | None) -> dict[str, Any]:
         going = self._going
         # Their values are kept apart and do not go back: what is shown of them would be of no value.
-        said = codec.with_secrets(said, {} if there is None else there.get("secrets", {}))
+        restored = codec.with_secrets(restored, {} if there is None else there.get("secrets", {}))
         if not going.parts and going.variable is None:
-            return said
+            return restored
         if there is None:
             raise NotFound("The app is gone, and a part of it cannot go back alone: revert the whole of it.")
         if going.variable is not None:
             env = {name: value for name, value in there["env"].items() if name != going.variable}
-            was = {name: value for name, value in said["env"].items() if name == going.variable}
+            was = {name: value for name, value in restored["env"].items() if name == going.variable}
             return {**there, "env": {**env, **was}}
         names = [name for part in _FIELDS for name in _FIELDS[part] if part in going.parts]
-        return {**there, **{name: said[name] for name in names}}
+        return {**there, **{name: restored[name] for name in names}}
 
     def _check_parent(self, key: str) -> None:
         kind, _, rest = key.partition("/")
@@ -165,22 +165,26 @@ class _Restoring:
         if parent and self._planner.draft.get(parent) is None:
             raise NotFound(f"{path_of(parent)} is gone: revert that too.")
 
-    def _check_use(self, key: str, said: dict[str, Any], there: dict[str, Any] | None) -> None:
+    def _check_use(self, key: str, restored: dict[str, Any], there: dict[str, Any] | None) -> None:
         """What never changes while it is used cannot become another under instances that use it."""
         if there is None:
             return
-        kind, app = keys.kind_of(key), said.get("app", "")
+        kind, app = keys.kind_of(key), restored.get("app", "")
         used = None
         if kind == "envset":
-            used = active_instance(self._planner.draft, keys.instances_of_envset(app, said["ref"]))
+            used = active_instance(self._planner.draft, keys.instances_of_envset(app, restored["ref"]))
         elif kind == "revision":
-            used = active_instance(self._planner.draft, keys.instances_of_revision(app, said["ref"]), SCALED)
+            used = active_instance(
+                self._planner.draft, keys.instances_of_revision(app, restored["ref"]), SCALED
+            )
         if used is not None:
             raise InUse(f"Instance {used.id} is {used.status} with it as it is: scale it to 0 first.")
 
-    def _port(self, key: str, said: dict[str, Any], there: dict[str, Any] | None, changes: Changes) -> int:
+    def _port(
+        self, key: str, restored: dict[str, Any], there: dict[str, Any] | None, changes: Changes
+    ) -> int:
         """The port that a proctype comes back with."""
-        port: int = said["port"]
+        port: int = restored["port"]
         if there is not None and there["port"] == port:
             return port
         if self._holders is None:
@@ -299,5 +303,5 @@ _REMOVE: dict[str, Any] = {
 }
 
 
-def _content(said: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in said.items() if name not in NO_FIELDS}
+def _content(content: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in NO_FIELDS}

@@ -166,11 +166,11 @@ def _up(
 
 def _first_to_go(snapshot: Snapshot, term: str, by: int) -> list[Record]:
     """Of ten thousand only those that go are looked at."""
-    found: list[Record] = []
+    records: list[Record] = []
     for turn in _TURNS:
-        if len(found) < by:
-            found += snapshot.find(((term,), (turn,)), limit=by - len(found))
-    return found
+        if len(records) < by:
+            records += snapshot.find(((term,), (turn,)), limit=by - len(records))
+    return records
 
 
 def _down(changes: Changes, at: datetime, going: list[Record]) -> list[int]:

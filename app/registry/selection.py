@@ -47,7 +47,7 @@ class Selection:
         earlier app or proctype of the same name is not shown: the one that is there has not run it."""
         began: dict[str, int] = {}
         at = keys.PROCTYPE_TERM
-        found: list[Record] = []
+        records: list[Record] = []
         looked, step = 0, limit
         while True:
             page = snapshot.find(self._groups(), after=after, limit=step)
@@ -56,17 +56,17 @@ class Selection:
                 began[term] = _began(snapshot, keys.proctype_in(term))
             # Nearly always all of them are of the present life, which costs less to see at once.
             if page and min(map(_CREATED, page)) < max(began.values()):
-                found += [record for record in page if record.created_rev >= began[record.terms[at]]]
+                records += [record for record in page if record.created_rev >= began[record.terms[at]]]
             else:
-                found += page
+                records += page
             if isinstance(page, Partial):
-                return found[:limit] if len(found) >= limit else Partial(found, page.upto)
-            if len(found) >= limit or len(page) < step:
-                return found if len(found) <= limit else found[:limit]
+                return records[:limit] if len(records) >= limit else Partial(records, page.upto)
+            if len(records) >= limit or len(page) < step:
+                return records if len(records) <= limit else records[:limit]
             after = page[-1].key
             looked += len(page)
             if looked >= LOOK:
-                return Partial(found, after)
+                return Partial(records, after)
             # Many are of an earlier life, it seems: they are not to be passed by one by one.
             step = min(max(2 * step, limit), LOOK // 4)
 

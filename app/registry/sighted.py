@@ -93,25 +93,25 @@ class Sighted:
 
     def _in_ranges(self, term: str, names: Names, after: str, limit: int | None) -> list[Record]:
         """From one range of keys to the next: what lies between is not looked at."""
-        found: list[Record] = []
+        records: list[Record] = []
         for begins in _ranges(keys.kind_of(term), names):
-            if limit is not None and len(found) >= limit:
+            if limit is not None and len(records) >= limit:
                 break
             if begins.endswith(END):
                 record = self.inner.get(begins[:-1])
                 if record is not None and record.key > after and term in record.terms:
-                    found.append(record)
+                    records.append(record)
                 continue
             at = max(_before(begins), after)
-            while at < begins + LAST and (limit is None or len(found) < limit):
-                step = LOOK if limit is None else limit - len(found)
+            while at < begins + LAST and (limit is None or len(records) < limit):
+                step = LOOK if limit is None else limit - len(records)
                 page = self.inner.find(((term,),), after=at, limit=step)
                 fitting = [record for record in page if record.key.startswith(begins)]
-                found += fitting
+                records += fitting
                 if len(fitting) < step:
                     break
                 at = page[-1].key
-        return found
+        return records
 
     def _narrowed(self, groups: Sequence[Collection[str]], after: str, limit: int | None) -> list[Record]:
         """Those of a selection that are seen: by terms where there are terms for it, else one by one."""
@@ -119,19 +119,19 @@ class Sighted:
         own = self._own_terms(kind)
         if own is not None:
             return self.inner.find([*groups, own], after=after, limit=limit) if own else []
-        found: list[Record] = []
+        records: list[Record] = []
         looked = 0
         while True:
             page = self.inner.find(groups, after=after, limit=LOOK)
-            found += [record for record in page if self._shows(record)]
-            if limit is not None and len(found) >= limit:
-                return found[:limit]
+            records += [record for record in page if self._shows(record)]
+            if limit is not None and len(records) >= limit:
+                return records[:limit]
             if len(page) < LOOK:
-                return found
+                return records
             after = page[-1].key
             looked += len(page)
             if limit is not None and not self.of_rule and looked >= 2 * LOOK:
-                return Partial(found, after)
+                return Partial(records, after)
 
     def _own_terms(self, kind: str) -> Collection[str] | None:
         """Terms of which all that is seen of a kind carries one; None where there are none for it."""

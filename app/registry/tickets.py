@@ -43,14 +43,15 @@ def check_runnable(snapshot: Snapshot, app: str, proctype: str, revision: str, e
         raise InvalidRequest.of(["body", "app"], f"there is no app {app}")
     if snapshot.get(keys.proctype(app, proctype)) is None:
         raise InvalidRequest.of(["body", "proctype"], f"there is no proctype {proctype} of {app}")
-    found = find(snapshot, keys.revision(app, revision), Revision)
-    if found is None:
+    registered = find(snapshot, keys.revision(app, revision), Revision)
+    if registered is None:
         raise InvalidRequest.of(["body", "revision"], f"there is no revision {revision} of {app}")
     if env is not None and snapshot.get(keys.envset(app, env)) is None:
         raise InvalidRequest.of(["body", "env"], f"there is no env set {env} of {app}")
-    if found.state is not RevisionState.ACCEPTED:
+    if registered.state is not RevisionState.ACCEPTED:
         raise InvalidState(
-            f"Revision {revision} of {app} is {found.state}: ratify it before it is run.", state=found.state
+            f"Revision {revision} of {app} is {registered.state}: ratify it before it is run.",
+            state=registered.state,
         )
 
 

@@ -90,7 +90,7 @@ def last_use(snapshot: Snapshot, id: str) -> datetime | None:
     return TokenUse.model_validate_json(record.value).at
 
 
-def said(record: Record, snapshot: Snapshot) -> bytes:
+def public_json(record: Record, snapshot: Snapshot) -> bytes:
     """The JSON of a token: without its hashes. When it was used last is as of the snapshot."""
     kept = codec.decode(record, KeptToken)
     used = last_use(snapshot, kept.id)

@@ -32,12 +32,12 @@ def in_their_life(records: Iterable[Record], began: dict[str, int], snapshot: Sn
     """Of instances, and of entries of those that have ended, the ones that the present app and proctype have
     run. An entry goes with its proctype; a final instance is listed still while there is none of its name.
     `began` is filled with what is looked up."""
-    found = []
+    entries = []
     for record in records:
         since = began_at(snapshot, record, began)
         if record.created_rev >= since and (since or not keys.is_ended(record.value)):
-            found.append(record)
-    return found
+            entries.append(record)
+    return entries
 
 
 # what a dry run of an import remembers of its changes:
@@ -54,8 +54,8 @@ def thin(changes: Changes) -> Changes:
 def _thinned(key: str, value: bytes) -> bytes | None:
     match keys.kind_of(key):
         case "app":
-            said = from_json(value)
-            return codec.keep({name: said[name] for name in ("name", "head", "updated_at")})
+            content = from_json(value)
+            return codec.keep({name: content[name] for name in ("name", "head", "updated_at")})
         case "envset" | "service" | "proctype":
             return codec.Encoded(b"{}")
         case "revision" | "counter":

@@ -60,32 +60,32 @@ def _check_alone(planner: Planner, key: str, changed: Collection[str]) -> None:
                 return
 
 
-def _same(one: Record | None, other: Record | None) -> bool:
+def _same(record: Record | None, other: Record | None) -> bool:
     """Whether two versions say the same."""
-    if one is None or other is None:
-        return one is other
-    return one.rev == other.rev or difference(one, other) is None
+    if record is None or other is None:
+        return record is other
+    return record.rev == other.rev or difference(record, other) is None
 
 
 def _apart(now: Record, before: Record, after: Record) -> bool:
     """Whether what the commit changed is still as it left it, whatever else has changed."""
     if not all(map(readable, (now, before, after))):
         return False
-    changed = {one.path for one in fields_of(codec.kept(before), codec.kept(after))}
-    since = {one.path for one in fields_of(codec.kept(after), codec.kept(now))}
+    changed = {field.path for field in fields_of(codec.kept(before), codec.kept(after))}
+    since = {field.path for field in fields_of(codec.kept(after), codec.kept(now))}
     return not changed & since
 
 
 def _merged(now: Record, before: Record, after: Record) -> Record:
     """What is there now, with the fields that the commit changed as they were before it."""
-    said = codec.kept(now)
-    for one in fields_of(codec.kept(before), codec.kept(after)):
-        *inside, last = (part.replace("~1", "/").replace("~0", "~") for part in one.path[1:].split("/"))
-        place = said
+    merged = codec.kept(now)
+    for field in fields_of(codec.kept(before), codec.kept(after)):
+        *inside, last = (part.replace("~1", "/").replace("~0", "~") for part in field.path[1:].split("/"))
+        place = merged
         for name in inside:
             place = place[name]
-        if one.has_before:
-            place[last] = one.before
+        if field.has_before:
+            place[last] = field.before
         else:
             place.pop(last, None)
-    return Record(now.key, codec.keep(said), now.created_rev, now.rev)
+    return Record(now.key, codec.keep(merged), now.created_rev, now.rev)

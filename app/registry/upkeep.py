@@ -26,22 +26,22 @@ def ended_of(snapshot: Snapshot, app: str, proctype: str) -> list[Record]:
     registered = snapshot.get(keys.proctype(app, proctype))
     if registered is None:
         return []
-    found = scan(snapshot, keys.ended_of(app, proctype), limit=ENDED_KEPT, reverse=True)
-    return [record for record in reversed(found) if record.created_rev >= registered.created_rev]
+    entries = scan(snapshot, keys.ended_of(app, proctype), limit=ENDED_KEPT, reverse=True)
+    return [record for record in reversed(entries) if record.created_rev >= registered.created_rev]
 
 
 def too_many(snapshot: Snapshot) -> list[str]:
     """Keys of ended entries beyond the newest 1,000 of their proctype, at most a batch."""
-    found: list[str] = []
+    old: list[str] = []
     for record in scan(snapshot, keys.PROCTYPES):
         app, _, name = record.key.removeprefix(keys.PROCTYPES).partition(",")
         term = keys.ended_of(app, name)
         over = snapshot.count(term) - ENDED_KEPT
         if over > 0:
-            found += (r.key for r in scan(snapshot, term, limit=min(over, BATCH - len(found))))
-        if len(found) >= BATCH:
+            old += (r.key for r in scan(snapshot, term, limit=min(over, BATCH - len(old))))
+        if len(old) >= BATCH:
             break
-    return found
+    return old
 
 
 def _over(snapshot: Snapshot, record: Record, at: datetime) -> bool:
@@ -83,5 +83,5 @@ def keys_too_many(seen: Mapping[str, int]) -> dict[str, int]:
 # - idempotency/{digest} of each that is still at the rev
 def drop_keys(snapshot: Snapshot, at: datetime, old: Mapping[str, int]) -> Changes:
     """Drop idempotency records before their time: those that were not written anew since they were seen."""
-    found = {key: snapshot.get(key) for key in old}
-    return Changes(deletes={key for key, record in found.items() if record and record.rev == old[key]})
+    records = {key: snapshot.get(key) for key in old}
+    return Changes(deletes={key for key, record in records.items() if record and record.rev == old[key]})

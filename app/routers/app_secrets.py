@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from app.errors import InvalidState, NoKeyring
 from app.http.context import Call, Ctx
-from app.http.declared_responses import changed, committed, found, read, removed
+from app.http.declared_responses import changed, committed, read, removed, resource
 from app.http.reads import Read
 from app.http.ready_answer import json_answer
 from app.http.writes import Put, at_key
@@ -77,12 +77,12 @@ def _is(keyring: Keyring, value: str) -> Callable[[Record], bool]:
 
 
 @router.get(
-    "/apps/{app}/secrets", response_model=Secrets, responses=found(404), summary="Read an app's secrets"
+    "/apps/{app}/secrets", response_model=Secrets, responses=resource(404), summary="Read an app's secrets"
 )
 async def get_secrets(app: Name, view: Read) -> Response:
     """Which secrets there are, when each was set, and a fingerprint that changes with its value. Values are
     never shown."""
-    return await view.one(keys.app(app), f"app {app}", _shown)
+    return await view.resource(keys.app(app), f"app {app}", _shown)
 
 
 @router.put(
@@ -139,8 +139,8 @@ async def read_environment(id: InstanceId, body: EnvironmentRequest, context: Ct
     # On the state that is confirmed: a token that was revoked a moment ago opens nothing any more.
     principal.permission(row).guard(lambda snapshot, at: Changes())(snapshot, datetime.now(UTC))
     seen = principal.reach(row, snapshot)
-    found = app_secrets.environment(seen, id, body, lambda record: _opened(context.keyring, record))
-    answer = json_answer(to_json({"rev": snapshot.rev, "vars": found}), snapshot.rev)
+    variables = app_secrets.environment(seen, id, body, lambda record: _opened(context.keyring, record))
+    answer = json_answer(to_json({"rev": snapshot.rev, "vars": variables}), snapshot.rev)
     answer.raw_headers.append((b"cache-control", b"no-store"))
     return answer
 
@@ -179,4 +179,4 @@ async def rewrite_secrets(context: Ctx, write: Put) -> Response:
         keys.secrets_sealed_with(sealing)
     )
     answered: dict[str, Any] = {"rev": outcome.rev, "rewritten": outcome.changes.result, "left": left}
-    return write.said(to_json(answered), outcome.rev)
+    return write.response(to_json(answered), outcome.rev)

@@ -7,7 +7,7 @@ from fastapi import Body, Response
 from fastapi.routing import APIRouter
 from pydantic_core import to_json
 
-from app.http.declared_responses import changed, created, found, listed, removed
+from app.http.declared_responses import changed, created, listed, removed, resource
 from app.http.listing import List
 from app.http.reads import Read
 from app.http.writes import Post, Put, at_key
@@ -45,9 +45,9 @@ class _Variable:
         return self.key in self._env(record)
 
     def body(self, record: Record) -> bytes:
-        return self.said(record, self._env(record)[self.key])
+        return self.body_of(record, self._env(record)[self.key])
 
-    def said(self, record: Record, value: str) -> bytes:
+    def body_of(self, record: Record, value: str) -> bytes:
         """The same where the value is known. It is an `EnvVar`, of parts that were checked."""
         return to_json({"rev": record.rev, "key": self.key, "value": value})
 
@@ -68,10 +68,10 @@ async def register_app(body: AppCreate, write: Post) -> Response:
     return await write.create(lambda snapshot, at: apps.register(snapshot, at, body), keys.app(body.name))
 
 
-@router.get("/apps/{app}", response_model=App, responses=found(404), summary="Read an app")
+@router.get("/apps/{app}", response_model=App, responses=resource(404), summary="Read an app")
 async def get_app(app: Name, view: Read) -> Response:
     """The app with its variables."""
-    return await view.one(keys.app(app), f"app {app}")
+    return await view.resource(keys.app(app), f"app {app}")
 
 
 @router.patch("/apps/{app}", response_model=App, responses=changed(404), summary="Change an app")
@@ -88,10 +88,10 @@ async def unregister_app(app: Name, write: Put) -> Response:
     return await write.delete(lambda snapshot, at: apps.unregister(snapshot, at, app), at_key(keys.app(app)))
 
 
-@router.get("/apps/{app}/env", response_model=Env, responses=found(404), summary="Read an app's variables")
+@router.get("/apps/{app}/env", response_model=Env, responses=resource(404), summary="Read an app's variables")
 async def get_env(app: Name, view: Read) -> Response:
     """All variables. Their `rev` is the app's."""
-    return await view.one(keys.app(app), f"app {app}", _env)
+    return await view.resource(keys.app(app), f"app {app}", _env)
 
 
 @router.patch("/apps/{app}/env", response_model=Env, responses=changed(404), summary="Change many variables")
@@ -106,13 +106,15 @@ async def patch_env(app: Name, body: Annotated[EnvPatch, Body()], write: Put) ->
 @router.get(
     "/apps/{app}/env/{key}",
     response_model=EnvVar,
-    responses=found(404),
+    responses=resource(404),
     summary="Read a variable",
 )
 async def get_env_var(app: Name, key: EnvKey, view: Read) -> Response:
     """One variable. Its `rev` is the app's."""
     variable = _Variable(key)
-    return await view.one(keys.app(app), f"variable {key} of app {app}", variable.body, fits=variable.fits)
+    return await view.resource(
+        keys.app(app), f"variable {key} of app {app}", variable.body, fits=variable.fits
+    )
 
 
 @router.put(
@@ -131,7 +133,7 @@ async def set_env_var(app: Name, key: EnvKey, body: EnvVarSet, write: Put) -> Re
     return await write.answer(
         rule,
         lambda snapshot: variable.target(app, snapshot),
-        body=lambda record: variable.said(record, body.value),
+        body=lambda record: variable.body_of(record, body.value),
     )
 
 

@@ -107,7 +107,7 @@ async def list_commits(
         subtree = paths.subtree(path if isinstance(path, str) else "/", kinds)
     events = Filter(Filter.types_of(types), sight=call.principal.sight) if types else None
     wanted = Wanted(subtree, _sees(call), frozenset(actor), events, include is Include.ALL)
-    asked = CommitList(
+    filters = CommitList(
         context,
         call,
         asked_rev(start, from_at, "from_at"),
@@ -116,7 +116,7 @@ async def list_commits(
         limit,
         cursor if isinstance(cursor, str) else None,
     )
-    return await asked.page(wanted)
+    return await filters.page(wanted)
 
 
 @router.get("/commits/{rev}", response_model=CommitDetail, responses=read(404), summary="Read a commit")
@@ -129,23 +129,23 @@ async def get_commit(
     """One commit, with each changed object before and after. If no commit of this registry was made at
     that rev, 404 with the revs before and after it. A commit that is too long for one answer goes on at
     `next`."""
-    found = await look_up(context.store, context.chronicle, rev)
-    changes = [*changes_of(found.commit, _sees(call))] if found.commit else []
-    if found.commit is None or (not changes and _sees(call) is not None):
+    located = await look_up(context.store, context.chronicle, rev)
+    changes = [*changes_of(located.commit, _sees(call))] if located.commit else []
+    if located.commit is None or (not changes and _sees(call) is not None):
         raise NotFound(
             f"No commit was made at rev {rev}.",
-            previous=found.before,
-            next=found.after,
+            previous=located.before,
+            next=located.after,
             rev=context.store.rev,
         )
     of, after = call.scope["path"] + call.principal.digest, 0
     if isinstance(cursor, str):
-        asked = cursors.read(cursor, of)
-        if asked.rev != rev or not asked.after.isdecimal():
+        position = cursors.read(cursor, of)
+        if position.rev != rev or not position.after.isdecimal():
             raise cursors.not_given()
-        after = int(asked.after)
+        after = int(position.after)
     room = context.bounds.answer - LIST_FRAME
-    body, upto = await detail(found.commit, changes, after, room, context.channels.turns)
+    body, upto = await detail(located.commit, changes, after, room, context.channels.turns)
     following = b"null"
     if upto is not None:
         following = b'"%b"' % cursors.write(cursors.Cursor(rev, str(upto)), of).encode()

@@ -47,13 +47,13 @@ async def read_dashboard_part(folder: str, name: str, if_none_match: IfNoneMatch
 
 def _names() -> dict[tuple[str, str], Traversable]:
     """The files that are served: those with a type, below the dashboard's folder."""
-    found: dict[tuple[str, str], Traversable] = {}
+    names: dict[tuple[str, str], Traversable] = {}
     top = files("app") / "dashboard"
     for folder in FOLDERS:
         for file in (top / folder if folder else top).iterdir():
             if file.name.rpartition(".")[2] in TYPES:
-                found[folder, file.name] = file
-    return found
+                names[folder, file.name] = file
+    return names
 
 
 _FILES = _names()

@@ -56,7 +56,7 @@ class _Page(NamedTuple):
     last: str | None
 
 
-class _Asked:
+class _Comparison:
     """What is compared: `from_` and `to` are the revs, `subtree` the objects; the page begins after the key
     `after`."""
 
@@ -74,33 +74,33 @@ class _Asked:
         page = _Page([], [], None)
         key = ""
         async for pair in self.span.pairs(self.after):
-            one = self._difference(pair)
-            if one is None:
+            changed = self._difference(pair)
+            if changed is None:
                 continue
-            item = one.said(by=await self._by(pair))
+            item = changed.as_json(by=await self._by(pair))
             made = to_json(item)
             room -= len(made) + 1
             if page.items and (len(page.items) == limit or room < 0):
                 return page._replace(last=key)
             page.items.append(item)
             page.encoded.append(made)
-            key = one.key
+            key = changed.key
         return page
 
     async def counts(self) -> dict[str, dict[str, int]]:
         """How many there are of each kind and action."""
         counted: dict[str, Counter[str]] = defaultdict(Counter)
         async for pair in self.span.pairs():
-            one = self._difference(pair)
-            if one is not None:
-                counted[one.kind][one.action.value] += 1
+            changed = self._difference(pair)
+            if changed is not None:
+                counted[changed.kind][changed.action.value] += 1
         return {kind: dict(sorted(counted[kind].items())) for kind in sorted(counted)}
 
     def _difference(self, pair: Pair) -> Difference | None:
         if not any(side is not None and shows(self._sight, side) for side in (pair.before, pair.after)):
             return None
-        one = difference(pair.before, pair.after, self.subtree.field)
-        return backwards(one) if one is not None and self.from_ > self.to else one
+        changed = difference(pair.before, pair.after, self.subtree.field)
+        return backwards(changed) if changed is not None and self.from_ > self.to else changed
 
     async def _by(self, pair: Pair) -> dict[str, Any] | None:
         by = await self.span.changed_by(pair)
@@ -180,32 +180,34 @@ async def get_diff(
     begin, end = asked_rev(from_, from_at, "from_at"), asked_rev(to, to_at, "to_at")
     if begin is None:
         raise InvalidRequest.of(["query", FROM], "Field required, or `from_at`", "missing")
-    asked = await _asked(context, call, within, begin, end, cursor if isinstance(cursor, str) else None, of)
-    await asked.span.check()
+    comparison = await _comparison_of(
+        context, call, within, begin, end, cursor if isinstance(cursor, str) else None, of
+    )
+    await comparison.span.check()
     as_text = isinstance(accept, str) and quality(accept, TEXT) > quality(accept, JSON)
     named = isinstance(from_, int) and isinstance(to, int)  # a time may be one that is counted from now
-    tag = asked.high if named and not as_text else None
+    tag = comparison.high if named and not as_text else None
     # Looked at in any case: no tag is 0, and what is none is refused.
     if isinstance(if_none_match, str) and unchanged(if_none_match, tag or 0) and tag is not None:
         return ReadyAnswer(b"", 304, [(b"visor-rev", b"%d" % tag), (b"etag", b'"%d"' % tag)])
-    with context.comparisons.one():
-        counts = await asked.counts() if summary else None
+    with context.comparisons.counted():
+        counts = await comparison.counts() if summary else None
         page = _Page([], [], None)
         if not summary:
-            page = await asked.page(limit, context.bounds.answer - LIST_FRAME)
+            page = await comparison.page(limit, context.bounds.answer - LIST_FRAME)
     following = None
     if page.last is not None:
-        place = cursors.Cursor(asked.high, f"{asked.from_} {asked.to} {page.last}")
+        place = cursors.Cursor(comparison.high, f"{comparison.from_} {comparison.to} {page.last}")
         following = cursors.write(place, of)
     if as_text:
-        return _text(asked.high, page.items, counts, following)
-    head = {"rev": asked.high, "from": asked.from_, "to": asked.to}
+        return _text(comparison.high, page.items, counts, following)
+    head = {"rev": comparison.high, "from": comparison.from_, "to": comparison.to}
     more = {"next": following, "counts": counts}
     body = to_json(head)[:-1] + b',"items":[' + b",".join(page.encoded) + b"]," + to_json(more)[1:]
-    return json_answer(body, asked.high, etag=tag)
+    return json_answer(body, comparison.high, etag=tag)
 
 
-async def _asked(
+async def _comparison_of(
     context: Context,
     call: Call,
     within: Subtree,
@@ -213,28 +215,28 @@ async def _asked(
     end: AskedRev,
     cursor: str | None,
     of: str,
-) -> _Asked:
+) -> _Comparison:
     if cursor is not None:
         place = cursors.read(cursor, of)
         first, _, rest = place.after.partition(" ")
         last, _, after = rest.partition(" ")
         if not (_REV.match(first) and _REV.match(last)):
             raise cursors.not_given()
-        return _Asked(context, call, int(first), int(last), within, after)
+        return _Comparison(context, call, int(first), int(last), within, after)
     from_ = await rev_of(context, begin) or 0
     to = await rev_of(context, end)
     if to is None:
         to = (await context.store.latest()).rev
-    return _Asked(context, call, from_, to, within, "")
+    return _Comparison(context, call, from_, to, within, "")
 
 
 def _text(
     rev: int, items: list[dict[str, Any]], counts: dict[str, dict[str, int]] | None, following: str | None
 ) -> Response:
-    said = [line for item in items for line in lines(item)]
+    shown = [line for item in items for line in lines(item)]
     for kind, actions in (counts or {}).items():
-        said += [f"{count} {kind} {action}" for action, count in actions.items()]
+        shown += [f"{count} {kind} {action}" for action, count in actions.items()]
     if following is not None:
-        said.append(f"# more: add cursor={following}")
-    text = "".join(f"{line}\n" for line in said)
+        shown.append(f"# more: add cursor={following}")
+    text = "".join(f"{line}\n" for line in shown)
     return Response(text, media_type=TEXT, headers={"Visor-Rev": str(rev), "Vary": "Accept"})

@@ -15,7 +15,7 @@ from app.errors import CoordinatorUnavailable, InvalidRequest
 from app.http.asked_rev import AtRev, AtTime, asked_rev
 from app.http.chosen_snapshot import AskedConsistency, Consistency
 from app.http.context import Call, Context, Ctx
-from app.http.declared_responses import told
+from app.http.declared_responses import of_replica
 from app.http.entity_tags import IfNoneMatch, tag_of, unchanged
 from app.http.large_answer import LargeAnswer
 from app.http.reads import View
@@ -61,16 +61,16 @@ def _held(
     consistency: AskedConsistency = Consistency.STALE,
     if_none_match: IfNoneMatch = MISSING,
 ) -> HeldRead:
-    asked = asked_rev(rev, at)
+    point = asked_rev(rev, at)
     tag = if_none_match if isinstance(if_none_match, str) else None
-    stale = asked is None and consistency is Consistency.STALE
-    return HeldRead(context, View(context, call, asked, consistency, tag), stale, tag)
+    stale = point is None and consistency is Consistency.STALE
+    return HeldRead(context, View(context, call, point, consistency, tag), stale, tag)
 
 
 @router.get(
     "/discovery/prometheus",
     response_model=list[TargetGroup],
-    responses=told(),
+    responses=of_replica(),
     summary="List targets for Prometheus",
 )
 async def list_prometheus_targets(

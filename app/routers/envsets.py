@@ -3,7 +3,7 @@
 from fastapi import Response
 from fastapi.routing import APIRouter
 
-from app.http.declared_responses import created, found, listed, removed
+from app.http.declared_responses import created, listed, removed, resource
 from app.http.listing import List
 from app.http.reads import Read
 from app.http.writes import Post, Put, at_key
@@ -37,10 +37,12 @@ async def register_envset(app: Name, body: EnvSetCreate, write: Post) -> Respons
     )
 
 
-@router.get("/apps/{app}/envs/{ref}", response_model=EnvSet, responses=found(404), summary="Read an env set")
+@router.get(
+    "/apps/{app}/envs/{ref}", response_model=EnvSet, responses=resource(404), summary="Read an env set"
+)
 async def get_envset(app: Name, ref: Ref, view: Read) -> Response:
     """The env set with its variables."""
-    return await view.one(keys.envset(app, ref), f"env set {ref} of app {app}")
+    return await view.resource(keys.envset(app, ref), f"env set {ref} of app {app}")
 
 
 @router.delete(

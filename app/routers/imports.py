@@ -52,7 +52,7 @@ async def import_objects(
     await write.commit(lambda snapshot, at: Changes(), nothing)
     _require_lines(call)
     done = await Import(context, call, write.unconditional(), mode).run()
-    return write.said(done.model_dump_json().encode(), done.rev)
+    return write.response(done.model_dump_json().encode(), done.rev)
 
 
 def _require_lines(call: Call) -> None:

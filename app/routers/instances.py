@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from app.errors import InvalidRequest
 from app.http.context import Call, Ctx
-from app.http.declared_responses import committed, created, found, listed, removed
+from app.http.declared_responses import committed, created, listed, removed, resource
 from app.http.disconnects import Gone, until_gone
 from app.http.listing import List, Listing
 from app.http.reads import Read
@@ -58,7 +58,7 @@ Reason = Annotated[Text | MISSING, Query(description="Why.")]
 
 def statuses(wanted: list[StatusFilter]) -> frozenset[Status]:
     """The statuses that a filter means."""
-    return frozenset(status for one in wanted for status in one.statuses())
+    return frozenset(status for choice in wanted for status in choice.statuses())
 
 
 def filters(
@@ -157,7 +157,7 @@ async def register_instance(body: InstanceCreate, write: Post) -> Response:
 @router.get(
     "/instances/{id}",
     response_model=Instance,
-    responses=found(404),
+    responses=resource(404),
     summary="Read an instance, or wait for a status",
 )
 async def get_instance(
@@ -185,7 +185,7 @@ async def get_instance(
         raise InvalidRequest.of(["query", "wait"], "a snapshot in the past does not change: leave rev out")
     if status and isinstance(wait, int) and wait > 0:
         await _wait_for(context, call, key, statuses(status), wait)
-    return await view.one(key, what, fits=_is_live, instead=_ended)
+    return await view.resource(key, what, fits=_is_live, instead=_ended)
 
 
 def _is_live(record: Record) -> bool:
@@ -237,30 +237,32 @@ async def unregister_instances(
         apps=frozenset(app),
         proctypes=frozenset(proctype),
         revisions=frozenset(revision),
-        statuses=frozenset(Status(one.value) for one in status),
+        statuses=frozenset(Status(choice.value) for choice in status),
     )
     count, rev, after, conditional = 0, 0, "", write
     while True:
         # Found outside the rule, and looked at again in it: a list that grows meanwhile is no conflict.
         snapshot = call.principal.reach(call.row, await context.store.latest())
         page, _ = await find_page(snapshot, wanted.find, after, BATCH, MAX_VALUE * BATCH)
-        found = [record.key for record in page]
+        page_keys = [record.key for record in page]
 
-        def rule(snapshot: Snapshot, at: datetime, found: Sequence[str] = found) -> Changes:
-            return finals.unregister_those(snapshot, at, found, wanted.statuses, _said(client), _said(reason))
+        def rule(snapshot: Snapshot, at: datetime, page_keys: Sequence[str] = page_keys) -> Changes:
+            return finals.unregister_those(
+                snapshot, at, page_keys, wanted.statuses, _text(client), _text(reason)
+            )
 
         outcome = await conditional.commit(rule, nothing)
         batch = outcome.changes.result
         assert isinstance(batch, Batch), "the rule says what it did"
         count, rev = count + batch.count, max(rev, outcome.rev)
-        if len(found) < BATCH and (not found or batch.last == found[-1]):
+        if len(page_keys) < BATCH and (not page_keys or batch.last == page_keys[-1]):
             break
         conditional, after = write.apart(), batch.last
-    said = Unregistered(rev=rev, count=count)
-    return conditional.said(said.model_dump_json().encode(), rev)
+    answer = Unregistered(rev=rev, count=count)
+    return conditional.response(answer.model_dump_json().encode(), rev)
 
 
-def _said(text: object) -> str | None:
+def _text(text: object) -> str | None:
     return text if isinstance(text, str) else None
 
 
@@ -280,6 +282,6 @@ async def unregister_instance(
     reused."""
 
     def rule(snapshot: Snapshot, at: datetime) -> Changes:
-        return tickets.unregister(snapshot, at, id, _said(client), _said(reason))
+        return tickets.unregister(snapshot, at, id, _text(client), _text(reason))
 
     return await write.delete(rule, live_instance(id))

@@ -76,7 +76,7 @@ async def claim_next(body: ClaimNext, write: Post, context: Ctx, call: Call) -> 
                     break
                 answered = answer(outcome := await attempt(write))
             place.claimed = outcome.changes.answer
-    return answered or write.said_nothing(outcome.rev)
+    return answered or write.no_content(outcome.rev)
 
 
 def _answer_to_the_same(context: Context, write: Write, place: Place) -> AbstractContextManager[Any]:

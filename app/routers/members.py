@@ -3,7 +3,7 @@
 from fastapi import Response
 from fastapi.routing import APIRouter
 
-from app.http.declared_responses import changed, found, listed, removed
+from app.http.declared_responses import changed, listed, removed, resource
 from app.http.listing import List
 from app.http.reads import Read
 from app.http.writes import Put, at_key, where
@@ -39,10 +39,12 @@ async def set_member(kind: MemberKind, addr: HostMaybePort, body: MemberSet, wri
     )
 
 
-@router.get("/members/{kind}/{addr}", response_model=Member, responses=found(404), summary="Read a member")
+@router.get("/members/{kind}/{addr}", response_model=Member, responses=resource(404), summary="Read a member")
 async def get_member(kind: MemberKind, addr: WrittenHostMaybePort, view: Read) -> Response:
     """The member, until it leaves or its `ttl` is over."""
-    return await view.one(lambda snapshot: members.key_of(snapshot, kind, addr), f"member {addr} of {kind}")
+    return await view.resource(
+        lambda snapshot: members.key_of(snapshot, kind, addr), f"member {addr} of {kind}"
+    )
 
 
 @router.delete(

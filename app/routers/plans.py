@@ -45,16 +45,16 @@ async def answer(write: Write, context: Context, begin: Begin) -> Response:
     """The answer to a write whose rule makes a CommitPlan."""
     turns = context.channels.turns
     outcome = await plan_and_commit(write, turns, begin)
-    found: Any = outcome.changes.result
-    if isinstance(found, Replay):
-        assert found.record is not None, "a plan's answer is kept with its key"
-        body = await turns.take(answer_of(found.record.value, found.rev))
-        response = write.said(body, found.rev, planned=True)
+    result: Any = outcome.changes.result
+    if isinstance(result, Replay):
+        assert result.record is not None, "a plan's answer is kept with its key"
+        body = await turns.take(answer_of(result.record.value, result.rev))
+        response = write.response(body, result.rev, planned=True)
         response.headers["Idempotency-Replayed"] = "true"
         return response
-    assert isinstance(found, CommitPlan), "the rule says what it does"
-    body = await turns.take(found.answer(write.rev_of(outcome), outcome.committed))
-    return write.said(body, outcome.rev, planned=True)
+    assert isinstance(result, CommitPlan), "the rule says what it does"
+    body = await turns.take(result.answer(write.rev_of(outcome), outcome.committed))
+    return write.response(body, outcome.rev, planned=True)
 
 
 async def _addresses(context: Context, document: Document) -> dict[str, str | RequestError]:
@@ -68,13 +68,13 @@ async def _addresses(context: Context, document: Document) -> dict[str, str | Re
         and not isinstance(endpoint.ip, str)
         and snapshot.get(keys.endpoint(service.name, endpoint_id(endpoint.addr, endpoint.port))) is None
     }
-    found: dict[str, str | RequestError] = {}
+    addresses: dict[str, str | RequestError] = {}
     todo = sorted(names)
 
     async def look_up() -> None:
         while todo:
             name = todo.pop()
-            found[name] = await context.resolver.find(name)
+            addresses[name] = await context.resolver.find(name)
 
     await asyncio.gather(*(look_up() for _ in range(min(AT_A_TIME, len(todo)))))
-    return found
+    return addresses

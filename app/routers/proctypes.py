@@ -3,7 +3,7 @@
 from fastapi import Response
 from fastapi.routing import APIRouter
 
-from app.http.declared_responses import changed, created, found, listed, removed
+from app.http.declared_responses import changed, created, listed, removed, resource
 from app.http.listing import List
 from app.http.reads import Read
 from app.http.writes import Post, Put, at_key
@@ -48,12 +48,12 @@ async def register_proctype(app: Name, body: ProctypeCreate, write: Post) -> Res
 @router.get(
     "/apps/{app}/proctypes/{proctype}",
     response_model=Proctype,
-    responses=found(404),
+    responses=resource(404),
     summary="Read a proctype",
 )
 async def get_proctype(app: Name, proctype: ProctypeName, view: Read) -> Response:
     """The proctype with its port and limits."""
-    return await view.one(keys.proctype(app, proctype), f"proctype {proctype} of app {app}")
+    return await view.resource(keys.proctype(app, proctype), f"proctype {proctype} of app {app}")
 
 
 @router.patch(

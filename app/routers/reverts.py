@@ -52,8 +52,8 @@ async def revert_subtree(body: RevertRequest, write: Post, context: Ctx, call: C
     if not area.kinds:
         raise InvalidRequest.of(["body", "path"], "is no path of what is declared, such as `/apps/rocket`")
 
-    asked = asked_rev(body.to_rev, body.to_at, "to_at")
-    if asked is None:
+    point = asked_rev(body.to_rev, body.to_at, "to_at")
+    if point is None:
         raise InvalidRequest.of(["body", "to_rev"], "Field required, or `to_at`", "missing")
 
     to_rev: int | None = None
@@ -61,7 +61,7 @@ async def revert_subtree(body: RevertRequest, write: Post, context: Ctx, call: C
     async def begin(snapshot: Remembering) -> SteppedRule:
         nonlocal to_rev
         # Once: to know the rev at a time may take a write, and those wait while the plan is made alone.
-        to_rev = await rev_of(context, asked) if to_rev is None else to_rev
+        to_rev = await rev_of(context, point) if to_rev is None else to_rev
         assert to_rev is not None, "it was said"
         going = await _going(context, call, area, body, to_rev, snapshot)
         wanted = body.plan if isinstance(body.plan, str) else None
@@ -118,7 +118,7 @@ async def _going(
         raise NotFound(f"There was nothing at {area.path} at rev {to_rev}.", rev=to_rev)
     span = RevSpan(store, context.channels.turns, to_rev, now.rev, area)
     then: dict[str, Record | None] = {}
-    with context.comparisons.one():
+    with context.comparisons.counted():
         async for pair in span.pairs():
             sides = (side for side in (pair.before, pair.after) if side is not None)
             seen = any(shows(call.principal.sight, side) for side in sides)
@@ -150,5 +150,5 @@ async def _going(
 def _is_there(snapshot: Snapshot, area: Subtree) -> bool:
     if any(snapshot.get(key) is not None for key in area.single_keys):
         return True
-    found = (record for term in area.terms for record in scan(snapshot, term, limit=1))
-    return any(area.covers(record.key, record.terms) for record in found)
+    records = (record for term in area.terms for record in scan(snapshot, term, limit=1))
+    return any(area.covers(record.key, record.terms) for record in records)

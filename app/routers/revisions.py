@@ -3,7 +3,7 @@
 from fastapi import Response
 from fastapi.routing import APIRouter
 
-from app.http.declared_responses import changed, created, found, listed, removed
+from app.http.declared_responses import changed, created, listed, removed, resource
 from app.http.listing import List
 from app.http.reads import Read
 from app.http.writes import Post, Put, at_key
@@ -51,12 +51,12 @@ async def register_revision(app: Name, body: RevisionCreate, write: Post) -> Res
 @router.get(
     "/apps/{app}/revisions/{ref}",
     response_model=Revision,
-    responses=found(404),
+    responses=resource(404),
     summary="Read a revision",
 )
 async def get_revision(app: Name, ref: Ref, view: Read) -> Response:
     """The revision and whether it is accepted."""
-    return await view.one(keys.revision(app, ref), f"revision {ref} of app {app}")
+    return await view.resource(keys.revision(app, ref), f"revision {ref} of app {app}")
 
 
 @router.delete(

@@ -22,16 +22,16 @@ async def get_rev(context: Ctx, view: Moment) -> Response:
     `?rev=N`, when that commit was made. With `?at=`, the rev that was the latest at that time, since
     when, and the commit after it."""
     if view.time is not None:
-        found = await context.chronicle.at(view.time)
-        following = found.following
+        nearest = await context.chronicle.at(view.time)
+        following = nearest.following
         info = RevInfo(
-            rev=found.rev,
+            rev=nearest.rev,
             oldest_rev=context.store.oldest_rev,
-            at=found.at,
+            at=nearest.at,
             next_rev=None if following is None else following.rev,
             next_at=None if following is None else moment(following.time),
         )
-        return json_answer(info.model_dump_json().encode(), found.rev)
+        return json_answer(info.model_dump_json().encode(), nearest.rev)
     snapshot = await view.snapshot()
     journal = await context.store.journal_at(snapshot.rev)
     info = RevInfo(

@@ -6,7 +6,7 @@ from fastapi import Query, Response
 from fastapi.routing import APIRouter
 from pydantic import MISSING
 
-from app.http.declared_responses import created, found, listed, removed
+from app.http.declared_responses import created, listed, removed, resource
 from app.http.listing import List
 from app.http.reads import Read
 from app.http.writes import Post, Put, where
@@ -42,10 +42,10 @@ async def register_runner(body: RunnerCreate, write: Post) -> Response:
     )
 
 
-@router.get("/runners/{addr}", response_model=Runner, responses=found(404), summary="Read a runner")
+@router.get("/runners/{addr}", response_model=Runner, responses=resource(404), summary="Read a runner")
 async def get_runner(addr: WrittenHostPort, view: Read) -> Response:
     """The runner at an address."""
-    return await view.one(lambda snapshot: runners.key_of(snapshot, addr), f"runner {addr}")
+    return await view.resource(lambda snapshot: runners.key_of(snapshot, addr), f"runner {addr}")
 
 
 @router.delete(

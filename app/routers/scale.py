@@ -101,4 +101,4 @@ async def set_scale(app: Name, proctype: ProctypeName, body: ScaleTarget, write:
         started=[id for step in steps for id in step.started],
         stopped=[id for step in steps for id in step.stopped],
     )
-    return write.said(scaled.model_dump_json().encode(), outcome.rev)
+    return write.response(scaled.model_dump_json().encode(), outcome.rev)

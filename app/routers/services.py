@@ -4,7 +4,7 @@ from fastapi import Response
 from fastapi.routing import APIRouter
 
 from app.http.context import Ctx
-from app.http.declared_responses import created, found, listed, removed
+from app.http.declared_responses import created, listed, removed, resource
 from app.http.listing import List
 from app.http.reads import Read
 from app.http.writes import Post, Put, at_key, where
@@ -45,10 +45,10 @@ async def register_service(body: ServiceCreate, write: Post) -> Response:
     )
 
 
-@router.get("/services/{service}", response_model=Service, responses=found(404), summary="Read a service")
+@router.get("/services/{service}", response_model=Service, responses=resource(404), summary="Read a service")
 async def get_service(service: ServiceName, view: Read) -> Response:
     """The service; its endpoints are a list of their own."""
-    return await view.one(keys.service(service), f"service {service}")
+    return await view.resource(keys.service(service), f"service {service}")
 
 
 @router.delete(
@@ -99,12 +99,12 @@ async def register_endpoint(
 @router.get(
     "/services/{service}/endpoints/{id}",
     response_model=Endpoint,
-    responses=found(404),
+    responses=resource(404),
     summary="Read an endpoint",
 )
 async def get_endpoint(service: ServiceName, id: WrittenEndpointId, view: Read) -> Response:
     """What an SRV record needs."""
-    return await view.one(
+    return await view.resource(
         lambda snapshot: services.endpoint_key_of(snapshot, service, id),
         f"endpoint {id} of service {service}",
     )

@@ -7,7 +7,7 @@ from fastapi.routing import APIRouter
 
 from app.errors import Forbidden
 from app.http.context import Call, Ctx
-from app.http.declared_responses import changed, found, listed, read, removed
+from app.http.declared_responses import changed, listed, read, removed, resource
 from app.http.listing import List
 from app.http.principal import Principal
 from app.http.reads import Read
@@ -25,7 +25,7 @@ router = APIRouter(tags=["tokens"])
 @router.get("/tokens", response_model=TokenPage, responses=listed(), summary="List tokens")
 async def list_tokens(listing: List, context: Ctx) -> Response:
     """By id, without their secrets. `last_used_at` is accurate to the hour."""
-    return await listing.of(keys.TOKENS, lambda record: tokens.said(record, context.store.stale()))
+    return await listing.of(keys.TOKENS, lambda record: tokens.public_json(record, context.store.stale()))
 
 
 @router.get("/tokens/self", response_model=Self, responses=read(), summary="Read the caller's identity")
@@ -33,13 +33,13 @@ async def get_self(call: Call, context: Ctx) -> Response:
     """Who the caller is, and what they may do."""
     principal = call.principal
     kept = tokens.read(principal.record)
-    said = Self(
+    identity = Self(
         id=principal.id,
         name=principal.name,
         grants=list(principal.grants),
         expires_at=_end_of(principal) if kept is None else kept.expires_at,
     )
-    return json_answer(said.model_dump_json().encode(), context.store.rev)
+    return json_answer(identity.model_dump_json().encode(), context.store.rev)
 
 
 def _end_of(principal: Principal) -> datetime | None:
@@ -47,11 +47,11 @@ def _end_of(principal: Principal) -> datetime | None:
     return datetime.fromtimestamp(principal.until, UTC) if principal.hosts else None
 
 
-@router.get("/tokens/{id}", response_model=Token, responses=found(404), summary="Read a token")
+@router.get("/tokens/{id}", response_model=Token, responses=resource(404), summary="Read a token")
 async def get_token(id: TokenId, view: Read, context: Ctx, call: Call) -> Response:
     """Without its secret."""
-    answer = await view.one(
-        keys.token(id), f"token {id}", lambda record: tokens.said(record, context.store.stale())
+    answer = await view.resource(
+        keys.token(id), f"token {id}", lambda record: tokens.public_json(record, context.store.stale())
     )
     call.lasting = False  # when it was used last is as it is now
     return answer
@@ -70,7 +70,7 @@ async def set_token(id: TokenId, body: TokenSet, write: Put, call: Call, context
     return await write.answer(
         lambda snapshot, at: tokens.put(snapshot, at, id, body, call.principal.name),
         at_key(keys.token(id)),
-        body=lambda record: tokens.said(record, context.store.stale()),
+        body=lambda record: tokens.public_json(record, context.store.stale()),
     )
 
 
@@ -82,7 +82,7 @@ async def rotate_token(id: TokenId, body: Rotation, write: Post, context: Ctx) -
     return await write.answer(
         lambda snapshot, at: tokens.rotate(snapshot, at, id, body),
         at_key(keys.token(id)),
-        body=lambda record: tokens.said(record, context.store.stale()),
+        body=lambda record: tokens.public_json(record, context.store.stale()),
     )
 
 

@@ -159,12 +159,12 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
 
     def _begin(self) -> None:
         """The handshake is done."""
-        said = self._tls.getpeercert()
-        if said and self._trust is not self._files.trust:
+        peer = self._tls.getpeercert()
+        if peer and self._trust is not self._files.trust:
             # Others are trusted since it has begun: by whom this one was verified may be no longer.
             self.close()
             return
-        self._certificate = certificate_of(said)
+        self._certificate = certificate_of(peer)
         self._leave()
         # It counts itself. Told of it once it is there: it may refuse at once.
         self._inner = Connection(self._config, self._server_state, self._app_state, self._loop)

@@ -233,14 +233,14 @@ class History:
         if not all(lists):
             return []
         left = [keys for group in past for keys in group]
-        found: list[Record] = []
+        records: list[Record] = []
         largest = max(len(keys) for keys in lists[0])
         for block in blocks(lists, after, largest if limit is None else limit):
             newest = list(map(_NEWEST, map(self._chains.__getitem__, block)))
-            found += newest if latest else self._as_of(rev, newest, groups, between(left, block))
-            if limit is not None and len(found) >= limit:
-                return found[:limit]
-        return found
+            records += newest if latest else self._as_of(rev, newest, groups, between(left, block))
+            if limit is not None and len(records) >= limit:
+                return records[:limit]
+        return records
 
     def _is_listed(self, rev: int) -> bool:
         """Whether the lists of what is there now are those of this rev."""
@@ -253,17 +253,17 @@ class History:
         their newest versions; `left` the keys that may no longer carry what they are listed under."""
         if not left and max(map(_REV, newest)) <= rev:
             return newest
-        found = []
+        records = []
         for record in newest:
             # What has not changed since is listed under the terms that it carries.
             if record.rev > rev or record.key in left:
                 version = self._at(self._chains[record.key], rev)
                 if version is None or not carries(version, groups):
                     continue
-                found.append(version)
+                records.append(version)
             else:
-                found.append(record)
-        return found
+                records.append(record)
+        return records
 
     def _backwards(self, groups: Sequence[Collection[str]], rev: int, limit: int | None) -> list[Record]:
         """From the last key down. Quick for a term at the latest rev; the rest is asked for seldom."""

@@ -60,27 +60,27 @@ class Overlay:
         page = self._below.find(groups, after=after, limit=limit)
         if not self._over:
             return page
-        found = [record for record in page if record.key not in self._over]
+        records = [record for record in page if record.key not in self._over]
         most = limit or 0
-        while limit is not None and len(page) == most and len(found) < limit:
+        while limit is not None and len(page) == most and len(records) < limit:
             # What is hidden makes room for more of what is below.
             most = max(limit, STEP)
             page = self._below.find(groups, after=page[-1].key, limit=most)
-            found += [record for record in page if record.key not in self._over]
+            records += [record for record in page if record.key not in self._over]
         on_top = [record for record in self._on_top(groups) if record.key > after]
-        return sorted(found + on_top, key=attrgetter("key"))[:limit]
+        return sorted(records + on_top, key=attrgetter("key"))[:limit]
 
     def _backwards(self, groups: Sequence[Collection[str]], limit: int | None) -> list[Record]:
         """The same from the last key down."""
         most = limit
         while True:
             page = self._below.find(groups, limit=most, reverse=True)
-            found = [record for record in page if record.key not in self._over]
-            if most is None or limit is None or len(page) < most or len(found) >= limit:
+            records = [record for record in page if record.key not in self._over]
+            if most is None or limit is None or len(page) < most or len(records) >= limit:
                 break
             most *= 2
-        found += self._on_top(groups)
-        return sorted(found, key=attrgetter("key"), reverse=True)[:limit]
+        records += self._on_top(groups)
+        return sorted(records, key=attrgetter("key"), reverse=True)[:limit]
 
     def _on_top(self, groups: Sequence[Collection[str]]) -> list[Record]:
         keys = {key for term in groups[0] for key in self._carriers.get(term, ())}
@@ -114,15 +114,15 @@ class Overlay:
         for number, (key, value) in enumerate(changes.puts.items(), start=1):
             if number % STEP == 0:
                 yield
-            found = self.get(key)
+            record = self.get(key)
             ttl, terms = changes.ttls.get(key), self._terms(key, value)
-            if found is None:
+            if record is None:
                 after = Record(key, value, rev, rev, ttl, terms)
             else:
                 # What is the same in each version of a key is kept once.
-                same = found.terms if found.terms == terms else terms
-                after = Record(found.key, value, found.created_rev, rev, ttl, same)
-            made.append(Change(after.key, found, after))
+                same = record.terms if record.terms == terms else terms
+                after = Record(record.key, value, record.created_rev, rev, ttl, same)
+            made.append(Change(after.key, record, after))
             over[key] = after
         for number, change in enumerate(made, start=1):
             self._note(change)

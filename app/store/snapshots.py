@@ -15,8 +15,8 @@ _VALUE = attrgetter("value")
 class Partial(list[Record]):
     """What was found up to the key `upto`, where to look at all the rest would take too long at once."""
 
-    def __init__(self, found: Sequence[Record], upto: str) -> None:
-        super().__init__(found)
+    def __init__(self, records: Sequence[Record], upto: str) -> None:
+        super().__init__(records)
         self.upto = upto
 
 
@@ -61,34 +61,34 @@ async def find_page(
     """What `find` finds after a key, and whether there is more: at most `limit` records that are said in at
     most `size` bytes, but at least one. `length_of` is given all that is found, in its order, and says how
     many bytes it takes, at least those that are kept of it."""
-    found: list[Record] = []
+    records: list[Record] = []
     length, step = 0, _FIRST if snapshot.blocking else limit + 1
     while True:
-        step = min(step, limit + 1 - len(found))
+        step = min(step, limit + 1 - len(records))
         if snapshot.blocking:
             read = await asyncio.to_thread(find, snapshot, after, step)
         else:
             read = find(snapshot, after, step)
-        found += read
+        records += read
         length += length_of(read)
-        if (len(read) < step and not isinstance(read, Partial)) or len(found) > limit or length > size:
-            return _cut(found, length, limit, size)
-        after = read.upto if isinstance(read, Partial) else found[-1].key
-        if snapshot.blocking and found:
+        if (len(read) < step and not isinstance(read, Partial)) or len(records) > limit or length > size:
+            return _cut(records, length, limit, size)
+        after = read.upto if isinstance(read, Partial) else records[-1].key
+        if snapshot.blocking and records:
             # As many as there should be room for: a page of large records must not be read into memory whole.
-            step = max(_FIRST, (size - length) * len(found) // length)
+            step = max(_FIRST, (size - length) * len(records) // length)
         elif not snapshot.blocking:
             step = limit + 1
             await asyncio.sleep(0)  # others have their turn
 
 
-def _cut(found: list[Record], length: int, limit: int, size: int) -> tuple[list[Record], bool]:
-    if length + _BESIDE * len(found) <= size:
-        return found[:limit], len(found) > limit
+def _cut(records: list[Record], length: int, limit: int, size: int) -> tuple[list[Record], bool]:
+    if length + _BESIDE * len(records) <= size:
+        return records[:limit], len(records) > limit
     page: list[Record] = []
-    for record in found[:limit]:
+    for record in records[:limit]:
         size -= len(record.value) + _BESIDE
         if size < 0 and page:
             break
         page.append(record)
-    return page, len(found) > len(page)
+    return page, len(records) > len(page)

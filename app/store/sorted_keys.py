@@ -84,15 +84,15 @@ def _all(stretches: Sequence[Stretch]) -> set[str]:
 
 
 def _look_up(wanted: Keys, stretches: Sequence[Stretch]) -> set[str]:
-    found: set[str] = set()
+    held: set[str] = set()
     for keys, at, end in stretches:
         for key in wanted:
             at = bisect_left(keys, key, at, end)
             if at == end:
                 break
             if keys[at] == key:
-                found.add(key)
-    return found
+                held.add(key)
+    return held
 
 
 def _union(slices: Sequence[Keys]) -> Keys:

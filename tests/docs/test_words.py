@@ -1,5 +1,7 @@
-"""The texts that users read are in plain words: short sentences, no riddles."""
+"""The texts that users read are in plain words: short sentences, no riddles. So are the names in the code."""
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,9 @@ PAGES = [
     ),
     *sorted((ROOT / "docs" / "guides").glob("*.md")),
 ]
+
+NO_NAMES = {"said", "found", "told", "asked", "one"}
+"""They tell what happened to a thing, and not what it is: answer, records, header, requested rev, event."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -54,3 +59,63 @@ def test_a_sentence_of_thirty_one_words_is_found() -> None:
     assert not too_long("word " * 30)
     assert [too_long(each) for each in sentences(f"- {'word ' * 20}\n- {'word ' * 20}")] == [False, False]
     assert [too_long(each) for each in sentences(f"`{'code ' * 40}` is one word.")] == [False]
+
+
+def bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and name of what is bound: variables, parameters, attributes, functions, imports, patterns."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield node.lineno, name
+            case ast.arg(arg=name):
+                yield node.lineno, name
+            case (
+                ast.ExceptHandler(name=str(name))
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+            ):
+                yield node.lineno, name
+            case ast.Import(names=imported) | ast.ImportFrom(names=imported):
+                yield from ((node.lineno, each.asname) for each in imported if each.asname is not None)
+
+
+def names_that_say_nothing(source: str) -> list[str]:
+    return [
+        f"{line}: {name}"
+        for line, name in bound_names(ast.parse(source))
+        if name.strip("_").lower() in NO_NAMES
+    ]
+
+
+@pytest.mark.parametrize("room", ["app", "visor_client"])
+def test_a_name_says_what_the_thing_is(room: str) -> None:
+    """Nothing is called `said`, `found`, `told`, `asked` or `one`: that hides what it is."""
+    files = sorted((ROOT / room).rglob("*.py"))
+    assert len(files) > 10
+    bad = {str(file.relative_to(ROOT)): names_that_say_nothing(file.read_text()) for file in files}
+    assert {file: names for file, names in bad.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "found = 1",
+        "def f(said): pass",
+        "async def _told(): pass",
+        "self._asked = {}",
+        "[one for one in items]",
+        "lambda one: one.name",
+        "import json as said",
+        "try: pass\nexcept OSError as told: pass",
+        "class _Said: pass",
+        "match x:\n case [*found]: pass",
+    ],
+)
+def test_a_name_that_says_nothing_is_found(source: str) -> None:
+    assert len(names_that_say_nothing(source)) == 1
+
+
+def test_a_name_of_a_thing_is_none_of_them() -> None:
+    assert names_that_say_nothing("answer = found(one.said)\ndef asked_rev(rev, oneself): pass") == []

@@ -350,7 +350,7 @@ def test_a_fifth_comparison_at_a_time_is_turned_away():
     with serving() as visor:
         visor.made("/apps", APP)
         comparisons = visor.context.comparisons
-        held = [comparisons.one() for _ in range(comparing.AT_A_TIME)]
+        held = [comparisons.counted() for _ in range(comparing.AT_A_TIME)]
         for one in held:
             one.__enter__()
         answer: httpx2.Response = visor.get("/diff?from=0")

@@ -35,13 +35,13 @@ class AsyncHistory(AsyncTransport):
         are, `from` and `to`."""
         begin = {"from": before, "from_at": from_at}
         shown = {"path": path, "include": include, "limit": limit}
-        asked = query({**begin, "to": after, "to_at": to_at, **shown})
+        fields = query({**begin, "to": after, "to_at": to_at, **shown})
         going_on = query({**begin, **shown})  # the cursor has both revs in itself
 
         async def page(cursor: str | None) -> dict[str, Any]:
-            params = asked if cursor is None else [*going_on, ("cursor", cursor)]
-            found: dict[str, Any] = (await self.request("GET", "/diff", params=params)).json()
-            return found
+            params = fields if cursor is None else [*going_on, ("cursor", cursor)]
+            body: dict[str, Any] = (await self.request("GET", "/diff", params=params)).json()
+            return body
 
         return AsyncListing(page, ObjectChange)
 
@@ -91,8 +91,8 @@ class AsyncHistory(AsyncTransport):
         buckets: int | None = None,
     ) -> Timeline:
         """How many commits were made in each of so many equal spans."""
-        asked: dict[str, Any] = {"from_at": since_at, "to_at": until_at, "buckets": buckets}
-        return await self.get(Timeline, "/timeline", {}, **asked)
+        params: dict[str, Any] = {"from_at": since_at, "to_at": until_at, "buckets": buckets}
+        return await self.get(Timeline, "/timeline", {}, **params)
 
     async def apply_document(self, document: Mapping[str, Any], **options: Unpack[Post]) -> Planned:
         """A platform as one document, made in one commit: what it does not name stays."""
@@ -127,9 +127,9 @@ class AsyncHistory(AsyncTransport):
     ) -> AsyncGenerator[bytes, None]:
         """One snapshot as lines of JSON: a header, a line for each object, and a last line with the sum of
         the others, which is checked. Raises Unreachable where it was cut off."""
-        asked = query({"path": path, "include": include, **moment})
+        params = query({"path": path, "include": include, **moment})
         try:
-            answer = await self.open("/export", asked, {"Accept": "application/x-ndjson"}, 60)
+            answer = await self.open("/export", params, {"Accept": "application/x-ndjson"}, 60)
         except httpx2.TransportError as error:
             raise unreachable(error, self.url, read=True) from error
         try:

@@ -123,9 +123,9 @@ class AsyncPlatform(AsyncTransport):
         **moment: Unpack[Moment],
     ) -> list[dict[str, Any]]:
         """What `http_sd_configs` reads: running instances, or the endpoints of services."""
-        asked = query({**moment, "port": port, "app": app, "proctype": proctype, "service": service})
+        params = query({**moment, "port": port, "app": app, "proctype": proctype, "service": service})
         groups: list[dict[str, Any]] = (
-            await self.request("GET", "/discovery/prometheus", params=asked)
+            await self.request("GET", "/discovery/prometheus", params=params)
         ).json()
         return groups
 

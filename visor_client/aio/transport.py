@@ -152,20 +152,20 @@ class AsyncTransport:
         self, kind: type[R], path: str, moment: options.Moment, patience: float = 0, **more: Any
     ) -> R:
         """What is at a path."""
-        asked = query({**moment, **more})
-        return _record(kind, await self.request("GET", path, params=asked, wait=patience))
+        params = query({**moment, **more})
+        return _record(kind, await self.request("GET", path, params=params, wait=patience))
 
     def list(
         self, kind: type[R], path: str, moment: options.Moment, limit: int | None = None, /, **more: Any
     ) -> AsyncListing[R]:
         """What a list has, page by page."""
-        asked = query({**moment, **more, "limit": limit})
+        fields = query({**moment, **more, "limit": limit})
 
         async def page(cursor: str | None) -> dict[str, Any]:
-            params = asked if cursor is None else [*_unpinned(asked), ("cursor", cursor)]
+            params = fields if cursor is None else [*_unpinned(fields), ("cursor", cursor)]
             answer = await self.request("GET", path, params=params)
-            found: dict[str, Any] = answer.json()
-            return found
+            body: dict[str, Any] = answer.json()
+            return body
 
         return AsyncListing(page, kind)
 

@@ -174,6 +174,6 @@ class Events(Transport):
         waits up to `wait` seconds. `RevCompacted` where the place is gone."""
         filters = {"type": type, "app": app, "proctype": proctype, "instance": instance, "host": host}
         each = {name: [values] if isinstance(values, str) else values for name, values in filters.items()}
-        asked = query({**each, "rev": since, "limit": limit, "wait": wait or None})
-        page = (self.request("GET", "/events/list", params=asked, wait=wait)).json()
+        params = query({**each, "rev": since, "limit": limit, "wait": wait or None})
+        page = (self.request("GET", "/events/list", params=params, wait=wait)).json()
         return [read(Event, item) for item in page["items"]], str(page["next"])

@@ -123,8 +123,8 @@ class Platform(Transport):
         **moment: Unpack[Moment],
     ) -> list[dict[str, Any]]:
         """What `http_sd_configs` reads: running instances, or the endpoints of services."""
-        asked = query({**moment, "port": port, "app": app, "proctype": proctype, "service": service})
-        groups: list[dict[str, Any]] = (self.request("GET", "/discovery/prometheus", params=asked)).json()
+        params = query({**moment, "port": port, "app": app, "proctype": proctype, "service": service})
+        groups: list[dict[str, Any]] = (self.request("GET", "/discovery/prometheus", params=params)).json()
         return groups
 
     def livez(self) -> None:

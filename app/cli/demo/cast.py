@@ -41,15 +41,15 @@ class DemoApp(NamedTuple):
 
 def apps_of(random: Random, count: int, prefix: str) -> list[DemoApp]:
     """So many apps. The first is checkout, which has a bad quarter of an hour."""
-    found = []
+    apps = []
     for n in range(count):
         round, place = divmod(n, len(_NAMES))
         name = f"{prefix}{_NAMES[place]}{f'-{round + 1}' if round else ''}"
         proctypes = {"web": random.randint(2, 4)}
         if n == 0 or random.random() < 0.6:
             proctypes["worker"] = random.randint(1, 2)
-        found.append(DemoApp(name, proctypes))
-    return found
+        apps.append(DemoApp(name, proctypes))
+    return apps
 
 
 def hosts_of(count: int) -> list[str]:

@@ -24,8 +24,8 @@ def start_of(now: datetime) -> datetime:
 
 def trouble_of(now: datetime) -> datetime:
     """The last 18:04 that is over by half an hour, in the zone of `now`."""
-    found = now.replace(hour=18, minute=4, second=0, microsecond=0)
-    return found if now - found > timedelta(minutes=30) else found - timedelta(days=1)
+    moment = now.replace(hour=18, minute=4, second=0, microsecond=0)
+    return moment if now - moment > timedelta(minutes=30) else moment - timedelta(days=1)
 
 
 async def live_through(platform: DemoPlatform, now: datetime, say: Callable[[float], None]) -> None:
@@ -38,15 +38,15 @@ async def live_through(platform: DemoPlatform, now: datetime, say: Callable[[flo
 
 def _deeds(platform: DemoPlatform, now: datetime) -> list[tuple[datetime, int, Deed]]:
     random, begin = platform.random, start_of(now)
-    found: list[tuple[datetime, int, Deed]] = []
+    deeds: list[tuple[datetime, int, Deed]] = []
 
     def plan(moment: datetime, deed: Deed) -> None:
-        found.append((moment, len(found), deed))
+        deeds.append((moment, len(deeds), deed))
 
     for n, host in enumerate(platform.hosts):
         plan(begin + timedelta(seconds=n), partial(platform.announce, host=host))
     for n, app in enumerate(platform.apps):
-        plan(begin + timedelta(minutes=1 + 3 * n), partial(platform.found, app=app))
+        plan(begin + timedelta(minutes=1 + 3 * n), partial(platform.begin_app, app=app))
     settled = begin + timedelta(minutes=10 + 3 * len(platform.apps))
     until = now - timedelta(minutes=15)
     trouble = trouble_of(now)
@@ -69,7 +69,7 @@ def _deeds(platform: DemoPlatform, now: datetime) -> list[tuple[datetime, int, D
     often(_RESTARTS, lambda moment, app: _restart(platform, moment, app))
     plan(trouble, lambda moment: _trouble(platform, moment, platform.apps[0]))
     plan(now - timedelta(minutes=12), lambda moment: _failure(platform, moment, platform.apps[-1]))
-    return sorted(found)
+    return sorted(deeds)
 
 
 async def _to(app: DemoApp, deed: Callable[[datetime, DemoApp], Awaitable[None]], moment: datetime) -> None:

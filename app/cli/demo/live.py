@@ -53,8 +53,8 @@ async def _breathe(platform: DemoPlatform, host: str) -> None:
 async def _end_what_was_told(platform: DemoPlatform) -> None:
     """Processes that are told to stop end a little later."""
     apps = {app.name for app in platform.apps}
-    asked = sorted(apps) if len(apps) <= _FILTERS else []
-    async with platform.visor(BOT).events(snapshot=True, type="instance-stop", app=asked) as stream:
+    filters = sorted(apps) if len(apps) <= _FILTERS else []
+    async with platform.visor(BOT).events(snapshot=True, type="instance-stop", app=filters) as stream:
         async for message in stream:
             if not isinstance(message, Event | SnapshotItem) or message.object.get("app") not in apps:
                 continue

@@ -56,8 +56,10 @@ class DemoPlatform:
 
     def running(self, app: str, proctype: str | None = None) -> list[Instance]:
         """Its instances that run, by id."""
-        found = [each for each in self._running.values() if each.app == app]
-        return sorted((each for each in found if proctype in (None, each.proctype)), key=lambda each: each.id)
+        instances = [each for each in self._running.values() if each.app == app]
+        return sorted(
+            (each for each in instances if proctype in (None, each.proctype)), key=lambda each: each.id
+        )
 
     def on(self, host: str) -> list[Instance]:
         """What runs on a host, by id."""
@@ -70,7 +72,7 @@ class DemoPlatform:
         self.at(moment)
         await self.visor(host).set_member("pms", host, version="1.4.2", ttl=ttl)
 
-    async def found(self, moment: datetime | None, app: DemoApp) -> None:
+    async def begin_app(self, moment: datetime | None, app: DemoApp) -> None:
         """An app, from its registration to its first instances."""
         bot = self.visor(BOT)
         env = {"LOG_LEVEL": "info", "CACHE_TTL": "300", "DB_POOL": "10"}

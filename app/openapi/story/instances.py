@@ -7,7 +7,7 @@ from app.openapi.story.telling import HOST, REF, Step, at, page, resource
 _SCALE = "/apps/rocket/proctypes/web/scale"
 
 
-def _instance(id: int, rev: int, created_rev: int, env: str | None = "prod-7", **said: Any) -> dict[str, Any]:
+def _instance(id: int, rev: int, created_rev: int, env: str | None = "prod-7", **more: Any) -> dict[str, Any]:
     """A pending ticket, but for what is said."""
     pending = {
         "id": id,
@@ -33,7 +33,7 @@ def _instance(id: int, rev: int, created_rev: int, env: str | None = "prod-7", *
         "stopped_at": None,
         "ended_at": None,
     }
-    return resource(rev, created_rev, **{**pending, **said})
+    return resource(rev, created_rev, **{**pending, **more})
 
 
 def _claimed(rev: int) -> dict[str, Any]:

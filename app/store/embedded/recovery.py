@@ -163,15 +163,15 @@ class Recovery:
         return self._open(False)
 
     def _check_continues(self, known: Identity) -> None:
-        found = self._log.look(known.rev)
-        if found.id != known.id:
+        logged = self._log.look(known.rev)
+        if logged.id != known.id:
             raise LogMoved("another store's file is in its place")
-        if found.rev < known.rev:
+        if logged.rev < known.rev:
             raise LogMoved(
-                f"an older copy is in its place: it ends at rev {found.rev}, and rev {known.rev} was served"
+                f"an older copy is in its place: it ends at rev {logged.rev}, and rev {known.rev} was served"
             )
         # Where it is compacted nothing can be said against it.
-        if found.journal is not None and found.journal != known.journal:
+        if logged.journal is not None and logged.journal != known.journal:
             raise LogMoved(f"a copy is in its place whose rev {known.rev} is not the one that was served")
 
     def _lose(self, moved: LogMoved) -> None:

@@ -159,7 +159,7 @@ class EmbeddedStore:
         if rev > self.rev:
             if self._recovery.lost:
                 raise lost_error()
-            raise RevInFuture.asked(rev, self.rev)
+            raise RevInFuture.beyond(rev, self.rev)
         self._check_kept(rev)
         if rev >= self._held.history.floor:
             return self._held.history.snapshot(rev)
@@ -188,9 +188,9 @@ class EmbeddedStore:
                 Entry(commit.rev, commit.journal) for commit in self._held.history.commits_after(after, limit)
             ]
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._reader, self._log.journals, after, limit)
+        entries = await loop.run_in_executor(self._reader, self._log.journals, after, limit)
         self._check_kept(after)  # as with commits
-        return found
+        return entries
 
     async def settle(self, at: datetime) -> Settled:
         now = self._clock()
@@ -207,9 +207,9 @@ class EmbeddedStore:
         if after >= self._held.history.floor:
             return self._held.history.commits_after(after, limit)
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._reader, self._log.commits, after, limit)
+        commits = await loop.run_in_executor(self._reader, self._log.commits, after, limit)
         self._check_kept(after)  # it may have been dropped while it was read
-        return found
+        return commits
 
     async def wait(self, after: int) -> None:
         await self._held.wait(after)

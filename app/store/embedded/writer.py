@@ -147,17 +147,17 @@ class EmbeddedWriter:
         except Exception:
             # Whatever it is: a writer that ended in silence would keep all who write waiting for ever.
             logger.exception("the writer failed")
-            for one in waiting:
-                if not one.answer.done():
-                    one.answer.set_exception(unknown("The store failed while it wrote"))
+            for write in waiting:
+                if not write.answer.done():
+                    write.answer.set_exception(unknown("The store failed while it wrote"))
 
     async def _write(self, waiting: Sequence[WaitingRule]) -> None:
         held = self._held
         group = CommitGroup(
             Draft(held.history), held.last, self._after_floor, self._clock_watch, self._leases.renew
         )
-        for one in waiting:
-            await group.run(one)
+        for write in waiting:
+            await group.run(write)
         failure = None
         if group.commits:
             oldest, marks = held.with_more(group.commits)

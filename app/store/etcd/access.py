@@ -65,7 +65,11 @@ class EtcdAccess:
 
     def warn(self, endpoints: Sequence[str]) -> None:
         """Say so where the password would go over the network in clear."""
-        if self.password and not self.tls and not all(one.startswith("https://") for one in endpoints):
+        if (
+            self.password
+            and not self.tls
+            and not all(endpoint.startswith("https://") for endpoint in endpoints)
+        ):
             logger.warning(
                 "VISOR_ETCD_PASSWORD goes to etcd in clear: whoever is on the way can read it, with all that"
                 " is kept. Set VISOR_ETCD_CA, or write https:// before each host of VISOR_STORE"
@@ -86,9 +90,9 @@ def place_of(url: str, access: EtcdAccess) -> EtcdPlace:
     *hosts, last = rest.split(",")
     scheme, mark, tail = last.rpartition("://")
     host, slash, path = tail.partition("/")
-    endpoints = [one for one in (*hosts, scheme + mark + host) if one]
-    schemes = {one.rpartition("://")[0] for one in endpoints}
-    names = [one.rpartition("://")[2] for one in endpoints]
+    endpoints = [endpoint for endpoint in (*hosts, scheme + mark + host) if endpoint]
+    schemes = {endpoint.rpartition("://")[0] for endpoint in endpoints}
+    names = [endpoint.rpartition("://")[2] for endpoint in endpoints]
     if (
         rest == url
         or not endpoints

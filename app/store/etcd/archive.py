@@ -83,10 +83,10 @@ class EtcdArchive:
         """A read of the past of the etcd that is followed, before and after: one that was put in its place
         meanwhile may know another past."""
         watch = await self._follower.settled()
-        found = await self._client.range(*given, **more)
+        answer = await self._client.range(*given, **more)
         if watch.over:
             raise NotDone("the watch was lost meanwhile")
-        return found
+        return answer
 
     async def snapshot(self, rev: int, compacted: Callable[[], RevCompacted]) -> "ArchivedSnapshot":
         """The registry at the rev. `compacted` makes the error for when it goes while it is read."""
@@ -110,8 +110,8 @@ class EtcdArchive:
         }
 
     async def get(self, key: str, revision: int) -> Record | None:
-        found = await self._range((self._prefix + key).encode(), revision=revision)
-        return record_of(found.kvs[0], self._prefix, self._index) if found.kvs else None
+        answer = await self._range((self._prefix + key).encode(), revision=revision)
+        return record_of(answer.kvs[0], self._prefix, self._index) if answer.kvs else None
 
     async def below(self, prefix: str, after: str, limit: int, revision: int) -> tuple[list[Record], bool]:
         """Records below a key prefix, after a key, and whether there are more."""
@@ -119,8 +119,8 @@ class EtcdArchive:
             (self._prefix + after).encode() + b"\0" if after > prefix else (self._prefix + prefix).encode()
         )
         end = prefix_end((self._prefix + prefix).encode())
-        found = await self._range(start, end, revision=revision, limit=limit)
-        return [record_of(kv, self._prefix, self._index) for kv in found.kvs], found.more
+        answer = await self._range(start, end, revision=revision, limit=limit)
+        return [record_of(kv, self._prefix, self._index) for kv in answer.kvs], answer.more
 
     async def journal_at(self, rev: int) -> Journal | None:
         kv, entry = await self._entry(revision_of(rev))
@@ -139,21 +139,21 @@ class EtcdArchive:
     async def last_rev_at(self, revision: int) -> int:
         """The rev of the last commit of the revision, or the one that stands for it where it has none."""
         # Of whichever etcd is there: it is asked for before any is followed.
-        found = await self._client.range((self._prefix + JOURNAL).encode(), revision=revision)
-        made_here = bool(found.kvs) and found.kvs[0].mod_revision == revision
-        return rev_of(revision, len(read_entry(found.kvs[0].value).writes) if made_here else 0)
+        answer = await self._client.range((self._prefix + JOURNAL).encode(), revision=revision)
+        made_here = bool(answer.kvs) and answer.kvs[0].mod_revision == revision
+        return rev_of(revision, len(read_entry(answer.kvs[0].value).writes) if made_here else 0)
 
     async def _entry(self, revision: int) -> tuple[KeyValue | None, RevisionJournal]:
         """The journal's last entry at the revision."""
         if revision <= 0:
             return None, NO_ENTRY  # etcd would take it for the latest
-        found = await self._range((self._prefix + JOURNAL).encode(), revision=revision)
-        return (found.kvs[0], read_entry(found.kvs[0].value)) if found.kvs else (None, NO_ENTRY)
+        answer = await self._range((self._prefix + JOURNAL).encode(), revision=revision)
+        return (answer.kvs[0], read_entry(answer.kvs[0].value)) if answer.kvs else (None, NO_ENTRY)
 
     async def commits(self, after: int, last: int, limit: int) -> list[Commit]:
         """The commits after `after`, up to the one at `last`, which has to be one of ours. Raises
         RevisionsMissing where etcd leaves one out."""
-        found: list[Commit] = []
+        commits: list[Commit] = []
         before = revision_of(after)
         kv, entry = await self._entry(before)
         if kv is not None and kv.mod_revision == before and index_of(after) < len(entry.writes):
@@ -165,18 +165,18 @@ class EtcdArchive:
         async with await self._client.watch(*self._below, start_revision=before + 1, prev_kv=True) as watch:
             try:
                 async with asyncio.timeout(_SECONDS):
-                    while len(found) < limit and (found[-1].rev if found else after) < last:
+                    while len(commits) < limit and (commits[-1].rev if commits else after) < last:
                         for item in await watch.take():
                             if isinstance(item, EtcdRevision) and rev_of(item.revision) <= last:
                                 version = self._version(item, version)
-                                commits = await self._commits(item, journal)
-                                journal = commits[-1].journal
-                                found += (commit for commit in commits if after < commit.rev <= last)
+                                made = await self._commits(item, journal)
+                                journal = made[-1].journal
+                                commits += (commit for commit in made if after < commit.rev <= last)
             except TimeoutError:
                 raise NotDone(f"the commits up to {last} did not come") from None
         if followed.over:
             raise NotDone("the watch was lost meanwhile")
-        return found[:limit]
+        return commits[:limit]
 
     def _version(self, revision: EtcdRevision, before: int) -> int:
         """The version of the journal's entry after the revision, given the one before it."""
@@ -249,20 +249,20 @@ class ArchivedSnapshot:
         reverse: bool = False,
     ) -> list[Record]:
         prefix = prefix_of(next(iter(groups[0])))
-        found: list[Record] = []
+        records: list[Record] = []
         more, at = True, "" if reverse else after
-        while more and (reverse or limit is None or len(found) < limit):
+        while more and (reverse or limit is None or len(records) < limit):
             page, more = self._wait(self._archive.below(prefix, at, 1000, self._revision))
-            found += (r for r in page if r.key not in self._changed and carries(r, groups))
+            records += (r for r in page if r.key not in self._changed and carries(r, groups))
             at = page[-1].key if page else at
         if self._changed:
-            found += (
+            records += (
                 r for r in self._changed.values() if r and (reverse or r.key > after) and carries(r, groups)
             )
-            found.sort(key=attrgetter("key"))
+            records.sort(key=attrgetter("key"))
         if reverse:
-            found.reverse()
-        return found if limit is None else found[:limit]
+            records.reverse()
+        return records if limit is None else records[:limit]
 
     def count(self, term: str) -> int:
         return len(self.find(((term,),)))

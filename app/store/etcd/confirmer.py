@@ -133,17 +133,17 @@ class Confirmer:
         began = time.monotonic()
         journal = (self._prefix + JOURNAL).encode()
         highest = self._continuity.highest
-        found = await self._client.range(journal, keys_only=True)
-        if found.revision < highest:
-            raise RevisionWentBack(f"etcd is at revision {found.revision} and was at {highest}")
-        self._continuity.saw(found.revision)
+        answer = await self._client.range(journal, keys_only=True)
+        if answer.revision < highest:
+            raise RevisionWentBack(f"etcd is at revision {answer.revision} and was at {highest}")
+        self._continuity.saw(answer.revision)
         # Every commit of ours puts the journal again, so its revision is that of the last one..
-        await self._follower.reach(found.kvs[0].mod_revision if found.kvs else 0)
+        await self._follower.reach(answer.kvs[0].mod_revision if answer.kvs else 0)
         # ..but for keys that go with their lease.
         for prefix in self._follower.leased_prefixes:
-            await self._reach_count(prefix, found.revision)
+            await self._reach_count(prefix, answer.revision)
         self.confirmed_at = began
-        return found.revision
+        return answer.revision
 
     async def _reach_count(self, prefix: str, revision: int) -> None:
         """Wait for the keys below the prefix to be as many as at the revision: after the last journal
@@ -157,10 +157,10 @@ class Confirmer:
 
     async def _count(self, prefix: str, revision: int, within: float | None = None) -> int:
         full = (self._prefix + prefix).encode()
-        found = await self._client.range(
+        answer = await self._client.range(
             full, prefix_end(full), count_only=True, revision=revision, within=within
         )
-        return found.total
+        return answer.total
 
     async def _look_for_a_hole(self, before: int) -> None:
         """What etcd has did not come; `before` is what the history had when it was asked for. That the watch

@@ -99,8 +99,8 @@ class Heartbeat:
 
     async def _look_at_alarms(self) -> None:
         """What etcd's members complain of, with what to do."""
-        asked = (self._client.status(endpoint) for endpoint in self._client.endpoints)
-        found = await asyncio.gather(*asked, return_exceptions=True)
-        said = [word for status in found if isinstance(status, MemberStatus) for word in status.errors]
+        requests = (self._client.status(endpoint) for endpoint in self._client.endpoints)
+        answers = await asyncio.gather(*requests, return_exceptions=True)
+        alarms = [word for status in answers if isinstance(status, MemberStatus) for word in status.errors]
         for name, (kind, what) in _ALARMS.items():
-            self._troubles.set(kind, what if any(name in word for word in said) else "")
+            self._troubles.set(kind, what if any(name in word for word in alarms) else "")

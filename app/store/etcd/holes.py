@@ -36,12 +36,12 @@ def check_whole(revision: EtcdRevision, entry: RevisionJournal | None, prefix: s
     would pass as its deletion."""
     if entry is None or len(entry.writes) < 2:
         return
-    told = {key_of(event.kv.key, prefix) for event in revision.events}
+    changed = {key_of(event.kv.key, prefix) for event in revision.events}
     made: set[str] = set()
     for write in entry.writes:
         for key in write.keys:
             if write.replaced.get(key) is not None:
                 made.add(key)
-            elif key not in write.replaced and key not in told and key not in made:
+            elif key not in write.replaced and key not in changed and key not in made:
                 # One that the group itself has made and deleted leaves nothing; all else does.
                 raise RevisionsMissing(f"what became of {key} in revision {revision.revision}")

@@ -76,17 +76,19 @@ class Kept:
         try:
             self.total_before, self.commits_up_to = await self._archive.sums_at(below)
             surplus = follower.count - self._commits
-            found = self._compacted
+            compacted = self._compacted
             if self.total_before < size.wanted:
                 if size.wanted > size.first.total:
-                    found = revision_of(size.oldest)
+                    compacted = revision_of(size.oldest)
                 else:
-                    found = await self._first_with(below, lambda total, _: total >= size.wanted)
+                    compacted = await self._first_with(below, lambda total, _: total >= size.wanted)
             if self.commits_up_to < surplus:
-                found = max(found, await self._first_with(below, lambda _, commits: commits >= surplus))
+                compacted = max(
+                    compacted, await self._first_with(below, lambda _, commits: commits >= surplus)
+                )
         except Compacted:
             return self._compacted  # by another, meanwhile
-        return found
+        return compacted
 
     async def _first_with(self, below: int, enough: Callable[[int, int], bool]) -> int:
         """The first revision above this one whose sums are enough."""

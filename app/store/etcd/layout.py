@@ -81,9 +81,9 @@ def record_of(kv: KeyValue, prefix: str, index: Index, place: int | None = None)
     value, stamp, created = kv.value, 0, 0
     if is_bare(key):
         stamp = created = 1
-    elif found := _STAMP.match(value):
-        stamp, created = int(found[1]), int(found[2])
-        value = value[found.end() :]
+    elif match := _STAMP.match(value):
+        stamp, created = int(match[1]), int(match[2])
+        value = value[match.end() :]
     # No value at all would pass for a deletion; only another hand puts that.
     value = value or b"null"
     terms = () if key.startswith(FENCE) else index(key, value)
@@ -122,9 +122,10 @@ class RevisionJournal(NamedTuple):
 def entry_value(entry: RevisionJournal) -> bytes:
     head = {"id": entry.id, "total": entry.total, "commits": entry.commits}
     if len(entry.writes) == 1:
-        return to_json({**_said(entry.writes[0].journal), **head})
+        return to_json({**_fields_of(entry.writes[0].journal), **head})
     writes = [
-        {**_said(write.journal), "keys": write.keys, "replaced": write.replaced} for write in entry.writes
+        {**_fields_of(write.journal), "keys": write.keys, "replaced": write.replaced}
+        for write in entry.writes
     ]
     return to_json({**head, "writes": writes})
 
@@ -132,14 +133,14 @@ def entry_value(entry: RevisionJournal) -> bytes:
 _OPTIONAL = Journal._fields[3:]
 
 
-def _said(journal: Journal) -> dict[str, Any]:
+def _fields_of(journal: Journal) -> dict[str, Any]:
     """What is kept of a journal: a field that has no value is left out."""
     at, actor, request, *more = journal
-    said: dict[str, Any] = {"at": at.isoformat(), "actor": actor, "request": request}
+    fields: dict[str, Any] = {"at": at.isoformat(), "actor": actor, "request": request}
     for name, value in zip(_OPTIONAL, more, strict=True):
         if value is not None:
-            said[name] = value
-    return said
+            fields[name] = value
+    return fields
 
 
 NO_JOURNAL = Journal(datetime.fromtimestamp(0, UTC), "visor", "none")
@@ -151,22 +152,22 @@ NO_ENTRY = RevisionJournal("", 0, 0, ())
 def read_entry(value: bytes) -> RevisionJournal:
     """One that another hand has written says nothing."""
     try:
-        said = from_json(value)
-        group = said.get("writes")
-        writes = [WriteEntry(_journal(said))] if group is None else [_write(one) for one in group]
+        fields = from_json(value)
+        group = fields.get("writes")
+        writes = [WriteEntry(_journal(fields))] if group is None else [_write(write) for write in group]
         if not 0 < len(writes) <= COMMITS:
             return NO_ENTRY
         return RevisionJournal(
-            str(said["id"]), _number(said, "total"), _number(said, "commits"), tuple(writes)
+            str(fields["id"]), _number(fields, "total"), _number(fields, "commits"), tuple(writes)
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         return NO_ENTRY
 
 
-def _journal(said: dict[str, Any]) -> Journal:
-    at = datetime.fromisoformat(said["at"]).astimezone(UTC)
-    more = (_text(said.get(name)) for name in ("reason", "trace", "on_behalf_of"))
-    return believed(Journal(at, str(said["actor"]), str(said["request"]), *more))
+def _journal(fields: dict[str, Any]) -> Journal:
+    at = datetime.fromisoformat(fields["at"]).astimezone(UTC)
+    more = (_text(fields.get(name)) for name in ("reason", "trace", "on_behalf_of"))
+    return believed(Journal(at, str(fields["actor"]), str(fields["request"]), *more))
 
 
 def believed(journal: Journal) -> Journal:
@@ -186,18 +187,18 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _write(said: dict[str, Any]) -> WriteEntry:
-    keys, replaced = said["keys"], said["replaced"]
+def _write(fields: dict[str, Any]) -> WriteEntry:
+    keys, replaced = fields["keys"], fields["replaced"]
     if not all(isinstance(key, str) for key in keys):
         raise TypeError("a key is no text")
     if not all(value is None or isinstance(value, str) for value in replaced.values()):
         raise TypeError("a value is no text")
-    return WriteEntry(_journal(said), tuple(keys), replaced)
+    return WriteEntry(_journal(fields), tuple(keys), replaced)
 
 
-def _number(said: dict[str, Any], name: str) -> int:
+def _number(fields: dict[str, Any], name: str) -> int:
     """A sum of a journal entry; 0 in one of an older version, or of another hand."""
-    number = said.get(name)
+    number = fields.get(name)
     return number if isinstance(number, int) and 0 <= number < MAX_TOTAL else 0
 
 

@@ -39,25 +39,25 @@ def denial(error: Denied, user: str, prefix: str) -> str:
 
 async def check_versions(client: EtcdClient) -> None:
     """Warn of members with known faults. Raises EtcdError where no member answers."""
-    asked = (client.status(endpoint) for endpoint in client.endpoints)
-    found = await asyncio.gather(*asked, return_exceptions=True)
-    for status in found:
+    requests = (client.status(endpoint) for endpoint in client.endpoints)
+    answers = await asyncio.gather(*requests, return_exceptions=True)
+    for status in answers:
         if not isinstance(status, BaseException) and not status.progress_trusted:
             logger.warning(
                 "etcd %s at %s has known faults: 3.4.25 and 3.5.8 are the first to trust",
                 status.version,
                 status.endpoint,
             )
-    if all(isinstance(status, BaseException) for status in found):
-        raise next(status for status in found if isinstance(status, BaseException))
+    if all(isinstance(status, BaseException) for status in answers):
+        raise next(status for status in answers if isinstance(status, BaseException))
 
 
 async def check_schema(client: EtcdClient, prefix: str, clock: Callable[[], datetime]) -> None:
     """Have the registry there in the schema of this version. Raises StartError, EtcdError."""
     key = (prefix + SCHEMA_KEY).encode()
-    found = await client.range(key)
+    answer = await client.range(key)
     try:
-        version = int(found.kvs[0].value) if found.kvs else SCHEMA
+        version = int(answer.kvs[0].value) if answer.kvs else SCHEMA
     except ValueError:
         raise StartError(f"{key.decode()} in etcd is no schema's number: another program's?") from None
     if version > SCHEMA:
@@ -65,7 +65,7 @@ async def check_schema(client: EtcdClient, prefix: str, clock: Callable[[], date
             f"the registry in etcd has schema {version}, this version knows {SCHEMA}: use a newer Visor"
         )
     missing: dict[str, bytes] = {}
-    if not found.kvs or version < SCHEMA:
+    if not answer.kvs or version < SCHEMA:
         missing[SCHEMA_KEY] = b"%d" % SCHEMA
     if version < SCHEMA:
         # What an older schema has kept is read alike; its history is not, and ends here.
@@ -75,7 +75,7 @@ async def check_schema(client: EtcdClient, prefix: str, clock: Callable[[], date
         missing[STORE_KEY] = uuid4().hex.encode()
     if missing:
         # Of several that start at a time one writes them; for the others nothing is to do.
-        known = Compare(key, "mod_revision", "=", found.kvs[0].mod_revision if found.kvs else 0)
+        known = Compare(key, "mod_revision", "=", answer.kvs[0].mod_revision if answer.kvs else 0)
         await _put(client, prefix, known, missing, clock())
 
 

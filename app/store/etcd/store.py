@@ -213,7 +213,7 @@ class EtcdStore:
             self._check_continued()
             reached = max(rev_of(await self._confirmer.confirm()), self.rev)
             if rev > reached:
-                raise RevInFuture.asked(rev, reached)
+                raise RevInFuture.beyond(rev, reached)
             # Nothing of ours has changed up to there, or the history would have it.
         self._check_kept(rev)
         if rev >= self._follower.history.floor:
@@ -258,13 +258,17 @@ class EtcdStore:
 
     async def journals(self, after: int, limit: int) -> Sequence[Entry]:
         # A lease's end has the entry of the commit before it, which is not its own.
-        found, ours = after, list[Entry]()
+        position, ours = after, list[Entry]()
         while not ours:
-            commits = await self.commits(found, limit)
+            commits = await self.commits(position, limit)
             if not commits:
                 break
-            ours = [Entry(one.rev, one.journal) for one in commits if one.journal.request != LEASE_ENDED]
-            found = commits[-1].rev
+            ours = [
+                Entry(commit.rev, commit.journal)
+                for commit in commits
+                if commit.journal.request != LEASE_ENDED
+            ]
+            position = commits[-1].rev
         return ours
 
     async def settle(self, at: datetime) -> Settled:
@@ -279,16 +283,16 @@ class EtcdStore:
             return history.commits_after(after, limit)
         floor = history.floor
         try:
-            found = await self._archive.commits(after, floor, limit)
+            commits = await self._archive.commits(after, floor, limit)
         except Compacted:
             await self._learn_oldest()
             raise self._compacted(after) from None
         except EtcdError as error:
             raise cannot_ask(error) from error
         # The held ones go on where the archived ones end, unless they have moved on meanwhile.
-        if found and (len(found) == limit or history.floor > floor):
-            return found
-        return [*found, *await self.commits(floor, limit - len(found))]
+        if commits and (len(commits) == limit or history.floor > floor):
+            return commits
+        return [*commits, *await self.commits(floor, limit - len(commits))]
 
     async def wait(self, after: int) -> None:
         await self._follower.reach_rev(after + 1)

@@ -68,7 +68,7 @@ def building(
             yield
     if group.prefixes:
         kept = sorted(full(key) for key, after in group.finals.items() if not after.deleted)
-        operations += [gap for one in sorted(group.prefixes) for gap in _gaps(full(one), kept)]
+        operations += [gap for below in sorted(group.prefixes) for gap in _gaps(full(below), kept)]
     for fence, stays in group.fences.items():
         operations.append(Put(full(fence), b"1") if stays else Delete(full(fence)))
     entry = group.entry(*sums)

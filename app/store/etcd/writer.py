@@ -186,9 +186,9 @@ class EtcdWriter:
     def _again(self, waiting: Iterable[WaitingWrite]) -> None:
         """They are run again, ahead of the others, in their order."""
         until = self._patience.extended(0)
-        for one in waiting:
-            one.until = max(one.until, until)
-            self._queue.put_behind_the_first(one)
+        for write in waiting:
+            write.until = max(write.until, until)
+            self._queue.put_behind_the_first(write)
 
     async def _confirm(self, waiting: WaitingWrite) -> None:
         try:
@@ -293,14 +293,14 @@ class EtcdWriter:
         waiting = [member.waiting for member in group.members]
         if lost.late:
             # At another time, that is all: it has raced with nobody.
-            for one in reversed(waiting):
-                self._queue.put_back(one)
+            for write in reversed(waiting):
+                self._queue.put_back(write)
             return
         self._patience.heard()
         self.races += 1
-        for one in waiting:
-            self._count_race(one)
-        race = max(one.races for one in waiting)
+        for write in waiting:
+            self._count_race(write)
+        race = max(write.races for write in waiting)
         if race > 1:
             # Of many that race, some should be ahead.
             await asyncio.sleep(random.uniform(0, min(0.001 * 2**race, 0.03)))
@@ -312,14 +312,14 @@ class EtcdWriter:
                     caught_up = True
         if not caught_up:
             await self._confirmer.confirm()
-            for one in waiting:
-                one.confirmed = True
+            for write in waiting:
+                write.confirmed = True
         # Ahead of those that were put back while it was on its way.
         until = self._patience.extended(0)
-        for one in reversed(waiting):
-            one.until = max(one.until, until)
-            if not one.answer.done() or one.races <= RACES:
-                self._queue.put_back(one)
+        for write in reversed(waiting):
+            write.until = max(write.until, until)
+            if not write.answer.done() or write.races <= RACES:
+                self._queue.put_back(write)
 
     def _count_race(self, waiting: WaitingWrite) -> None:
         waiting.races += 1

@@ -55,7 +55,7 @@ class Archive:
     def commits(self, after: int, limit: int) -> list[Commit]:
         """Commits after the rev `after`, in order, at most `limit`."""
         current: dict[str, Record | None] = {}
-        found: list[Commit] = []
+        commits: list[Commit] = []
         with self.reading(after) as connection:
 
             def before(key: str, rev: int) -> Record | None:
@@ -66,8 +66,8 @@ class Archive:
 
             for commit in commits_after(connection, self._index, after, before, limit):
                 current.update((key, version) for key, _, version in commit.changes)
-                found.append(commit)
-        return found
+                commits.append(commit)
+        return commits
 
     def journals(self, after: int, limit: int) -> list[Entry]:
         """The journal entries after the rev `after`, in order, at most `limit`."""
@@ -180,18 +180,18 @@ class ArchiveSnapshot:
         limit: int | None = None,
         reverse: bool = False,
     ) -> list[Record]:
-        found: list[Record] = []
+        records: list[Record] = []
         if limit is not None and limit <= 0:
-            return found
+            return records
         with (
             self._archive.reading(self.rev) as connection,
-            closing(self._iterate(connection, groups, "" if reverse else after, reverse)) as records,
+            closing(self._iterate(connection, groups, "" if reverse else after, reverse)) as rows,
         ):
-            for record in records:
-                found.append(record)
-                if len(found) == limit:
+            for record in rows:
+                records.append(record)
+                if len(records) == limit:
                     break
-        return found
+        return records
 
     def count(self, term: str) -> int:
         with self._archive.reading(self.rev) as connection:

@@ -140,9 +140,9 @@ def _verify(connection: apsw.Connection, *, quick: bool) -> State:
         raise Damaged(
             f"it has {count} commits after rev {state.oldest_rev}, and should have all up to {state.rev}"
         )
-    found = count_after(connection, state.oldest_rev)
-    if found != changes:
-        raise Damaged(f"its commits made {changes:.0f} changes, and it has {found}")
+    changes_kept = count_after(connection, state.oldest_rev)
+    if changes_kept != changes:
+        raise Damaged(f"its commits made {changes:.0f} changes, and it has {changes_kept}")
     if not in_order(connection):
         raise Damaged("what is recent in it is older than what is not")
     return state

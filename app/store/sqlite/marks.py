@@ -36,12 +36,12 @@ def read_marks(connection: apsw.Connection, state: State) -> list[Mark]:
         known = [Mark(state.rev, 0)]
     last = known[-1]
     # Counted, not reckoned from the revs: a restored store has a gap in them.
-    found: list[tuple[Any, ...]]
-    found = connection.execute("SELECT count(*), 0, 0 FROM commits WHERE rev > ?", (last.rev,)).fetchall()
+    figures: list[tuple[Any, ...]]
+    figures = connection.execute("SELECT count(*), 0, 0 FROM commits WHERE rev > ?", (last.rev,)).fetchall()
     for table in ("versions INDEXED BY versions_by_rev", "recent"):
-        found += connection.execute(
+        figures += connection.execute(
             f"SELECT 0, count(*), coalesce(sum(length(key) + length(value)), 0) FROM {table} WHERE rev > ?",
             (last.rev,),
         )
-    size = sum(kept_bytes_of(*figures) for figures in found)
+    size = sum(kept_bytes_of(*row) for row in figures)
     return [*known, Mark(state.rev, last.total + size)]

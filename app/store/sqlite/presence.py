@@ -22,20 +22,20 @@ class Presence:
         # As text: each write looks twice, and to compare paths takes longer than to ask the system.
         self._path = str(path)
         self._files: dict[str, _File | None] = {}
-        for one in (self._path, f"{path}-wal"):
-            self._files[one], size = _look(one)
-            if one == self._path:
+        for watched in (self._path, f"{path}-wal"):
+            self._files[watched], size = _look(watched)
+            if watched == self._path:
                 self._size = size
 
     def check(self) -> None:
         """Raises LogMoved where one of them is not there any more, is another one, or was cut off."""
         for path, known in self._files.items():
-            found, size = _look(path)
-            if found is None and known is not None:
+            identity, size = _look(path)
+            if identity is None and known is not None:
                 raise LogMoved(f"{path} was removed while it was served")
             if known is None:
-                self._files[path] = found  # SQLite has begun it since
-            elif found != known:
+                self._files[path] = identity  # SQLite has begun it since
+            elif identity != known:
                 raise LogMoved(f"{path} was replaced by another file while it was served")
             if size < self._size and path == self._path:
                 # SQLite never makes it shorter here: nothing is vacuumed.
@@ -44,8 +44,8 @@ class Presence:
 
 def _look(path: str) -> tuple[_File | None, int]:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         # Not there; or its file system does not let anybody look, which is no better.
         return None, 0
-    return _File(found.st_dev, found.st_ino), found.st_size
+    return _File(status.st_dev, status.st_ino), status.st_size

@@ -125,9 +125,9 @@ def _first_rev(ends: list[_End], above: int | None) -> int:
     known = max(max(end.rev, micros(end.at) if end.at else 0) for end in ends)
     last = max((end.at for end in ends if end.at), default=None)
     if above is None and last is not None and now < micros(last):
-        said = datetime.fromtimestamp(now / 1e6, UTC)
+        begin = datetime.fromtimestamp(now / 1e6, UTC)
         raise StartError(
-            f"the clock of this machine says {said:{_TIME}}, which is before the last commit "
+            f"the clock of this machine says {begin:{_TIME}}, which is before the last commit "
             f"({last:{_TIME}}), so revs could be given twice: set the clock, or give the highest rev that "
             f"was ever given as --above (the highest known here is {known})"
         )

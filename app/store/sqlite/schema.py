@@ -110,8 +110,8 @@ def read_state(connection: apsw.Connection) -> State:
     ).fetchall()
     if len(rows) != 1:
         raise Damaged(f"it has {len(rows)} state rows")
-    *columns, found = rows[0]
-    if found != _sum(*columns):
+    *columns, checksum = rows[0]
+    if checksum != _sum(*columns):
         raise Damaged("the state row's checksum is wrong")
     state = State(*columns)
     if not 0 <= state.compacted <= state.oldest_rev <= state.rev:
@@ -183,8 +183,8 @@ def version_rows(commit: Commit) -> Iterator[tuple[Any, ...]]:
 
 def commit_of(row: tuple[Any, ...]) -> CommitRow:
     """Decode a row of SELECT_COMMITS. Raises Damaged."""
-    rev, at, actor, request, changes, found = row
-    if found != _sum(rev, at, actor, request, changes):
+    rev, at, actor, request, changes, checksum = row
+    if checksum != _sum(rev, at, actor, request, changes):
         raise Damaged(f"the checksum of commit {rev} is wrong")
     request, *more = request.split(_SET_OFF)
     # An older row has fewer of them.
@@ -194,10 +194,10 @@ def commit_of(row: tuple[Any, ...]) -> CommitRow:
 
 def record_of(row: tuple[Any, ...], index: Index) -> Record:
     """Decode a row of `versions` or `recent`, a deletion too. Raises Damaged."""
-    key, rev, created_rev, ttl, value, found = row
+    key, rev, created_rev, ttl, value, checksum = row
     if not (isinstance(key, str) and isinstance(value, bytes)):
         raise Damaged("a row has values of the wrong types")
-    if found != _version_sum(key, rev, created_rev, ttl, value):
+    if checksum != _version_sum(key, rev, created_rev, ttl, value):
         raise Damaged(f"the checksum of {key!r} at rev {rev} is wrong")
     return Record(key, value, created_rev, rev, ttl, index(key, value) if value else ())
 

@@ -166,17 +166,17 @@ class Calls:
 
     def metadata(self, *, hasleader: bool = True) -> grpc.aio.Metadata:
         """`hasleader`: a member that has lost its leader is to say so at once, and to end watches."""
-        found = self._metadata.get((hasleader, self._token))
-        if found is None:
-            found = grpc.aio.Metadata()
+        metadata = self._metadata.get((hasleader, self._token))
+        if metadata is None:
+            metadata = grpc.aio.Metadata()
             if hasleader:
-                found.add("hasleader", "true")
+                metadata.add("hasleader", "true")
             if self._token:
-                found.add("token", self._token)
+                metadata.add("token", self._token)
             # Those of a token that is no longer used are not kept.
-            self._metadata = {kept: one for kept, one in self._metadata.items() if kept[1] == self._token}
-            self._metadata[hasleader, self._token] = found
-        return found
+            self._metadata = {kept: pairs for kept, pairs in self._metadata.items() if kept[1] == self._token}
+            self._metadata[hasleader, self._token] = metadata
+        return metadata
 
     async def _login(self, target: EtcdEndpoint, deadline: float) -> str:
         """A token for the user; one request for all who wait."""

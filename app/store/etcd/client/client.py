@@ -116,9 +116,9 @@ class EtcdClient:
         timeouts: Timeouts | None = None,
     ) -> None:
         self.timeouts = timeouts or Timeouts()
-        tls = any((ca, cert, key)) or any(one.startswith("https://") for one in endpoints)
+        tls = any((ca, cert, key)) or any(endpoint.startswith("https://") for endpoint in endpoints)
         members = Endpoints(
-            [address_of(one) for one in endpoints], credentials(ca, cert, key) if tls else None
+            [address_of(endpoint) for endpoint in endpoints], credentials(ca, cert, key) if tls else None
         )
         self._calls = Calls(members, user, password, self.timeouts)
         self._watches: set[Watch] = set()

@@ -118,22 +118,23 @@ class Endpoints:
         if current.failed_at + PASSED_OVER <= now and current.connected:
             return current
         start = self.all.index(current)
-        connected = [one for one in self.all[start:] + self.all[:start] if one.connected]
+        connected = [endpoint for endpoint in self.all[start:] + self.all[:start] if endpoint.connected]
         if not connected:
             return None
         self._current = min(
-            connected, key=lambda one: one.failed_at if one.failed_at + PASSED_OVER > now else 0.0
+            connected,
+            key=lambda endpoint: endpoint.failed_at if endpoint.failed_at + PASSED_OVER > now else 0.0,
         )
         return self._current
 
     async def wait(self, until: float) -> EtcdEndpoint | None:
         """As `best`, but wait for one to be connected, up to the loop's time `until`."""
-        while (found := self.best()) is None:
+        while (best := self.best()) is None:
             left = until - self._loop.time()
             if left <= 0:
                 return None
             await asyncio.wait([self._change], timeout=left)
-        return found
+        return best
 
     def failed(self, endpoint: EtcdEndpoint) -> None:
         """Pass this one over for a while."""
@@ -141,10 +142,10 @@ class Endpoints:
 
     @property
     def addresses(self) -> list[str]:
-        return [one.address for one in self.all]
+        return [endpoint.address for endpoint in self.all]
 
     def named(self, address: str) -> EtcdEndpoint | None:
-        return next((one for one in self.all if one.address == address_of(address)), None)
+        return next((endpoint for endpoint in self.all if endpoint.address == address_of(address)), None)
 
     async def close(self) -> None:
         for endpoint in self.all:

@@ -117,14 +117,14 @@ _REFUSALS = frozenset(
 )
 
 
-def said(details: str) -> type[EtcdError] | None:
+def kind_of(details: str) -> type[EtcdError] | None:
     """The error that etcd's words mean, None where they are not known."""
     return next((error for words, error in _SAYINGS if words in details), None)
 
 
 def classify(code: grpc.StatusCode, details: str, where: str) -> EtcdError:
     """The error that a failed call means. What is not known to have been refused is ambiguous."""
-    kind = said(details)
+    kind = kind_of(details)
     if kind is None:
         if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
             kind = PermissionDenied if code is grpc.StatusCode.PERMISSION_DENIED else Denied
@@ -147,5 +147,5 @@ _ANSWERS: tuple[tuple[type[Exception], str], ...] = (
 
 def cannot_ask(error: Exception, more: str = "") -> CoordinatorUnavailable:
     """What a request is answered whose call to etcd has failed: what kind of failure it is, and no more."""
-    said = next((words for kind, words in _ANSWERS if isinstance(error, kind)), "etcd cannot be asked")
-    return CoordinatorUnavailable(f"{said}.{more}")
+    text = next((words for kind, words in _ANSWERS if isinstance(error, kind)), "etcd cannot be asked")
+    return CoordinatorUnavailable(f"{text}.{more}")

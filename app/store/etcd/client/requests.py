@@ -87,7 +87,7 @@ class TxnResult:
     def responses(self) -> "list[RangeResult | KeyValue | DeletedKeys | TxnResult | None]":
         """One an operation: of a Put the key before (with `prev_kv`) or None. Read out of the message when it
         is asked for: of a commit of a hundred keys nobody does."""
-        return [_response(one, self.revision) for one in self._reply.responses]
+        return [_response(response, self.revision) for response in self._reply.responses]
 
 
 def prefix_end(prefix: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
 
-from app.store.etcd.client.errors import Compacted, EtcdError, WatchLost, classify, said
+from app.store.etcd.client.errors import Compacted, EtcdError, WatchLost, classify, kind_of
 from app.store.etcd.client.messages import MESSAGES
 from app.store.etcd.client.revisions import Assembler, EtcdRevision, Progress
 
@@ -183,7 +183,7 @@ def ended(response: Any) -> EtcdError:
         text = f"revisions before {response.compact_revision} are compacted"
         return Compacted(text, response.compact_revision)
     reason = response.cancel_reason or "without a reason"
-    kind = said(reason)
+    kind = kind_of(reason)
     if kind is None:
         return WatchLost(f"the member has cancelled the watch: {reason}")
     return kind(f"watch: {reason}")

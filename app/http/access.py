@@ -87,7 +87,7 @@ class Access:
             if not (self._local and proxied(fields)):
                 return self._nobody
         elif given is not None and peer is not None and peer.principal is not None:
-            again = self._again(given, peer.credentials, peer.principal)
+            again = self._again(given, peer, peer.principal)
             if again is not None:
                 return again
         snapshot = self._store.stale()
@@ -106,22 +106,25 @@ class Access:
             return None
         self._proven_at = now
         if peer is not None and given is not None:
-            peer.credentials, peer.principal = given, principal
+            peer.credentials, peer.principal, peer.known_at = given, principal, snapshot.rev
         return principal
 
-    def _again(self, given: bytes, credentials: bytes, principal: Principal) -> Principal | None:
+    def _again(self, given: bytes, peer: Peer, principal: Principal) -> Principal | None:
         """Who asked on the same connection before, where that is the same token, and as it was; None where
         more has to be looked at."""
-        record, now = principal.record, time.time()
+        record, now, rev = principal.record, time.time(), self._store.rev
         if (
             record is not None
-            and hmac.compare_digest(given, credentials)
-            and self._store.stale().get(record.key) is record
+            and hmac.compare_digest(given, peer.credentials)
+            # A state at a rev does not change. Should one be another's (a coordinator that was restored), the
+            # proof below has it looked up again soon.
+            and (rev == peer.known_at or self._store.stale().get(record.key) is record)
             and now < principal.until
             # A clock that has jumped proves nothing.
             and 0 <= now - self._proven_at < PROOF_SECONDS
             and principal.used_hour == int(now) // HOUR
         ):
+            peer.known_at = rev
             return principal
         return None
 

@@ -149,16 +149,18 @@ class Client:
 class Peer:
     """The other side of a connection. It counts for the client that asked by it last: a proxy sends the
     requests of many by one. `address` is None where that says nothing of who it is. `principal` is who asked
-    last with a token, by the header `credentials`: to be looked at again before it is believed. `head` is the
-    last that was looked at of those without a body, method and headers, and `fields` are its headers by name:
-    what is said again on a connection, as most clients do, need not be read again."""
+    last with a token, by the header `credentials`, which was looked at as of the rev `known_at`: to be looked
+    at again before it is believed. `head` is the last that was looked at of those without a body, method and
+    headers, and `fields` are its headers by name: what is said again on a connection, as most clients do,
+    need not be read again."""
 
-    __slots__ = ("address", "client", "credentials", "fields", "head", "principal")
+    __slots__ = ("address", "client", "credentials", "fields", "head", "known_at", "principal")
 
     def __init__(self, address: str | None, client: Client | None) -> None:
         self.address = address
         self.client = client
         self.credentials = b""
+        self.known_at = 0
         self.principal: Principal | None = None
         self.head: tuple[str, Sequence[tuple[bytes, bytes]]] | None = None
         self.fields: Mapping[bytes, bytes] = {}

@@ -43,6 +43,7 @@ class Channel:
         "_chunk",
         "_next",
         "_quiet",
+        "_reads",
         "_since",
         "_store",
         "_turns",
@@ -63,6 +64,9 @@ class Channel:
         self.waiting: dict[Waiter, None] = {}
         self._quiet = head
         """After this rev, and up to the head, nothing came that is wanted."""
+        self._reads = _COMMITS
+        """Commits to read at a time from the history: about as many as fill a chunk, since the others are
+        read again for the next one."""
         self._since, self._upto, self._chunk, self._next = 0, -1, b"", Position(head)
         """The last chunk: all for one whose place is between `_since` and `_upto`, and his place then."""
 
@@ -107,9 +111,9 @@ class Channel:
         if at.after >= head:
             return b"", at
         chunk = bytearray()
-        commits = await self._store.commits(at.after, _COMMITS)
+        commits = await self._store.commits(at.after, self._reads)
         known = [commit for commit in commits if commit.rev <= head]
-        for commit in known:
+        for number, commit in enumerate(known, 1):
             for event in await events_in_turns(commit, self._turns):
                 if not at.passed(event.rev, event.index) and self._fits(event):
                     chunk += event.frame
@@ -117,7 +121,9 @@ class Channel:
                     await self._turns.give_way()
             at = Position(max(commit.rev, at.rev))
             if len(chunk) >= CHUNK:
+                self._reads = number
                 return bytes(chunk), at
+        self._reads = min(2 * self._reads, _COMMITS)
         if len(known) < len(commits) or not commits:
             # A coordinator that others use has revs that are not ours: nothing of ours is up to here.
             at = Position(max(head, at.rev))

@@ -30,9 +30,11 @@ class CountingStore(EmbeddedStore):
         self.read += [commit.rev for commit in found]
         return found
 
-    async def register(self, name: str) -> int:
+    async def register(self, name: str, env: dict[str, str] | None = None) -> int:
+        body = AppCreate(name=name, repo_url="https://x/y", stack="lxc", env=env or {})
+
         def rule(snapshot: Snapshot, at: datetime) -> Changes:
-            return apps.register(snapshot, at, AppCreate(name=name, repo_url="https://x/y", stack="lxc"))
+            return apps.register(snapshot, at, body)
 
         return (await self.transact(rule, Origin("tests", "TEST"))).rev
 
@@ -122,5 +124,22 @@ def test_a_fan_out_that_is_far_behind_reads_the_history_and_loses_nothing() -> N
             go_on.set()
             await until(lambda: len(follower.revs) >= 300)
             assert follower.revs == revs
+
+    asyncio.run(live())
+
+
+def test_who_is_far_behind_has_large_commits_read_about_once() -> None:
+    """Each chunk holds two of them: all that was read beyond would be read again for the next chunk."""
+
+    async def live() -> None:
+        async with running() as (store, _, channels):
+            large = {"TEXT": "x" * 20_000}
+            revs = [await store.register(f"app-{number}", large) for number in range(200)]
+            await until(lambda: channels._head == revs[-1])
+            store.read.clear()
+            follower = Follower(store, channels, 0)
+            await until(lambda: len(follower.revs) == 200)
+            assert follower.revs == revs
+            assert len(store.read) < 2 * 200
 
     asyncio.run(live())

@@ -142,24 +142,28 @@ class _PageBodies:
 
     def __init__(self) -> None:
         self._items: list[bytes] = []
-        self._taken = self._length = 0
+        """Of the first records taken, up to one for which nothing was made yet: that is often the one behind
+        the page, which only tells that there are more."""
+        self._length = 0
+        self._unbroken = True
 
     def take(self, records: Sequence[Record]) -> int:
         """Bytes of what is said of the next records, or, where it was never asked for, of what is kept."""
         made: list[bytes | None] = list(map(_WIRE, records))
-        self._taken += len(made)
-        if None in made:
-            return kept_length(records)
-        self._items += cast("list[bytes]", made)
-        length = sum(map(len, cast("list[bytes]", made)))
-        self._length += length
-        return length
+        count = made.index(None) if None in made else len(made)
+        known = cast("list[bytes]", made[:count])
+        length = sum(map(len, known))
+        if self._unbroken:
+            self._items += known
+            self._length += length
+            self._unbroken = count == len(made)
+        return length if count == len(made) else length + kept_length(records[count:])
 
     async def first(self, records: Sequence[Record], turns: Turns) -> tuple[list[bytes], int]:
         """What is said of these, the first of those taken, and its bytes. To copy megabytes that nobody has
         asked for yet takes a while."""
         count = len(records)
-        if len(self._items) == self._taken:
+        if len(self._items) >= count:
             left = self._items[count:]
             del self._items[count:]
             return self._items, self._length - sum(map(len, left))

@@ -98,7 +98,7 @@ def test_a_write_is_judged_by_grants_that_another_replica_has_narrowed(three: li
 
 def test_a_replica_that_cannot_ask_believes_no_token(etcd: Cluster) -> None:
     """Its streams end, and its stale reads are refused: what was revoked elsewhere it does not know. It waits
-    for 8 seconds without a proof, and looks twice in each: below 10, where the machine has the time."""
+    for 8 seconds without a proof, and looks twice a second: below 10, where the machine has the time."""
     assert access.UNPROVEN_SECONDS + access.LOOK_SECONDS < 10
     root = new_token(new_id())
     with line(etcd) as cable:

@@ -1,7 +1,12 @@
 """The judges of writes and reads, on histories of a few lines: the good one passes, the bad ones do not."""
 
+import itertools
 import json
+from collections.abc import Sequence
 from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.fault.judges import (
     acknowledged,
@@ -256,3 +261,74 @@ def test_a_race_that_takes_too_long_to_judge_is_undecided() -> None:
     never = [racing.Step(n, 1000 + n, lambda s: [s + 1], False) for n in range(20)]  # type: ignore[operator]
     last = racing.Step(2000, 2001, lambda s: [], False)
     assert racing.linearizable([*never, last], 0, limit=1000) is None
+
+
+CALLS = st.tuples(st.sampled_from(["claim a", "claim b", "free a", "look", "refused"]), st.booleans())
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.tuples(CALLS, st.integers(0, 9), st.integers(1, 4), st.sampled_from(["", "a", "b"])), max_size=5
+    )
+)
+def test_orders_that_are_passed_over_would_have_said_nothing_else(
+    calls: list[tuple[tuple[str, bool], int, int, str]],
+) -> None:
+    """Against every order of every choice of those without an answer."""
+    steps = [_on_a_ticket(*kind, start, start + length, shown) for kind, start, length, shown in calls]
+    assert racing.linearizable(steps, "") == _by_all_orders(steps)
+
+
+def _on_a_ticket(what: str, is_open: bool, start: int, end: int, shown: str) -> racing.Step:
+    """A call on what is held by "a", by "b" or by nobody: ""."""
+
+    def apply(holder: Any) -> list[Any]:
+        match what.split():
+            case ["claim", host]:
+                after = [host] if holder == "" else []
+            case ["free", host]:
+                after = [""] if holder == host else []
+            case ["look"]:
+                after = [holder] if is_open or holder == shown else []
+            case _:
+                after = [holder] if holder else []
+        return after or ([holder] if is_open else [])
+
+    return racing.Step(start, NEVER if is_open else end, apply, is_open)
+
+
+def _by_all_orders(steps: list[racing.Step]) -> bool:
+    answered = [step for step in steps if not step.open]
+    left = [step for step in steps if step.open]
+    return any(
+        _leads_on(order, "")
+        for count in range(len(left) + 1)
+        for some in itertools.combinations(left, count)
+        for order in itertools.permutations([*answered, *some])
+        if all(b.end >= a.start for n, a in enumerate(order) for b in order[n + 1 :])
+    )
+
+
+def _leads_on(order: Sequence[racing.Step], state: Any) -> bool:
+    for step in order:
+        states = step.apply(state)
+        if not states:
+            return False
+        [state] = states
+    return True
+
+
+def test_a_ticket_that_many_wanted_while_nothing_was_answered_is_decided() -> None:
+    """As on a machine that is late: of each three calls two were never answered."""
+    steps = []
+    for n in range(40):
+        host = "ab"[n % 2]
+        steps += [
+            _on_a_ticket(f"claim {'ba'[n % 2]}", True, 30 * n, 0, ""),
+            _on_a_ticket(f"claim {host}", False, 30 * n + 1, 30 * n + 10, ""),
+            _on_a_ticket("look", True, 30 * n + 2, 0, ""),
+            _on_a_ticket("refused", False, 30 * n + 3, 30 * n + 20, ""),
+            _on_a_ticket(f"free {host}", False, 30 * n + 12, 30 * n + 25, ""),
+        ]
+    assert racing.linearizable(steps, "") is True

@@ -64,8 +64,10 @@ def test_what_another_hand_has_put_binds_nobody_but_what_was_written_before_it_d
     foreign.type = "unknown"
     assert holds(linearizable, [ours, foreign], [read(7, 100, 101), read(5, 102, 103)])
     assert not holds(linearizable, [ours, foreign], [read(7, 100, 101), read(4, 102, 103)])
+    assert holds(linearizable, [ours, foreign], [read(6, 100, 101), read(5, 102, 103)]), "it made 6 readable"
     both = told(7, "service-register", "t", index=1)
     assert not holds(linearizable, [ours, foreign, both], [read(7, 100, 101), read(5, 102, 103)])
+    assert not holds(linearizable, [ours, both], [read(6, 100, 101), read(5, 102, 103)])
 
 
 def test_a_commit_comes_after_all_that_was_known_when_it_was_asked_for() -> None:

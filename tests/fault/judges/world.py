@@ -47,10 +47,17 @@ class World:
     def written_by(self, rev: int) -> int:
         """The rev of the last write of a service up to this one. What another hand puts into etcd is in no
         journal, and a replica that has all that was written through services may not have it yet."""
-        while (events := self.at(rev)) and all(event.type == "unknown" for event in events):
-            before = bisect_left(self.told, rev, key=_REV) - 1
-            rev = self.told[before].rev if before >= 0 else 0
+        # A rev at which nothing was committed (there are such, on etcd) is told of once a later one is there.
+        shown = rev if self.at(rev) else self._next(rev)
+        while (events := self.at(shown)) and all(event.type == "unknown" for event in events):
+            before = bisect_left(self.told, shown, key=_REV) - 1
+            rev = shown = self.told[before].rev if before >= 0 else 0
         return rev
+
+    def _next(self, rev: int) -> int:
+        """The first rev after this one that has events; itself, where there is none."""
+        after = bisect_right(self.told, rev, key=_REV)
+        return self.told[after].rev if after < len(self.told) else rev
 
     def between(self, after: int, upto: int) -> Iterator[tuple[int, list[Told]]]:
         """The revs after one and up to another, each with its events."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Query, Response
 from pydantic import MISSING, Field
@@ -202,13 +202,15 @@ def list_answer(
 PageLimit = Annotated[
     int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS, Query(description="At most this many items.")
 ]
+
+
+def cursor_query(description: str) -> Any:
+    """What declares a cursor in a query, whatever it is a place in."""
+    return Query(description=description, max_length=4096, json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"})
+
+
 PageCursor = Annotated[
-    str | MISSING,
-    Query(
-        description="`next` of the previous page. All pages are of one snapshot.",
-        max_length=4096,
-        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
-    ),
+    str | MISSING, cursor_query("`next` of the previous page. All pages are of one snapshot.")
 ]
 
 

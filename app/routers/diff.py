@@ -18,7 +18,7 @@ from app.http.declared_responses import read
 from app.http.diff_text import lines
 from app.http.entity_tags import IfNoneMatch, unchanged
 from app.http.header_lists import quality
-from app.http.listing import DEFAULT_LIMIT, LIST_FRAME, PageLimit, check_page
+from app.http.listing import DEFAULT_LIMIT, LIST_FRAME, PageLimit, check_page, cursor_query
 from app.http.ready_answer import JSON, ReadyAnswer, json_answer
 from app.models.base import rfc3339
 from app.models.diff import Diff
@@ -145,14 +145,7 @@ Kinds = Annotated[
         "`declared`, or the kinds that `path` names."
     ),
 ]
-SpanCursor = Annotated[
-    str | MISSING,
-    Query(
-        description="`next` of the previous page; its two revs stay.",
-        max_length=4096,
-        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
-    ),
-]
+SpanCursor = Annotated[str | MISSING, cursor_query("`next` of the previous page; its two revs stay.")]
 
 
 @router.get("/diff", response_model=Diff, responses=ANSWERS, summary="Compare two revs")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.access.holders import closed_service, give, grant
+from tests.access.holders import give
 from tests.dashboard.chromium import AXE, CHROMIUM, FLAGS, axe_source
-from tests.dashboard.seed import seed
+from tests.dashboard.seed import closed_platform, seed
 from tests.dashboard.tab import Tab
 from tests.fault.visor_process import Launcher
 from tests.serving import Service, serving
@@ -79,10 +79,7 @@ def launcher() -> Iterator[Launcher]:
 @pytest.fixture(scope="module")
 def closed() -> Iterator[Service]:
     """The small platform, behind tokens."""
-    with closed_service() as service:
-        host = give(service, grant("host", hosts=["*"]), name="hosts")
-        seed(service, host.token)
-        service.put("/apps/shop/secrets/DB_PASSWORD", {"value": "correct horse"})
+    with closed_platform() as service:
         yield service
 
 

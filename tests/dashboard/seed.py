@@ -1,9 +1,12 @@
 """A registry as a small platform leaves it: five apps on four hosts, and some of what can go wrong."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tests.access.holders import closed_service, give, grant
 from tests.serving import Service
 
 HOSTS = ("10.0.0.7", "10.0.0.8", "10.0.0.9", "db1.example.com")
@@ -95,3 +98,13 @@ def _go_wrong(visor: Service, ben: Speaker, hosts: str | None) -> None:
     ben.say("PUT", f"/instances/{locked['id']}/lock", {"client": "ben", "reason": "being looked at"})
     ben.say("PATCH", "/apps/shop/env", {"POOL": "800", "LOG_LEVEL": "debug"})
     ben.say("PATCH", "/apps/shop/env", {"POOL": "8", "LOG_LEVEL": "info"})
+
+
+@contextmanager
+def closed_platform() -> Iterator[Service]:
+    """A service behind tokens with all that `seed` puts there, and a secret."""
+    with closed_service() as service:
+        host = give(service, grant("host", hosts=["*"]), name="hosts")
+        seed(service, host.token)
+        service.put("/apps/shop/secrets/DB_PASSWORD", {"value": "correct horse"})
+        yield service

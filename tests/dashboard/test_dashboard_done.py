@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.access.holders import closed_service, give, grant
-from tests.dashboard.seed import seed
+from tests.access.holders import give, grant
+from tests.dashboard.seed import closed_platform
 from tests.dashboard.tab import Tab
 from tests.dashboard.test_dashboard_writes import CHANGES, FAILED, LOCKED, RUNS, Change
 from tests.etcd.cluster import until
@@ -23,10 +23,7 @@ ORDER = ("patch_env", "revert_subtree", "undo_commit")
 @pytest.fixture
 def platform() -> Iterator[Service]:
     """Behind tokens, and for one test alone: it changes everything."""
-    with closed_service() as service:
-        host = give(service, grant("host", hosts=["*"]), name="hosts")
-        seed(service, host.token)
-        service.put("/apps/shop/secrets/DB_PASSWORD", {"value": "correct horse"})
+    with closed_platform() as service:
         yield service
 
 

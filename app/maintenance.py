@@ -13,7 +13,8 @@ from app.models.instance import Status
 from app.registry import idempotency, overdue, scale, upkeep
 from app.registry.batch import BATCH
 from app.registry.overdue import Limit, OverduePage
-from app.store.contract import UNREADABLE, Changes, Origin, Record, Snapshot, Store
+from app.store.contract import UNREADABLE, Changes, Snapshot, Store
+from app.store.records import Origin, Record
 from app.store.snapshots import scan
 
 logger = logging.getLogger(__name__)

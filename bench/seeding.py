@@ -57,9 +57,10 @@ from app.registry import (
     tickets,
 )
 from app.registry.idempotency import IdempotentCall, once
-from app.store.contract import Changes, Commit, Journal
+from app.store.contract import Changes
 from app.store.embedded.group import make_commit
 from app.store.history import Draft, History, Window
+from app.store.records import Commit, Journal
 from app.store.sqlite.log import SqliteLog
 
 PROCTYPES = ("web", "worker")

@@ -14,7 +14,7 @@ from app.cli.progress import progress
 from app.errors import StartError
 
 if TYPE_CHECKING:
-    from app.store.contract import Record
+    from app.store.records import Record
 
 _CALLED = {
     "app": "apps",

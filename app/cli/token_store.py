@@ -16,7 +16,8 @@ from app.models import keys
 from app.models.token import Rotation, TokenSet
 from app.registry import tokens
 from app.registry.state import exists
-from app.store.contract import Changes, Origin, Store
+from app.store.contract import Changes, Store
+from app.store.records import Origin
 from app.store.snapshots import scan
 from visor_client.decoding import read
 from visor_client.records import Deleted, Token

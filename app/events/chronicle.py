@@ -12,8 +12,9 @@ from app.events.time_index import Point, TimeIndex
 from app.models.base import rfc3339
 from app.models.commit import ASKED_KINDS, UPKEEP, asked_kind
 from app.models.times import AskedTime
-from app.store.contract import Journal, Store
+from app.store.contract import Store
 from app.store.micros import micros, moment
+from app.store.records import Journal
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from app.models import keys
-from app.store.contract import Commit
+from app.store.records import Commit
 
 _PENDING = keys.pending()
 

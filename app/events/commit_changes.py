@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from app.events.event import UNREADABLE_ERRORS, instance_action, said_of
 from app.models import codec, keys
 from app.models.paths import Subtree, path_of
-from app.store.contract import UNREADABLE, Change, Commit, Record
+from app.store.contract import UNREADABLE
+from app.store.records import Change, Commit, Record
 
 
 class Seen(NamedTuple):

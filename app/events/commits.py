@@ -13,7 +13,8 @@ from app.events.turns import Turns
 from app.models.base import rfc3339
 from app.models.commit import SHOWN, UPKEEP, asked_kind
 from app.models.paths import Subtree
-from app.store.contract import Commit, Store
+from app.store.contract import Store
+from app.store.records import Commit
 
 EXAMINED = 50_000
 """Commits that one call looks at."""

@@ -18,7 +18,8 @@ from app.events.turns import Turns
 from app.models import codec, keys
 from app.models.base import rfc3339
 from app.models.event import KINDS, STEMS
-from app.store.contract import UNREADABLE, Change, Commit, Record
+from app.store.contract import UNREADABLE
+from app.store.records import Change, Commit, Record
 
 _QUIET = frozenset({"access", "counter", "fence", "idempotency", "scaling", "secret", "token", "token-use"})
 """Kinds of keys that are the registry's own business: their changes are no events."""

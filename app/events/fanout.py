@@ -19,7 +19,8 @@ from app.events.position import Position
 from app.events.snapshot_frames import SnapshotFrames
 from app.events.turns import Turns
 from app.events.waiter import Waiter
-from app.store.contract import Commit, Store
+from app.store.contract import Store
+from app.store.records import Commit
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from app.errors import RequestError, RevCompacted
 from app.events.measures import EventMeasures
-from app.store.contract import Commit, Store
+from app.store.contract import Store
+from app.store.records import Commit
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.store.contract import Commit
+from app.store.records import Commit
 
 
 class KeyWatch:

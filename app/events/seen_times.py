@@ -9,8 +9,9 @@ from app.events.commit_changes import Sees, changes_of
 from app.events.time_index import TimeIndex
 from app.events.turns import Turns
 from app.models.grants import Scope
-from app.store.contract import Commit, Store
+from app.store.contract import Store
 from app.store.micros import micros
+from app.store.records import Commit
 
 EXAMINED = 50_000
 """Commits that are looked at for a sight that is new: the newest. Times before them count nothing."""

@@ -13,7 +13,8 @@ from app.events import sse
 from app.events.event import describe, said_of
 from app.events.filters import Subject
 from app.models import codec
-from app.store.contract import UNREADABLE, Record
+from app.store.contract import UNREADABLE
+from app.store.records import Record
 
 KEPT_BYTES = 48 * 1024 * 1024
 """What is kept of frames together. Those asked for longest ago go first."""

@@ -19,7 +19,8 @@ from app.events.standing import AskStanding, Standing, always
 from app.events.waiter import Waiter
 from app.models import keys
 from app.models.event import KINDS
-from app.store.contract import Record, Snapshot, Store
+from app.store.contract import Snapshot, Store
+from app.store.records import Record
 from app.store.snapshots import find_page, scan
 
 Write = Callable[[bytes], Awaitable[None]]

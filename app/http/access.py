@@ -24,7 +24,8 @@ from app.models.grants import EVERYTHING, Grant, Role, sight_of
 from app.models.token import KeptToken, id_of
 from app.registry import tokens
 from app.registry.permissions import NEVER, Row
-from app.store.contract import Commit, Origin, Record, Snapshot, Store
+from app.store.contract import Snapshot, Store
+from app.store.records import Commit, Origin, Record
 
 HOUR = 3600
 

@@ -13,7 +13,8 @@ from app.errors import TooManyRequests
 from app.events.turns import Turns
 from app.models.paths import Subtree
 from app.registry.difference import as_object
-from app.store.contract import UNREADABLE, Change, Commit, Journal, Record, Snapshot, Store, prefix_of
+from app.store.contract import UNREADABLE, Snapshot, Store, prefix_of
+from app.store.records import Change, Commit, Journal, Record
 from app.store.snapshots import ask, scan
 
 AT_A_TIME = 4

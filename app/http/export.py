@@ -19,7 +19,8 @@ from app.models.paths import Subtree, path_of
 from app.models.revs import SCHEMA_VERSION
 from app.registry.readable import readable
 from app.registry.transfer import following_numbers, in_their_life
-from app.store.contract import Journal, Record, Snapshot
+from app.store.contract import Snapshot
+from app.store.records import Journal, Record
 from app.store.snapshots import Find, ask, find_page, scan
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from app.registry.import_entries import ORDER, ImportEntry
 from app.registry.import_ports import Holders, PortsMoved, counter_rev, held_ports
 from app.registry.imports import Done, Head, ImportBatch, put
 from app.registry.transfer import thin
-from app.store.contract import Changes, Outcome, Record, Snapshot
+from app.store.contract import Changes, Outcome, Snapshot
+from app.store.records import Record
 from app.store.snapshots import find_page, scan
 
 OBJECTS, OBJECTS_BYTES = 1000, 512 * 1024

@@ -19,7 +19,8 @@ from app.http.ready_answer import json_answer
 from app.models import codec
 from app.models.names import IN_DIGITS
 from app.registry.state import exists
-from app.store.contract import Record, Snapshot
+from app.store.contract import Snapshot
+from app.store.records import Record
 from app.store.snapshots import Find, find_page, kept_length, scan
 
 MAX_LIMIT = 1000

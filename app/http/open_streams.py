@@ -8,7 +8,7 @@ from app.events.standing import Standing
 from app.http.principal import Principal
 from app.models import keys
 from app.registry.permissions import Row
-from app.store.contract import Commit
+from app.store.records import Commit
 
 Renew = Callable[[Principal], Principal | None]
 """The principal by the newest state: the same one where nothing has changed, None where its token is not

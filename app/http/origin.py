@@ -13,7 +13,7 @@ from app.http.context import Call
 from app.http.principal import Principal
 from app.models.token import RESERVED
 from app.registry.permissions import is_operator
-from app.store.contract import Origin
+from app.store.records import Origin
 
 _ACTOR = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?\Z")
 

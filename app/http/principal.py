@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from app.models.grants import EVERYTHING, NOTHING, Grant, Scope
 from app.registry.permissions import NEVER, Permission, Row
 from app.registry.sighted import Sighted
-from app.store.contract import Record, Snapshot
+from app.store.contract import Snapshot
+from app.store.records import Record
 
 
 @dataclass(slots=True, eq=False)

@@ -15,7 +15,8 @@ from app.http.ready_answer import ReadyAnswer, json_answer
 from app.models import codec
 from app.models.times import AskedTime
 from app.registry.state import Locate, exists
-from app.store.contract import Record, Snapshot
+from app.store.contract import Snapshot
+from app.store.records import Record
 from app.store.snapshots import ask
 
 T = TypeVar("T")

@@ -24,7 +24,8 @@ from app.registry.object_limits import ObjectLimits
 from app.registry.permissions import Permission
 from app.registry.preconditions import UNCONDITIONAL, Preconditions, Target
 from app.registry.state import Locate
-from app.store.contract import Changes, Origin, Outcome, Record, Rule, Snapshot, Store
+from app.store.contract import Changes, Outcome, Rule, Snapshot, Store
+from app.store.records import Origin, Record
 from app.store.snapshots import ask
 from app.store.steps import in_one_go
 

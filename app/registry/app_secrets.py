@@ -15,7 +15,8 @@ from app.models.secret import EnvironmentRequest
 from app.registry.claims import held
 from app.registry.readable import readable
 from app.registry.state import exists, find, missing
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 from app.store.snapshots import scan
 
 MAX_SECRETS = 500

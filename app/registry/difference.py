@@ -10,7 +10,7 @@ from app.models import codec, keys
 from app.models.diff import Action
 from app.models.paths import path_of
 from app.registry.readable import readable
-from app.store.contract import Record
+from app.store.records import Record
 
 NO_FIELDS = frozenset({"rev", "created_rev", "created_at", "updated_at"})
 """When an object came to be and was changed says nothing of what it is."""

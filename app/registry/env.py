@@ -8,7 +8,8 @@ from app.errors import InvalidRequest
 from app.models import codec, keys
 from app.models.names import MAX_VARIABLES
 from app.registry.state import amend, exists, missing
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 
 
 # - app/{name} (env without the changes)

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from app.errors import IdempotencyKeyReused
 from app.models import keys
 from app.models.idempotency import IdempotencyRecord
-from app.store.contract import Changes, Record, Rule, Snapshot
+from app.store.contract import Changes, Rule, Snapshot
+from app.store.records import Record
 
 LIFETIME = timedelta(hours=24)
 

@@ -8,7 +8,8 @@ from itertools import chain
 from app.errors import Conflict
 from app.models import codec, keys
 from app.registry import counters, ports
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 
 
 class PortsMoved(Exception):

@@ -26,7 +26,8 @@ from app.registry.import_ports import Holders, ImportPorts, count_ports_from
 from app.registry.readable import readable
 from app.registry.tickets import FIRST_ID
 from app.registry.transfer import Following
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 
 MOST_TOLD = 100
 """Conflicts that are told of one commit."""

@@ -9,7 +9,8 @@ from app.models import codec, keys
 from app.models.instance import FINAL, Status
 from app.registry import claims, finals
 from app.registry.batch import BATCH
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 from app.store.snapshots import scan
 
 PAGE = 200

@@ -17,7 +17,8 @@ from app.registry import tokens
 from app.registry.idempotency import Replay
 from app.registry.readable import readable
 from app.registry.sighted import Sighted, scope_names
-from app.store.contract import Changes, Record, Rule, Snapshot
+from app.store.contract import Changes, Rule, Snapshot
+from app.store.records import Record
 from app.store.steps import Steps, in_one_go
 
 NEVER = float("inf")

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.errors import RevMismatch
-from app.store.contract import Record, Snapshot
+from app.store.contract import Snapshot
+from app.store.records import Record
 
 Target = Callable[[Snapshot], Record | None]
 """Finds the resource that a request addresses; None where it is not there."""

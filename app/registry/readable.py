@@ -15,7 +15,8 @@ from app.models.event import KINDS
 from app.models.idempotency import IdempotencyRecord
 from app.models.instance import Ended
 from app.models.token import KeptToken, TokenUse
-from app.store.contract import UNREADABLE, Record
+from app.store.contract import UNREADABLE
+from app.store.records import Record
 
 _KEY_OF: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "app": lambda fields: keys.app(fields["name"]),

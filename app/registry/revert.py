@@ -26,7 +26,8 @@ from app.registry.planner import Planner
 from app.registry.readable import readable
 from app.registry.state import find
 from app.registry.usage import active_instance
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 from app.store.snapshots import scan
 from app.store.steps import STEP, Steps
 

@@ -22,7 +22,8 @@ from app.registry import counters
 from app.registry.batch import BATCH, BATCH_BYTES
 from app.registry.state import exists, find, new, update
 from app.registry.tickets import FIRST_ID, ended_entry, pending
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 from app.store.snapshots import scan
 
 SCALED_DOWN = "scaled down"

@@ -12,7 +12,8 @@ from app.models import codec, keys
 from app.models.instance import SCALED, Status
 from app.models.scale import MAX_SCALE, ScaleCount, ScaleRecord, Statuses
 from app.registry.state import exists
-from app.store.contract import Record, Snapshot
+from app.store.contract import Snapshot
+from app.store.records import Record
 from app.store.snapshots import scan
 
 PAGE = 1000

@@ -6,7 +6,8 @@ from operator import attrgetter, itemgetter
 
 from app.models import keys
 from app.models.instance import Status
-from app.store.contract import Record, Snapshot
+from app.store.contract import Snapshot
+from app.store.records import Record
 from app.store.snapshots import Partial
 
 _CREATED, _TERMS = attrgetter("created_rev"), attrgetter("terms")

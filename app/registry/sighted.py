@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 from app.models import codec, keys
 from app.models.grants import Names, Scope, host_of
-from app.store.contract import UNREADABLE, Reads, Record, Snapshot
+from app.store.contract import UNREADABLE, Reads, Snapshot
+from app.store.records import Record
 from app.store.snapshots import Partial
 
 LOOK = 1000

@@ -8,7 +8,8 @@ from app.errors import AlreadyExists, NotFound
 from app.models import codec
 from app.models.base import Resource, rfc3339
 from app.registry.readable import readable
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 
 M = TypeVar("M", bound=Resource)
 

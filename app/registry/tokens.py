@@ -11,7 +11,8 @@ from app.models import codec, keys
 from app.models.token import KeptToken, Rotation, Token, TokenSet, TokenUse
 from app.registry.readable import readable
 from app.registry.state import find, need, new, removable, update
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 
 USES = 100
 """Uses of tokens that one commit writes down."""

@@ -10,7 +10,8 @@ from app.models import codec, keys
 from app.registry import counters, ports
 from app.registry.selection import began_at
 from app.registry.tickets import FIRST_ID
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 
 
 class Following(NamedTuple):

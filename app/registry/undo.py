@@ -10,7 +10,8 @@ from app.registry.difference import difference, fields_of
 from app.registry.planner import Planner
 from app.registry.readable import readable
 from app.registry.revert import WOULD_DELETE, Going, revert
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 from app.store.snapshots import scan
 from app.store.steps import Steps
 

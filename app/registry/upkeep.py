@@ -10,7 +10,8 @@ from operator import itemgetter
 from app.models import codec, keys
 from app.models.instance import Ended
 from app.registry import idempotency
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 from app.store.snapshots import scan
 
 BATCH = 50

@@ -22,7 +22,8 @@ from app.models.names import EnvKey, InstanceId, Name
 from app.models.secret import Environment, EnvironmentRequest, Rewritten, Secret, Secrets, SecretSet
 from app.registry import app_secrets
 from app.registry.app_secrets import SealedSecret
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 
 logger = logging.getLogger("visor.secrets")
 

@@ -18,7 +18,8 @@ from app.models.names import EnvKey, Name
 from app.models.page import AppPage
 from app.registry import apps, env
 from app.registry.readable import readable
-from app.store.contract import Changes, Record, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Record
 
 router = APIRouter(tags=["apps"])
 

@@ -37,7 +37,8 @@ from app.registry.life import reachable
 from app.registry.readable import readable
 from app.registry.selection import Selection
 from app.registry.state import exists
-from app.store.contract import MAX_VALUE, Changes, Record, Snapshot
+from app.store.contract import MAX_VALUE, Changes, Snapshot
+from app.store.records import Record
 from app.store.snapshots import find_page
 
 router = APIRouter(tags=["instances"])

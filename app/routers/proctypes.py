@@ -15,7 +15,8 @@ from app.models.proctype import Proctype, ProctypeCreate, ProctypePatch
 from app.registry import proctypes
 from app.registry.state import exists
 from app.registry.upkeep import ended_of
-from app.store.contract import Record, Snapshot
+from app.store.contract import Snapshot
+from app.store.records import Record
 
 router = APIRouter(tags=["proctypes"])
 

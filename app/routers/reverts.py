@@ -24,8 +24,9 @@ from app.registry.difference import difference
 from app.registry.revert import Going
 from app.registry.sighted import shows
 from app.routers.plans import answer
-from app.store.contract import MAX_CHANGES, UNREADABLE, Record, Snapshot
+from app.store.contract import MAX_CHANGES, UNREADABLE, Snapshot
 from app.store.reads import Remembering
+from app.store.records import Record
 from app.store.snapshots import ask, scan
 
 router = APIRouter(tags=["plans"])

@@ -14,14 +14,14 @@ counts as one, as etcd's DeleteRange does), a value has at most `MAX_VALUE` byte
 together at most `MAX_BYTES`.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 from app.errors import BodyTooLarge, TooManyChanges
+from app.store.records import Commit, Entry, Journal, Origin, Record
 from app.store.timings import CommitTimings
 
 MAX_CHANGES = 2000
@@ -34,92 +34,12 @@ MAX_BYTES = 1024 * 1024
 """Bytes of all values of one commit, where it has more than one."""
 
 
-class Journal(NamedTuple):
-    """Who changed the registry, when, by which request, why, as part of which trace, and for whom. One for
-    each commit."""
-
-    at: datetime
-    actor: str
-    request: str
-    reason: str | None = None
-    trace: str | None = None
-    on_behalf_of: str | None = None
-
-
-class Origin(NamedTuple):
-    """What a caller of `transact` says of itself; with the time it becomes the journal entry."""
-
-    actor: str
-    request: str
-    reason: str | None = None
-    trace: str | None = None
-    on_behalf_of: str | None = None
-
-    def journal(self, at: datetime) -> Journal:
-        return Journal(at, *self)
-
-
-@dataclass(slots=True, eq=False)
-class Record:
-    """One version of one key. `value` is b"" where the version is the key's deletion.
-
-    `created_rev` is the rev at which the key came to be, `rev` the one of this version; `ttl` in
-    seconds, for a key that lives by a lease, where the coordinator has no number for the lease. `terms`
-    is what the key can be found by. `wire` is a place for whoever encodes records to keep the result: a
-    version never changes. `lease` is the coordinator's number of the key's lease, where it numbers them.
-    """
-
-    key: str
-    value: bytes
-    created_rev: int
-    rev: int
-    ttl: int | None = None
-    terms: tuple[str, ...] = ()
-    wire: bytes | None = None
-    lease: int = 0
-
-    @property
-    def leased(self) -> bool:
-        """Whether the key lives by a lease."""
-        return self.ttl is not None or bool(self.lease)
-
-    @property
-    def deleted(self) -> bool:
-        return not self.value
-
-
-class Entry(NamedTuple):
-    """The journal entry of the commit at a rev."""
-
-    rev: int
-    journal: Journal
-
-
 class Settled(NamedTuple):
     """`now` is the coordinator's time as far as it is known here; no commit that is made from now on has a
     time at or before `until`."""
 
     now: datetime
     until: datetime
-
-
-class Change(NamedTuple):
-    """A key before and after a commit; None where it is not there."""
-
-    key: str
-    before: Record | None
-    after: Record | None
-
-
-@dataclass(slots=True, eq=False)
-class Commit:
-    """All that happened at one rev, ordered by key. `events` is a place for the event layer to keep
-    what it made of the commit."""
-
-    rev: int
-    journal: Journal
-    changes: tuple[Change, ...]
-    events: Any = None
 
 
 @dataclass(slots=True)
@@ -231,11 +151,6 @@ NO_FENCES = Fences(_no_fence, _no_fence)
 def prefix_of(term: str) -> str:
     """The key prefix below which all keys that carry the term are."""
     return term.partition("?")[0]
-
-
-def carries(record: Record, groups: Iterable[Collection[str]]) -> bool:
-    """Whether the record carries at least one term of each group."""
-    return all(any(term in group for term in record.terms) for group in groups)
 
 
 class Outcome(NamedTuple):
@@ -354,8 +269,3 @@ def check_changes(changes: Changes) -> None:
         size += len(value)
     if size > MAX_BYTES and len(changes.puts) > 1:
         raise TooManyChanges.of_bytes(count, size, MAX_BYTES)
-
-
-def sorted_changes(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """The order of changes inside a commit, the same on every store and replica."""
-    return tuple(sorted(changes, key=attrgetter("key")))

@@ -16,9 +16,10 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from app.errors import RevCompacted
-from app.store.contract import UNREADABLE, Commit, Index, Reads, Record, carries
+from app.store.contract import UNREADABLE, Index, Reads
 from app.store.overlay import Overlay
 from app.store.reads import touched
+from app.store.records import Commit, Record, carries
 from app.store.sorted_keys import between, blocks
 from app.store.steps import STEP
 from app.store.term_lists import TermLists

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import NamedTuple, Self
 
-from app.store.contract import Commit
+from app.store.records import Commit
 
 _COMMIT, _CHANGE = 300, 100
 """Bytes that a commit (its journal) and a change take in a store beside key and value, roughly."""

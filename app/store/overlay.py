@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from operator import attrgetter
 
-from app.store.contract import UNREADABLE, Change, Changes, Index, Reads, Record, Snapshot, carries
+from app.store.contract import UNREADABLE, Changes, Index, Reads, Snapshot
 from app.store.reads import touched
+from app.store.records import Change, Record, carries
 from app.store.steps import STEP, in_one_go
 
 

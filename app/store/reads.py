@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
 from app.errors import RevCompacted
-from app.store.contract import Change, Reads, Record, Snapshot
+from app.store.contract import Reads, Snapshot
+from app.store.records import Change, Record
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from app.store.contract import Record
+from app.store.records import Record
 from app.store.sorted_keys import Keys, add, discard
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from app.models.token import TokenSet, new_id, new_token
 from app.registry import tokens
-from app.store.contract import Origin
+from app.store.records import Origin
 from tests.access.holders import Holder, closed_service, give, grant, regrant
 from tests.access.test_tokens import in_seconds
 from tests.conftest import STORES, store_of

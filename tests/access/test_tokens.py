@@ -11,7 +11,8 @@ import pytest
 
 from app.models import keys
 from app.models.token import id_of, new_id, new_token, sha256_of
-from app.store.contract import Changes, Origin
+from app.store.contract import Changes
+from app.store.records import Origin
 from tests.access.holders import Holder, closed_service, give, grant, regrant
 from tests.conftest import STORES, store_of
 from tests.http.expect import refused

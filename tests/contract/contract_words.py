@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.store.contract import UNREADABLE, Changes, Commit, Origin, Outcome, Record, Rule, Snapshot, Store
+from app.store.contract import UNREADABLE, Changes, Outcome, Rule, Snapshot, Store
+from app.store.records import Commit, Origin, Record
 from app.store.snapshots import scan
 
 GARBAGE = b"no word"

@@ -14,24 +14,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from app.errors import RequestError
-from app.store.contract import (
-    Change,
-    Changes,
-    Commit,
-    Entry,
-    Health,
-    Journal,
-    Origin,
-    Outcome,
-    Reads,
-    Record,
-    Rule,
-    Settled,
-    Transact,
-)
+from app.store.contract import Changes, Health, Outcome, Reads, Rule, Settled, Transact
 from app.store.contract import Snapshot as StoreSnapshot
 from app.store.etcd.revs import UnnumberedRecord
 from app.store.etcd.store import EtcdStore
+from app.store.records import Change, Commit, Entry, Journal, Origin, Record
 
 R = TypeVar("R", Record, None)
 

@@ -8,7 +8,8 @@ from contract_stores import DURABLE, EMBEDDED, SHARED, build
 from contract_words import ORIGIN, delete, increment, plain, put, puts, value_of, word_of, write
 
 from app.errors import AlreadyExists, BodyTooLarge, CoordinatorUnavailable, TooManyChanges
-from app.store.contract import MAX_BYTES, MAX_CHANGES, MAX_VALUE, Changes, Origin
+from app.store.contract import MAX_BYTES, MAX_CHANGES, MAX_VALUE, Changes
+from app.store.records import Origin
 from app.store.snapshots import scan
 
 

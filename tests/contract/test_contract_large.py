@@ -5,7 +5,8 @@ from datetime import datetime
 
 from contract_words import ORIGIN, delete, plain, plain_commit, put, puts, value_of, word_of, write
 
-from app.store.contract import MAX_VALUE, Changes, Record, Rule, Snapshot, Store
+from app.store.contract import MAX_VALUE, Changes, Rule, Snapshot, Store
+from app.store.records import Record
 from app.store.snapshots import scan
 
 AROUND = 20

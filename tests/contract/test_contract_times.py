@@ -8,7 +8,7 @@ from contract_stores import EMBEDDED
 from contract_words import delete, increment, put, write
 
 from app.errors import RevCompacted
-from app.store.contract import Entry
+from app.store.records import Entry
 
 
 async def test_the_journal_is_the_commits_without_what_they_changed(make):

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from contract_words import delete, index, put
 
-from app.store.contract import Journal
 from app.store.embedded.group import make_commit
 from app.store.history import Draft, History, Window
+from app.store.records import Journal
 from app.store.snapshots import scan
 
 TERMS = ("a/", "b/", "a/?letter=x", "a/?letter=y", "b/?letter=x", "c/")

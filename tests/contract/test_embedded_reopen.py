@@ -8,10 +8,10 @@ import pytest
 from contract_words import ORIGIN, index, put, until, write
 
 from app.errors import CoordinatorUnavailable, StartError
-from app.store.contract import Commit
 from app.store.embedded.log import Identity, Loaded, LogBroken, LogMoved
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
+from app.store.records import Commit
 
 
 class FragileLog(NoLog):

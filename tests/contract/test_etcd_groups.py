@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import AlreadyExists, CoordinatorUnavailable
-from app.store.contract import Changes, Origin, Rule, Snapshot, Store
+from app.store.contract import Changes, Rule, Snapshot, Store
 from app.store.etcd import writer
 from app.store.etcd.client.client import Ambiguous, EtcdClient, EtcdRevision, Watch
 from app.store.etcd.revs import revision_of
+from app.store.records import Origin
 from app.store.snapshots import ask, scan
 
 EXAMPLES = int(os.environ.get("VISOR_GROUP_EXAMPLES", "6"))

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from contract_words import ORIGIN, index, put, until
 
-from app.store.contract import Journal
 from app.store.embedded.group import make_commit
 from app.store.embedded.store import EmbeddedStore
 from app.store.history import Draft, History, Window
+from app.store.records import Journal
 from app.store.sqlite.file import connect_reader
 from app.store.sqlite.log import CHECKPOINT_PAGES, SqliteLog
 from app.store.sqlite.versions import RECENT_PAGES

@@ -8,8 +8,9 @@ import pytest
 
 from app.models.instance import LockRequest, Unclaim
 from app.registry import claims, locks
-from app.store.contract import Changes, Origin, Outcome, Rule
+from app.store.contract import Changes, Outcome, Rule
 from app.store.etcd import writer
+from app.store.records import Origin
 from tests.etcd.cluster import Cluster
 from tests.etcd.replicas import events_after, replicas
 

@@ -13,7 +13,8 @@ import pytest
 
 from app.models import keys
 from app.registry import claims
-from app.store.contract import Changes, Origin, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Origin
 from tests.etcd.cluster import Cluster
 from tests.etcd.replicas import at_once, events_after, replicas
 from tests.serving import APP, ARCHIVE, Service

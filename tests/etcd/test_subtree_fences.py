@@ -18,10 +18,11 @@ from app.models.revision import Ratification, RevisionCreate
 from app.models.service import EndpointCreate, ServiceCreate
 from app.registry import apps, env, envsets, proctypes, revisions, services
 from app.registry.readable import index
-from app.store.contract import Changes, Fences, Origin, Rule, Snapshot
+from app.store.contract import Changes, Fences, Rule, Snapshot
 from app.store.etcd.client.client import EtcdClient
 from app.store.etcd.sending import Sender
 from app.store.etcd.store import EtcdStore
+from app.store.records import Origin
 from app.store.snapshots import scan
 from tests.etcd.cluster import Cluster
 

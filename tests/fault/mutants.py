@@ -20,10 +20,11 @@ from app.http import reads, writes
 from app.models import keys
 from app.registry import apps, claims, life, ports, preconditions, revert, scale, tickets
 from app.routers import diff
-from app.store.contract import Changes, Commit, Record, Snapshot
+from app.store.contract import Changes, Snapshot
 from app.store.embedded import store as embedded
 from app.store.embedded.leases import Leases
 from app.store.etcd import store as etcd
+from app.store.records import Commit, Record
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,8 @@ def test_what_an_older_version_kept_is_read_as_it_is_and_spoken_for(visor):
     store = visor.context.store
 
     def older(key: str, new: bytes, old: bytes):
-        from app.store.contract import Changes, Origin
+        from app.store.contract import Changes
+        from app.store.records import Origin
 
         value = store.stale().get(key).value.replace(new, old)
         visor.inside(store.transact(lambda snapshot, at: Changes(puts={key: value}), Origin("a", "b")))

@@ -3,7 +3,7 @@
 import pytest
 
 from app.models import codec
-from app.store.contract import Record
+from app.store.records import Record
 from tests.serving import Service, serving
 
 COUNT = 12

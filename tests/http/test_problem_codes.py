@@ -13,9 +13,10 @@ from app.errors import request_errors
 from app.models import codec, keys
 from app.registry.ports import FIRST, LAST
 from app.settings import Settings
-from app.store.contract import Changes, Origin
+from app.store.contract import Changes
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
+from app.store.records import Origin
 from tests.http.every_route import CLAIM, WHY
 from tests.http.expect import refused
 from tests.serving import APP, Service, serving

@@ -3,7 +3,8 @@
 import pytest
 
 from app.models import keys
-from app.store.contract import Changes, Origin
+from app.store.contract import Changes
+from app.store.records import Origin
 from tests.http.every_route import CLAIM, START, WHY
 from tests.http.expect import refused
 from tests.serving import APP, Service, serving

@@ -11,8 +11,9 @@ import pytest
 from app.errors import CoordinatorUnavailable
 from app.models import keys
 from app.settings import Settings
-from app.store.contract import Changes, Origin
+from app.store.contract import Changes
 from app.store.embedded.store import EmbeddedStore
+from app.store.records import Origin
 from app.store.sqlite.log import SqliteLog
 from tests.serving import Service, serving
 from tests.sse.platform_history import live_a_while

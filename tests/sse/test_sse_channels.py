@@ -10,7 +10,8 @@ import pytest
 from app.events.fanout import Channel
 from app.events.filters import Filter
 from app.events.waiter import Waiter
-from app.store.contract import Changes, Origin
+from app.store.contract import Changes
+from app.store.records import Origin
 from tests.serving import Service
 from tests.sse.conftest import Follow, Serve
 from tests.sse.sse_reader import SseStream

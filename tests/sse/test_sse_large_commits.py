@@ -5,7 +5,8 @@ from datetime import datetime
 from app.models.codec import encode
 from app.models.service import Service as Registered
 from app.registry.state import new
-from app.store.contract import Changes, Origin, Snapshot
+from app.store.contract import Changes, Snapshot
+from app.store.records import Origin
 from tests.serving import Service
 from tests.sse.conftest import Follow
 

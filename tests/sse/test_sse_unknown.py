@@ -7,7 +7,8 @@ from pydantic import TypeAdapter
 
 from app.models.event import Event
 from app.models.revs import SCHEMA_VERSION
-from app.store.contract import Changes, Origin
+from app.store.contract import Changes
+from app.store.records import Origin
 from tests.serving import Service
 from tests.sse.conftest import Follow, Serve
 

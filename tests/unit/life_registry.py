@@ -21,7 +21,8 @@ from app.models.instance import (
 from app.models.proctype import ProctypeCreate
 from app.models.revision import RevisionCreate
 from app.registry import apps, claims, envsets, life, locks, proctypes, revisions, tickets
-from app.store.contract import Changes, Record
+from app.store.contract import Changes
+from app.store.records import Record
 from tests.http.life.life_table import BODIES, HOST, WAYS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

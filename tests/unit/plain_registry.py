@@ -15,9 +15,10 @@ from app.models.base import Resource
 from app.models.proctype import ProctypeCreate
 from app.models.revision import RevisionCreate
 from app.registry import apps, proctypes, revisions
-from app.store.contract import Changes, Journal, Record
+from app.store.contract import Changes
 from app.store.embedded.group import make_commit
 from app.store.history import Draft, HeldSnapshot, History, Window
+from app.store.records import Journal, Record
 
 M = TypeVar("M", bound=Resource)
 Rule = Callable[..., Changes]

@@ -14,7 +14,7 @@ from app.events.filters import Filter, Subject
 from app.events.position import Position
 from app.events.turns import Turns
 from app.events.waiter import Waiter
-from app.store.contract import Commit, Journal
+from app.store.records import Commit, Journal
 
 WANTED = Filter(apps=frozenset({"cat"}))
 JOURNAL = Journal(datetime(2026, 1, 1, tzinfo=UTC), "me", "now")

@@ -4,8 +4,9 @@ import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from app.store.contract import Change, Changes, Commit, Journal, Record
+from app.store.contract import Changes
 from app.store.history import Draft, History, Window
+from app.store.records import Change, Commit, Journal, Record
 from app.store.snapshots import scan
 from app.store.steps import STEP
 

@@ -13,9 +13,10 @@ from app.events.stream import Pace, Stream
 from app.models.app import AppCreate
 from app.registry import apps
 from app.registry.readable import index
-from app.store.contract import Changes, Commit, Origin, Snapshot
+from app.store.contract import Changes, Snapshot
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
+from app.store.records import Commit, Origin
 
 
 class CountingStore(EmbeddedStore):

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from app.store.contract import Change, Commit, Journal, Record, carries
 from app.store.history import History, Window
+from app.store.records import Change, Commit, Journal, Record, carries
 
 TERMS = ("k/", "k/?a", "k/?b", "k/?c")
 GROUPS = [

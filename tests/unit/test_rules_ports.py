@@ -6,7 +6,8 @@ from app.errors import Conflict
 from app.models import keys
 from app.models.proctype import Proctype
 from app.registry import ports, proctypes
-from app.store.contract import Changes, Record
+from app.store.contract import Changes
+from app.store.records import Record
 from tests.unit.plain_registry import Registry
 
 EXAMPLE = Registry().with_app().with_proctype().snapshot.get(keys.proctype("cat", "web"))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from app.models import codec, keys
 from app.models.instance import Instance, Status
 from app.registry.selection import LOOK, Selection
-from app.store.contract import Change, Commit, Journal, Record, Snapshot
+from app.store.contract import Snapshot
 from app.store.history import History, Window
+from app.store.records import Change, Commit, Journal, Record
 from app.store.snapshots import find_page, scan
 from tests.http.life.life_table import WAYS
 from tests.unit.life_registry import Registry

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
-from app.store.contract import Commit, Index, Journal
+from app.store.contract import Index
 from app.store.embedded.log import Identity, Loaded
 from app.store.history import History, Window, apply_with_pauses
 from app.store.history_size import HistorySize, Mark
+from app.store.records import Commit, Journal
 
 FORGET = 500
 """Changes forgotten at once when history is dropped: some milliseconds."""

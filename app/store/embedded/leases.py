@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from app.errors import RequestError
-from app.store.contract import Changes, Commit, Origin, Outcome, Record, Rule, Snapshot
+from app.store.contract import Changes, Outcome, Rule, Snapshot
+from app.store.records import Commit, Origin, Record
 
 logger = logging.getLogger(__name__)
 

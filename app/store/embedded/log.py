@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from app.store.contract import Commit, Entry, Index, Journal, Record, Snapshot
+from app.store.contract import Index, Snapshot
 from app.store.history import Window
 from app.store.history_size import Mark
+from app.store.records import Commit, Entry, Journal, Record
 
 
 class LogBroken(Exception):

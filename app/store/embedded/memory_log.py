@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from app.store.contract import Commit, Entry, Index, Journal, Snapshot
+from app.store.contract import Index, Snapshot
 from app.store.embedded.log import Identity, Loaded
 from app.store.history import Window
 from app.store.history_size import Mark
+from app.store.records import Commit, Entry, Journal
 
 
 class NoLog:

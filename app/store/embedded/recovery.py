@@ -20,12 +20,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from app.errors import CoordinatorUnavailable, RequestError
-from app.store.contract import Commit, Index
+from app.store.contract import Index
 from app.store.embedded.held import Held, load
 from app.store.embedded.leases import Leases
 from app.store.embedded.log import Identity, Loaded, Log, LogMoved
 from app.store.embedded.log_thread import LogThread
 from app.store.history import History, Window
+from app.store.records import Commit
 from app.store.troubles import LOST, Troubles, lost_error
 
 logger = logging.getLogger(__name__)

@@ -14,20 +14,7 @@ from datetime import UTC, datetime
 
 from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture
 from app.store.clock_watch import seconds_ahead
-from app.store.contract import (
-    Changes,
-    Commit,
-    Entry,
-    Health,
-    Index,
-    Journal,
-    Origin,
-    Outcome,
-    Rule,
-    Settled,
-    Snapshot,
-    Transact,
-)
+from app.store.contract import Changes, Health, Index, Outcome, Rule, Settled, Snapshot, Transact
 from app.store.embedded.held import Held
 from app.store.embedded.leases import Leases, expire
 from app.store.embedded.log import Log
@@ -35,6 +22,7 @@ from app.store.embedded.log_thread import LogThread
 from app.store.embedded.recovery import Recovery
 from app.store.embedded.writer import EmbeddedWriter
 from app.store.history import Window
+from app.store.records import Commit, Entry, Journal, Origin
 from app.store.timings import LogTimings
 from app.store.troubles import lost_error
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from app.errors import CoordinatorUnavailable, RequestError, StorageFull
 from app.store.clock_watch import ClockWatch
-from app.store.contract import Commit, Origin, Outcome, Rule, Transact
+from app.store.contract import Outcome, Rule, Transact
 from app.store.embedded import recovery
 from app.store.embedded.group import CommitGroup, WaitingRule
 from app.store.embedded.held import Held
@@ -25,6 +25,7 @@ from app.store.embedded.log_thread import LogThread
 from app.store.embedded.recovery import FULL, SLOW, GiveUp, Recovery, unknown
 from app.store.history import Draft
 from app.store.history_size import Mark
+from app.store.records import Commit, Origin
 from app.store.timings import LogTimings
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from app.errors import RevCompacted
-from app.store.contract import Commit, Index, Journal, Reads, Record, carries, prefix_of
+from app.store.contract import Index, Reads, prefix_of
 from app.store.etcd.client.client import (
     Compacted,
     EtcdClient,
@@ -35,6 +35,7 @@ from app.store.etcd.layout import (
     record_of,
 )
 from app.store.etcd.revs import index_of, rev_of, revision_of
+from app.store.records import Commit, Journal, Record, carries
 from app.store.steps import with_pauses
 
 _SECONDS = 5.0

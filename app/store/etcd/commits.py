@@ -3,7 +3,7 @@ entry who did what before that."""
 
 from collections.abc import Callable, Generator
 
-from app.store.contract import Change, Commit, Index, Journal, Record, sorted_changes
+from app.store.contract import Index
 from app.store.etcd.client.client import EtcdRevision, KeyEvent
 from app.store.etcd.layout import (
     JOURNAL,
@@ -16,6 +16,7 @@ from app.store.etcd.layout import (
     record_of,
 )
 from app.store.etcd.revs import rev_of
+from app.store.records import Change, Commit, Journal, Record, sorted_changes
 
 READ = 50
 """Events that are read in one step: each value is looked at, whether it is one of ours."""

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 
-from app.store.contract import Commit, Index, Journal, Record
+from app.store.contract import Index
 from app.store.etcd.client.client import (
     Away,
     Compacted,
@@ -39,6 +39,7 @@ from app.store.etcd.sent import Sent
 from app.store.etcd.waiters import Waiters
 from app.store.history import History, Window, apply_with_pauses
 from app.store.history_size import HistorySize, Mark
+from app.store.records import Commit, Journal, Record
 from app.store.steps import with_pauses
 
 logger = logging.getLogger(__name__)

@@ -9,20 +9,13 @@ from datetime import datetime
 
 from app.errors import RequestError
 from app.store.clock_watch import ClockWatch
-from app.store.contract import (
-    Change,
-    Changes,
-    Fences,
-    Journal,
-    Outcome,
-    Record,
-    check_changes,
-)
+from app.store.contract import Changes, Fences, Outcome, check_changes
 from app.store.etcd.layout import RevisionJournal, WriteEntry, believed, is_bare
 from app.store.etcd.read_set import Guards, Recording
 from app.store.etcd.revs import COMMITS, NotNumbered, draft_rev, is_draft, made_rev, rev_of
 from app.store.etcd.waiting import Take, WaitingWrite
 from app.store.history import Draft, HeldSnapshot, latest_time
+from app.store.records import Change, Journal, Record
 from app.store.steps import STEP
 
 MAX_KEYS = 120

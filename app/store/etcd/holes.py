@@ -5,10 +5,10 @@ versions have to follow one another. A group's entry names its keys. What goes w
 shows at the next change of the same key.
 """
 
-from app.store.contract import Record
 from app.store.etcd.client.client import EtcdRevision, KeyEvent, RevisionsMissing
 from app.store.etcd.layout import RevisionJournal, follows, key_of
 from app.store.etcd.revs import revision_of
+from app.store.records import Record
 
 
 def check_follows(journal: KeyEvent, last: int, watched: int) -> None:

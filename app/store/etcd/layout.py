@@ -24,9 +24,10 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from app.store.contract import Index, Journal, Record
+from app.store.contract import Index
 from app.store.etcd.client.client import KeyValue
 from app.store.etcd.revs import COMMITS, rev_of
+from app.store.records import Journal, Record
 
 SCHEMA = 3
 """The layout that this version reads and writes; 1 had no targets of scales, 2 one commit for each

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from app.store.contract import Index, Record
+from app.store.contract import Index
 from app.store.etcd.client.client import Compacted, EtcdClient, EtcdRevision, KeyValue, prefix_end
 from app.store.etcd.layout import (
     BEGAN_KEY,
@@ -16,6 +16,7 @@ from app.store.etcd.layout import (
     record_of,
 )
 from app.store.etcd.revs import rev_of
+from app.store.records import Record
 
 LOAD_SECONDS = 2.0
 """For the last commits before a load to be found."""

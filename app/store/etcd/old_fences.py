@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from app.errors import RequestError
-from app.store.contract import Changes, Origin, Outcome, Rule, Snapshot
+from app.store.contract import Changes, Outcome, Rule, Snapshot
 from app.store.etcd.client.client import EtcdClient, prefix_end
 from app.store.etcd.follower import Follower
 from app.store.etcd.layout import FENCE
+from app.store.records import Origin
 
 logger = logging.getLogger(__name__)
 

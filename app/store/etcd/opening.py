@@ -8,7 +8,6 @@ from datetime import datetime
 from uuid import uuid4
 
 from app.errors import StartError
-from app.store.contract import Journal
 from app.store.etcd.client.client import Compare, Denied, EtcdClient, PermissionDenied, Put, StaleToken
 from app.store.etcd.layout import (
     BEGAN_KEY,
@@ -20,6 +19,7 @@ from app.store.etcd.layout import (
     WriteEntry,
     entry_value,
 )
+from app.store.records import Journal
 
 logger = logging.getLogger(__name__)
 

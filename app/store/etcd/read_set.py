@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 from typing import Self
 
-from app.store.contract import Fences, Reads, Record
+from app.store.contract import Fences, Reads
 from app.store.etcd.revs import UnnumberedRecord, is_draft
 from app.store.history import Draft, HeldSnapshot
+from app.store.records import Record
 
 
 class Guards:

@@ -7,7 +7,7 @@ one revision and the next revision nothing happens, so every rev names one state
 
 from typing import Any
 
-from app.store.contract import Record
+from app.store.records import Record
 
 COMMITS = 999
 """Commits of one revision, at most."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from app.errors import CoordinatorUnavailable, RevCompacted, StorageFull
-from app.store.contract import Fences, Record
+from app.store.contract import Fences
 from app.store.etcd.client.client import (
     Ambiguous,
     EtcdClient,
@@ -23,6 +23,7 @@ from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
 from app.store.etcd.group import TransactionGroup
 from app.store.etcd.transaction import Sums, Transaction, building
+from app.store.records import Record
 from app.store.steps import in_one_go, with_pauses
 from app.store.troubles import Troubles
 

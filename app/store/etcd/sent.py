@@ -6,13 +6,13 @@ transaction; here its changes are known, and only lack their revs.
 
 import asyncio
 
-from app.store.contract import Change, Commit, Record, sorted_changes
 from app.store.etcd.commits import Before
 from app.store.etcd.group import TransactionGroup
 from app.store.etcd.layout import RevisionJournal
 from app.store.etcd.revs import made_rev, rev_of
 from app.store.etcd.transaction import Transaction
 from app.store.history import History
+from app.store.records import Change, Commit, Record, sorted_changes
 
 
 class Sent:

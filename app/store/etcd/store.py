@@ -15,20 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture, StartError
 from app.store.clock_watch import seconds_ahead
-from app.store.contract import (
-    Commit,
-    Entry,
-    Fences,
-    Health,
-    Index,
-    Journal,
-    Origin,
-    Outcome,
-    Rule,
-    Settled,
-    Snapshot,
-    Transact,
-)
+from app.store.contract import Fences, Health, Index, Outcome, Rule, Settled, Snapshot, Transact
 from app.store.etcd.archive import EtcdArchive
 from app.store.etcd.client.client import (
     Compacted,
@@ -51,6 +38,7 @@ from app.store.etcd.revs import rev_of
 from app.store.etcd.sending import WRITE_SECONDS, Sender
 from app.store.etcd.writer import EtcdWriter
 from app.store.history import History, Window
+from app.store.records import Commit, Entry, Journal, Origin
 from app.store.timings import EtcdTimings
 from app.store.troubles import Troubles, lost_error
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.errors import TooManyChanges
-from app.store.contract import MAX_CHANGES, Fences, Record
+from app.store.contract import MAX_CHANGES, Fences
 from app.store.etcd.client.client import Compare, Delete, Get, Op, Put, Txn, prefix_end
 from app.store.etcd.group import TransactionGroup
 from app.store.etcd.layout import JOURNAL, RevisionJournal, entry_value, is_bare, stamped
 from app.store.etcd.read_set import Guards
 from app.store.etcd.revs import index_of, revision_of
+from app.store.records import Record
 from app.store.steps import STEP
 
 FLAT = 128

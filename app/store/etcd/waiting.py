@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from app.errors import CoordinatorUnavailable
-from app.store.contract import Origin, Outcome, Rule
+from app.store.contract import Outcome, Rule
+from app.store.records import Origin
 
 
 @dataclass(slots=True, eq=False)

@@ -17,7 +17,7 @@ from typing import Any
 
 from app.errors import Conflict, CoordinatorUnavailable, RequestError
 from app.store.clock_watch import ClockWatch
-from app.store.contract import Changes, Fences, Origin, Outcome, Rule, Transact
+from app.store.contract import Changes, Fences, Outcome, Rule, Transact
 from app.store.etcd.client.client import EtcdError, LeaseNotFound
 from app.store.etcd.client.errors import cannot_ask
 from app.store.etcd.confirmer import Confirmer
@@ -30,6 +30,7 @@ from app.store.etcd.sent import Sent
 from app.store.etcd.transaction import Transaction
 from app.store.etcd.waiting import Take, WaitingWrite, WriteQueue
 from app.store.history import Draft
+from app.store.records import Origin
 from app.store.troubles import Troubles, lost_error
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,9 @@ from pathlib import Path
 import apsw
 
 from app.errors import CoordinatorUnavailable, RevCompacted
-from app.store.contract import Commit, Entry, Index, Journal, Reads, Record, carries, prefix_of
+from app.store.contract import Index, Reads, prefix_of
 from app.store.embedded.log import LogMoved
+from app.store.records import Commit, Entry, Journal, Record, carries
 from app.store.sqlite.commits import commits_after, journal_at, journals_after
 from app.store.sqlite.file import connect_reader
 from app.store.sqlite.schema import UNREADABLE, read_state

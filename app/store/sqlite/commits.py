@@ -7,7 +7,8 @@ from typing import Any
 
 import apsw
 
-from app.store.contract import Change, Commit, Entry, Index, Journal, Record
+from app.store.contract import Index
+from app.store.records import Change, Commit, Entry, Journal, Record
 from app.store.sqlite.schema import SELECT_COMMITS, CommitRow, Damaged, commit_of, record_of
 from app.store.sqlite.versions import changed_after
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import apsw
 
-from app.store.contract import Record
+from app.store.records import Record
 from app.store.sqlite.commits import journal_at
 from app.store.sqlite.examine import ExaminedFile, examine, refusal
 from app.store.sqlite.file import connect_reader

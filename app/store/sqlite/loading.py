@@ -6,9 +6,10 @@ from pathlib import Path
 
 import apsw
 
-from app.store.contract import Commit, Index, Record
+from app.store.contract import Index
 from app.store.embedded.log import Loaded
 from app.store.history import Window, held_bytes
+from app.store.records import Commit, Record
 from app.store.sqlite.commits import commits_after, journal_at
 from app.store.sqlite.file import CACHE_KIB, connect_reader
 from app.store.sqlite.marks import read_marks

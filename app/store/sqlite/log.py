@@ -15,10 +15,11 @@ from pathlib import Path
 import apsw
 
 from app.errors import CoordinatorUnavailable, RevCompacted, StartError, StorageFull
-from app.store.contract import Commit, Entry, Index, Journal, Snapshot
+from app.store.contract import Index, Snapshot
 from app.store.embedded.log import Identity, Loaded, LogBroken, LogMoved
 from app.store.history import Window
 from app.store.history_size import Mark
+from app.store.records import Commit, Entry, Journal
 from app.store.sqlite.archive import Archive
 from app.store.sqlite.commits import journal_of
 from app.store.sqlite.compaction import drop_step

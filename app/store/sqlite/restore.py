@@ -17,10 +17,11 @@ from pathlib import Path
 import apsw
 
 from app.errors import StartError
-from app.store.contract import Changes, Index, Journal, Snapshot
+from app.store.contract import Changes, Index, Snapshot
 from app.store.embedded.group import make_commit
 from app.store.history import Draft, History, Window, latest_time
 from app.store.micros import micros
+from app.store.records import Journal
 from app.store.sqlite.commits import journal_at
 from app.store.sqlite.copying import copy_store
 from app.store.sqlite.drafts import create_private, drafting

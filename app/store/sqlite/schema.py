@@ -12,8 +12,9 @@ from zlib import crc32
 
 import apsw
 
-from app.store.contract import Commit, Index, Journal, Record
+from app.store.contract import Index
 from app.store.micros import micros, moment
+from app.store.records import Commit, Journal, Record
 
 APPLICATION_ID = 0x56697372
 """Marks a SQLite file as a Visor store: "Visr"."""

@@ -15,7 +15,8 @@ from typing import Any
 
 import apsw
 
-from app.store.contract import Commit, Index, Record
+from app.store.contract import Index
+from app.store.records import Commit, Record
 from app.store.sqlite.schema import insert, record_of, version_rows
 
 RECENT_COMMITS, RECENT_PAGES = 1024, 250

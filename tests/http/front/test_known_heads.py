@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from app.models import keys
-from app.store.contract import Changes, Origin
+from app.store.contract import Changes
+from app.store.records import Origin
 from tests.serving import APP, Service, serving
 
 BROWSER = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 from app.events.claim_queue import ClaimQueue, Place
 from app.models import keys
-from app.store.contract import Change, Commit, Journal, Record
+from app.store.records import Change, Commit, Journal, Record
 from tests.unit.life_registry import START
 
 

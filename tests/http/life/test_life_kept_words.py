@@ -63,7 +63,8 @@ def test_one_that_is_done_is_not_found_with_its_entry_and_one_that_never_was_wit
 
 
 def test_an_instance_of_an_older_version_names_nobody(visor: Service) -> None:
-    from app.store.contract import Changes, Origin
+    from app.store.contract import Changes
+    from app.store.records import Origin
 
     visor.runnable()
     id = ticket_in(visor, "lost")

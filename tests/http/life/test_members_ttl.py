@@ -12,10 +12,10 @@ import pytest
 
 from app.models import keys
 from app.settings import Settings
-from app.store.contract import Commit
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
 from app.store.history_size import Mark
+from app.store.records import Commit
 from tests.http.life.saying import events_after, until
 from tests.leases import Try, tries
 from tests.serving import Service, serving

@@ -122,7 +122,7 @@ def test_a_target_of_0_whose_last_instances_ended_otherwise_is_dropped_by_upkeep
 
         return Changes(puts={key: snapshot.get(key).value.replace(b'"target":150', b'"target":0')})
 
-    from app.store.contract import Origin
+    from app.store.records import Origin
 
     store = visor.context.store
     visor.inside(store.transact(half, Origin("test", "half")))

@@ -35,7 +35,7 @@ from app.http.refusals import Refusals
 from app.http.resolving import Resolver
 from app.http.routes import Routes
 from app.lifespan import running
-from app.models import keys
+from app.models import fences, keys
 from app.registry.object_limits import ObjectLimits
 from app.registry.overdue import Limit, claimed_without_start, kept_when_final
 from app.registry.readable import index
@@ -144,7 +144,7 @@ def store_of(settings: Settings) -> Store:
         memory_revs=settings.memory_revs,
         memory_bytes=settings.memory_bytes,
         commit_timeout=settings.commit_timeout,
-        fences=Fences(keys.fence, keys.fence_of),
+        fences=Fences(fences.of_term, fences.of_key),
         access=EtcdAccess(
             settings.etcd_user,
             settings.etcd_password,

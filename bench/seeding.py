@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from app.models import codec, keys
+from app.models import codec, key_terms, keys
 from app.models.app import AppCreate
 from app.models.envset import EnvSetCreate
 from app.models.instance import (
@@ -90,7 +90,7 @@ def seed(path: Path, *, apps: int, instances: int, revs: int) -> None:
         raise FileExistsError(path)
     log = SqliteLog(path)
     try:
-        log.open(keys.index, Window(0))
+        log.open(key_terms.index, Window(0))
         with _without_collections():
             platform = _Platform(log, revs)
             platform.build(apps, instances)
@@ -132,7 +132,7 @@ class _Platform:
     def __init__(self, log: SqliteLog, revs: int) -> None:
         self._log = log
         self._revs = revs
-        self._history = History(keys.index, Window(0))
+        self._history = History(key_terms.index, Window(0))
         self._unkept: list[Commit] = []
         self._random = random.Random(revs)
         self._began = datetime.now(UTC) - INTERVAL * revs

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from app.keyring import is_sealed
-from app.models import codec, keys
+from app.models import codec, key_terms, keys
 from app.models.event import KINDS
 from app.models.idempotency import IdempotencyRecord
 from app.models.instance import Ended
@@ -56,7 +56,7 @@ def readable(record: Record) -> bool:
 def index(key: str, value: bytes) -> tuple[str, ...]:
     """The terms of a key, for the store. What this process has encoded itself is not looked at again."""
     if type(value) is codec.Encoded or _fits(key, value):
-        return keys.index(key, value)
+        return key_terms.index(key, value)
     return (UNREADABLE,)
 
 

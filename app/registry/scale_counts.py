@@ -8,7 +8,7 @@ for nothing is kept.
 from collections import Counter
 from dataclasses import dataclass, field
 
-from app.models import codec, keys
+from app.models import codec, key_terms, keys
 from app.models.instance import SCALED, Status
 from app.models.scale import MAX_SCALE, ScaleCount, ScaleRecord, Statuses
 from app.registry.state import exists
@@ -61,7 +61,7 @@ class Counts:
         tally = Counter(
             counted
             for record in page
-            if record.created_rev >= registered.created_rev and (counted := keys.group_of(record.terms))
+            if record.created_rev >= registered.created_rev and (counted := key_terms.group_of(record.terms))
         )
         for (revision, env, status), count in tally.items():
             group = self._group(revision, env)

@@ -4,14 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 
-from app.models import keys
+from app.models import key_terms, keys
 from app.models.instance import Status
 from app.store.contract import Snapshot
 from app.store.records import Record
 from app.store.snapshots import Partial
 
 _CREATED, _TERMS = attrgetter("created_rev"), attrgetter("terms")
-_PROCTYPE = itemgetter(keys.PROCTYPE_TERM)
+_PROCTYPE = itemgetter(key_terms.PROCTYPE_TERM)
 
 LOOK = 2000
 """Instances that are looked at in one turn: some milliseconds."""
@@ -47,14 +47,14 @@ class Selection:
         after a look at so many that others are to have their turn. What is left of an
         earlier app or proctype of the same name is not shown: the one that is there has not run it."""
         began: dict[str, int] = {}
-        at = keys.PROCTYPE_TERM
+        at = key_terms.PROCTYPE_TERM
         records: list[Record] = []
         looked, step = 0, limit
         while True:
             page = snapshot.find(self._groups(), after=after, limit=step)
             # Thousands of records are of a handful of proctypes, each of which is looked up once.
             for term in set(map(_PROCTYPE, map(_TERMS, page))).difference(began):
-                began[term] = _began(snapshot, keys.proctype_in(term))
+                began[term] = _began(snapshot, key_terms.proctype_in(term))
             # Nearly always all of them are of the present life, which costs less to see at once.
             if page and min(map(_CREATED, page)) < max(began.values()):
                 records += [record for record in page if record.created_rev >= began[record.terms[at]]]
@@ -74,7 +74,7 @@ class Selection:
 
 def began_at(snapshot: Snapshot, record: Record, known: dict[str, int]) -> int:
     """The rev since which the instance's proctype is what it is; 0 where there is none. `known` is filled."""
-    proctype = keys.proctype_of(record.terms)
+    proctype = key_terms.proctype_of(record.terms)
     if proctype not in known:
         known[proctype] = _began(snapshot, proctype)
     return known[proctype]

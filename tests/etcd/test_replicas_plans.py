@@ -16,7 +16,7 @@ import pytest
 
 from app.errors import CoordinatorUnavailable
 from app.http import planned_write
-from app.models import keys
+from app.models import fences
 from app.registry.readable import index
 from app.settings import Settings
 from app.store.contract import Fences
@@ -199,7 +199,7 @@ def _rev_at(service: Service, at: str) -> int:
 def _with_clock(url: str, ahead: timedelta) -> Iterator[Service]:
     """A replica whose clock is ahead."""
     store: Any = open_store(
-        url, index, history=10_000, memory_revs=10_000, fences=Fences(keys.fence, keys.fence_of)
+        url, index, history=10_000, memory_revs=10_000, fences=Fences(fences.of_term, fences.of_key)
     )
     store._clock = lambda: datetime.now(UTC) + ahead
     service = Service(Settings(store=url, log_level="error"), store)

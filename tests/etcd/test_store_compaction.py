@@ -6,7 +6,7 @@ from typing import Self
 
 import pytest
 
-from app.models import keys
+from app.models import key_terms
 from app.store.etcd.archive import EtcdArchive
 from app.store.etcd.client.client import Compacted, EtcdRevision, KeyEvent, KeyValue
 from app.store.etcd.revs import revision_of
@@ -219,6 +219,6 @@ class _Compacting:
 
 async def test_a_change_whose_before_is_compacted_is_gone_and_not_told_as_a_registration() -> None:
     member = _Compacting()
-    archive = EtcdArchive(member, "/visor/", keys.index, member)  # type: ignore[arg-type]
+    archive = EtcdArchive(member, "/visor/", key_terms.index, member)  # type: ignore[arg-type]
     with pytest.raises(Compacted):
         await archive.commits(0, 5000, 10)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.models import keys
+from app.models import fences, keys
 from app.models.app import AppCreate
 from app.models.envset import EnvSetCreate
 from app.models.proctype import ProctypeCreate
@@ -94,7 +94,7 @@ async def opened(etcd: Cluster, tmp_path: Path) -> AsyncIterator[Callable[[], Et
                 lambda: EtcdClient(etcd.endpoints),
                 f"{tmp_path}/".lstrip("/"),
                 index,
-                Fences(keys.fence, keys.fence_of),
+                Fences(fences.of_term, fences.of_key),
                 history=1000,
                 memory_revs=1000,
             )
@@ -153,8 +153,8 @@ async def test_who_has_read_a_set_sees_what_another_replica_makes_of_it_meanwhil
 
 async def test_writes_of_instances_do_not_disturb_who_reads_what_is_declared() -> None:
     """They are the hot path: they put no fence of an app."""
-    assert keys.fence_of(keys.instance(1)) is None
-    assert {keys.fence(t) for t in ("instance/?status=running", "instance/?host=10.0.0.7")} == {None}
+    assert fences.of_key(keys.instance(1)) is None
+    assert {fences.of_term(t) for t in ("instance/?status=running", "instance/?host=10.0.0.7")} == {None}
 
 
 async def test_the_fence_of_an_app_goes_with_it(opened: Callable[[], EtcdStore], etcd: Cluster) -> None:

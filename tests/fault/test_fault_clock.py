@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.models import keys
+from app.models import key_terms
 from app.settings import Settings
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
@@ -29,7 +29,7 @@ class Clock:
 
 @contextmanager
 def _serving(log: Any, clock: Clock) -> Iterator[Service]:
-    store = EmbeddedStore(log, keys.index, history=1000, memory_revs=1000, clock=clock)
+    store = EmbeddedStore(log, key_terms.index, history=1000, memory_revs=1000, clock=clock)
     visor = Service(Settings(store="memory:"), store)
     try:
         yield visor

@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from app.models import keys
+from app.models import key_terms
 from app.settings import Settings
 from app.store.embedded.store import EmbeddedStore
 from app.store.sqlite.log import SqliteLog
@@ -54,7 +54,7 @@ class _HangingFile(apsw.VFSFile):
 @contextmanager
 def _hanging(path: Path, shutdown_timeout: int) -> Iterator[tuple[Service, _HangingDisk]]:
     disk = _HangingDisk(f"hanging-{path}")
-    store = EmbeddedStore(SqliteLog(path, vfs=disk.name), keys.index, history=1000, memory_revs=1000)
+    store = EmbeddedStore(SqliteLog(path, vfs=disk.name), key_terms.index, history=1000, memory_revs=1000)
     visor = Service(
         Settings(store="memory:", allowed_hosts=RAW_HOSTS, shutdown_timeout=shutdown_timeout), store
     )

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from app.errors import StartError
-from app.models import keys
+from app.models import key_terms
 from app.settings import Settings
 from app.store.embedded.store import EmbeddedStore
 from app.store.history import Window
@@ -65,7 +65,7 @@ class _File(apsw.VFSFile):
 def hanging(tmp_path: Path) -> Iterator[tuple[Service, _Disk]]:
     disk = _Disk(f"hanging-{tmp_path}")
     log = SqliteLog(tmp_path / "visor.db", vfs=disk.name)
-    store = EmbeddedStore(log, keys.index, history=1000, memory_revs=1000, commit_timeout=0.5)
+    store = EmbeddedStore(log, key_terms.index, history=1000, memory_revs=1000, commit_timeout=0.5)
     visor = Service(Settings(store="memory:"), store)
     try:
         yield visor, disk
@@ -114,7 +114,7 @@ def test_a_disk_that_hangs_keeps_nobody_waiting(
 def test_a_service_ends_though_its_disk_hangs(tmp_path: Path) -> None:
     disk = _Disk(f"ending-{tmp_path}")
     log = SqliteLog(tmp_path / "visor.db", vfs=disk.name)
-    store = EmbeddedStore(log, keys.index, history=1000, memory_revs=1000, commit_timeout=0.2)
+    store = EmbeddedStore(log, key_terms.index, history=1000, memory_revs=1000, commit_timeout=0.2)
     visor = Service(Settings(store="memory:"), store)
     disk.hang()
     try:
@@ -128,7 +128,7 @@ def test_a_service_ends_though_its_disk_hangs(tmp_path: Path) -> None:
 
 def _opens(log: SqliteLog) -> bool:
     try:
-        loaded = log.open(keys.index, Window(10))
+        loaded = log.open(key_terms.index, Window(10))
     except StartError:
         return False
     log.close()

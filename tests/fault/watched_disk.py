@@ -15,7 +15,7 @@ import apsw
 
 from app.http.given import Given
 from app.http.responses import RawHeaders
-from app.models import keys
+from app.models import key_terms
 from app.settings import Settings
 from app.store.embedded.store import EmbeddedStore
 from app.store.sqlite.log import SqliteLog
@@ -69,7 +69,7 @@ class _WatchedAnswer(Given):
 def watched_by_vfs(path: Path) -> Iterator[tuple[str, Story]]:
     """A service on a store at `path`: its URL, and what happened so far."""
     disk = _WatchedDisk(f"watched-{path}")
-    store = EmbeddedStore(SqliteLog(path, vfs=disk.name), keys.index, history=1000, memory_revs=1000)
+    store = EmbeddedStore(SqliteLog(path, vfs=disk.name), key_terms.index, history=1000, memory_revs=1000)
     visor = Service(Settings(store="memory:"), store)
     respond = visor.server.config.app
 

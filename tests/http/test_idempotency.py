@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from app.models import keys
+from app.models import key_terms, keys
 from app.settings import Settings
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
@@ -262,7 +262,7 @@ class Clock:
 def test_a_key_is_free_again_after_24_hours(tmp_path: Path, kind: str):
     clock = Clock()
     log = NoLog() if kind == "memory" else SqliteLog(tmp_path / "visor.db")
-    store = EmbeddedStore(log, keys.index, history=1000, memory_revs=1000, clock=clock)
+    store = EmbeddedStore(log, key_terms.index, history=1000, memory_revs=1000, clock=clock)
     visor = Service(Settings(store="memory:", log_level="warning"), store)
     try:
         first = visor.post("/apps", APP, headers=KEY)

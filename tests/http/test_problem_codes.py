@@ -10,7 +10,7 @@ import re
 import pytest
 
 from app.errors import request_errors
-from app.models import codec, keys
+from app.models import codec, key_terms, keys
 from app.registry.ports import FIRST, LAST
 from app.settings import Settings
 from app.store.contract import Changes
@@ -178,7 +178,7 @@ def test_429():
 
 
 def test_503_while_the_store_closes():
-    store = EmbeddedStore(NoLog(), keys.index, history=100, memory_revs=100)
+    store = EmbeddedStore(NoLog(), key_terms.index, history=100, memory_revs=100)
     visor = Service(Settings(store="memory:", log_level="warning"), store)
     try:
         visor.made("/apps", APP)

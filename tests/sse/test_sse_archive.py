@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.errors import CoordinatorUnavailable
-from app.models import keys
+from app.models import key_terms
 from app.settings import Settings
 from app.store.contract import Changes
 from app.store.embedded.store import EmbeddedStore
@@ -70,7 +70,7 @@ def test_a_history_that_falters_ends_streams_cleanly_and_nothing_else(
 ) -> None:
     """Streams that need it end, to be resumed; who waits is still woken when it is back."""
     log = Faltering(tmp_path / "visor.db")
-    store = EmbeddedStore(log, keys.index, history=1000, memory_revs=1)
+    store = EmbeddedStore(log, key_terms.index, history=1000, memory_revs=1)
     visor = Service(Settings(store="memory:"), store)
     try:
         _write_group(visor, 5)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.models import codec, keys
+from app.models import codec, key_terms, keys
 from app.models.app import AppCreate
 from app.models.envset import EnvSetCreate
 from app.models.instance import (
@@ -73,7 +73,7 @@ class Registry:
         for key, value in changes.puts.items():
             old = before.get(key)
             created = old.created_rev if old else self.rev
-            self.records[key] = Record(key, value, created, self.rev, terms=keys.index(key, value))
+            self.records[key] = Record(key, value, created, self.rev, terms=key_terms.index(key, value))
         return changes
 
     def runnable(self, app: str = "cat", proctype: str = "web", ref: str = "r1", env: str = "e1") -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from app.errors import RequestError
-from app.models import codec, keys
+from app.models import codec, key_terms
 from app.models.app import AppCreate
 from app.models.base import Resource
 from app.models.proctype import ProctypeCreate
@@ -31,7 +31,7 @@ class Registry:
     """`do` runs a rule and commits, a minute after the one before; `refuse` runs one that has to raise."""
 
     def __init__(self) -> None:
-        self.history = History(keys.index, Window(10_000))
+        self.history = History(key_terms.index, Window(10_000))
         self.at = BEGINNING
 
     @property

@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import InvalidRequest
-from app.models import keys, paths
+from app.models import key_terms, keys, paths
 from app.models.paths import Include, key_of, path_of, subtree
 
 PAIRS = [
@@ -100,7 +100,7 @@ def test_a_path_of_many_objects_or_of_a_part_has_no_key(path: str) -> None:
 
 
 def _rocket() -> tuple[str, ...]:
-    return keys.index(
+    return key_terms.index(
         keys.instance(17),
         b'{"app":"rocket","proctype":"web","revision":"r","env":null,"status":"pending","host":null}',
     )
@@ -172,7 +172,9 @@ def test_a_path_goes_on_inside_an_app() -> None:
 def test_what_is_covered_is_found_by_keys_and_terms() -> None:
     for path in ("/", "/apps", "/apps/rocket", "/apps/rocket/proctypes/web", "/services/cache", "/members"):
         tree = subtree(path, Include.ALL)
-        pairs = [(key, _rocket() if key == keys.instance(17) else keys.index(key, b"{}")) for _, key in PAIRS]
+        pairs = [
+            (key, _rocket() if key == keys.instance(17) else key_terms.index(key, b"{}")) for _, key in PAIRS
+        ]
         for key, terms in pairs:
             if tree.covers(key, terms):
                 assert key in tree.single_keys or set(terms) & set(tree.terms), (path, key)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.models import codec, keys
+from app.models import codec, key_terms, keys
 from app.models.instance import Ended, Status
 from app.registry import finals
 from tests.http.life.life_table import WAYS
@@ -72,7 +72,7 @@ def test_upkeep_leaves_an_active_one_that_says_when_it_ended(registry: Registry)
     id = registry.ticket_in("failed")
     record = registry.records[keys.instance(id)]
     value = codec.keep({**codec.kept(record), "status": "running"})
-    record.value, record.terms = value, keys.index(record.key, value)
+    record.value, record.terms = value, key_terms.index(record.key, value)
     registry.at += 2 * KEPT
     assert retire(registry, id) == 0
 

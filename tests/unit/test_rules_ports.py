@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import Conflict
-from app.models import keys
+from app.models import key_terms, keys
 from app.models.proctype import Proctype
 from app.registry import ports, proctypes
 from app.store.contract import Changes
@@ -22,7 +22,7 @@ def holding(taken: list[int], following: int) -> Registry:
         for port in taken
     }
     values[keys.PORT_COUNTER] = b"%d" % following
-    registry.history.load(1, [Record(k, v, 1, 1, terms=keys.index(k, v)) for k, v in values.items()])
+    registry.history.load(1, [Record(k, v, 1, 1, terms=key_terms.index(k, v)) for k, v in values.items()])
     return registry
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.models import codec, keys
+from app.models import codec, key_terms
 from app.models.event import KINDS
 from app.models.service import Service
 from app.registry.readable import _KEY_OF, index
@@ -48,7 +48,7 @@ kept resource must not make all that was kept before it unreadable."""
 
 @pytest.mark.parametrize("key", KEPT)
 def test_what_an_earlier_version_has_written_can_be_read(key: str) -> None:
-    assert index(key, KEPT[key]) == keys.index(key, KEPT[key])
+    assert index(key, KEPT[key]) == key_terms.index(key, KEPT[key])
 
 
 def test_of_each_kind_of_resource_it_is_known_under_which_key_it_belongs() -> None:

@@ -6,7 +6,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.models import codec, keys
+from app.models import codec, key_terms, keys
 from app.models.instance import Instance, Status
 from app.registry.selection import LOOK, Selection
 from app.store.contract import Snapshot
@@ -42,7 +42,7 @@ EVERYTHING = [codec.decode(record, Instance) for record in scan(POPULATED, keys.
 
 def held() -> History:
     """The same, once as the latest state and then with everything changed or gone."""
-    history = History(keys.index, Window(1000))
+    history = History(key_terms.index, Window(1000))
     history.load(POPULATED.rev, POPULATED.records.values())
     records = list(POPULATED.records.values())
     journal = Journal(POPULATED.at, "tests", "change")
@@ -50,13 +50,13 @@ def held() -> History:
         rev = history.rev + 1
         other = records[-1 - n % 7]
         value = other.value if keys.kind_of(other.key) == "instance" else before.value
-        after = Record(before.key, value, before.created_rev, rev, terms=keys.index(before.key, value))
+        after = Record(before.key, value, before.created_rev, rev, terms=key_terms.index(before.key, value))
         history.apply(Commit(rev, journal, (Change(before.key, before, None if n % 3 else after),)))
     return history
 
 
 LATER = held()
-UNCHANGED = History(keys.index, Window(1000))
+UNCHANGED = History(key_terms.index, Window(1000))
 UNCHANGED.load(POPULATED.rev, POPULATED.records.values())
 SNAPSHOTS = {
     "plain": POPULATED,
@@ -127,7 +127,7 @@ async def test_a_list_gives_way_while_it_passes_by_many_of_an_earlier_life() -> 
     registry.runnable()
     id = registry.ticket()
     old = registry.records[keys.instance(id)]
-    history = History(keys.index, Window(10))
+    history = History(key_terms.index, Window(10))
     count = 5 * LOOK
     earlier = [Record(keys.instance(n), old.value, 1, 1, terms=old.terms) for n in range(1, count + 1)]
     rev = registry.rev

@@ -9,7 +9,7 @@ import pytest
 
 from app import maintenance
 from app.main import limits_of
-from app.models import keys
+from app.models import key_terms
 from app.settings import Settings
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
@@ -145,7 +145,7 @@ def clocked(
     monkeypatch.setattr(maintenance, "LONGEST_PAUSE", 0.01)
     log = NoLog() if request.param == "memory" else SqliteLog(tmp_path / "visor.db")
     clock = Clock()
-    store = EmbeddedStore(log, keys.index, history=5000, memory_revs=5000, clock=clock)
+    store = EmbeddedStore(log, key_terms.index, history=5000, memory_revs=5000, clock=clock)
     settings = Settings(store="memory:", log_level="warning", final_kept=3600, claim_timeout=60)
     service = Service(settings, store)
     try:

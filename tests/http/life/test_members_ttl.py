@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.models import keys
+from app.models import key_terms
 from app.settings import Settings
 from app.store.embedded.memory_log import NoLog
 from app.store.embedded.store import EmbeddedStore
@@ -178,7 +178,7 @@ def test_a_renewal_that_came_in_time_counts_though_the_disk_is_slow() -> None:
 
 def _renewed_while_the_disk_is_slow(attempt: Try) -> None:
     log = SlowLog()
-    store = EmbeddedStore(log, keys.index, history=100, memory_revs=100, commit_timeout=60)
+    store = EmbeddedStore(log, key_terms.index, history=100, memory_revs=100, commit_timeout=60)
     visor = Service(Settings(store="memory:", log_level="warning"), store)
     try:
         with attempt.in_time():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app import maintenance
-from app.models import keys
+from app.models import key_terms, keys
 from app.registry import idempotency
 from app.settings import Settings
 from app.store.embedded.memory_log import NoLog
@@ -42,7 +42,7 @@ def aged(
     monkeypatch.setattr(maintenance, "OLD_PASSES", 2)
     log = NoLog() if request.param == "memory" else SqliteLog(tmp_path / "visor.db")
     clock = Clock()
-    store = EmbeddedStore(log, keys.index, history=5000, memory_revs=5000, clock=clock)
+    store = EmbeddedStore(log, key_terms.index, history=5000, memory_revs=5000, clock=clock)
     service = Service(Settings(store="memory:", log_level="warning"), store)
     try:
         yield service, clock

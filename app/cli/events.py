@@ -6,7 +6,7 @@ from typing import Any
 
 from app.cli.calling import Calling, shared
 from app.cli.moments import beginning
-from visor_client.records import Event, SnapshotBegin, SnapshotEnd
+from visor_client.messages import Event, SnapshotBegin, SnapshotEnd
 
 _POSITION = re.compile(r"\d+-\d+", re.ASCII)
 _NAMES = ("app", "proctype", "revision", "env", "service", "endpoint", "runner", "member")

@@ -12,7 +12,7 @@ from visor_client.aio.listing import AsyncListing
 from visor_client.aio.transport import AsyncTransport
 from visor_client.export_lines import Lines
 from visor_client.options import Moment, Post, Write, given, path, query
-from visor_client.records import Commit, Imported, ObjectChange, Planned, Timeline
+from visor_client.past import Commit, Imported, ObjectChange, Planned, Timeline
 from visor_client.retrying import problem_of, unreachable
 
 

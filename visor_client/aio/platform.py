@@ -6,7 +6,8 @@ from typing import Any, Unpack
 from visor_client.aio.listing import AsyncListing
 from visor_client.aio.transport import AsyncTransport
 from visor_client.options import Moment, Post, Write, given, path, query
-from visor_client.records import Deleted, Endpoint, Member, RevInfo, Runner, SchemaInfo, Service
+from visor_client.past import RevInfo
+from visor_client.records import Deleted, Endpoint, Member, Runner, SchemaInfo, Service
 
 
 class AsyncPlatform(AsyncTransport):

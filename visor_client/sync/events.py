@@ -7,9 +7,9 @@ from typing import Self
 import httpx2
 
 from visor_client.decoding import read
+from visor_client.messages import Event, Message, SnapshotBegin, SnapshotEnd, SnapshotItem
 from visor_client.options import Query, query
 from visor_client.problems import Problem, RevCompacted, RevInFuture, Unreachable
-from visor_client.records import Event, Message, SnapshotBegin, SnapshotEnd, SnapshotItem
 from visor_client.retrying import backoff, problem_of, repeatable, unreachable
 from visor_client.sync.transport import Transport
 

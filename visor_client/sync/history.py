@@ -10,7 +10,7 @@ import httpx2
 
 from visor_client.export_lines import Lines
 from visor_client.options import Moment, Post, Write, given, path, query
-from visor_client.records import Commit, Imported, ObjectChange, Planned, Timeline
+from visor_client.past import Commit, Imported, ObjectChange, Planned, Timeline
 from visor_client.retrying import problem_of, unreachable
 from visor_client.sync.listing import Listing
 from visor_client.sync.transport import Transport

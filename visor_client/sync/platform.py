@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from visor_client.options import Moment, Post, Write, given, path, query
-from visor_client.records import Deleted, Endpoint, Member, RevInfo, Runner, SchemaInfo, Service
+from visor_client.past import RevInfo
+from visor_client.records import Deleted, Endpoint, Member, Runner, SchemaInfo, Service
 from visor_client.sync.listing import Listing
 from visor_client.sync.transport import Transport
 

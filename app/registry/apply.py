@@ -4,7 +4,7 @@ The order is that of what they need: app, env sets, revisions, proctypes, head, 
 then what is removed, the other way round. So the order in the document does not matter.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,10 +30,11 @@ from app.models.proctype import LimitsCreate, ProctypeCreate, ProctypePatch
 from app.models.revision import Ratification, Revision, RevisionCreate, RevisionState
 from app.models.scale import ScaleTarget
 from app.models.service import Endpoint, EndpointCreate, ServiceCreate, endpoint_id
-from app.registry import apps, env, envsets, proctypes, revisions, scale, services
+from app.registry import apps, env, envsets, proctypes, revisions, services
+from app.registry.document_check import check_document
 from app.registry.plan import plan
+from app.registry.planned_scale import scale_to
 from app.registry.planner import Planner, Pointer
-from app.registry.scale import ScaleStep
 from app.registry.state import find
 from app.store.contract import Changes, Snapshot
 from app.store.snapshots import scan
@@ -51,7 +52,7 @@ def apply(snapshot: Snapshot, at: datetime, document: Document, addresses: Addre
     wrong in the document, Conflict with all that the registry does not allow, TooManyChanges, RevMismatch
     where the document names another plan."""
     planner = Planner(snapshot, at)
-    twice(planner, document)
+    check_document(planner, document)
     planner.check()
     applying = _Applying(planner, addresses)
     for number, app in enumerate(document.apps):
@@ -63,42 +64,6 @@ def apply(snapshot: Snapshot, at: datetime, document: Document, addresses: Addre
     yield from applying.remove(document)
     wanted = document.plan if isinstance(document.plan, str) else None
     return (yield from plan(planner, wanted, applying.started, applying.stopped))
-
-
-def twice(planner: Planner, document: Document) -> None:
-    """Note what is named twice, and what is said of something that is to be absent."""
-    _named(planner, ("apps",), document.apps, lambda item: item.name)
-    _named(planner, ("services",), document.services, lambda item: item.name)
-    for number, app in enumerate(document.apps):
-        place: Pointer = ("apps", number)
-        _named(planner, (*place, "env_sets"), app.env_sets, lambda item: item.ref)
-        _named(planner, (*place, "revisions"), app.revisions, lambda item: item.ref)
-        _named(planner, (*place, "proctypes"), app.proctypes, lambda item: item.name)
-        for at, proctype in enumerate(app.proctypes):
-            _named(
-                planner,
-                (*place, "proctypes", at, "scale"),
-                proctype.scale,
-                lambda count: (count.revision, count.env),
-            )
-    for number, service in enumerate(document.services):
-        inside = ("services", number, "endpoints")
-        _named(planner, inside, service.endpoints, lambda endpoint: endpoint_id(endpoint.addr, endpoint.port))
-
-
-def _named(planner: Planner, place: Pointer, entries: Sequence[Any], name: Any) -> None:
-    seen: set[Any] = set()
-    for number, entry in enumerate(entries):
-        if name(entry) in seen:
-            planner.invalid((*place, number), "is named twice: say all of it in one entry")
-        seen.add(name(entry))
-        if getattr(entry, "absent", False):
-            more = sorted(entry.model_fields_set - {"absent", *_NAMES})
-            for field in more:
-                planner.invalid((*place, number, field), "what is to be absent has nothing else")
-
-
-_NAMES = ("name", "ref", "addr", "port")
 
 
 class _Applying:
@@ -319,28 +284,3 @@ class _Applying:
 def _name(entry: Any) -> str:
     name: str = entry.name if isinstance(entry, ProctypeEntry) else entry.ref
     return name
-
-
-def scale_to(
-    planner: Planner, app: str, proctype: str, target: ScaleTarget, place: Pointer
-) -> Steps[ScaleStep | None]:
-    """All steps of a scale in the one commit; None where it is refused, or has no room in it."""
-    path = f"/apps/{app}/proctypes/{proctype}/scale/{target.revision}" + (
-        f"/{target.env}" if target.env else ""
-    )
-    counted = planner.draft.count(keys.instances_of_scale(app, proctype, target.revision, target.env))
-    if not planner.has_room(abs(target.count - counted)):
-        return None
-    started: list[int] = []
-    stopped: list[int] = []
-    while True:
-        changes = yield from planner.run(
-            path, place, scale.step, app, proctype, target, "apply", not started + stopped
-        )
-        if changes is None:
-            return None
-        step: ScaleStep = changes.result
-        started += step.started
-        stopped += step.stopped
-        if step.done:
-            return ScaleStep(counted, started, stopped, True)

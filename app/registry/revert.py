@@ -18,10 +18,10 @@ from app.models.revert import Part, Ports
 from app.models.revision import Revision, RevisionState
 from app.models.scale import ScaleRecord, ScaleTarget
 from app.registry import apps, envsets, ports, proctypes, revisions, services
-from app.registry.apply import scale_to
 from app.registry.counters import read, write
 from app.registry.difference import NO_FIELDS
 from app.registry.plan import plan
+from app.registry.planned_scale import scale_to
 from app.registry.planner import Planner
 from app.registry.readable import readable
 from app.registry.state import find

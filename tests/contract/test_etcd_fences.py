@@ -5,7 +5,8 @@ from contract_stores import Maker, build
 from contract_words import ORIGIN, delete, put, value_of, word_of, write
 
 from app.store.contract import Changes
-from app.store.etcd.client.client import EtcdClient, prefix_end
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.requests import prefix_end
 
 pytestmark = pytest.mark.parametrize("make", ["etcd"], indirect=True)
 

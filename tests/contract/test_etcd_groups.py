@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 from app.errors import AlreadyExists, CoordinatorUnavailable
 from app.store.contract import Changes, Rule, Snapshot, Store
 from app.store.etcd import writer
-from app.store.etcd.client.client import Ambiguous, EtcdClient, EtcdRevision, Watch
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Ambiguous
+from app.store.etcd.client.revisions import EtcdRevision
+from app.store.etcd.client.watch import Watch
 from app.store.etcd.revs import revision_of
 from app.store.records import Origin
 from app.store.snapshots import ask, scan

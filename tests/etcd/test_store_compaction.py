@@ -8,7 +8,8 @@ import pytest
 
 from app.models import key_terms
 from app.store.etcd.archive import EtcdArchive
-from app.store.etcd.client.client import Compacted, EtcdRevision, KeyEvent, KeyValue
+from app.store.etcd.client.errors import Compacted
+from app.store.etcd.client.revisions import EtcdRevision, KeyEvent, KeyValue
 from app.store.etcd.revs import revision_of
 from tests.etcd.cluster import Cluster, until
 from tests.etcd.replicas import events_after, replicas

@@ -8,7 +8,10 @@ from typing import Any, Self
 
 import pytest
 
-from app.store.etcd.client.client import EtcdClient, EtcdError, EtcdRevision, Progress, Watch
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import EtcdError
+from app.store.etcd.client.revisions import EtcdRevision, Progress
+from app.store.etcd.client.watch import Watch
 from app.store.etcd.revs import rev_of, revision_of
 from tests.etcd.cluster import Cluster, until
 from tests.etcd.replicas import events_after, replicas

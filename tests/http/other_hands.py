@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.store.contract import Changes
-from app.store.etcd.client.client import Delete, Put
+from app.store.etcd.client.requests import Delete, Put
 from app.store.records import Origin
 from tests.serving import Service
 

@@ -11,18 +11,10 @@ from typing import Any
 
 from app.errors import RevCompacted
 from app.store.contract import Index, Reads, prefix_of
-from app.store.etcd.client.client import (
-    Compacted,
-    EtcdClient,
-    EtcdError,
-    EtcdRevision,
-    KeyValue,
-    NotDone,
-    RangeResult,
-    RevisionsMissing,
-    prefix_end,
-)
-from app.store.etcd.client.errors import cannot_ask
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Compacted, EtcdError, NotDone, RevisionsMissing, cannot_ask
+from app.store.etcd.client.requests import RangeResult, prefix_end
+from app.store.etcd.client.revisions import EtcdRevision, KeyValue
 from app.store.etcd.commits import RevisionReader
 from app.store.etcd.follower import Follower
 from app.store.etcd.layout import (

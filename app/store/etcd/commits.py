@@ -4,7 +4,7 @@ entry who did what before that."""
 from collections.abc import Callable, Generator
 
 from app.store.contract import Index
-from app.store.etcd.client.client import EtcdRevision, KeyEvent
+from app.store.etcd.client.revisions import EtcdRevision, KeyEvent
 from app.store.etcd.layout import (
     JOURNAL,
     NO_ENTRY,

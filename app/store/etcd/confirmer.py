@@ -5,17 +5,17 @@ import time
 from collections import deque
 
 from app.errors import CoordinatorUnavailable
-from app.store.etcd.client.client import (
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import (
     Compacted,
-    EtcdClient,
     EtcdError,
     NotDone,
     RevisionWentBack,
     WatchLost,
     WrongCluster,
-    prefix_end,
+    cannot_ask,
 )
-from app.store.etcd.client.errors import cannot_ask
+from app.store.etcd.client.requests import prefix_end
 from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower
 from app.store.etcd.layout import JOURNAL

@@ -7,7 +7,10 @@ by etcd's highest revision that was seen, and by the journal's entry at the revi
 
 from collections.abc import Callable
 
-from app.store.etcd.client.client import Compacted, Compare, EtcdClient, EtcdError, FutureRevision, KeyValue
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Compacted, EtcdError, FutureRevision
+from app.store.etcd.client.requests import Compare
+from app.store.etcd.client.revisions import KeyValue
 from app.store.etcd.layout import JOURNAL, SCHEMA, SCHEMA_KEY, STORE_KEY
 from app.store.troubles import LOST, Troubles
 

@@ -10,20 +10,19 @@ import logging
 import math
 
 from app.store.contract import Index
-from app.store.etcd.client.client import (
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import (
     Away,
     Compacted,
-    EtcdClient,
     EtcdError,
-    EtcdRevision,
-    KeyEvent,
     NotDone,
     RevisionsMissing,
-    Watch,
     WatchLost,
     WrongCluster,
-    prefix_end,
 )
+from app.store.etcd.client.requests import prefix_end
+from app.store.etcd.client.revisions import EtcdRevision, KeyEvent
+from app.store.etcd.client.watch import Watch
 from app.store.etcd.commits import RevisionReader
 from app.store.etcd.continuity import Continuity, NotContinued
 from app.store.etcd.holes import check_fits, check_follows, check_whole

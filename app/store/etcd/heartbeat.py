@@ -5,7 +5,10 @@ import random
 import time
 
 from app.errors import CoordinatorUnavailable
-from app.store.etcd.client.client import Delete, Denied, EtcdClient, EtcdError, MemberStatus
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Denied, EtcdError
+from app.store.etcd.client.requests import Delete
+from app.store.etcd.client.status import MemberStatus
 from app.store.etcd.confirmer import Confirmer
 from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower

@@ -5,7 +5,8 @@ versions have to follow one another. A group's entry names its keys. What goes w
 shows at the next change of the same key.
 """
 
-from app.store.etcd.client.client import EtcdRevision, KeyEvent, RevisionsMissing
+from app.store.etcd.client.errors import RevisionsMissing
+from app.store.etcd.client.revisions import EtcdRevision, KeyEvent
 from app.store.etcd.layout import RevisionJournal, follows, key_of
 from app.store.etcd.revs import revision_of
 from app.store.records import Record

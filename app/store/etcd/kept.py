@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from app.store.etcd.archive import EtcdArchive
-from app.store.etcd.client.client import Away, Compacted, EtcdClient
-from app.store.etcd.client.errors import cannot_ask
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Away, Compacted, cannot_ask
 from app.store.etcd.follower import Follower
 from app.store.etcd.revs import index_of, last_rev_of, rev_of, revision_of
 

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json, to_json
 
 from app.store.contract import Index
-from app.store.etcd.client.client import KeyValue
+from app.store.etcd.client.revisions import KeyValue
 from app.store.etcd.revs import COMMITS, rev_of
 from app.store.records import Journal, Record
 

@@ -4,7 +4,10 @@ import asyncio
 from dataclasses import dataclass, field
 
 from app.store.contract import Index
-from app.store.etcd.client.client import Compacted, EtcdClient, EtcdRevision, KeyValue, prefix_end
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Compacted
+from app.store.etcd.client.requests import prefix_end
+from app.store.etcd.client.revisions import EtcdRevision, KeyValue
 from app.store.etcd.layout import (
     BEGAN_KEY,
     JOURNAL,

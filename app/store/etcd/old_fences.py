@@ -14,7 +14,8 @@ from datetime import datetime
 
 from app.errors import RequestError
 from app.store.contract import Changes, Outcome, Rule, Snapshot
-from app.store.etcd.client.client import EtcdClient, prefix_end
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.requests import prefix_end
 from app.store.etcd.follower import Follower
 from app.store.etcd.layout import FENCE
 from app.store.records import Origin

@@ -8,7 +8,9 @@ from datetime import datetime
 from uuid import uuid4
 
 from app.errors import StartError
-from app.store.etcd.client.client import Compare, Denied, EtcdClient, PermissionDenied, Put, StaleToken
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Denied, PermissionDenied, StaleToken
+from app.store.etcd.client.requests import Compare, Put
 from app.store.etcd.layout import (
     BEGAN_KEY,
     JOURNAL,

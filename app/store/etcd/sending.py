@@ -7,17 +7,17 @@ from contextlib import suppress
 
 from app.errors import CoordinatorUnavailable, RevCompacted, StorageFull
 from app.store.contract import Fences
-from app.store.etcd.client.client import (
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import (
     Ambiguous,
-    EtcdClient,
     EtcdError,
     LeaseNotFound,
     NoSpace,
     NotDone,
-    RangeResult,
     Refused,
+    cannot_ask,
 )
-from app.store.etcd.client.errors import cannot_ask
+from app.store.etcd.client.requests import RangeResult
 from app.store.etcd.confirmer import Confirmer
 from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower

@@ -17,13 +17,8 @@ from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture, StartE
 from app.store.clock_watch import seconds_ahead
 from app.store.contract import Fences, Health, Index, Outcome, Rule, Settled, Snapshot, Transact
 from app.store.etcd.archive import EtcdArchive
-from app.store.etcd.client.client import (
-    Compacted,
-    Denied,
-    EtcdClient,
-    EtcdError,
-)
-from app.store.etcd.client.errors import cannot_ask
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Compacted, Denied, EtcdError, cannot_ask
 from app.store.etcd.confirmer import Confirmer
 from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower

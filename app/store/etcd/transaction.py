@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from app.errors import TooManyChanges
 from app.store.contract import MAX_CHANGES, Fences
-from app.store.etcd.client.client import Compare, Delete, Get, Op, Put, Txn, prefix_end
+from app.store.etcd.client.requests import Compare, Delete, Get, Op, Put, Txn, prefix_end
 from app.store.etcd.group import TransactionGroup
 from app.store.etcd.layout import JOURNAL, RevisionJournal, entry_value, is_bare, stamped
 from app.store.etcd.read_set import Guards

@@ -18,8 +18,7 @@ from typing import Any
 from app.errors import Conflict, CoordinatorUnavailable, RequestError
 from app.store.clock_watch import ClockWatch
 from app.store.contract import Changes, Fences, Outcome, Rule, Transact
-from app.store.etcd.client.client import EtcdError, LeaseNotFound
-from app.store.etcd.client.errors import cannot_ask
+from app.store.etcd.client.errors import EtcdError, LeaseNotFound, cannot_ask
 from app.store.etcd.confirmer import Confirmer
 from app.store.etcd.continuity import Continuity
 from app.store.etcd.follower import Follower

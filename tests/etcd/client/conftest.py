@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.store.etcd.client.client import EtcdClient, prefix_end
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.requests import prefix_end
 from tests.etcd.cluster import Cluster
 
 

@@ -7,14 +7,11 @@ from typing import TypedDict
 
 import pytest
 
-from app.store.etcd.client.client import (
-    Denied,
-    EtcdClient,
-    EtcdRevision,
-    NotDone,
-    Put,
-    Timeouts,
-)
+from app.store.etcd.client.calls import Timeouts
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Denied, NotDone
+from app.store.etcd.client.requests import Put
+from app.store.etcd.client.revisions import EtcdRevision
 from tests.etcd.certificates import Certificates
 from tests.etcd.client.conftest import Keys
 from tests.etcd.cluster import Cluster

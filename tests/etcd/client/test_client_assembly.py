@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from app.store.etcd.client.client import EtcdRevision, Progress, RevisionSplit, RevisionWentBack
+from app.store.etcd.client.errors import RevisionSplit, RevisionWentBack
 from app.store.etcd.client.messages import MESSAGES
-from app.store.etcd.client.revisions import Assembler
+from app.store.etcd.client.revisions import Assembler, EtcdRevision, Progress
 
 
 def response(*events: tuple[int, str], fragment: bool = False, header: int = 99) -> Any:

@@ -7,7 +7,10 @@ import threading
 
 import pytest
 
-from app.store.etcd.client.client import Ambiguous, EtcdClient, NotDone, Put, Timeouts, WatchLost
+from app.store.etcd.client.calls import Timeouts
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Ambiguous, NotDone, WatchLost
+from app.store.etcd.client.requests import Put
 from tests.etcd.client.conftest import Keys
 from tests.etcd.cluster import Cluster, eventually, free_port
 from tests.etcd.proxy import Proxy

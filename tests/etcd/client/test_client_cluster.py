@@ -5,17 +5,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from app.store.etcd.client.client import (
-    Ambiguous,
-    Away,
-    EtcdClient,
-    EtcdError,
-    EtcdRevision,
-    NotDone,
-    Put,
-    Watch,
-    WatchLost,
-)
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Ambiguous, Away, EtcdError, NotDone, WatchLost
+from app.store.etcd.client.requests import Put
+from app.store.etcd.client.revisions import EtcdRevision
+from app.store.etcd.client.watch import Watch
 from tests.etcd.client.conftest import Keys
 from tests.etcd.cluster import Cluster, Member
 

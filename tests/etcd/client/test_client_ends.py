@@ -5,18 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from app.store.etcd.client.client import (
-    Ambiguous,
-    Compare,
-    EtcdClient,
-    EtcdError,
-    NoSpace,
-    NotDone,
-    Put,
-    Timeouts,
-    Watch,
-    WatchLost,
-)
+from app.store.etcd.client.calls import Timeouts
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Ambiguous, EtcdError, NoSpace, NotDone, WatchLost
+from app.store.etcd.client.requests import Compare, Put
+from app.store.etcd.client.watch import Watch
 from tests.etcd.client.conftest import Keys
 from tests.etcd.cluster import Cluster, eventually, free_port
 from tests.etcd.proxy import Proxy

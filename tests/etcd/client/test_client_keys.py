@@ -2,22 +2,19 @@
 
 import pytest
 
-from app.store.etcd.client.client import (
-    Compacted,
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Compacted, FutureRevision, Refused, TooLarge
+from app.store.etcd.client.requests import (
     Compare,
     Delete,
     DeletedKeys,
-    EtcdClient,
-    FutureRevision,
     Get,
-    KeyValue,
     Put,
     RangeResult,
-    Refused,
-    TooLarge,
     Txn,
     prefix_end,
 )
+from app.store.etcd.client.revisions import KeyValue
 from tests.etcd.client.conftest import Keys
 from tests.etcd.cluster import Cluster
 

@@ -4,7 +4,10 @@ import asyncio
 
 import pytest
 
-from app.store.etcd.client.client import EtcdClient, Get, LeaseNotFound, Progress, Put, Refused
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import LeaseNotFound, Refused
+from app.store.etcd.client.requests import Get, Put
+from app.store.etcd.client.revisions import Progress
 from tests.etcd.client.conftest import Keys
 
 

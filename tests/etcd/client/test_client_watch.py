@@ -5,17 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.store.etcd.client.client import (
-    Compacted,
-    Delete,
-    EtcdClient,
-    EtcdRevision,
-    Progress,
-    Put,
-    RevisionWentBack,
-    Watch,
-    WatchLost,
-)
+from app.store.etcd.client.client import EtcdClient
+from app.store.etcd.client.errors import Compacted, RevisionWentBack, WatchLost
+from app.store.etcd.client.requests import Delete, Put
+from app.store.etcd.client.revisions import EtcdRevision, Progress
+from app.store.etcd.client.watch import Watch
 from tests.etcd.client.conftest import Keys
 from tests.etcd.cluster import Cluster
 from tests.etcd.proxy import Proxy

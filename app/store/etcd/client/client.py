@@ -1,7 +1,7 @@
 """The etcd v3 client: one event loop, a deadline on every call, and no transaction is ever sent twice.
 
 Reads are repeated on another member until their deadline; nothing else is. How a call ends says what
-may be done next: see `etcd_errors`. This is the one door to etcd; the modules behind it are its parts.
+may be done next: see `errors.py`. The modules beside it are its parts.
 """
 
 import asyncio
@@ -14,86 +14,28 @@ import grpc.aio  # type: ignore[import-untyped]
 from app.store.etcd.client.calls import Calls, Timeouts, failed
 from app.store.etcd.client.endpoints import Endpoints, EtcdEndpoint, address_of, credentials
 from app.store.etcd.client.errors import (
-    Ambiguous,
-    Away,
-    Compacted,
     Denied,
     EtcdError,
-    FutureRevision,
     LeaseNotFound,
-    NoSpace,
     NotDone,
-    PermissionDenied,
-    Refused,
-    RevisionsMissing,
-    RevisionSplit,
     RevisionWentBack,
-    StaleToken,
-    TooLarge,
-    WatchLost,
-    WrongCluster,
 )
 from app.store.etcd.client.messages import MESSAGES
 from app.store.etcd.client.requests import (
     Compare,
-    Delete,
-    DeletedKeys,
     Get,
     Op,
-    Put,
     RangeResult,
     Txn,
     TxnResult,
-    prefix_end,
     range_request,
     range_result,
     txn_request,
     txn_result,
 )
-from app.store.etcd.client.revisions import EtcdRevision, KeyEvent, KeyValue, Progress
 from app.store.etcd.client.status import Lease, MemberStatus, status_of
 from app.store.etcd.client.watch import Watch, ended
 from app.store.timings import EtcdTimings
-
-__all__ = [
-    "Ambiguous",
-    "Away",
-    "Compacted",
-    "Compare",
-    "Delete",
-    "DeletedKeys",
-    "Denied",
-    "EtcdClient",
-    "EtcdError",
-    "EtcdRevision",
-    "FutureRevision",
-    "Get",
-    "KeyEvent",
-    "KeyValue",
-    "Lease",
-    "LeaseNotFound",
-    "MemberStatus",
-    "NoSpace",
-    "NotDone",
-    "Op",
-    "PermissionDenied",
-    "Progress",
-    "Put",
-    "RangeResult",
-    "Refused",
-    "RevisionSplit",
-    "RevisionWentBack",
-    "RevisionsMissing",
-    "StaleToken",
-    "Timeouts",
-    "TooLarge",
-    "Txn",
-    "TxnResult",
-    "Watch",
-    "WatchLost",
-    "WrongCluster",
-    "prefix_end",
-]
 
 _PAGE_BYTES = 4 * 1024 * 1024
 _FIRST_PAGE = 256

@@ -59,9 +59,11 @@ from app.registry import (
 from app.registry.idempotency import IdempotentCall, once
 from app.store.contract import Changes
 from app.store.embedded.group import make_commit
-from app.store.history import Draft, History, Window
+from app.store.history import History
+from app.store.overlay import Draft
 from app.store.records import Commit, Journal
 from app.store.sqlite.log import SqliteLog
+from app.store.window import Window
 
 PROCTYPES = ("web", "worker")
 HOSTED = 50

@@ -10,50 +10,19 @@ import asyncio
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
 from itertools import islice, takewhile
 from operator import attrgetter, itemgetter
-from typing import NamedTuple
 
 from app.errors import RevCompacted
 from app.store.contract import UNREADABLE, Index, Reads
-from app.store.overlay import Overlay
 from app.store.reads import touched
 from app.store.records import Commit, Record, carries
 from app.store.sorted_keys import between, blocks
 from app.store.steps import STEP
 from app.store.term_lists import TermLists
+from app.store.window import Window, commit_bytes
 
 _REV, _NEWEST = attrgetter("rev"), itemgetter(-1)
-
-COMMIT_BYTES = 1_000
-CHANGE_BYTES = 600
-"""What a commit and each of its changes take beside the values, roughly."""
-
-
-class Window(NamedTuple):
-    """How much of the history is held in memory: so many of the newest commits, and of these no more than
-    take so many bytes (None: as many as they take)."""
-
-    revs: int
-    bytes: int | None = None
-
-
-def held_bytes(size: int) -> int:
-    """What a version whose value has this size takes in the history, roughly: the value, what is said of it
-    (`Record.wire`), and as much again in the event that shows it."""
-    return CHANGE_BYTES + 3 * size
-
-
-def _size(commit: Commit) -> int:
-    """What can be freed with a commit: itself, its events, and the states that it has replaced."""
-    size = 0
-    for _, before, after in commit.changes:
-        if before is not None:
-            size += held_bytes(len(before.value))
-        if after is not None:
-            size += held_bytes(len(after.value))
-    return COMMIT_BYTES + size // 2
 
 
 class History:
@@ -105,7 +74,7 @@ class History:
                 self._trim_some(STEP)
                 yield
         self._commits.append(commit)
-        self._bytes += _size(commit)
+        self._bytes += commit_bytes(commit)
         self.rev = commit.rev
         self._applying = False
         while self._too_much:
@@ -134,7 +103,7 @@ class History:
     def _forget_oldest(self) -> None:
         commit = self._commits[self._dropped]
         self._dropped += 1
-        self._bytes -= _size(commit)
+        self._bytes -= commit_bytes(commit)
         self._base = commit
         self.floor = commit.rev
         # Nobody is given what is below the floor, whenever it goes.
@@ -355,18 +324,3 @@ class HeldSnapshot:
 
     def has_changed(self, reads: Reads) -> bool:
         return self._held().has_changed(reads, self.rev)
-
-
-class Draft(Overlay):
-    """The latest snapshot of a history with changes on top that are not durable yet.
-
-    The rules of one group of commits run on it one after the other, each seeing those before it.
-    """
-
-    def __init__(self, history: History) -> None:
-        super().__init__(history.snapshot(history.rev), history.terms)
-
-
-def latest_time(now: datetime, last: datetime | None) -> datetime:
-    """A commit's time: never before the one of the commit before it, whatever the clock does."""
-    return now if last is None or now > last else last

@@ -5,6 +5,7 @@ from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from app.store.contract import UNREADABLE, Changes, Index, Reads, Snapshot
+from app.store.history import History
 from app.store.reads import touched
 from app.store.records import Change, Record, carries
 from app.store.steps import STEP, in_one_go
@@ -156,3 +157,13 @@ class Overlay:
         while page := self.find(((prefix,),), after=after, limit=STEP):
             yield from page
             after = page[-1].key
+
+
+class Draft(Overlay):
+    """The latest snapshot of a history with changes on top that are not durable yet.
+
+    The rules of one group of commits run on it one after the other, each seeing those before it.
+    """
+
+    def __init__(self, history: History) -> None:
+        super().__init__(history.snapshot(history.rev), history.terms)

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from contract_words import delete, index, put
 
 from app.store.embedded.group import make_commit
-from app.store.history import Draft, History, Window
+from app.store.history import History
+from app.store.overlay import Draft
 from app.store.records import Journal
 from app.store.snapshots import scan
+from app.store.window import Window
 
 TERMS = ("a/", "b/", "a/?letter=x", "a/?letter=y", "b/?letter=x", "c/")
 

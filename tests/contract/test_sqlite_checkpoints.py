@@ -6,11 +6,13 @@ from contract_words import ORIGIN, index, put, until
 
 from app.store.embedded.group import make_commit
 from app.store.embedded.store import EmbeddedStore
-from app.store.history import Draft, History, Window
+from app.store.history import History
+from app.store.overlay import Draft
 from app.store.records import Journal
 from app.store.sqlite.file import connect_reader
 from app.store.sqlite.log import CHECKPOINT_PAGES, SqliteLog
 from app.store.sqlite.versions import RECENT_PAGES
+from app.store.window import Window
 
 PAGE = 4096
 FRAME = PAGE + 24

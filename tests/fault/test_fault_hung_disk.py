@@ -21,8 +21,8 @@ from app.errors import StartError
 from app.models import key_terms
 from app.settings import Settings
 from app.store.embedded.store import EmbeddedStore
-from app.store.history import Window
 from app.store.sqlite.log import SqliteLog
+from app.store.window import Window
 from tests.etcd.cluster import until
 from tests.fault.conftest import Serve
 from tests.serving import APP, Service

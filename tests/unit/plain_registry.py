@@ -17,8 +17,10 @@ from app.models.revision import RevisionCreate
 from app.registry import apps, proctypes, revisions
 from app.store.contract import Changes
 from app.store.embedded.group import make_commit
-from app.store.history import Draft, HeldSnapshot, History, Window
+from app.store.history import HeldSnapshot, History
+from app.store.overlay import Draft
 from app.store.records import Journal, Record
+from app.store.window import Window
 
 M = TypeVar("M", bound=Resource)
 Rule = Callable[..., Changes]

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from app.store.contract import Changes
-from app.store.history import Draft, History, Window
+from app.store.history import History
+from app.store.overlay import Draft
 from app.store.records import Change, Commit, Journal, Record
 from app.store.snapshots import scan
 from app.store.steps import STEP
+from app.store.window import Window
 
 REVS = 2000
 JOURNAL = Journal(datetime(2026, 11, 27, tzinfo=UTC), "me", "PUT /x")

@@ -6,8 +6,9 @@ from itertools import product
 
 import pytest
 
-from app.store.history import History, Window
+from app.store.history import History
 from app.store.records import Change, Commit, Journal, Record, carries
+from app.store.window import Window
 
 TERMS = ("k/", "k/?a", "k/?b", "k/?c")
 GROUPS = [

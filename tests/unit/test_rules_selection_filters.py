@@ -10,9 +10,10 @@ from app.models import codec, key_terms, keys
 from app.models.instance import Instance, Status
 from app.registry.selection import LOOK, Selection
 from app.store.contract import Snapshot
-from app.store.history import History, Window
+from app.store.history import History
 from app.store.records import Change, Commit, Journal, Record
 from app.store.snapshots import find_page, scan
+from app.store.window import Window
 from tests.http.life.life_table import WAYS
 from tests.unit.life_registry import Registry
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from app.store.contract import Index
 from app.store.embedded.log import Identity, Loaded
-from app.store.history import History, Window, apply_with_pauses
+from app.store.history import History, apply_with_pauses
 from app.store.history_size import HistorySize, Mark
 from app.store.records import Commit, Journal
+from app.store.window import Window
 
 FORGET = 500
 """Changes forgotten at once when history is dropped: some milliseconds."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from app.store.contract import Index, Snapshot
-from app.store.history import Window
 from app.store.history_size import Mark
 from app.store.records import Commit, Entry, Journal, Record
+from app.store.window import Window
 
 
 class LogBroken(Exception):

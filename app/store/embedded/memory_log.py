@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from app.store.contract import Index, Snapshot
 from app.store.embedded.log import Identity, Loaded
-from app.store.history import Window
 from app.store.history_size import Mark
 from app.store.records import Commit, Entry, Journal
+from app.store.window import Window
 
 
 class NoLog:

@@ -25,9 +25,10 @@ from app.store.embedded.held import Held, load
 from app.store.embedded.leases import Leases
 from app.store.embedded.log import Identity, Loaded, Log, LogMoved
 from app.store.embedded.log_thread import LogThread
-from app.store.history import History, Window
+from app.store.history import History
 from app.store.records import Commit
 from app.store.troubles import LOST, Troubles, lost_error
+from app.store.window import Window
 
 logger = logging.getLogger(__name__)
 

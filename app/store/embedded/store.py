@@ -21,10 +21,10 @@ from app.store.embedded.log import Log
 from app.store.embedded.log_thread import LogThread
 from app.store.embedded.recovery import Recovery
 from app.store.embedded.writer import EmbeddedWriter
-from app.store.history import Window
 from app.store.records import Commit, Entry, Journal, Origin
 from app.store.timings import LogTimings
 from app.store.troubles import lost_error
+from app.store.window import Window
 
 logger = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from app.store.embedded.leases import Leases
 from app.store.embedded.log import Log, LogBroken, LogMoved
 from app.store.embedded.log_thread import LogThread
 from app.store.embedded.recovery import FULL, SLOW, GiveUp, Recovery, unknown
-from app.store.history import Draft
 from app.store.history_size import Mark
+from app.store.overlay import Draft
 from app.store.records import Commit, Origin
 from app.store.timings import LogTimings
 

@@ -36,10 +36,11 @@ from app.store.etcd.layout import (
 from app.store.etcd.loading import Loading
 from app.store.etcd.sent import Sent
 from app.store.etcd.waiters import Waiters
-from app.store.history import History, Window, apply_with_pauses
+from app.store.history import History, apply_with_pauses
 from app.store.history_size import HistorySize, Mark
 from app.store.records import Commit, Journal, Record
 from app.store.steps import with_pauses
+from app.store.window import Window
 
 logger = logging.getLogger(__name__)
 

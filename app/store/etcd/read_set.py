@@ -5,7 +5,8 @@ from typing import Self
 
 from app.store.contract import Fences, Reads
 from app.store.etcd.revs import UnnumberedRecord, is_draft
-from app.store.history import Draft, HeldSnapshot
+from app.store.history import HeldSnapshot
+from app.store.overlay import Draft
 from app.store.records import Record
 
 

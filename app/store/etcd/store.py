@@ -32,10 +32,11 @@ from app.store.etcd.opening import check_schema, check_versions, denial
 from app.store.etcd.revs import rev_of
 from app.store.etcd.sending import WRITE_SECONDS, Sender
 from app.store.etcd.writer import EtcdWriter
-from app.store.history import History, Window
+from app.store.history import History
 from app.store.records import Commit, Entry, Journal, Origin
 from app.store.timings import EtcdTimings
 from app.store.troubles import Troubles, lost_error
+from app.store.window import Window
 
 logger = logging.getLogger(__name__)
 

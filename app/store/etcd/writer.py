@@ -28,7 +28,7 @@ from app.store.etcd.sending import Lost, Sender, Unsaid
 from app.store.etcd.sent import Sent
 from app.store.etcd.transaction import Transaction
 from app.store.etcd.waiting import Take, WaitingWrite, WriteQueue
-from app.store.history import Draft
+from app.store.overlay import Draft
 from app.store.records import Origin
 from app.store.troubles import Troubles, lost_error
 
@@ -174,14 +174,11 @@ class EtcdWriter:
             elif took is Take.RENEWS and group.renewing is not None:
                 self._keep_running(self._renew(waiting, group.renewing))
             elif took is Take.BUSY:
-                self._park(waiting)
+                # It waits for a group of which nobody knows, and is run again after that.
+                next(iter(self._unsaid)).behind.append(waiting)
             elif took is Take.LAST:
                 break
         return group
-
-    def _park(self, waiting: WaitingWrite) -> None:
-        """Have it wait for the groups of which nobody knows."""
-        next(iter(self._unsaid)).behind.append(waiting)
 
     def _again(self, waiting: Iterable[WaitingWrite]) -> None:
         """They are run again, ahead of the others, in their order."""

@@ -8,13 +8,13 @@ import apsw
 
 from app.store.contract import Index
 from app.store.embedded.log import Loaded
-from app.store.history import Window, held_bytes
 from app.store.records import Commit, Record
 from app.store.sqlite.commits import commits_after, journal_at
 from app.store.sqlite.file import CACHE_KIB, connect_reader
 from app.store.sqlite.marks import read_marks
 from app.store.sqlite.schema import State, read_state
 from app.store.sqlite.versions import current_at, sizes_after
+from app.store.window import Window, held_bytes
 
 
 def load(path: Path, vfs: str | None, index: Index, window: Window) -> Loaded:

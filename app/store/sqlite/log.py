@@ -17,7 +17,6 @@ import apsw
 from app.errors import CoordinatorUnavailable, RevCompacted, StartError, StorageFull
 from app.store.contract import Index, Snapshot
 from app.store.embedded.log import Identity, Loaded, LogBroken, LogMoved
-from app.store.history import Window
 from app.store.history_size import Mark
 from app.store.records import Commit, Entry, Journal
 from app.store.sqlite.archive import Archive
@@ -31,6 +30,7 @@ from app.store.sqlite.marks import put_marks
 from app.store.sqlite.presence import Presence
 from app.store.sqlite.schema import STORE, UNREADABLE, State, put_commits, read_state, write_state
 from app.store.sqlite.versions import RECENT_COMMITS, Recent, put_versions, sort_in
+from app.store.window import Window
 
 logger = logging.getLogger(__name__)
 

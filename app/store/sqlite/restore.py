@@ -19,8 +19,9 @@ import apsw
 from app.errors import StartError
 from app.store.contract import Changes, Index, Snapshot
 from app.store.embedded.group import make_commit
-from app.store.history import Draft, History, Window, latest_time
-from app.store.micros import micros
+from app.store.history import History
+from app.store.micros import latest_time, micros
+from app.store.overlay import Draft
 from app.store.records import Journal
 from app.store.sqlite.commits import journal_at
 from app.store.sqlite.copying import copy_store
@@ -30,6 +31,7 @@ from app.store.sqlite.file import connect_writer, resolved, sync_path
 from app.store.sqlite.file_lock import FileLock
 from app.store.sqlite.log import SqliteLog
 from app.store.sqlite.schema import STORE, UNREADABLE, read_state
+from app.store.window import Window
 
 _TIME = "%Y-%m-%d %H:%M:%SZ"
 

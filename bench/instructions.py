@@ -147,6 +147,28 @@ def with_tokens(stage: Stage, under: Sequence[str]) -> tuple[Served, dict[str, b
     return served, asked
 
 
+LISTED, APPS, CHANGED = 1000, 10, 100
+"""Instances of a list, the apps that they are of, and how many change after the past rev that is read."""
+
+
+def lists(stage: Stage, under: Sequence[str]) -> tuple[Served, dict[str, bytes]]:
+    """Visor in memory, as it lists instances: now, and at a rev since which some have changed."""
+    served = visor.start(stage, "memory:", under=under, header_timeout="600")
+    for number in range(APPS):
+        name = f"cat-{number}"
+        visor.call(served, "POST", "/apps", {**APP, "name": name})
+        visor.call(served, "POST", f"/apps/{name}/revisions", {"ref": "r1", "archive_url": "https://x/r1"})
+        visor.call(served, "POST", f"/apps/{name}/proctypes", {"name": "web"})
+        target = {"revision": "r1", "count": LISTED // APPS}
+        visor.call(served, "PUT", f"/apps/{name}/proctypes/web/scale", target)
+    past = visor.call(served, "GET", "/rev")["rev"]
+    for _ in range(CHANGED):
+        visor.call(served, "POST", "/instances/claim", {"host": "10.9.9.9"})
+    path = f"/instances?limit={LISTED}"
+    asked = {"": request("GET", path), " at a past rev": request("GET", f"{path}&rev={past}")}
+    return served, {f"GET {path}{name}, memory:": one for name, one in asked.items()}
+
+
 def peer(name: str, module: str, asked: bytes) -> Subject:
     """A program that does the same work and nothing else."""
 
@@ -161,6 +183,7 @@ SUBJECTS: dict[str, Subject] = {
     "uvicorn": peer(ALONE, "bench.peers.bare_asgi", request("GET", "/220")),
     "fastapi": peer("FastAPI route", "bench.peers.fastapi_plain", request("GET", "/bytes/220")),
     "memory": visor_on("memory:", lambda stage: "memory:"),
+    "lists": lists,
     "tokens": with_tokens,
     "embedded": visor_on("embedded", lambda stage: f"sqlite:///{stage.place('visor.db')}"),
     "etcd": visor_on("on etcd", lambda stage: f"etcd://127.0.0.1:{etcd.start(stage, ALL).port}"),

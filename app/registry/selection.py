@@ -2,16 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from operator import attrgetter, itemgetter
 
 from app.models import key_terms, keys
 from app.models.instance import Status
 from app.store.contract import Snapshot
 from app.store.records import Record
 from app.store.snapshots import Partial
-
-_CREATED, _TERMS = attrgetter("created_rev"), attrgetter("terms")
-_PROCTYPE = itemgetter(key_terms.PROCTYPE_TERM)
 
 LOOK = 2000
 """Instances that are looked at in one turn: some milliseconds."""
@@ -53,13 +49,9 @@ class Selection:
         while True:
             page = snapshot.find(self._groups(), after=after, limit=step)
             # Thousands of records are of a handful of proctypes, each of which is looked up once.
-            for term in set(map(_PROCTYPE, map(_TERMS, page))).difference(began):
+            for term in {record.terms[at] for record in page}.difference(began):
                 began[term] = _began(snapshot, key_terms.proctype_in(term))
-            # Nearly always all of them are of the present life, which costs less to see at once.
-            if page and min(map(_CREATED, page)) < max(began.values()):
-                records += [record for record in page if record.created_rev >= began[record.terms[at]]]
-            else:
-                records += page
+            records += [record for record in page if record.created_rev >= began[record.terms[at]]]
             if isinstance(page, Partial):
                 return records[:limit] if len(records) >= limit else Partial(records, page.upto)
             if len(records) >= limit or len(page) < step:

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice, takewhile
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 
 from app.errors import RevCompacted
 from app.store.contract import UNREADABLE, Index, Reads
@@ -22,7 +22,7 @@ from app.store.steps import STEP
 from app.store.term_lists import TermLists
 from app.store.window import Window, commit_bytes
 
-_REV, _NEWEST = attrgetter("rev"), itemgetter(-1)
+_REV = attrgetter("rev")
 
 
 class History:
@@ -178,10 +178,15 @@ class History:
     def _at(chain: list[Record], rev: int) -> Record | None:
         record = chain[-1]
         if record.rev > rev:
-            at = bisect_right(chain, rev, key=_REV) - 1
+            # Most that has changed since has done so once.
+            at = len(chain) - 2
+            if at > 0 and chain[at].rev > rev:
+                at = bisect_right(chain, rev, hi=at, key=_REV) - 1
             if at < 0:
                 return None
             record = chain[at]
+            if record.rev > rev:
+                return None
         return record if record.value else None
 
     def find(
@@ -204,9 +209,10 @@ class History:
             return []
         left = [keys for group in past for keys in group]
         records: list[Record] = []
+        chains = self._chains
         largest = max(len(keys) for keys in lists[0])
         for block in blocks(lists, after, largest if limit is None else limit):
-            newest = list(map(_NEWEST, map(self._chains.__getitem__, block)))
+            newest = [chains[key][-1] for key in block]
             records += newest if latest else self._as_of(rev, newest, groups, between(left, block))
             if limit is not None and len(records) >= limit:
                 return records[:limit]
@@ -221,19 +227,22 @@ class History:
     ) -> list[Record]:
         """Of keys that have carried the terms at some rev, the versions that do at this one. `newest` are
         their newest versions; `left` the keys that may no longer carry what they are listed under."""
-        if not left and max(map(_REV, newest)) <= rev:
-            return newest
-        records = []
-        for record in newest:
-            # What has not changed since is listed under the terms that it carries.
-            if record.rev > rev or record.key in left:
-                version = self._at(self._chains[record.key], rev)
-                if version is None or not carries(version, groups):
-                    continue
-                records.append(version)
+        # What has not changed since is listed under the terms that it carries.
+        if left:
+            others = [at for at, record in enumerate(newest) if record.rev > rev or record.key in left]
+        else:
+            others = [at for at, record in enumerate(newest) if record.rev > rev]
+        absent = []
+        for at in others:
+            version = self._at(self._chains[newest[at].key], rev)
+            if version is None or not carries(version, groups):
+                absent.append(at)
             else:
-                records.append(record)
-        return records
+                newest[at] = version
+        if not absent:
+            return newest
+        gone = set(absent)
+        return [record for at, record in enumerate(newest) if at not in gone]
 
     def _backwards(self, groups: Sequence[Collection[str]], rev: int, limit: int | None) -> list[Record]:
         """From the last key down. Quick for a term at the latest rev; the rest is asked for seldom."""

@@ -89,7 +89,11 @@ class Commit:
 
 def carries(record: Record, groups: Iterable[Collection[str]]) -> bool:
     """Whether the record carries at least one term of each group."""
-    return all(any(term in group for term in record.terms) for group in groups)
+    carried = record.terms.__contains__
+    for group in groups:  # noqa: SIM110 - without a generator it takes half as long
+        if not any(map(carried, group)):
+            return False
+    return True
 
 
 def sorted_changes(changes: Iterable[Change]) -> tuple[Change, ...]:

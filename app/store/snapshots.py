@@ -2,15 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import TypeVar
 
 from app.store.contract import Snapshot
 from app.store.records import Record
 
 T = TypeVar("T")
-
-_VALUE = attrgetter("value")
 
 
 class Partial(list[Record]):
@@ -48,7 +45,7 @@ async def ask(snapshot: Snapshot, query: Callable[[Snapshot], T]) -> T:
 
 def kept_length(records: Sequence[Record]) -> int:
     """Bytes of what is kept of records."""
-    return sum(map(len, map(_VALUE, records)))
+    return sum([len(record.value) for record in records])
 
 
 async def find_page(

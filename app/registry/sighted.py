@@ -1,11 +1,11 @@
 """A snapshot as a token sees it: as if nothing else existed."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 from app.models import codec, keys
 from app.models.grants import Names, Scope, host_of
 from app.store.contract import UNREADABLE, Reads, Snapshot
-from app.store.records import Record
+from app.store.records import Groups, Record
 from app.store.snapshots import Partial
 
 LOOK = 1000
@@ -48,12 +48,7 @@ class Sighted:
         return record if shows(self.sight, record) or self._shows(record) else None
 
     def find(
-        self,
-        groups: Sequence[Collection[str]],
-        *,
-        after: str = "",
-        limit: int | None = None,
-        reverse: bool = False,
+        self, groups: Groups, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
         if any(all(map(self._shows_all, group)) for group in groups):
             return self.inner.find(groups, after=after, limit=limit, reverse=reverse)
@@ -119,7 +114,7 @@ class Sighted:
                 at = page[-1].key
         return records
 
-    def _narrowed(self, groups: Sequence[Collection[str]], after: str, limit: int | None) -> list[Record]:
+    def _narrowed(self, groups: Groups, after: str, limit: int | None) -> list[Record]:
         """Those of a selection that are seen: by terms where there are terms for it, else one by one."""
         kind = keys.kind_of(next(iter(groups[0])))
         own = self._own_terms(kind)

@@ -14,14 +14,14 @@ counts as one, as etcd's DeleteRange does), a value has at most `MAX_VALUE` byte
 together at most `MAX_BYTES`.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from app.errors import BodyTooLarge, TooManyChanges
-from app.store.records import Commit, Entry, Journal, Origin, Record
+from app.store.records import Commit, Entry, Groups, Journal, Origin, Record
 from app.store.timings import CommitTimings
 
 MAX_CHANGES = 2000
@@ -67,12 +67,7 @@ class Snapshot(Protocol):
         """The version of the key that is current at this rev, or None."""
 
     def find(
-        self,
-        groups: Sequence[Collection[str]],
-        *,
-        after: str = "",
-        limit: int | None = None,
-        reverse: bool = False,
+        self, groups: Groups, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
         """Records that carry at least one term of each group, by key, those after the key `after` (with
         `reverse`: from the last key down, `after` not used), at most `limit`. All terms are below one

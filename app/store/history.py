@@ -9,14 +9,14 @@ and asks the chains of those that have changed since.
 import asyncio
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice, takewhile
 from operator import attrgetter
 
 from app.errors import RevCompacted
 from app.store.contract import UNREADABLE, Index, Reads
 from app.store.reads import touched
-from app.store.records import Commit, Record, carries
+from app.store.records import Commit, Groups, Record, carries
 from app.store.sorted_keys import between, blocks
 from app.store.steps import STEP
 from app.store.term_lists import TermLists
@@ -191,7 +191,7 @@ class History:
 
     def find(
         self,
-        groups: Sequence[Collection[str]],
+        groups: Groups,
         rev: int,
         after: str = "",
         limit: int | None = None,
@@ -222,9 +222,7 @@ class History:
         """Whether the lists of what is there now are those of this rev."""
         return rev >= self.rev and not self._applying
 
-    def _as_of(
-        self, rev: int, newest: list[Record], groups: Sequence[Collection[str]], left: Collection[str]
-    ) -> list[Record]:
+    def _as_of(self, rev: int, newest: list[Record], groups: Groups, left: Collection[str]) -> list[Record]:
         """Of keys that have carried the terms at some rev, the versions that do at this one. `newest` are
         their newest versions; `left` the keys that may no longer carry what they are listed under."""
         # What has not changed since is listed under the terms that it carries.
@@ -244,7 +242,7 @@ class History:
         gone = set(absent)
         return [record for at, record in enumerate(newest) if at not in gone]
 
-    def _backwards(self, groups: Sequence[Collection[str]], rev: int, limit: int | None) -> list[Record]:
+    def _backwards(self, groups: Groups, rev: int, limit: int | None) -> list[Record]:
         """From the last key down. Quick for a term at the latest rev; the rest is asked for seldom."""
         if len(groups) > 1 or len(groups[0]) > 1 or not self._is_listed(rev):
             return self.find(groups, rev)[::-1][:limit]
@@ -317,12 +315,7 @@ class HeldSnapshot:
         return history.get(key, self.rev)
 
     def find(
-        self,
-        groups: Sequence[Collection[str]],
-        *,
-        after: str = "",
-        limit: int | None = None,
-        reverse: bool = False,
+        self, groups: Groups, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
         return self._held().find(groups, self.rev, after, limit, reverse=reverse)
 

@@ -1,13 +1,13 @@
 """A snapshot with changes on top that are not made, or not yet."""
 
 from collections import Counter
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from operator import attrgetter
 
 from app.store.contract import UNREADABLE, Changes, Index, Reads, Snapshot
 from app.store.history import History
 from app.store.reads import touched
-from app.store.records import Change, Record, carries
+from app.store.records import Change, Groups, Record, carries
 from app.store.steps import STEP, in_one_go
 
 
@@ -50,12 +50,7 @@ class Overlay:
         return None if record.deleted else record
 
     def find(
-        self,
-        groups: Sequence[Collection[str]],
-        *,
-        after: str = "",
-        limit: int | None = None,
-        reverse: bool = False,
+        self, groups: Groups, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
         if reverse:
             return self._backwards(groups, limit)
@@ -72,7 +67,7 @@ class Overlay:
         on_top = [record for record in self._on_top(groups) if record.key > after]
         return sorted(records + on_top, key=attrgetter("key"))[:limit]
 
-    def _backwards(self, groups: Sequence[Collection[str]], limit: int | None) -> list[Record]:
+    def _backwards(self, groups: Groups, limit: int | None) -> list[Record]:
         """The same from the last key down."""
         most = limit
         while True:
@@ -84,7 +79,7 @@ class Overlay:
         records += self._on_top(groups)
         return sorted(records, key=attrgetter("key"), reverse=True)[:limit]
 
-    def _on_top(self, groups: Sequence[Collection[str]]) -> list[Record]:
+    def _on_top(self, groups: Groups) -> list[Record]:
         keys = {key for term in groups[0] for key in self._carriers.get(term, ())}
         return [record for key in keys if carries(record := self._over[key], groups)]
 

@@ -4,12 +4,12 @@ Work that takes long is not done where nothing can come between: what it has rea
 committed since, which costs as much as that, however much was read.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from app.errors import RevCompacted
 from app.store.contract import Reads, Snapshot
-from app.store.records import Change, Record
+from app.store.records import Change, Groups, Record
 
 T = TypeVar("T")
 
@@ -40,12 +40,7 @@ class Remembering:
         return _while_there(lambda: self._below.get(key))
 
     def find(
-        self,
-        groups: Sequence[Collection[str]],
-        *,
-        after: str = "",
-        limit: int | None = None,
-        reverse: bool = False,
+        self, groups: Groups, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
         for group in groups:
             self.reads.terms.update(group)

@@ -1,6 +1,6 @@
 """What a store keeps and hands out: versions of keys, the commits that made them, and who made those."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -87,7 +87,11 @@ class Commit:
     events: Any = None
 
 
-def carries(record: Record, groups: Iterable[Collection[str]]) -> bool:
+Groups = Sequence[Collection[str]]
+"""What records are looked for by: those that carry at least one term of each group."""
+
+
+def carries(record: Record, groups: Groups) -> bool:
     """Whether the record carries at least one term of each group."""
     carried = record.terms.__contains__
     for group in groups:  # noqa: SIM110 - without a generator it takes half as long

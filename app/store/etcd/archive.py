@@ -5,7 +5,7 @@ commits up to there have made of it: the journal's entry tells that.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
@@ -27,7 +27,7 @@ from app.store.etcd.layout import (
     record_of,
 )
 from app.store.etcd.revs import index_of, rev_of, revision_of
-from app.store.records import Commit, Journal, Record, carries
+from app.store.records import Commit, Groups, Journal, Record, carries
 from app.store.steps import with_pauses
 
 _SECONDS = 5.0
@@ -234,12 +234,7 @@ class ArchivedSnapshot:
         return record
 
     def find(
-        self,
-        groups: Sequence[Collection[str]],
-        *,
-        after: str = "",
-        limit: int | None = None,
-        reverse: bool = False,
+        self, groups: Groups, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
         prefix = prefix_of(next(iter(groups[0])))
         records: list[Record] = []

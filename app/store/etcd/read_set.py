@@ -1,13 +1,12 @@
 """A snapshot that remembers what was read of it: what a commit has to guard."""
 
-from collections.abc import Collection, Sequence
 from typing import Self
 
 from app.store.contract import Fences, Reads
 from app.store.etcd.revs import UnnumberedRecord, is_draft
 from app.store.history import HeldSnapshot
 from app.store.overlay import Draft
-from app.store.records import Record
+from app.store.records import Groups, Record
 
 
 class Guards:
@@ -72,12 +71,7 @@ class Recording:
         return guarded[key]
 
     def find(
-        self,
-        groups: Sequence[Collection[str]],
-        *,
-        after: str = "",
-        limit: int | None = None,
-        reverse: bool = False,
+        self, groups: Groups, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
         for term in {term for group in groups for term in group}:
             self._note(term)

@@ -7,7 +7,7 @@ the rev is still kept: a compaction that overtakes a reader makes it fail, never
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import apsw
 from app.errors import CoordinatorUnavailable, RevCompacted
 from app.store.contract import Index, Reads, prefix_of
 from app.store.embedded.log import LogMoved
-from app.store.records import Commit, Entry, Journal, Record, carries
+from app.store.records import Commit, Entry, Groups, Journal, Record, carries
 from app.store.sqlite.commits import commits_after, journal_at, journals_after
 from app.store.sqlite.file import connect_reader
 from app.store.sqlite.schema import UNREADABLE, read_state
@@ -174,12 +174,7 @@ class ArchiveSnapshot:
         return None if record is None or record.deleted else record
 
     def find(
-        self,
-        groups: Sequence[Collection[str]],
-        *,
-        after: str = "",
-        limit: int | None = None,
-        reverse: bool = False,
+        self, groups: Groups, *, after: str = "", limit: int | None = None, reverse: bool = False
     ) -> list[Record]:
         records: list[Record] = []
         if limit is not None and limit <= 0:
@@ -204,7 +199,7 @@ class ArchiveSnapshot:
         return True  # nobody commits on what has left the memory
 
     def _iterate(
-        self, connection: apsw.Connection, groups: Sequence[Collection[str]], after: str, reverse: bool
+        self, connection: apsw.Connection, groups: Groups, after: str, reverse: bool
     ) -> Generator[Record, None, None]:
         prefix = prefix_of(next(iter(groups[0])))
         for record in current_at(

@@ -93,16 +93,13 @@ Traceparent = Annotated[
 ]
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
 def _origin(
     call: Call, actor: Actor = MISSING, reason: Reason = MISSING, traceparent: Traceparent = MISSING
 ) -> Origin:
-    named, principal = actor_of(_text(actor)), call.principal
+    named, principal = actor_of(actor if isinstance(actor, str) else None), call.principal
     request = f"{call.method} {call.scope['path']}"
-    why, trace = reason_of(_text(reason)), trace_of(_text(traceparent))
+    why = reason_of(reason if isinstance(reason, str) else None)
+    trace = trace_of(traceparent if isinstance(traceparent, str) else None)
     if principal.anonymous:
         return Origin(named, request, why, trace)
     on_behalf_of = None if actor is MISSING else _other(named, principal)

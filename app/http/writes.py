@@ -262,10 +262,6 @@ AskedDryRun = Annotated[
 ]
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
 def _write(
     context: Ctx,
     call: Call,
@@ -274,7 +270,10 @@ def _write(
     if_none_match: IfNoneMatch = MISSING,
     dry_run: AskedDryRun = False,
 ) -> Write:
-    conditions = preconditions(_text(if_match), _text(if_none_match))
+    conditions = preconditions(
+        if_match if isinstance(if_match, str) else None,
+        if_none_match if isinstance(if_none_match, str) else None,
+    )
     tried = DryRun(context.store) if dry_run else None
     permission = call.principal.permission(call.row)
     return Write(context.store, origin, conditions, None, permission, context.object_limits, tried)
@@ -304,7 +303,10 @@ def _post(
     if isinstance(idempotency_key, str):
         whose = origin.actor if call.principal.anonymous else call.principal.called
         keyed = idempotent_call(idempotency_key, whose, call.scope, call.content)
-    conditions = preconditions(_text(if_match), _text(if_none_match))
+    conditions = preconditions(
+        if_match if isinstance(if_match, str) else None,
+        if_none_match if isinstance(if_none_match, str) else None,
+    )
     tried = DryRun(context.store) if dry_run else None
     permission = call.principal.permission(call.row)
     return Write(context.store, origin, conditions, keyed, permission, context.object_limits, tried)

@@ -31,6 +31,11 @@ Rev = Annotated[
 ]
 
 
+def given_text(value: object) -> str | None:
+    """The text of a field or parameter that may be left out; None where it is."""
+    return value if isinstance(value, str) else None
+
+
 class Model(BaseModel):
     """Nothing is coerced, nothing unknown is taken, nothing is changed in place."""
 

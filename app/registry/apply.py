@@ -13,6 +13,7 @@ from pydantic import MISSING
 from app.errors import AlreadyExists, InvalidState, RequestError
 from app.models import keys
 from app.models.app import App, AppCreate, AppPatch
+from app.models.base import given_text
 from app.models.document import (
     AppEntry,
     AppList,
@@ -62,7 +63,7 @@ def apply(snapshot: Snapshot, at: datetime, document: Document, addresses: Addre
         if not service.absent:
             yield from applying.service(service, ("services", number))
     yield from applying.remove(document)
-    wanted = document.plan if isinstance(document.plan, str) else None
+    wanted = given_text(document.plan)
     return (yield from plan(planner, wanted, applying.started, applying.stopped))
 
 
@@ -154,7 +155,7 @@ class _Applying:
         yield
         path = f"/apps/{app}/revisions/{entry.ref}"
         there = find(self._planner.draft, keys.revision(app, entry.ref), Revision)
-        archive = entry.archive_url if isinstance(entry.archive_url, str) else None
+        archive = given_text(entry.archive_url)
         if there is None:
             body = RevisionCreate(ref=entry.ref, archive_url=archive)
             yield from self._planner.run(path, place, revisions.register, app, body)
@@ -212,7 +213,7 @@ class _Applying:
             for name in ("priority", "weight", "target")
             if (value := getattr(entry, name)) is not MISSING
         }
-        own = entry.ip if isinstance(entry.ip, str) else None
+        own = given_text(entry.ip)
         if there is None:
             body = EndpointCreate(addr=entry.addr, port=entry.port, ip=own, **given)
             ip = own or self._addresses[entry.addr]

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from app.models import codec, key_terms, keys
+from app.models.base import given_text
 from app.models.instance import SCALED, Status
 from app.models.scale import MAX_SCALE, ScaleCount, ScaleRecord, Statuses
 from app.registry.state import exists
@@ -84,7 +85,7 @@ class Counts:
     def items(self) -> list[tuple[str, ScaleCount]]:
         """Each with its name, by which they are sorted. What was asked for and is not there counts 0."""
         if not self._groups and self.revision is not None and not self.after:
-            env = self.env if isinstance(self.env, str) else None
+            env = given_text(self.env)
             return [("", _item(ScaleGroup(self.revision, env)))]
         return [(name, _item(self._groups[name])) for name in sorted(self._groups)]
 

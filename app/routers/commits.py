@@ -22,6 +22,7 @@ from app.http.event_query import Types
 from app.http.listing import DEFAULT_LIMIT, LIST_FRAME, PageCursor, PageLimit
 from app.http.ready_answer import json_answer
 from app.models import paths
+from app.models.base import given_text
 from app.models.commit import Bucket, CommitDetail, CommitPage, Timeline
 from app.models.names import IN_DIGITS
 from app.models.paths import Include
@@ -114,7 +115,7 @@ async def list_commits(
         asked_rev(end, to_at, "to_at"),
         order is Order.DESC,
         limit,
-        cursor if isinstance(cursor, str) else None,
+        given_text(cursor),
     )
     return await filters.page(wanted)
 

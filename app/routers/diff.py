@@ -20,7 +20,7 @@ from app.http.entity_tags import IfNoneMatch, unchanged
 from app.http.header_lists import quality
 from app.http.listing import DEFAULT_LIMIT, LIST_FRAME, PageLimit, check_page, cursor_query
 from app.http.ready_answer import JSON, ReadyAnswer, json_answer
-from app.models.base import rfc3339
+from app.models.base import given_text, rfc3339
 from app.models.diff import Diff
 from app.models.paths import PATH_SCHEMA, Include, Subtree, subtree
 from app.models.times import TimeText
@@ -173,9 +173,7 @@ async def get_diff(
     begin, end = asked_rev(from_, from_at, "from_at"), asked_rev(to, to_at, "to_at")
     if begin is None:
         raise InvalidRequest.of(["query", FROM], "Field required, or `from_at`", "missing")
-    comparison = await _comparison_of(
-        context, call, within, begin, end, cursor if isinstance(cursor, str) else None, of
-    )
+    comparison = await _comparison_of(context, call, within, begin, end, given_text(cursor), of)
     await comparison.span.check()
     as_text = isinstance(accept, str) and quality(accept, TEXT) > quality(accept, JSON)
     named = isinstance(from_, int) and isinstance(to, int)  # a time may be one that is counted from now

@@ -20,6 +20,7 @@ from app.http.entity_tags import IfNoneMatch, tag_of, unchanged
 from app.http.large_answer import LargeAnswer
 from app.http.reads import View
 from app.http.ready_answer import ReadyAnswer
+from app.models.base import given_text
 from app.models.names import Name, ProctypeName, ServiceName
 from app.models.target import ScrapedPort, TargetGroup
 from app.registry.targets import Targets
@@ -62,7 +63,7 @@ def _held(
     if_none_match: IfNoneMatch = MISSING,
 ) -> HeldRead:
     point = asked_rev(rev, at)
-    tag = if_none_match if isinstance(if_none_match, str) else None
+    tag = given_text(if_none_match)
     stale = point is None and consistency is Consistency.STALE
     return HeldRead(context, View(context, call, point, consistency, tag), stale, tag)
 

@@ -19,7 +19,7 @@ from app.http.listing import List, Listing
 from app.http.reads import Read
 from app.http.writes import Post, Put, live_instance, nothing
 from app.models import codec, keys
-from app.models.base import Deleted
+from app.models.base import Deleted, given_text
 from app.models.instance import (
     FinalStatus,
     Instance,
@@ -249,7 +249,7 @@ async def unregister_instances(
 
         def rule(snapshot: Snapshot, at: datetime, page_keys: Sequence[str] = page_keys) -> Changes:
             return finals.unregister_those(
-                snapshot, at, page_keys, wanted.statuses, _text(client), _text(reason)
+                snapshot, at, page_keys, wanted.statuses, given_text(client), given_text(reason)
             )
 
         outcome = await conditional.commit(rule, nothing)
@@ -261,10 +261,6 @@ async def unregister_instances(
         conditional, after = write.apart(), batch.last
     answer = Unregistered(rev=rev, count=count)
     return conditional.response(answer.model_dump_json().encode(), rev)
-
-
-def _text(text: object) -> str | None:
-    return text if isinstance(text, str) else None
 
 
 @router.delete(
@@ -283,6 +279,6 @@ async def unregister_instance(
     reused."""
 
     def rule(snapshot: Snapshot, at: datetime) -> Changes:
-        return tickets.unregister(snapshot, at, id, _text(client), _text(reason))
+        return tickets.unregister(snapshot, at, id, given_text(client), given_text(reason))
 
     return await write.delete(rule, live_instance(id))

@@ -1,8 +1,10 @@
 """The calls that move an instance through its life."""
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 from fastapi import Response
 from fastapi.routing import APIRouter
@@ -12,7 +14,7 @@ from app.http.context import Call, Context, Ctx
 from app.http.declared_responses import changed, queued, removed
 from app.http.disconnects import Gone, until_gone
 from app.http.writes import Post, Put, Write, live_instance, nothing
-from app.models.base import Deleted
+from app.models.base import Deleted, given_text
 from app.models.instance import (
     Claim,
     Claimer,
@@ -28,9 +30,11 @@ from app.models.instance import (
 from app.models.names import InstanceId
 from app.registry import claims, life, locks
 from app.routers.instances import location_of
-from app.store.contract import Outcome
+from app.store.contract import Changes, Outcome, Snapshot
 
 router = APIRouter(tags=["life of an instance"])
+
+C = TypeVar("C", bound=Claimer)
 
 
 @router.post(
@@ -43,8 +47,8 @@ async def claim_next(body: ClaimNext, write: Post, context: Ctx, call: Call) -> 
     """Claims the oldest pending ticket, of the app and proctype named or of any. Waits up to `wait`
     seconds for one. Each new ticket wakes one waiting host, in the order in which they asked."""
     write.speak_for(body.host)
-    app = body.app if isinstance(body.app, str) else None
-    proctype = body.proctype if isinstance(body.proctype, str) else None
+    app = given_text(body.app)
+    proctype = given_text(body.proctype)
 
     async def attempt(write: Write) -> Outcome:
         return await write.commit(
@@ -100,6 +104,15 @@ async def claim_instance(id: InstanceId, body: Claim, write: Post) -> Response:
     )
 
 
+async def _answer_claimer(
+    write: Write, id: int, body: C, rule: Callable[[Snapshot, datetime, int, C], Changes]
+) -> Response:
+    """The answer to what only the holder of the claim may say."""
+    write.speak_for(body.host)
+    write.speak_by(body.claim_rev)
+    return await write.answer(lambda snapshot, at: rule(snapshot, at, id, body), live_instance(id))
+
+
 @router.post(
     "/instances/{id}/unclaim",
     response_model=Instance,
@@ -108,9 +121,7 @@ async def claim_instance(id: InstanceId, body: Claim, write: Post) -> Response:
 )
 async def unclaim_instance(id: InstanceId, body: Unclaim, write: Post) -> Response:
     """For the claimer only. The instance becomes pending again; `error` is kept in `claims`."""
-    write.speak_for(body.host)
-    write.speak_by(body.claim_rev)
-    return await write.answer(lambda snapshot, at: claims.unclaim(snapshot, at, id, body), live_instance(id))
+    return await _answer_claimer(write, id, body, claims.unclaim)
 
 
 @router.post(
@@ -121,9 +132,7 @@ async def unclaim_instance(id: InstanceId, body: Unclaim, write: Post) -> Respon
 )
 async def start_instance(id: InstanceId, body: Start, write: Post) -> Response:
     """For the claimer only. Repeating the call with the same values changes nothing."""
-    write.speak_for(body.host)
-    write.speak_by(body.claim_rev)
-    return await write.answer(lambda snapshot, at: life.start(snapshot, at, id, body), live_instance(id))
+    return await _answer_claimer(write, id, body, life.start)
 
 
 @router.post(
@@ -146,9 +155,7 @@ async def stop_instance(id: InstanceId, write: Post) -> Response:
 )
 async def exit_instance(id: InstanceId, body: Claimer, write: Post) -> Response:
     """For the claimer only. A lost or failed instance can still become exited; exited is final."""
-    write.speak_for(body.host)
-    write.speak_by(body.claim_rev)
-    return await write.answer(lambda snapshot, at: life.exit(snapshot, at, id, body), live_instance(id))
+    return await _answer_claimer(write, id, body, life.exit)
 
 
 @router.post(
@@ -159,9 +166,7 @@ async def exit_instance(id: InstanceId, body: Claimer, write: Post) -> Response:
 )
 async def fail_instance(id: InstanceId, body: Failure, write: Post) -> Response:
     """For the claimer only."""
-    write.speak_for(body.host)
-    write.speak_by(body.claim_rev)
-    return await write.answer(lambda snapshot, at: life.fail(snapshot, at, id, body), live_instance(id))
+    return await _answer_claimer(write, id, body, life.fail)
 
 
 @router.post(

@@ -14,7 +14,7 @@ from app.http.context import Call, Context, Ctx
 from app.http.declared_responses import committed
 from app.http.planned_write import SteppedRule
 from app.http.writes import Post
-from app.models.base import INT64, MAX_INT64
+from app.models.base import INT64, MAX_INT64, given_text
 from app.models.names import IN_DIGITS
 from app.models.paths import DECLARED, Include, Subtree, subtree
 from app.models.plan import Planned
@@ -65,7 +65,7 @@ async def revert_subtree(body: RevertRequest, write: Post, context: Ctx, call: C
         to_rev = await rev_of(context, point) if to_rev is None else to_rev
         assert to_rev is not None, "it was said"
         going = await _going(context, call, area, body, to_rev, snapshot)
-        wanted = body.plan if isinstance(body.plan, str) else None
+        wanted = given_text(body.plan)
         return lambda seen, at: revert.revert(seen, at, going, wanted)
 
     return await answer(write, context, begin)
@@ -79,7 +79,7 @@ async def undo_commit(
 ) -> Response:
     """Takes back what the commit changed in declared objects and in targets of scales. `conflict` if the
     same fields were changed again since."""
-    wanted = body.plan if isinstance(body.plan, str) else None
+    wanted = given_text(body.plan)
 
     async def begin(snapshot: Remembering) -> SteppedRule:
         changed = await _changed(context, call, rev)

@@ -14,6 +14,7 @@ from app.http.declared_responses import committed, listed
 from app.http.listing import List
 from app.http.writes import Put, at_key
 from app.models import keys
+from app.models.base import given_text
 from app.models.names import Name, ProctypeName, Ref
 from app.models.scale import Scale, Scaled, ScaleTarget
 from app.registry import scale
@@ -51,7 +52,7 @@ async def get_scale(
     counts = Counts(
         app,
         proctype,
-        revision if isinstance(revision, str) else None,
+        given_text(revision),
         ANY if not isinstance(env, str) else env or None,
         after=start,
         limit=listing.limit,

@@ -6,7 +6,8 @@ the rev of the very commit, and put in the same way; so is the rev of each of an
 said of a version is made once.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from pydantic_core import from_json, to_json
@@ -66,6 +67,27 @@ def encode(resource: Resource) -> bytes:
     return _bounded(value)
 
 
+_FOUND_BY = re.compile(
+    rb'{(?:"ended":true,)?"created_at":"[^"]*","updated_at":"[^"]*","id":[0-9]+,"app":"(?P<app>[^"\\\\]*)",'
+    rb'(?:"revision":"(?P<revision>[^"\\\\]*)","proctype":"(?P<proctype>[^"\\\\]*)",'
+    rb'"env":(?:null|"(?P<env>[^"\\\\]*)"),"status":"(?P<status>[a-z]*)",'
+    rb'"host":(?:null|"(?P<host>[^"\\\\]*)"),|"proctype":"(?P<of_ended>[^"\\\\]*)",)'
+)
+"""How what is kept of an instance begins, up to the last of the fields that it is found by."""
+
+
+def found_by(value: Encoded) -> dict[str, str | None] | None:
+    """The fields by which an instance is found, of a value that was encoded here: read off its beginning, as
+    to parse all of it costs as much as to write it. None where that is not how it begins."""
+    match = _FOUND_BY.match(value)
+    if match is None:
+        return None
+    fields = {name: text if text is None else text.decode() for name, text in match.groupdict().items()}
+    if fields["proctype"] is None:
+        fields["proctype"] = fields["of_ended"]
+    return fields
+
+
 def kept(version: Version) -> dict[str, Any]:
     """What is kept of a resource, as plain JSON: to read or change one field of many, a model is not worth
     its price."""
@@ -81,7 +103,7 @@ def with_secrets(fields: dict[str, Any], secrets: dict[str, Any]) -> dict[str, A
     return {**first, **{name: value for name, value in fields.items() if name != "secrets"}}
 
 
-def has_secrets_in_place(fields: dict[str, Any], value: bytes) -> bool:
+def has_secrets_in_place(fields: Mapping[str, Any], value: bytes) -> bool:
     """Whether an app's secrets are kept as `encode` keeps them, where it has any."""
     secrets = fields.get("secrets", {})
     in_form = isinstance(secrets, dict) and all(isinstance(entry, dict) for entry in secrets.values())

@@ -4,7 +4,7 @@ Their spellings are in `keys.py`.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,14 +13,15 @@ from pydantic_core import from_json
 from app.models import hosts, keys
 
 
-def index(key: str, value: bytes) -> tuple[str, ...]:
+def index(key: str, value: bytes, fields: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """The terms of a key. A value that cannot be read (written by another hand) has only its prefixes.
+    `fields` is what the value holds, where that is known: it is not parsed then.
 
     Terms are interned: many keys carry one, and keep it as long as they are kept."""
-    return tuple(map(sys.intern, _index(key, value)))
+    return tuple(map(sys.intern, _index(key, value, fields)))
 
 
-def _index(key: str, value: bytes) -> tuple[str, ...]:
+def _index(key: str, value: bytes, fields: Mapping[str, Any] | None) -> tuple[str, ...]:
     kind, slash, rest = key.partition("/")
     if kind in ("app", "service", "token"):
         return (kind + slash,)
@@ -42,7 +43,7 @@ def _index(key: str, value: bytes) -> tuple[str, ...]:
     if kind not in ("instance", "runner"):
         return ()
     try:
-        resource = from_json(value)
+        resource = from_json(value) if fields is None else fields
         if kind == "runner":
             return (keys.RUNNERS, keys.runners_on(hosts.as_kept(resource["host"])))
         return _instance_terms(resource, keys.is_ended(value))
@@ -104,7 +105,7 @@ def group_of(terms: Sequence[str]) -> tuple[str, str | None, str] | None:
     return None if ref is None or status is None else (ref, env, status)
 
 
-def _instance_terms(fields: dict[str, Any], ended: bool) -> tuple[str, ...]:
+def _instance_terms(fields: Mapping[str, Any], ended: bool) -> tuple[str, ...]:
     app, name = fields["app"], fields["proctype"]
     if ended:
         return _ended_terms(app, name)

@@ -55,27 +55,29 @@ def readable(record: Record) -> bool:
 
 def index(key: str, value: bytes) -> tuple[str, ...]:
     """The terms of a key, for the store. What this process has encoded itself is not looked at again."""
-    if type(value) is codec.Encoded or _fits(key, value):
-        return key_terms.index(key, value)
-    return (UNREADABLE,)
-
-
-def _fits(key: str, value: bytes) -> bool:
+    if type(value) is codec.Encoded:
+        return key_terms.index(key, value, codec.found_by(value) if key.startswith(keys.INSTANCES) else None)
     kind = keys.kind_of(key)
     try:
-        if key in _NUMBERS:
-            return value.isdigit() and int(value) < 2**63
-        if kind == "idempotency":
-            IdempotencyRecord.model_validate_json(value)
-            return True
-        if kind == "token-use":
-            TokenUse.model_validate_json(value)
-            return True
-        if kind == "secret":
-            return _is_secret(key, value)
-        return kind == "scaling" or _is_resource(kind, key, value)
+        if kind in _VALIDATE:
+            fields = _resource(kind, key, value)
+            return (UNREADABLE,) if fields is None else key_terms.index(key, value, fields)
+        return key_terms.index(key, value) if _fits(kind, key, value) else (UNREADABLE,)
     except (ValueError, LookupError, TypeError, RecursionError):
-        return False
+        return (UNREADABLE,)
+
+
+def _fits(kind: str, key: str, value: bytes) -> bool:
+    """Whether the value of a key that is no resource's is one of ours. May raise where it is not."""
+    if key in _NUMBERS:
+        return value.isdigit() and int(value) < 2**63
+    if kind == "idempotency":
+        IdempotencyRecord.model_validate_json(value)
+        return True
+    if kind == "token-use":
+        TokenUse.model_validate_json(value)
+        return True
+    return kind == "scaling" or (kind == "secret" and _is_secret(key, value))
 
 
 def _is_secret(key: str, value: bytes) -> bool:
@@ -83,16 +85,16 @@ def _is_secret(key: str, value: bytes) -> bool:
     return bool(app and name) and value[:1] == value[-1:] == b'"' and is_sealed(value[1:-1].decode())
 
 
-def _is_resource(kind: str, key: str, value: bytes) -> bool:
-    """Whether what would be said of the key is the resource that belongs there. Raises where it is not
-    even that."""
-    resource = from_json(value)
-    if not value.startswith(b"{") or resource.keys() & {"rev", "created_rev"}:
-        return False
-    if _KEY_OF[kind](resource) != key:
-        return False
-    if kind == "app" and not codec.has_secrets_in_place(resource, value):
-        return False
+def _resource(kind: str, key: str, value: bytes) -> Mapping[str, Any] | None:
+    """What the value holds, where that is the resource that belongs under the key. Raises where it is
+    another, or not even JSON."""
+    fields: Mapping[str, Any] = from_json(value)
+    if not value.startswith(b"{") or fields.keys() & {"rev", "created_rev"}:
+        return None
+    if _KEY_OF[kind](fields) != key:
+        return None
+    if kind == "app" and not codec.has_secrets_in_place(fields, value):
+        return None
     validate = _VALIDATE_ENDED if keys.is_ended(value) else _VALIDATE[kind]
     validate(codec.wire(Record(key, value, 1, 1)))
-    return True
+    return fields

@@ -51,6 +51,13 @@ def test_what_an_earlier_version_has_written_can_be_read(key: str) -> None:
     assert index(key, KEPT[key]) == key_terms.index(key, KEPT[key])
 
 
+@pytest.mark.parametrize("key", [key for key in KEPT if key.startswith("instance/")])
+def test_what_was_encoded_here_is_found_by_the_same_terms_as_what_is_parsed(key: str) -> None:
+    ours = codec.Encoded(KEPT[key])
+    assert codec.found_by(ours), "it does not begin as instances do"
+    assert index(key, ours) == key_terms.index(key, KEPT[key])
+
+
 def test_of_each_kind_of_resource_it_is_known_under_which_key_it_belongs() -> None:
     """A kind that is not known to the index would be unreadable as soon as it comes from a file."""
     assert KINDS.keys() <= _KEY_OF.keys()

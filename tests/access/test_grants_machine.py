@@ -2,7 +2,8 @@
 
 Of each token the model knows which apps it shows; of each stream which events it has to bring: those of the
 apps that are seen, each once, in order, whatever was granted, narrowed or revoked in between, and none
-that was committed after it was no longer to be seen. `VISOR_TEST_GRANTS` says how many runs of 30 steps.
+that was committed after it was no longer to be seen. `VISOR_TEST_GRANTS` says how many runs of 30 steps:
+with more than the default, a failing run is made as short as it can be, too.
 """
 
 import os
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from hypothesis import HealthCheck, note, settings
+from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -26,7 +27,11 @@ from tests.http.expect import refused
 from tests.serving import APP, Service
 from tests.sse.sse_reader import Frame, SseStream
 
-RUNS = int(os.environ.get("VISOR_TEST_GRANTS", "6"))
+FEW = 6
+RUNS = int(os.environ.get("VISOR_TEST_GRANTS", f"{FEW}"))
+SHRINKS = (Phase.shrink,) if RUNS > FEW else ()
+"""To make a failing run short takes minutes: each try is some seconds of requests and streams."""
+
 APPS = ("a", "b", "c")
 TOKENS = (0, 1)
 _run = count()
@@ -255,6 +260,7 @@ def test_what_is_seen_is_what_the_grants_say_at_every_moment() -> None:
             settings=settings(
                 max_examples=RUNS,
                 stateful_step_count=30,
+                phases=(Phase.explicit, Phase.reuse, Phase.generate, *SHRINKS),
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),

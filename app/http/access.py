@@ -60,7 +60,7 @@ class Access:
         self._by_hash: dict[bytes, Principal] = {}
         self._by_certificate: dict[Certificate, Principal] = {}
         self._used: dict[str, datetime] = {}
-        self._proven_at = 0.0
+        self._proven_at = self._believed_until = 0.0
         self._open_at = 0
         """The rev at which nobody was seen to need a token; 0 where none is known."""
         self._streams = OpenStreams()
@@ -83,14 +83,15 @@ class Access:
         """Who asks, by what is held here; None where that says nothing good. A token, or a session's cookie,
         counts before the certificate of the connection."""
         given = fields.get(b"authorization")
-        if given is None and certificate is None and 0 < self._store.rev == self._open_at:
+        if given is None:
             # A state at a rev does not change: it was looked at before.
-            if not (self._local and proxied(fields)):
+            is_open = certificate is None and 0 < self._store.rev == self._open_at
+            if is_open and not (self._local and proxied(fields)):
                 return self._nobody
-        elif given is not None and peer is not None and peer.principal is not None:
-            again = self._again(given, peer, peer.principal)
-            if again is not None:
-                return again
+        elif (
+            peer is not None and peer.principal is not None and self._asks_again(given, peer, peer.principal)
+        ):
+            return peer.principal
         snapshot = self._store.stale()
         token = _token(fields)
         if token is None:
@@ -105,29 +106,33 @@ class Access:
             self._note_use(principal, hour)
         if not self._proven:
             return None
-        self._proven_at = now
+        self._proven_at, self._believed_until = now, now + PROOF_SECONDS
         if peer is not None and given is not None:
             peer.credentials, peer.principal, peer.known_at = given, principal, snapshot.rev
         return principal
 
-    def _again(self, given: bytes, peer: Peer, principal: Principal) -> Principal | None:
-        """Who asked on the same connection before, where that is the same token, and as it was; None where
-        more has to be looked at."""
-        record, now, rev = principal.record, time.time(), self._store.rev
-        if (
-            record is not None
-            and hmac.compare_digest(given, peer.credentials)
-            # A state at a rev does not change. Should one be another's (a coordinator that was restored), the
-            # proof below has it looked up again soon.
-            and (rev == peer.known_at or self._store.stale().get(record.key) is record)
-            and now < principal.until
+    def _asks_again(self, given: bytes, peer: Peer, principal: Principal) -> bool:
+        """Whether it is who asked on the same connection before, with the same token, and that as it was.
+        False where more has to be looked at."""
+        rev, now = self._store.rev, time.time()
+        return (
+            # The same bytes where the whole head came again.
+            (given is peer.credentials or hmac.compare_digest(given, peer.credentials))
+            and now < principal.noted_until
             # A clock that has jumped proves nothing.
-            and 0 <= now - self._proven_at < PROOF_SECONDS
-            and principal.used_hour == int(now) // HOUR
-        ):
-            peer.known_at = rev
-            return principal
-        return None
+            and self._proven_at <= now < self._believed_until
+            and (rev == peer.known_at or self._is_kept(peer, principal, rev))
+        )
+
+    def _is_kept(self, peer: Peer, principal: Principal, rev: int) -> bool:
+        """Whether its token is the same at this rev, which is not the one that was looked at last. A state at
+        a rev does not change. Should one be another's (a coordinator that was restored), the proof that is
+        asked for has it looked up again soon."""
+        record = principal.record
+        if record is None or self._store.stale().get(record.key) is not record:
+            return False
+        peer.known_at = rev
+        return True
 
     def _looked_up(self, snapshot: Snapshot, token: bytes, sha256: bytes, now: float) -> Principal | None:
         if hmac.compare_digest(sha256, self._admin.sha256):
@@ -232,6 +237,7 @@ class Access:
     def _note_use(self, principal: Principal, hour: int) -> None:
         if principal.used_hour != hour and principal.id is not None:
             principal.used_hour = hour
+            principal.noted_until = min(principal.until, (hour + 1) * HOUR)
             self._used[principal.id] = datetime.fromtimestamp(hour * HOUR, UTC)
 
     def _make(self, record: Record, sha256: bytes, now: float) -> Principal:

@@ -71,7 +71,8 @@ class ClientRefusals:
 
 
 class Client:
-    """What one client uses. `name` is a token's id, or an address."""
+    """What one client uses. `name` is a token's id, or an address; `most_requests` is how many it may have
+    at a time."""
 
     __slots__ = (
         "_limits",
@@ -79,6 +80,7 @@ class Client:
         "_saved",
         "_saved_at",
         "connections",
+        "most_requests",
         "name",
         "requests",
         "subscribers",
@@ -89,6 +91,7 @@ class Client:
         self.connections = 0
         self.requests = 0
         self.subscribers = 0
+        self.most_requests = limits.requests or inf
         self._limits = limits
         self._refusals = refusals
         self._saved = float(limits.writes)
@@ -103,8 +106,8 @@ class Client:
 
     def begin(self, *, writes: bool) -> None:
         """One more request. Raises TooManyRequests."""
-        most = self._limits.requests
-        if most and self.requests >= most:
+        most = self.most_requests
+        if self.requests >= most:
             raise self._too_many("requests", f"has {most} requests unanswered, as many as it is allowed to.")
         if writes and self._limits.writes:
             self._count_write(self._limits.writes)
@@ -148,17 +151,18 @@ class Client:
 
 class Peer:
     """The other side of a connection. It counts for the client that asked by it last: a proxy sends the
-    requests of many by one. `address` is None where that says nothing of who it is. `principal` is who asked
-    last with a token, by the header `credentials`, which was looked at as of the rev `known_at`: to be looked
-    at again before it is believed. `head` is the last that was looked at of those without a body, method and
-    headers, and `fields` are its headers by name: what is said again on a connection, as most clients do,
-    need not be read again."""
+    requests of many by one. `address` is None where that says nothing of who it is. `principal` is who
+    asked last with a token, by the header `credentials`, which was looked at as of the rev `known_at`:
+    to be looked at again before it is believed. `counted` is for whom `client` was looked up last.
+    `head` is the last that was looked at of those without a body, method and headers, and `fields` are
+    its headers by name: what is said again on a connection, as most clients do, need not be read again."""
 
-    __slots__ = ("address", "client", "credentials", "fields", "head", "known_at", "principal")
+    __slots__ = ("address", "client", "counted", "credentials", "fields", "head", "known_at", "principal")
 
     def __init__(self, address: str | None, client: Client | None) -> None:
         self.address = address
         self.client = client
+        self.counted: Principal | None = None
         self.credentials = b""
         self.known_at = 0
         self.principal: Principal | None = None
@@ -172,9 +176,12 @@ class Peer:
         if sum(len(name) + len(value) for name, value in headers) <= MAX_KEPT:
             self.head, self.fields = (method, headers), fields
 
-    def speaks_for(self, client: Client | None) -> None:
-        """From now on the connection is this client's. Raises TooManyRequests, and has it closed, where that
-        has as many as it may."""
+    def speaks_for(self, client: Client | None, principal: Principal) -> None:
+        """From now on the connection is this client's, as which the principal counts. Raises TooManyRequests,
+        and has it closed, where that has as many as it may."""
+        if client is self.client:
+            self.counted = principal
+            return
         if client is not None:
             try:
                 client.connect()
@@ -182,13 +189,13 @@ class Peer:
                 error.headers["Connection"] = "close"
                 raise
         self.leave()
-        self.client = client
+        self.client, self.counted = client, principal
 
     def leave(self) -> None:
         """The connection ends."""
         if self.client is not None:
             self.client.connections -= 1
-            self.client = None
+            self.client = self.counted = None
 
 
 class Clients:

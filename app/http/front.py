@@ -163,10 +163,13 @@ class Front:
 
     def _count(self, call: Call) -> None:
         """Count the request for the client that asks. Raises TooManyRequests."""
-        peer = call.given.peer
-        client = self._clients.of(call.principal, peer)
-        if peer is not None and peer.client is not client:
-            peer.speaks_for(client)
+        principal, peer = call.principal, call.given.peer
+        if peer is not None and peer.counted is principal:
+            client = peer.client
+        else:
+            client = self._clients.of(principal, peer)
+            if peer is not None:
+                peer.speaks_for(client, principal)
         if client is not None:
             call.permit.count_for(client)
 

@@ -137,7 +137,11 @@ class Permit:
     def count_for(self, client: Client) -> None:
         """Count for this client too, once. Raises TooManyRequests where that has as many as it may."""
         if self._client is None:
-            client.begin(writes=self.writes)
+            if self.writes or client.requests >= client.most_requests:
+                client.begin(writes=self.writes)
+            else:
+                # As `begin` does, at a part of its price.
+                client.requests += 1
             self._client, self._of_client = client, _REQUEST
 
     def subscribe(self, *, claims: bool = False) -> None:
@@ -202,7 +206,11 @@ class Permit:
         """Count for nothing and nobody any more. May be called again."""
         if self._holds is not _NOTHING:
             self.release()
-        if self._client is not None:
+        if self._of_client is _REQUEST and self._client is not None:
+            # As `_leave_client` does: this is the end of most.
+            self._of_client = _NOTHING
+            self._client.requests -= 1
+        else:
             self._leave_client()
 
     def _leave_client(self) -> None:

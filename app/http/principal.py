@@ -26,6 +26,8 @@ class Principal:
     until: float = NEVER
     """When this has to be decided anew: the token expires, or its old secret does."""
     used_hour: int = 0
+    noted_until: float = 0.0
+    """Until then neither this has to be decided anew nor its use to be noted."""
     hosts: tuple[str, ...] = ()
     """Those that a client's certificate names, where it is by that."""
     scopes: dict[Row, Scope | None] = field(default_factory=dict)

@@ -22,17 +22,14 @@ class Sighted:
     """The part of a snapshot that a sight shows. A rule's (`of_rule`) is whole where it looks over
     everything of a kind, for a port that nobody has."""
 
-    __slots__ = ("blocking", "inner", "of_rule", "sight")
+    __slots__ = ("blocking", "inner", "of_rule", "rev", "sight")
 
     def __init__(self, inner: Snapshot, sight: Scope, of_rule: bool = False) -> None:
         self.inner = inner
         self.sight = sight
         self.of_rule = of_rule
         self.blocking = inner.blocking
-
-    @property
-    def rev(self) -> int:
-        return self.inner.rev
+        self.rev = inner.rev
 
     def get(self, key: str) -> Record | None:
         record = self.inner.get(key)
@@ -42,7 +39,8 @@ class Sighted:
         if kind in _OF_APPS:
             # As `shows` does by way of `scope_names` and `Names.has`, for what is read most: each of these
             # calls would cost as much as what it does.
-            apps, app = self.sight.apps, rest.partition(",")[0]
+            apps = self.sight.apps
+            app = rest.partition(",")[0] if "," in rest else rest
             if app in apps.exact or app.startswith(apps.prefixes):
                 return record
         return record if shows(self.sight, record) or self._shows(record) else None

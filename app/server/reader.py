@@ -27,6 +27,9 @@ class Reading(Enum):
 BETWEEN, HEAD, BODY, REFUSED_BODY, ENDED, LINGERING = Reading
 NO_MORE = (ENDED, LINGERING)
 
+NOTED = frozenset({b"host", b"transfer-encoding", b"expect"})
+"""The headers that the reader itself looks at."""
+
 
 class RequestHead:
     """Collects what the parser hands out. `size` counts the bytes of the target and of all headers,
@@ -55,16 +58,14 @@ class RequestHead:
         self.raw_path = b"/"
         self.query = b""
 
-    def add(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        name = name.lower()
+    def note(self, name: bytes, value: bytes) -> None:
+        """One header of those that say how the request is to be read."""
         if name == b"host":
             self._hosts += 1
         elif name == b"transfer-encoding":
             self._codings += [coding.strip().lower() for coding in value.split(b",")]
-        elif name == b"expect":
+        else:
             self.expects_continue = value.lower() == b"100-continue"
-        self.headers.append((name, value))
 
     def check(self, version: str) -> None:
         """Raises MalformedRequest or UnsupportedTransferCoding for a request that must not be begun, and
@@ -224,7 +225,10 @@ class RequestReader:
             self._stop(self._too_large())
         # A trailer is no header: those are in use by now.
         if self.state is HEAD:
-            head.add(name, value)
+            name = name.lower()
+            if name in NOTED:
+                head.note(name, value)
+            head.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         parser = self._parser

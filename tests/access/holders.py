@@ -68,3 +68,21 @@ def give(service: Service, *grants: dict[str, Any], name: str = "somebody", **mo
 def regrant(holder: Holder, *grants: dict[str, Any], **more: Any) -> httpx2.Response:
     """Other grants for the same token."""
     return holder.service.put(f"/tokens/{holder.id}", {"name": "somebody", "grants": list(grants), **more})
+
+
+@contextmanager
+def behind(service: Service) -> Iterator[None]:
+    """What is looked up is what is held now, until the coordinator is asked: as on a replica to which nothing
+    has come since."""
+    store = service.context.store
+    stale, latest, held = store.stale, store.latest, store.stale()
+
+    async def catch_up() -> Any:
+        store.stale = stale
+        return await latest()
+
+    store.stale, store.latest = lambda: held, catch_up
+    try:
+        yield
+    finally:
+        store.stale, store.latest = stale, latest

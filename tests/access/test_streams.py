@@ -11,10 +11,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.models.token import TokenSet, new_id, new_token
+from app.models import keys
+from app.models.token import TokenSet, new_id, new_token, sha256_of
 from app.registry import tokens
 from app.store.records import Origin
-from tests.access.holders import Holder, closed_service, give, grant, regrant
+from tests.access.holders import Holder, behind, closed_service, give, grant, regrant
 from tests.access.test_tokens import in_seconds
 from tests.conftest import STORES, store_of
 from tests.etcd.cluster import until
@@ -115,9 +116,14 @@ def test_a_stream_that_nobody_needed_a_token_for_ends_with_the_first_token(tmp_p
 
 
 async def _first_token(service: Service) -> None:
-    body = TokenSet.model_validate({"name": "root", "grants": [grant("admin")], "sha256": "0" * 64})
+    await _make(service, "a" * 12, {"name": "root", "grants": [grant("admin")], "sha256": "0" * 64})
+
+
+async def _make(service: Service, id: str, said: dict[str, Any]) -> None:
+    """A token that is not made by a request to this service."""
+    body = TokenSet.model_validate(said)
     await service.context.store.transact(
-        lambda snapshot, at: tokens.put(snapshot, at, "a" * 12, body, "tests"), Origin("a", "b")
+        lambda snapshot, at: tokens.put(snapshot, at, id, body, "tests"), Origin("a", "b")
     )
 
 
@@ -245,6 +251,18 @@ def test_a_read_that_waits_for_the_coordinator_is_judged_by_the_token_as_it_is_t
     said = answer()
     assert said.status_code == status, said.text
     assert ("after" in said.text) == (status == 200)
+
+
+def test_a_token_that_a_replica_has_not_heard_of_is_asked_for_and_a_no_is_not_kept(tenants: Service) -> None:
+    """It was asked with before, in vain, and was made since: nothing but a confirmed read tells."""
+    holder = Holder(tenants, id := new_id(), new_token(id))
+    body = {"name": "new", "grants": [grant("viewer", apps=["mine"])], "sha256": sha256_of(holder.token)}
+    with behind(tenants):
+        refused(holder.get("/tokens/self"), 401, "unauthenticated")
+    with behind(tenants):
+        tenants.inside(_make(tenants, id, body))
+        assert tenants.context.store.stale().get(keys.token(id)) is None
+        assert holder.get("/tokens/self").json()["id"] == id
 
 
 def test_a_read_without_a_token_is_401_whatever_is_committed_while_it_waits(tenants: Service) -> None:

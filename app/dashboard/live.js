@@ -57,14 +57,15 @@ export class Live {
       this.status = message.status;
     }
     this.heard = performance.now();
-    this.changed();
+    // While the first snapshot comes in there is nothing new to show.
+    if (this.complete || message.type === "status") this.changed();
   }
 
   event(event) {
     const registry = this.fresh || this.registry;
     if (this.boundary && !this.fresh && event.rev > registry.rev) this.reached(registry);
     registry.apply(event);
-    if (event.type === "snapshot" || !event.object || event.index === undefined || this.fresh) return;
+    if (!event.object || event.index === undefined || this.fresh) return;
     this.history.take(event);
   }
 

@@ -31,6 +31,24 @@ export function kindOf(type) {
 /** What names an object among those of its kind; undefined for a kind that a later Visor has. */
 export const keyOf = (kind, object) => KEYS[kind]?.(object);
 
+/** What the pages need of all instances. Of one that is looked at the rest is asked for. */
+export const INSTANCE_FIELDS = ["rev", "id", "app", "revision", "proctype", "env", "status", "host", "port", "restarts", "lock", "reason", "updated_at", "ended_at"];
+
+/** Whether all of an instance is here, and not only those fields. */
+export const whole = (instance) => instance.claims !== undefined;
+
+/** The objects that an event of a snapshot has: one, or many as rows. */
+export function objectsOf({ type, object, fields, rows }) {
+  if (type === "snapshot") return [object];
+  return rows.map((row) => {
+    const made = {};
+    for (let at = 0; at < fields.length; at += 1) made[fields[at]] = row[at];
+    return made;
+  });
+}
+
+export const inSnapshot = (event) => event.type === "snapshot" || event.type === "snapshot-rows";
+
 export class Registry {
   constructor(rev = 0) {
     this.rev = rev;
@@ -60,9 +78,9 @@ export class Registry {
     this.version += 1;
   }
 
-  /** An event, or an object of the snapshot that a stream begins with. */
+  /** An event, or objects of the snapshot that a stream begins with. */
   apply(event) {
-    if (event.type === "snapshot") return this.put(event.kind, event.object);
+    if (inSnapshot(event)) return objectsOf(event).forEach((object) => this.put(event.kind, object));
     if (event.rev > this.rev) this.rev = event.rev;
     if (event.at) this.at = event.at;
     const kind = kindOf(event.type);

@@ -1,10 +1,14 @@
 // The stream of events, followed for ever: resumed exactly after a cut, begun again with a fresh snapshot where its
 // place is gone. Read by fetch and not by EventSource, which hides what an answer was and gives up at any but 200.
 
+import { INSTANCE_FIELDS } from "./registry.js";
+
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15000;
 const SILENCE = 40000; // the service says something every 15 s
 const BATCH = 400;
+
+const SNAPSHOT = `events?snapshot=true&instance_rows=${INSTANCE_FIELDS.join()}`;
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -64,7 +68,7 @@ export class Stream {
   /** Follow until the stream ends; what the state is then. */
   async follow() {
     const control = (this.control = new AbortController());
-    const url = new URL(this.place === null ? "events?snapshot=true" : "events", this.base);
+    const url = new URL(this.place === null ? SNAPSHOT : "events", this.base);
     const headers = this.place === null ? {} : { "Last-Event-ID": this.place };
     let timer = setTimeout(() => control.abort(), SILENCE);
     try {

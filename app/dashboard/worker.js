@@ -1,5 +1,5 @@
 // One stream for all tabs of a browser: it allows six connections to an origin on HTTP/1.1.
-import { keyOf, kindOf } from "./registry.js";
+import { inSnapshot, keyOf, kindOf, objectsOf } from "./registry.js";
 import { Stream } from "./stream.js";
 
 const BASE = new URL("../", import.meta.url).href;
@@ -14,9 +14,12 @@ let last = null; // the last event: it has the rev
 let status = "connecting";
 
 function keep(event) {
-  if (event.type === "snapshot") {
-    const key = keyOf(event.kind, event.object);
-    if (key !== undefined) kept.set(`${event.kind} ${key}`, event);
+  if (inSnapshot(event)) {
+    const { kind } = event;
+    for (const object of objectsOf(event)) {
+      const key = keyOf(kind, object);
+      if (key !== undefined) kept.set(`${kind} ${key}`, { type: "snapshot", kind, object });
+    }
     return;
   }
   last = event;

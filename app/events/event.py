@@ -213,9 +213,11 @@ def instance_action(before: Record | None, after: Record | None) -> str | None:
 
 def describe(kind: str, record: Record) -> Subject:
     """An object as its events name it."""
-    if kind == "schema":
-        return Subject({})
-    resource = from_json(record.value)
+    return Subject({}) if kind == "schema" else subject_of(kind, from_json(record.value))
+
+
+def subject_of(kind: str, resource: dict[str, Any]) -> Subject:
+    """The same where its JSON has been read already."""
     if kind == "app":
         return Subject({"app": resource["name"]})
     if kind == "revision":

@@ -5,12 +5,14 @@ one is kept for the next, at whatever rev, because a version of an object never 
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from pydantic_core import to_json
 
 from app.events import sse
-from app.events.event import describe, said_of
+from app.events.event import describe, said_of, subject_of
 from app.events.filters import Subject
 from app.models import codec
 from app.store.contract import UNREADABLE
@@ -25,10 +27,14 @@ _OVERHEAD = 600
 
 @dataclass(frozen=True, slots=True)
 class SnapshotFrame:
-    """An object as a snapshot shows it; `subject` is what filters look at."""
+    """An object as a snapshot shows it, as a whole frame or as a row; `subject` is what filters look at."""
 
     subject: Subject
     frame: bytes
+
+
+FrameKey = Record | tuple[Record, tuple[str, ...]]
+"""What a frame is kept by: the version of an object, and the fields where it is a row."""
 
 
 class SnapshotFrames:
@@ -36,19 +42,26 @@ class SnapshotFrames:
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
         self._most = kept_bytes
-        self._kept: OrderedDict[Record, SnapshotFrame | None] = OrderedDict()
+        self._kept: OrderedDict[FrameKey, SnapshotFrame | None] = OrderedDict()
         self.bytes = 0
         self.made = 0
         """How many were made, kept or not."""
 
     def of(self, kind: str, record: Record) -> SnapshotFrame | None:
         """The frame of an object; None where it cannot be read."""
-        if record in self._kept:
-            self._kept.move_to_end(record)
-            return self._kept[record]
-        made = _frame(kind, record)
+        return self._keep(record, partial(_frame, kind, record))
+
+    def row(self, kind: str, record: Record, fields: tuple[str, ...]) -> SnapshotFrame | None:
+        """These fields of an object, as a JSON array; None where it cannot be read."""
+        return self._keep((record, fields), partial(_row, kind, record, fields))
+
+    def _keep(self, key: FrameKey, make: Callable[[], SnapshotFrame | None]) -> SnapshotFrame | None:
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        made = make()
         self.made += 1
-        self._kept[record] = made
+        self._kept[key] = made
         self.bytes += _size(made)
         while self.bytes > self._most:
             _, gone = self._kept.popitem(last=False)
@@ -71,3 +84,14 @@ def _frame(kind: str, record: Record) -> SnapshotFrame | None:
         return None
     head = to_json({"rev": record.rev, "type": "snapshot", "kind": kind, **subject.names})
     return SnapshotFrame(subject, sse.frame(b'%b,"object":%b}' % (head[:-1], resource), "snapshot"))
+
+
+def _row(kind: str, record: Record, fields: tuple[str, ...]) -> SnapshotFrame | None:
+    if UNREADABLE in record.terms:
+        return None
+    try:
+        resource = codec.shown(record)
+        subject = subject_of(kind, resource)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return SnapshotFrame(subject, to_json([resource.get(field) for field in fields]))

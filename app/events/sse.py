@@ -1,7 +1,9 @@
 """The frames of Server-Sent Events, written by sse-starlette."""
 
+from collections.abc import Sequence
 from functools import cache
 
+from pydantic_core import to_json
 from sse_starlette import ServerSentEvent
 
 from app.events.position import Position
@@ -25,6 +27,12 @@ def _begin(event: str, id: str | None) -> bytes:
 def _unnumbered(event: str) -> bytes:
     """The same for each of the thousands of a snapshot. There are as many as there are names of events."""
     return _begin(event, None)
+
+
+def rows(kind: str, fields: Sequence[str], made: Sequence[bytes]) -> bytes:
+    """Objects of a snapshot as rows of these fields, many in one message; each of `made` is a JSON array."""
+    head = to_json({"type": "snapshot-rows", "kind": kind, "fields": fields})
+    return frame(b'%b,"rows":[%b]}' % (head[:-1], b",".join(made)), "snapshot-rows")
 
 
 def mark(event: str, at: Position) -> bytes:

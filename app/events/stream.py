@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 
 from app.errors import CoordinatorUnavailable, RevCompacted
@@ -61,7 +62,8 @@ class Pace:
 
 class Stream:
     """What one subscriber is sent, from a position on. With `snapshot` first what is there then; with `gone`
-    it is told before that the position it came with is no longer kept."""
+    it is told before that the position it came with is no longer kept. With `instance_rows` the snapshot has
+    these fields of the instances, as rows."""
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class Stream:
         snapshot: bool = False,
         gone: bool = False,
         standing: AskStanding = always,
+        instance_rows: tuple[str, ...] = (),
     ) -> None:
         self._store = store
         self._channels = channels
@@ -83,6 +86,7 @@ class Stream:
         self._snapshot = snapshot
         self._gone = gone
         self._standing = standing
+        self._fields = {"instance": instance_rows} if instance_rows else {}
         self._waiter = Waiter()
         self._left = False
 
@@ -189,7 +193,8 @@ class Stream:
 
     async def _write_objects(self, write: Write, kind: str, page: list[Record]) -> None:
         """Those of a page that are wanted, in chunks. Ends early where nobody reads them any more."""
-        frames, turns = self._channels.frames, self._channels.turns
+        frames, turns, fields = self._channels.frames, self._channels.turns, self._fields.get(kind, ())
+        join = partial(sse.rows, kind, fields) if fields else b"".join
         chunk: list[bytes] = []
         size = 0
         for record in page:
@@ -197,13 +202,13 @@ class Stream:
                 await turns.give_way()
             if self._ending:
                 return
-            shown = frames.of(kind, record)
+            shown = frames.row(kind, record, fields) if fields else frames.of(kind, record)
             if shown is None or not self._wanted.fits_subject(shown.subject):
                 continue
             chunk.append(shown.frame)
             size += len(shown.frame)
             if size >= CHUNK:
-                await write(b"".join(chunk))
+                await write(join(chunk))
                 chunk, size = [], 0
         if chunk:
-            await write(b"".join(chunk))
+            await write(join(chunk))

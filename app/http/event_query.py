@@ -21,6 +21,7 @@ from app.http.event_stream import EVENT_STREAM, EventStream
 from app.http.header_lists import quality
 from app.http.listing import LIST_FRAME, check_page, list_answer
 from app.http.ready_answer import JSON
+from app.models.instance import Instance
 from app.models.names import Host, InstanceId, Name, ProctypeName
 from app.models.times import AskedTime, TimeText
 
@@ -144,18 +145,20 @@ class EventQuery:
             context, self.call, page.rev, [event.data for event in page.events], str(page.next)
         )
 
-    async def stream(self, snapshot: bool) -> Response:
-        """The stream; with `snapshot` what is there first, unless it is resumed. Raises RevCompacted,
-        RevInFuture, TooManySubscribers, CoordinatorUnavailable."""
+    async def stream(self, snapshot: bool, instance_rows: object) -> Response:
+        """The stream; with `snapshot` what is there first, unless it is resumed, and of instances only the
+        fields that `instance_rows` lists. Raises InvalidRequest, RevCompacted, RevInFuture,
+        TooManySubscribers, CoordinatorUnavailable."""
+        rows = _row_fields(instance_rows, snapshot)
         if snapshot and not self.resumed and self.start is not None and self.start.index is not None:
             raise InvalidRequest.of(["query", "rev"], "is a whole rev with `snapshot`: a snapshot is of one")
         try:
-            return self._stream(await self._checked_start(), snapshot and not self.resumed)
+            return self._stream(await self._checked_start(), snapshot and not self.resumed, rows)
         except RevCompacted:
             if not snapshot:
                 raise
         # An EventSource gives up for good at any status but 200, and would never ask for the snapshot.
-        return self._stream(await self._now(), snapshot=True, gone=True)
+        return self._stream(await self._now(), True, rows, gone=True)
 
     async def _now(self) -> Position:
         return Position((await self.context.store.latest()).rev)
@@ -171,7 +174,7 @@ class EventQuery:
         await store.commits(self.start.after, 1)
         return self.start
 
-    def _stream(self, start: Position, snapshot: bool, gone: bool = False) -> Response:
+    def _stream(self, start: Position, snapshot: bool, rows: tuple[str, ...], gone: bool = False) -> Response:
         context = self.context
         headers = {"Visor-Rev": str(start.rev), "Cache-Control": "no-store"}
         headers |= {name.decode(): value.decode() for name, value in self.call.principal.filtered}
@@ -188,9 +191,23 @@ class EventQuery:
             snapshot,
             gone,
             open_stream.standing,
+            rows,
         )
         open_stream.look = WeakMethod(stream.look)
         return EventStream(stream, headers)
+
+
+def _row_fields(names: object, snapshot: bool) -> tuple[str, ...]:
+    """The fields of a row, in the order in which they were asked for; none where instances come whole."""
+    if not isinstance(names, str):
+        return ()
+    if not snapshot:
+        raise InvalidRequest.of(["query", "instance_rows"], "is for a stream with `snapshot=true`")
+    fields = tuple(dict.fromkeys(names.split(",")))
+    for field in fields:
+        if field not in Instance.model_fields:
+            raise InvalidRequest.of(["query", "instance_rows"], f"names no field of an instance: {field}")
+    return fields
 
 
 def _event_query(

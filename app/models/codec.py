@@ -131,6 +131,12 @@ def wire(version: Version) -> bytes:
     return version.wire
 
 
+def shown(version: Version) -> dict[str, Any]:
+    """The same as plain JSON, to take some fields from it; nothing is kept with the version."""
+    resource: dict[str, Any] = from_json(version.wire or _wire(version))
+    return resource
+
+
 def wires(versions: Iterable[Version]) -> list[bytes]:
     """`wire` of each."""
     return [version.wire or wire(version) for version in versions]

@@ -3,6 +3,7 @@
 import asyncio
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from fastapi import Response
 from fastapi.responses import RedirectResponse
@@ -59,12 +60,25 @@ def _names() -> dict[tuple[str, str], Traversable]:
 _FILES = _names()
 
 
+_read: dict[Traversable, tuple[float, bytes, int]] = {}
+"""What was read of the files: a page of thirty asks for all of them at once, and again by their tags."""
+
+
+async def _content(file: Traversable) -> tuple[bytes, int]:
+    """A file's bytes and their tag; read anew where it has changed, as while somebody works on it."""
+    changed = file.stat().st_mtime if isinstance(file, Path) else 0.0
+    kept = _read.get(file)
+    if kept is None or kept[0] != changed:
+        content = await asyncio.to_thread(file.read_bytes)
+        kept = _read[file] = (changed, content, tag_of([content]))
+    return kept[1:]
+
+
 async def _answer(folder: str, name: str, if_none_match: object) -> Response:
     file = _FILES.get((folder, name))
     if file is None:
         raise NotFound("There is no such file. GET /ui is the dashboard.")
-    content = await asyncio.to_thread(file.read_bytes)
-    tag = tag_of([content])
+    content, tag = await _content(file)
     # A new version's files have the same names: each is asked for again, and is 304 mostly.
     headers = [(b"etag", b'"%d"' % tag), (b"cache-control", b"no-cache")]
     headers.append((b"content-security-policy", POLICY.encode()))

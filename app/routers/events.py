@@ -10,6 +10,7 @@ from app.errors import InvalidRequest
 from app.http.declared_responses import read
 from app.http.event_query import Apps, AskedEvents, EventQuery, prefers_list
 from app.http.event_stream import EVENT_STREAM, EventStream
+from app.http.item_fields import PageFields
 from app.models.event import EventPage
 from app.models.names import IN_DIGITS, Name
 
@@ -57,6 +58,7 @@ async def get_events(
     events: AskedEvents,
     apps: Apps = [],  # noqa: B006 - FastAPI reads it as a declaration
     snapshot: Snapshot = False,
+    instance_rows: PageFields = MISSING,
     limit: HiddenLimit = 100,
     wait: HiddenWait = 0,
     accept: Accept = MISSING,
@@ -64,7 +66,7 @@ async def get_events(
     """Server-Sent Events: everything after a rev, in order and exactly once. A client that was cut
     resumes with `Last-Event-ID`. Clients that cannot read a stream use `GET /events/list`, which can wait
     for events too."""
-    return await _answer(events.of_apps(*apps), snapshot, limit, wait, accept)
+    return await _answer(events.of_apps(*apps), snapshot, instance_rows, limit, wait, accept)
 
 
 @router.get(
@@ -92,12 +94,13 @@ async def get_app_events(
     app: Name,
     events: AskedEvents,
     snapshot: Snapshot = False,
+    instance_rows: PageFields = MISSING,
     limit: HiddenLimit = 100,
     wait: HiddenWait = 0,
     accept: Accept = MISSING,
 ) -> Response:
     """The same for one app. The app need not be registered yet."""
-    return await _answer(events.of_apps(app), snapshot, limit, wait, accept)
+    return await _answer(events.of_apps(app), snapshot, instance_rows, limit, wait, accept)
 
 
 @router.get(
@@ -113,9 +116,11 @@ async def list_app_events(
     return await events.of_apps(app).list(limit, wait)
 
 
-async def _answer(events: EventQuery, snapshot: bool, limit: int, wait: int, accept: Any) -> Response:
+async def _answer(
+    events: EventQuery, snapshot: bool, instance_rows: Any, limit: int, wait: int, accept: Any
+) -> Response:
     if not (isinstance(accept, str) and prefers_list(accept)):
-        return await events.stream(snapshot)
+        return await events.stream(snapshot, instance_rows)
     if snapshot:
         raise InvalidRequest.of(
             ["query", "snapshot"], "is for the stream: read the lists and go on from their rev"

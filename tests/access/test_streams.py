@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.conftest import STORES, store_of
 from tests.etcd.cluster import until
 from tests.http.expect import refused
 from tests.serving import APP, Service, serving
-from tests.sse.sse_reader import SseStream
+from tests.sse.sse_reader import Frame, SseStream
 
 REVOCATIONS = int(os.environ.get("VISOR_TEST_REVOCATIONS", "12"))
 
@@ -52,6 +53,13 @@ def write(service: Service, app: str, value: str) -> int:
     return int(answer.headers["Visor-Rev"])
 
 
+def snapshot_of(events: SseStream) -> list[Frame]:
+    """The frames up to the end of the snapshot."""
+    frames = list(takewhile(lambda frame: frame.event != "snapshot-end", iter(events.next, None)))
+    assert frames
+    return frames
+
+
 def test_a_stream_shows_what_its_token_may_see(tenants: Service) -> None:
     holder = give(tenants, grant("viewer", apps=["min*"]))
     with stream(holder, snapshot=True) as events:
@@ -60,6 +68,21 @@ def test_a_stream_shows_what_its_token_may_see(tenants: Service) -> None:
         last = write(tenants, "mine", "2")
         frames = events.up_to(last)
     assert {frame.said["app"] for frame in frames if frame.data and "app" in frame.said} == {"mine"}
+    assert b"theirs" not in b"".join(frame.raw for frame in frames)
+
+
+def test_rows_of_instances_show_what_the_token_may_see(closed: Service) -> None:
+    """Of those that another token has had made, too: rows are kept for all who ask for the same fields."""
+    for app in ("rows-mine", "rows-theirs"):
+        closed.runnable(app)
+        closed.made("/instances", {"app": app, "revision": "128af9", "proctype": "web"})
+    query = {"snapshot": True, "instance_rows": "app,status"}
+    with stream(give(closed, grant("auditor")), **query) as events:
+        assert b"rows-theirs" in b"".join(frame.raw for frame in snapshot_of(events))
+    with stream(give(closed, grant("viewer", apps=["rows-m*"])), **query) as events:
+        frames = snapshot_of(events)
+    rows = [row for frame in frames if frame.event == "snapshot-rows" for row in frame.said["rows"]]
+    assert rows == [["rows-mine", "pending"]]
     assert b"theirs" not in b"".join(frame.raw for frame in frames)
 
 

@@ -80,11 +80,13 @@ def test_a_link_shows_a_moment_of_the_past_and_nothing_can_be_changed_there(
 
 
 def test_the_past_is_what_a_read_at_that_rev_says(seeded: Service, open_tab: Any) -> None:
-    """All kinds of objects, at moments forth and back, against the lists that the service gives. But for the
-    revs and times of what was changed and changed back, which a diff does not tell."""
+    """All kinds of objects, at moments forth and back, against the lists that the service gives; of instances
+    what all pages need. But for the revs and times of what was changed and changed back, which a diff does
+    not tell."""
 
-    def content(items: list[dict[str, Any]]) -> list[str]:
-        return sorted(str({k: v for k, v in one.items() if k not in ("rev", "updated_at")}) for one in items)
+    def content(kind: str, items: list[dict[str, Any]]) -> list[str]:
+        names = shown["fields"] if kind == "instance" else sorted(items[0]) if items else []
+        return sorted(str([one[k] for k in names if k not in ("rev", "updated_at")]) for one in items)
 
     tab = open_tab(seeded.url, "/hosts")
     for rev in (84, 30, 31, 62, 2, 84, 50):
@@ -93,12 +95,33 @@ def test_the_past_is_what_a_read_at_that_rev_says(seeded: Service, open_tab: Any
         shown = tab.page.evaluate(
             """async () => {
                 const { state } = await import(new URL("ui/state.js", location.href).href);
+                const { INSTANCE_FIELDS } = await import(new URL("ui/registry.js", location.href).href);
                 const { kinds, rev } = state.past.registry;
-                return { rev, instance: [...kinds.instance.values()], app: [...kinds.app.values()],
+                return { rev, fields: INSTANCE_FIELDS,
+                    instance: [...kinds.instance.values()], app: [...kinds.app.values()],
                     service: [...kinds.service.values()], revision: [...kinds.revision.values()] };
             }"""
         )
         assert shown["rev"] == rev
         for kind in ("app", "instance", "service", "revision"):
             page = seeded.get(f"/{kind}s", params={"rev": rev, "limit": 1000}).json()["items"]
-            assert content(shown[kind]) == content(page), (kind, rev)
+            assert content(kind, shown[kind]) == content(kind, page), (kind, rev)
+
+
+def test_an_instance_is_shown_whole_though_the_page_began_with_a_part_of_it(
+    seeded: Service, open_tab: Any
+) -> None:
+    """Its address and claims are asked for when it is looked at, now and in the past, and once more where
+    that was not answered."""
+    one, other = (seeded.get(f"/instances/{id}").json() for id in (1, 2))
+    tab = open_tab(seeded.url, "/instances/1")
+    tab.waits_for(f"{one['hostname']}:{one['port']}", "Given back because")
+    tab.page.route("**/instances/2", lambda route: route.abort())
+    tab.go("/instances/2")
+    tab.waits_for("The rest of it cannot be shown now: the service does not answer.")
+    tab.page.unroute("**/instances/2")
+    tab.waits_for(f"{other['hostname']}:{other['port']}", "Given back because")
+    tab.go(f"/instances/2?rev={other['claim_rev']}")
+    tab.is_at(other["claim_rev"])
+    tab.waits_for("claimed", "Given back because")
+    tab.lacks(other["hostname"])

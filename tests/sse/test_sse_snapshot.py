@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.models.event import SnapshotEvent
+from tests.http.expect import refused
 from tests.serving import APP, Service
 from tests.sse.conftest import Follow, Serve
 from tests.sse.platform_history import live_a_while
@@ -125,6 +126,52 @@ def test_a_snapshot_has_what_the_filters_let_through(serve: Serve, follow: Follo
     assert all(said["object"]["host"] == "10.0.0.7" for said in on_host)
     of_app, _ = _snapshot(follow(visor, "/apps/cat/events", snapshot=True))
     assert of_app == expected(app="cat")
+
+
+ROW = ("id", "rev", "status", "host", "claims", "lost_by", "claim_rev")
+
+
+def test_instances_come_as_rows_of_the_fields_that_are_asked_for(serve: Serve, follow: Follow) -> None:
+    """All else is as in any snapshot, and the rows have what the objects would have."""
+    visor = serve()
+    _populate(visor)
+    rev = visor.rev
+    for query in ({}, {"app": "cat"}, {"host": "10.0.0.7"}):
+        whole, _ = _snapshot(follow(visor, snapshot=True, **query))
+        stream = follow(visor, snapshot=True, instance_rows=",".join(ROW), **query)
+        rows: list[Any] = []
+        others = []
+        while (frame := stream.next()) is not None and frame.event != "snapshot-end":
+            if frame.event == "snapshot-rows":
+                assert frame.id is None
+                said = frame.said
+                assert (said["type"], said["kind"]) == ("snapshot-rows", "instance")
+                assert said["fields"] == list(ROW)
+                rows += said["rows"]
+            elif frame.event == "snapshot":
+                others.append(frame.said)
+        instances = [said["object"] for said in whole if said["kind"] == "instance"]
+        assert rows == [[one[field] for field in ROW] for one in instances], query
+        assert rows
+        assert others == [said for said in whole if said["kind"] != "instance"], query
+        assert frame is not None
+        assert frame.rev == rev
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("snapshot=true&instance_rows=id,colour", "colour"),
+        ("snapshot=true&instance_rows=", ""),
+        ("instance_rows=id", "snapshot"),
+    ],
+)
+def test_rows_of_what_is_no_field_or_without_a_snapshot_are_refused(
+    visor: Service, query: str, why: str
+) -> None:
+    problem = refused(visor.get(f"/events?{query}"), 422, "invalid-request")
+    assert problem["errors"][0]["loc"] == ["query", "instance_rows"]
+    assert why in str(problem["errors"])
 
 
 def test_a_snapshot_goes_on_without_gap_or_repeat_while_others_write(serve: Serve, follow: Follow) -> None:

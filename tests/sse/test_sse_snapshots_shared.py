@@ -43,6 +43,8 @@ def test_what_is_made_for_one_is_made_for_all():
         visor.put("/apps/cat/env/cow", {"value": "moo"})
         at_once(10, lambda: take(visor))
         assert frames.made == 1205, "of the next rev only what has changed since"
+        at_once(10, lambda: take(visor, "&instance_rows=id,status"))
+        assert frames.made == 2405, "and each row, for all who ask for the same fields"
 
 
 def test_a_kind_that_nobody_wants_is_not_looked_at():

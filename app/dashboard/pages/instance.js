@@ -1,12 +1,13 @@
 // One instance: its life as a line, who held it, and what can be done.
-import { html, useEffect, useState } from "../html.js";
-import { call } from "../api.js";
+import { html, useEffect, useRef, useState } from "../html.js";
+import { Problem, call } from "../api.js";
 import { A, Empty, Status, Table } from "../parts.js";
 import { clock, duration } from "../format.js";
 import { grouped } from "../history.js";
+import { whole } from "../registry.js";
 import { told } from "../told.js";
 import { ask } from "../write.js";
-import { losable, now, shown, state, writable } from "../state.js";
+import { losable, now, redraw, shown, state, writable } from "../state.js";
 
 /** The parts of its life: what it was, from when to when. */
 export function life(instance, moment) {
@@ -53,9 +54,48 @@ function Events({ id, created, rev }) {
     ${known.toReversed().map((commit) => html`<tr key=${commit.rev}><td class="when">${clock(commit.at)}</td><td class="number"><a href=${`#/instances/${id}?rev=${commit.rev}`}>${commit.rev}</a></td><td>${commit.actor}</td><td>${told(commit)}</td></tr>`)}</${Table}></section>`;
 }
 
+const MOST = 300;
+const PAUSE = 3000; // ms, before it is asked for again
+const read = new Map(); // id and rev -> all of an instance; a version of one never changes
+
+/** All of an instance: as it is here, or as the service says; null while that is asked, an error where it is not to be had. */
+function useWhole(instance) {
+  const [tries, again] = useState(0);
+  const failed = useRef(null);
+  const key = instance && `${instance.id} ${instance.rev}`;
+  const here = !instance || whole(instance) ? instance : read.get(key) ?? null;
+  useEffect(() => {
+    if (!instance || here) return undefined;
+    let over = false;
+    let timer = null;
+    const next = () => over || again((times) => times + 1);
+    const query = state.place.rev === null ? {} : { rev: state.place.rev };
+    call("GET", `/instances/${instance.id}`, { query }).then(
+      ({ body }) => {
+        failed.current = null;
+        // Changed since: the stream is about to bring all of it. In the past it is what was shown, under whichever rev.
+        if (body.rev !== instance.rev && state.place.rev === null) return;
+        if (read.size >= MOST) read.delete(read.keys().next().value);
+        read.set(key, body);
+        next();
+      },
+      (error) => {
+        failed.current = error;
+        redraw();
+        timer = setTimeout(next, PAUSE);
+      },
+    );
+    return () => { over = true; clearTimeout(timer); };
+  }, [key, here === null, state.live.status, tries]);
+  return here ?? failed.current;
+}
+
 export function InstancePage({ id }) {
-  const instance = shown().get("instance", Number(id));
-  if (!instance) return html`<h1>Instance ${id}</h1><${Done} id=${id} />`;
+  const known = shown().get("instance", Number(id));
+  const instance = useWhole(known);
+  if (!known) return html`<h1>Instance ${id}</h1><${Done} id=${id} />`;
+  if (instance === null) return html`<h1>Instance ${id} <${Status} status=${known.status} /></h1><p class="empty" role="status">Looking…</p>`;
+  if (instance instanceof Error) return html`<h1>Instance ${id} <${Status} status=${known.status} /></h1><p class="notice bad" role="alert">The rest of it cannot be shown now: ${instance instanceof Problem ? instance.message : "the service does not answer."}</p>`;
   const path = `/instances/${instance.id}`;
   const may = writable(instance.app);
   const fixed = { client: state.self.id === null ? "dashboard" : state.self.name };

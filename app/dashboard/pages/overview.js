@@ -3,7 +3,7 @@ import { html } from "../html.js";
 import { A, Bar, Empty, Kept, Of, Table } from "../parts.js";
 import { count, needs, summary } from "../registry.js";
 import { ago, byName, number } from "../format.js";
-import { changedAt, maySee, now, shown, state } from "../state.js";
+import { changedAt, maySee, now, redraw, shown, state } from "../state.js";
 
 const MOST = 12;
 const KINDS = { failed: "failed", pending: "waits", below: "below target", silent: "lost" };
@@ -28,6 +28,17 @@ function Row({ of, last, since }) {
     <td class="when minor">${since}</td><td class="minor">${last?.actor ?? ""}</td></tr>`;
 }
 
+const FIRST = 40; // rows: more than a screen has
+let all = false;
+
+/** What is on the screen is drawn first, and the rest right after it: hundreds of rows take longer than all before them. */
+function drawAll() {
+  requestAnimationFrame(() => setTimeout(() => {
+    all = true;
+    redraw();
+  }));
+}
+
 let kept = { text: null, names: [] };
 
 /** The apps in the order of their names, which costs more than to see that the names are the same. */
@@ -46,12 +57,13 @@ export function Overview() {
     const sorted = named(apps);
     return worst.size ? [...sorted.filter((of) => worst.has(of.name)), ...sorted.filter((of) => !worst.has(of.name))] : sorted;
   });
+  if (!all && order.length > FIRST) drawAll();
   const lastOf = (name) => state.history.last(name, state.place.rev);
   return html`<${Needs} registry=${registry} moment=${moment} />
   <section><h2>Apps <small>${count(apps.size, "app")}, ${count(registry.kinds.instance.size, "instance")}, ${count(hosts.size, "host")}</small></h2>
     ${apps.size === 0 && !maySee.all() ? html`<${Empty}>Your token shows no app.</${Empty}>` : apps.size === 0 ? html`<${Empty}>No app is registered. <code>POST /apps</code> registers one; <code>visor demo</code> shows a whole platform.</${Empty}>` : html`
     <${Table} label="Apps" kind="apps" columns=${[{ name: "App", class: "name" }, { name: "Head", class: "head minor" }, { name: "Instances", class: "wide" }, { name: "Run / target", class: "number" }, { name: "Failed", class: "number" }, { name: "Changed", class: "since minor" }, { name: "By", class: "by minor" }]}>
-      ${order.map((of) => {
+      ${(all ? order : order.slice(0, FIRST)).map((of) => {
         const last = lastOf(of.name);
         const since = ago(last?.at ?? changedAt(of.app), moment);
         return html`<${Kept} key=${of.name} mark=${`${of.app.head} ${Object.values(of.counts)} ${of.target} ${last?.rev} ${since}`}

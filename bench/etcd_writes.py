@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import replace
 from statistics import median
 
-from bench.alone import fsyncs
 from bench.connection import request
 from bench.curves import Curve
 from bench.growth import Found
@@ -23,6 +22,7 @@ from bench.serving import Served, Stage
 from bench.streams import EVENTS, Streams
 from bench.table import Row, row_of
 from bench.turns import Plan, by_turns, loading
+from bench.waits import FSYNC, Waits, asking, waits
 from bench.writes import APPS, INSTANCES, VALUES, value_of
 
 GROUP = "etcd"
@@ -55,8 +55,14 @@ def measure(plan: Plan) -> Found:
         things |= {f"gateway {n}": loading(plan, gateway, _gateway(n), connections=n) for n in CLIENTS}
         things["one app"] = on(hot, 32)
         things["claims"] = _claiming(plan, one, gateway, ids)
-        things["fsync"] = fsyncs(plan)
         seen = by_turns(plan, things)
+        alone = waits(
+            plan,
+            {
+                "visor": asking(one, puts[0], beside=gateway),
+                gateway.name: asking(gateway, _gateway(1)[0]),
+            },
+        )
         listened = _listened(plan, one, puts[:32])
         # Only now: it follows all that is written. On the other core, where the load leaves most of it.
         other = visor.start(stage, url, cpus=LOAD)
@@ -86,11 +92,11 @@ def measure(plan: Plan) -> Found:
     rows.append(
         Row(GROUP, f"PUT env, 32 clients, while {LISTENING} subscribers listen", "answers/s", listened)
     )
-    rows += _waiting(gateway.name, seen["1"], seen["gateway 1"], seen["fsync"])
+    rows += _waiting(gateway.name, alone["visor"], alone[gateway.name], alone[FSYNC])
     return rows, [_over_clients(seen)]
 
 
-def _waiting(peer: str, ours: list[Seen], theirs: list[Seen], fsyncs: list[Seen]) -> list[Row]:
+def _waiting(peer: str, ours: list[Waits], theirs: list[Waits], fsyncs: list[Waits]) -> list[Row]:
     """How long one client alone waits, beside one of the gateway; and what an fsync takes."""
     rows = []
     for name, most in (("p50", 2.5), ("p99", None)):

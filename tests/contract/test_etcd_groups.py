@@ -14,7 +14,7 @@ from contract_words import ORIGIN, Transaction, increment, picture, plain, put, 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.errors import AlreadyExists, CoordinatorUnavailable
+from app.errors import AlreadyExists, CoordinatorUnavailable, RevMismatch
 from app.store.contract import Changes, Rule, Snapshot, Store
 from app.store.etcd import writer
 from app.store.etcd.client.client import EtcdClient
@@ -262,6 +262,39 @@ async def test_a_rule_that_needs_the_rev_of_a_commit_of_its_group_is_told_it(sto
         assert (word_of(said) == "0") == (seen.rev == seen.created_rev)
 
 
+def append_if(key: str, rev: int, word: str) -> Rule:
+    """As a call with `If-Match` does."""
+
+    def rule(snapshot, at):
+        record = snapshot.get(key)
+        if record.rev != rev:
+            raise RevMismatch("it has changed", seen=record.rev)
+        return append(key, word)(snapshot, at)
+
+    return rule
+
+
+@pytest.mark.usefixtures("long_turns")
+async def test_of_a_chain_over_one_key_a_condition_holds_for_the_first_write_and_for_none_after_it(
+    store,
+) -> None:
+    """All come at once, and each condition names the rev that all have seen. Those who are refused are told
+    the rev of the write before them, also where that was made in the group that they came with."""
+    [seen] = await write(store, put("a/1", "x"))
+    rules = [append_if("a/1", seen.rev, "y") if n in (0, 1, 4) else append("a/1", f"{n}") for n in range(6)]
+    ends = await at_once(store, [put("a/0", "before"), *rules])
+    made = {n: end.rev for n, end in enumerate(ends[1:]) if not isinstance(end, Exception)}
+    refused = {n: end for n, end in enumerate(ends[1:]) if isinstance(end, RevMismatch)}
+    assert (sorted(made), sorted(refused)) == ([0, 2, 3, 5], [1, 4])
+    assert word_of((await store.latest()).get("a/1")) == "xy235"
+    for n, rev in made.items():
+        assert word_of(await read(store, rev, "a/1")) == "xy235"[: 2 + sorted(made).index(n)]
+    for error in refused.values():
+        told = error.members["seen"]
+        assert told in made.values()
+        assert (await read(store, told, "a/1")).rev == told <= error.rev
+
+
 async def test_a_key_that_the_group_deletes_and_makes_again_is_created_anew(store) -> None:
     await write(store, put("a/1", "x"))
     rules: list[Rule] = [
@@ -355,8 +388,15 @@ async def test_of_a_group_whose_answer_is_lost_all_is_found_or_all_is_unknown(
 
 
 @pytest.mark.usefixtures("long_turns")
-async def test_groups_keep_to_what_etcd_takes(store) -> None:
-    """By the number of keys, of guards, and of bytes; what is too much for one goes in the next."""
+async def test_groups_keep_to_what_etcd_takes(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the number of keys, of guards, and of bytes: each is used nearly whole, and what is too much for one
+    group goes in the next."""
+    txn, sent = EtcdClient.txn, []
+
+    async def noted(self: EtcdClient, compares: Any, operations: Any, *given: Any, **more: Any) -> Any:
+        size = sum(len(op.key) + len(getattr(op, "value", b"")) for op in operations)
+        sent.append((len(operations), len(compares), size))
+        return await txn(self, compares, operations, *given, **more)
 
     def reads(number: int) -> Rule:
         def rule(snapshot, at):
@@ -366,14 +406,20 @@ async def test_groups_keep_to_what_etcd_takes(store) -> None:
 
         return rule
 
+    store = await make()
+    monkeypatch.setattr(EtcdClient, "txn", noted)
+    single = [put(f"d/{n}", "x") for n in range(150)]
     many = [puts(**{f"a/{n}-{m}": "x" for m in range(20)}) for n in range(20)]
     large = [put(f"b/{n}", f"{n % 10}" * 60_000) for n in range(30)]
-    ends = await at_once(store, [*many, *large, *(reads(n) for n in range(10))])
+    ends = await at_once(store, [*single, *many, *large, *(reads(n) for n in range(10))])
     assert not [end for end in ends if isinstance(end, Exception)]
-    assert sorted(end.rev for end in ends) == list(range(1, 61))
+    assert sorted(end.rev for end in ends) == list(range(1, 211))
     latest = await store.latest()
-    assert (latest.count("a/"), latest.count("b/")) == (410, 30)
-    assert max(groups_of(store)) > 3
+    assert (latest.count("a/"), latest.count("b/"), latest.count("d/")) == (410, 30, 150)
+    operations, guards, size = (max(column) for column in zip(*sent, strict=True))
+    assert 110 < operations <= 128
+    assert 100 < guards <= 128
+    assert 400 * 1024 < size <= 520 * 1024
 
 
 @pytest.mark.parametrize("guards", [124, 125, 126, 300])

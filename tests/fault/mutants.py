@@ -24,13 +24,15 @@ from app.store.contract import Changes, Snapshot
 from app.store.embedded import store as embedded
 from app.store.embedded.leases import Leases
 from app.store.etcd import store as etcd
+from app.store.etcd.group import TransactionGroup
 from app.store.records import Commit, Record
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """`patch` puts the defect in; `judge` names who has to find it, `kills` is true where it takes a crash
-    to show. `writers` names the scripts that show it soon: all, where none is named."""
+    """`patch` puts the defect in; `judge` names who has to find it: none where no promise is broken and the
+    service is only slow, for which a run has floors. `kills` is true where it takes a crash to show.
+    `writers` names the scripts that show it soon: all, where none is named."""
 
     name: str
     judge: str
@@ -284,6 +286,11 @@ def _late_time() -> None:
     TimeIndex.at = late  # type: ignore[method-assign]
 
 
+def _no_groups() -> None:
+    """On etcd each write is a transaction of its own."""
+    TransactionGroup._has_room = lambda *given: False  # type: ignore[method-assign]
+
+
 MUTANTS = {
     mutant.name: mutant
     for mutant in (
@@ -309,5 +316,6 @@ MUTANTS = {
         Mutant("silent difference", "differences", _silent_difference, writers=("platforms",)),
         Mutant("late time", "times", _late_time, writers=("variables",)),
         Mutant("early end of a lease", "members", _early_end_of_lease),
+        Mutant("no groups on etcd", "", _no_groups),
     )
 }

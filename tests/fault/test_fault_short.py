@@ -14,8 +14,15 @@ from typing import Any
 
 import pytest
 
+from app.store.etcd.revs import rev_of
 from tests.fault.machine_time import SHARE, Spent, share_of_others, speed
-from tests.fault.report import LEAST_OF_CPU, LEAST_RATE, short_of
+from tests.fault.report import (
+    LEAST_IN_TRANSACTION,
+    LEAST_OF_CPU,
+    LEAST_RATE,
+    commits_in_transactions,
+    short_of,
+)
 
 LEAST_OF_SHORT = 10
 """Acknowledged writes/s below which a short run has not tried what it is for."""
@@ -53,6 +60,9 @@ def _holds(said: Any, kills: int) -> None:
     # The rates that a run of minutes has to reach are for a machine of its own: here other tests run too.
     rate = said["writes"]["acknowledged_per_s"]
     short = [] if rate >= LEAST_OF_SHORT else [f"{rate} acknowledged writes/s: {LEAST_OF_SHORT} are wanted"]
+    grouped = said["writes"]["in_a_transaction"]
+    if grouped is not None and grouped["most"] < LEAST_IN_TRANSACTION:
+        short.append(f"{grouped['most']} writes in a transaction: {LEAST_IN_TRANSACTION} are wanted")
     if (done := sum(said["kills"].values())) < kills:
         short.append(f"{done} kills: {kills} are wanted")
     _counts(short, said["others"])
@@ -93,10 +103,25 @@ def test_the_speed_of_a_run_is_held_against_what_the_machine_can_do_in_the_same_
     assert 0.02 < speed(0.05) < 50
 
 
-def _of_etcd(by_second: float, by_cpu: float, speed: float = 1.0) -> Any:
+def test_a_run_on_etcd_counts_only_where_writes_that_wait_share_a_transaction() -> None:
+    """Whatever the machine can do: without groups the largest transaction has one commit."""
+    fast = LEAST_RATE["etcd"], LEAST_OF_CPU["etcd"]
+    assert short_of(_of_etcd(*fast), kills=9, seconds=60, ours=True) == []
+    [single] = short_of(_of_etcd(*fast, most=1), kills=9, seconds=60, ours=False)
+    assert single == f"1 commits in the largest transaction: {LEAST_IN_TRANSACTION} are wanted"
+
+
+def test_the_commits_of_a_transaction_are_counted_by_their_revs() -> None:
+    """What others put has index 0, and is none of ours; a commit of two events is one."""
+    ours = [rev_of(5, 1), rev_of(5, 1), rev_of(5, 2), rev_of(5, 3), rev_of(7, 1), rev_of(8)]
+    assert commits_in_transactions(ours) == {"mean": 2.0, "most": 3}
+    assert commits_in_transactions([]) == {"mean": 0, "most": 0}
+
+
+def _of_etcd(by_second: float, by_cpu: float, speed: float = 1.0, most: int = LEAST_IN_TRANSACTION) -> Any:
     return {
         "store": "etcd",
-        "writes": {"acknowledged_per_s": by_second},
+        "writes": {"acknowledged_per_s": by_second, "in_a_transaction": {"most": most}},
         "machine": {"acknowledged_per_cpu_s": by_cpu, "speed": speed},
     }
 

@@ -8,8 +8,8 @@ from pydantic_core import from_json, to_json
 
 from app.errors import RequestError
 from app.registry.readable import index
+from app.store.clock_watch import latest_time
 from app.store.contract import Outcome, Rule, Store, check_changes
-from app.store.micros import latest_time
 from app.store.overlay import Overlay
 from app.store.records import Origin
 from app.store.steps import with_pauses

@@ -1,9 +1,15 @@
-"""Whether commits are ahead of the clock: one that was ahead for a while makes their times stand still."""
+"""The time of a commit, and whether commits are ahead of the clock: one that was ahead for a while
+makes their times stand still."""
 
 import logging
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 
 logger = logging.getLogger(__name__)
+
+SYSTEM_CLOCK: Callable[[], datetime] = partial(datetime.now, UTC)
+"""The clock of this machine."""
 
 AHEAD_SECONDS = 1.0
 """How far commits may be ahead of the clock before it is logged: replicas' clocks differ a little."""
@@ -35,3 +41,8 @@ class ClockWatch:
 def seconds_ahead(now: datetime, last: datetime | None) -> float:
     """How far the last commit's time is ahead of the clock."""
     return max((last - now).total_seconds(), 0.0) if last is not None else 0.0
+
+
+def latest_time(now: datetime, last: datetime | None) -> datetime:
+    """A commit's time: never before the one of the commit before it, whatever the clock does."""
+    return now if last is None or now > last else last

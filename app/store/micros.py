@@ -13,8 +13,3 @@ def micros(at: datetime) -> int:
 def moment(number: int) -> datetime:
     """The reverse of `micros`. Raises OverflowError for what is no time of a calendar."""
     return _EPOCH + number * _MICROSECOND
-
-
-def latest_time(now: datetime, last: datetime | None) -> datetime:
-    """A commit's time: never before the one of the commit before it, whatever the clock does."""
-    return now if last is None or now > last else last

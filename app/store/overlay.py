@@ -47,7 +47,7 @@ class Overlay:
         record = self._over.get(key)
         if record is None:
             return self._below.get(key)
-        return None if record.deleted else record
+        return record if record.value else None
 
     def find(
         self, groups: Groups, *, after: str = "", limit: int | None = None, reverse: bool = False

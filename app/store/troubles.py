@@ -28,10 +28,13 @@ class Troubles:
         self._clock = clock
         self._since: dict[str, float] = {}
         self._reasons: dict[str, str] = {}
+        self.lost = False
+        """Whether what is stored does not continue what was served: each read and write asks."""
 
     def begin(self, kind: str, reason: str) -> None:
         """The store is in this state now, or still. `reason` says why, with what to do."""
         self._reasons[kind] = reason
+        self.lost = self.lost or kind == LOST
         if kind not in self._since:
             self._since[kind] = self._clock()
             logger.warning("not ready: %s", reason)
@@ -42,6 +45,7 @@ class Troubles:
         if since is None:
             return
         reason = self._reasons.pop(kind)
+        self.lost = LOST in self._since
         lasted = self._clock() - since
         if self._reasons:
             logger.warning("over after %.1f s, but still not ready: %s (%s)", lasted, reason, self.reason)

@@ -17,18 +17,13 @@ class Window(NamedTuple):
     bytes: int | None = None
 
 
-def held_bytes(size: int) -> int:
-    """What a version whose value has this size takes in the history, roughly: the value, what is said of it
-    (`Record.wire`), and as much again in the event that shows it."""
-    return CHANGE_BYTES + 3 * size
+def held_bytes(size: int, versions: int = 1) -> int:
+    """What versions whose values together have this size take in the history, roughly: the values, what is
+    said of them (`Record.wire`), and as much again in the events that show them."""
+    return CHANGE_BYTES * versions + 3 * size
 
 
 def commit_bytes(commit: Commit) -> int:
     """What can be freed with a commit: itself, its events, and the states that it has replaced."""
-    size = 0
-    for _, before, after in commit.changes:
-        if before is not None:
-            size += held_bytes(len(before.value))
-        if after is not None:
-            size += held_bytes(len(after.value))
-    return COMMIT_BYTES + size // 2
+    sizes = [len(side.value) for change in commit.changes for side in change[1:] if side is not None]
+    return COMMIT_BYTES + held_bytes(sum(sizes), len(sizes)) // 2

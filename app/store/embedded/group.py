@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.errors import RequestError
-from app.store.clock_watch import ClockWatch
+from app.store.clock_watch import ClockWatch, latest_time
 from app.store.contract import Changes, Outcome, Rule, check_changes
-from app.store.micros import latest_time
 from app.store.overlay import Draft
 from app.store.records import Commit, Journal, Origin, sorted_changes
 from app.store.steps import in_one_go, with_pauses

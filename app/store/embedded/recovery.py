@@ -67,11 +67,6 @@ class Recovery:
         self.refuse_waiting: Callable[[], None] = lambda: None
 
     @property
-    def lost(self) -> bool:
-        """Whether what is at the log's place does not continue what is held."""
-        return LOST in self.troubles
-
-    @property
     def lost_for(self) -> float:
         """Seconds for which it has been lost."""
         return self.troubles.seconds(LOST)
@@ -80,7 +75,7 @@ class Recovery:
         """What a write is refused with that has not begun; None where it may begin."""
         if not self.troubles:
             return None
-        if LOST in self.troubles:
+        if self.troubles.lost:
             return lost_error()
         if REOPENING in self.troubles:
             return CoordinatorUnavailable("The store failed and is being opened again. Nothing was written.")
@@ -177,7 +172,7 @@ class Recovery:
             raise LogMoved(f"a copy is in its place whose rev {known.rev} is not the one that was served")
 
     def _lose(self, moved: LogMoved) -> None:
-        was_lost = self.lost
+        was_lost = self.troubles.lost
         self.troubles.end(REOPENING)
         self.troubles.begin(
             LOST,

@@ -10,10 +10,10 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture
-from app.store.clock_watch import seconds_ahead
+from app.store.clock_watch import SYSTEM_CLOCK, seconds_ahead
 from app.store.contract import Changes, Health, Index, Outcome, Rule, Settled, Snapshot, Transact
 from app.store.embedded.held import Held
 from app.store.embedded.leases import Leases, expire
@@ -44,7 +44,7 @@ class EmbeddedStore:
         history_bytes: int | None = None,
         memory_revs: int,
         memory_bytes: int | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = SYSTEM_CLOCK,
         commit_timeout: float = COMMIT_SECONDS,
     ) -> None:
         self.timings = LogTimings()
@@ -57,6 +57,7 @@ class EmbeddedStore:
         self._log_thread = LogThread("visor-log")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="visor-archive")
         self._recovery = Recovery(log, index, window, self._held, self._leases, self._log_thread)
+        self._troubles = self._recovery.troubles
         self._writer = EmbeddedWriter(
             log,
             self._held,
@@ -131,7 +132,7 @@ class EmbeddedStore:
 
     async def latest(self) -> Snapshot:
         # One process: what was acknowledged is in the history, so the newest held is the newest.
-        if self._recovery.lost:
+        if self._troubles.lost:
             raise lost_error()
         return self.stale()
 
@@ -145,13 +146,13 @@ class EmbeddedStore:
 
     async def at(self, rev: int) -> Snapshot:
         if rev > self.rev:
-            if self._recovery.lost:
+            if self._troubles.lost:
                 raise lost_error()
             raise RevInFuture.beyond(rev, self.rev)
         self._check_kept(rev)
         if rev >= self._held.history.floor:
             return self._held.history.snapshot(rev)
-        if self._recovery.lost:
+        if self._troubles.lost:
             raise lost_error()
         return self._log.snapshot(rev)
 
@@ -168,7 +169,7 @@ class EmbeddedStore:
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._log.journal_at, rev)
 
     async def journals(self, after: int, limit: int) -> Sequence[Entry]:
-        if self._recovery.lost:
+        if self._troubles.lost:
             raise lost_error()
         self._check_kept(after)
         if after >= self._held.history.floor:
@@ -189,7 +190,7 @@ class EmbeddedStore:
         return Settled(now, at)
 
     async def commits(self, after: int, limit: int) -> Sequence[Commit]:
-        if self._recovery.lost:
+        if self._troubles.lost:
             raise lost_error()
         self._check_kept(after)
         if after >= self._held.history.floor:
@@ -205,7 +206,7 @@ class EmbeddedStore:
     def health(self) -> Health:
         if self._writing is None:
             return Health(False, "the store is not open yet")
-        return Health(not self._recovery.troubles, self._recovery.troubles.reason)
+        return Health(not self._troubles, self._troubles.reason)
 
     def statistics(self) -> dict[str, float]:
         last = self._held.last
@@ -239,7 +240,7 @@ class EmbeddedStore:
             yield transact
 
     async def compact(self, rev: int) -> None:
-        if self._recovery.lost:
+        if self._troubles.lost:
             raise lost_error()
         failure = await self._writer.append([], max(self._held.oldest, min(rev, self.rev)))
         if failure is not None:

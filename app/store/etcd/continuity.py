@@ -44,7 +44,7 @@ class Continuity:
 
     @property
     def lost(self) -> bool:
-        return LOST in self._troubles
+        return self._troubles.lost
 
     @property
     def writable(self) -> bool:

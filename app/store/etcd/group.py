@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.errors import RequestError
-from app.store.clock_watch import ClockWatch
+from app.store.clock_watch import ClockWatch, latest_time
 from app.store.contract import Changes, Fences, Outcome, check_changes
 from app.store.etcd.layout import RevisionJournal, WriteEntry, believed, is_bare
 from app.store.etcd.read_set import Guards, Recording
 from app.store.etcd.revs import COMMITS, NotNumbered, draft_rev, is_draft, made_rev, rev_of
 from app.store.etcd.waiting import Take, WaitingWrite
 from app.store.history import HeldSnapshot
-from app.store.micros import latest_time
 from app.store.overlay import Draft
 from app.store.records import Change, Journal, Record
 from app.store.steps import STEP

@@ -11,10 +11,10 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from app.errors import CoordinatorUnavailable, RevCompacted, RevInFuture, StartError
-from app.store.clock_watch import seconds_ahead
+from app.store.clock_watch import SYSTEM_CLOCK, seconds_ahead
 from app.store.contract import Fences, Health, Index, Outcome, Rule, Settled, Snapshot, Transact
 from app.store.etcd.archive import EtcdArchive
 from app.store.etcd.client.client import EtcdClient
@@ -61,7 +61,7 @@ class EtcdStore:
         history_bytes: int | None = None,
         memory_revs: int,
         memory_bytes: int | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = SYSTEM_CLOCK,
         commit_timeout: float = WRITE_SECONDS,
         user: str = "",
     ) -> None:

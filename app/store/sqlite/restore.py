@@ -17,10 +17,11 @@ from pathlib import Path
 import apsw
 
 from app.errors import StartError
+from app.store.clock_watch import latest_time
 from app.store.contract import Changes, Index, Snapshot
 from app.store.embedded.group import make_commit
 from app.store.history import History
-from app.store.micros import latest_time, micros
+from app.store.micros import micros
 from app.store.overlay import Draft
 from app.store.records import Journal
 from app.store.sqlite.commits import journal_at

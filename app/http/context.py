@@ -22,6 +22,7 @@ from app.http.bounds import Bounds
 from app.http.comparing import Comparisons
 from app.http.given import Given
 from app.http.header_lists import joined
+from app.http.large_answer import Untaken
 from app.http.permits import Capacity, Permit
 from app.http.principal import Principal
 from app.http.resolving import Resolver
@@ -56,6 +57,8 @@ class Context:
     """Whether the service has been told to end, and serves on for a while."""
     discovering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """Held while an answer of `/discovery` is made: each may take 20 MB."""
+    untaken: Untaken = field(default_factory=Untaken)
+    """What slow readers of large answers have not taken yet."""
     importing: bool = False
     """Whether an import is on its way: there is one at a time."""
 

@@ -6,7 +6,6 @@ kilobytes.
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
-from typing import ClassVar
 
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
@@ -26,13 +25,19 @@ AT_ONCE, AT_ONCE_OF_ALL = 1024 * 1024, 16 * 1024 * 1024
 and of all such answers that their readers have not taken yet. Beyond that they share."""
 
 
-class LargeAnswer(Response):
-    """Sends its pieces one after the other, with the separator between them; `size` are the bytes of all.
-    `begun` is called before the first: what is left to do costs next to nothing, and takes as long as the
-    reader likes."""
+class Untaken:
+    """Answers of one service that were joined, and that their readers have not taken yet: their `bytes`."""
 
-    untaken: ClassVar[int] = 0
-    """Bytes of answers that were joined and are not taken yet, of this process."""
+    __slots__ = ("bytes",)
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+class LargeAnswer(Response):
+    """Sends its pieces one after the other, with the separator between them; `size` are the bytes of all,
+    `untaken` is the service's. `begun` is called before the first: what is left to do costs next to
+    nothing, and takes as long as the reader likes."""
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class LargeAnswer(Response):
         headers: list[tuple[bytes, bytes]],
         turns: Turns,
         begun: Callable[[], None],
+        untaken: Untaken,
         separator: bytes = b"",
     ) -> None:
         # No `body`: not what the base class would begin with.
@@ -51,12 +57,13 @@ class LargeAnswer(Response):
         self._size = size
         self._turns = turns
         self._begun = begun
+        self._untaken = untaken
         self._separator = separator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         self._begun()
-        if self._size <= min(AT_ONCE, AT_ONCE_OF_ALL - LargeAnswer.untaken):
+        if self._size <= min(AT_ONCE, AT_ONCE_OF_ALL - self._untaken.bytes):
             await self._send_at_once(send)
             return
         for chunk in _chunks(self._pieces, self._separator):
@@ -66,14 +73,14 @@ class LargeAnswer(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_at_once(self, send: Send) -> None:
-        LargeAnswer.untaken += self._size
+        self._untaken.bytes += self._size
         try:
             body = self._separator.join(self._pieces)
             await send({"type": "http.response.body", "body": body, "more_body": True})
             # Returns when the reader has taken what was sent before.
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            LargeAnswer.untaken -= self._size
+            self._untaken.bytes -= self._size
 
 
 def _chunks(pieces: Sequence[bytes], separator: bytes) -> Iterator[bytes]:

@@ -203,7 +203,9 @@ def list_answer(
     pieces[-1] += end
     headers = [(b"visor-rev", b"%d" % rev), *call.principal.filtered]
     size += len(front) + len(end)
-    return LargeAnswer(pieces, size, headers, context.channels.turns, call.permit.release, b",")
+    return LargeAnswer(
+        pieces, size, headers, context.channels.turns, call.permit.release, context.untaken, b","
+    )
 
 
 PageLimit = Annotated[

@@ -105,7 +105,8 @@ async def list_prometheus_targets(
         headers.append((b"visor-age", b"%d" % age))
     if unchanged(held.if_none_match, tag):
         return ReadyAnswer(b"", 304, headers)
-    return LargeAnswer(pieces, sum(map(len, pieces)), headers, context.channels.turns, call.permit.release)
+    size, release = sum(map(len, pieces)), call.permit.release
+    return LargeAnswer(pieces, size, headers, context.channels.turns, release, context.untaken)
 
 
 async def _pieces(context: Context, call: Call, snapshot: Snapshot, targets: Targets) -> Sequence[bytes]:

@@ -7,9 +7,12 @@ import httpx2
 import pytest
 
 from app.http import session
-from app.models.token import sha256_of
-from tests.access.holders import Holder, closed_service, give, grant
+from app.models.token import new_id, new_token, sha256_of
+from tests.access.holders import Holder, closed_service, give, grant, let_root_in
 from tests.access.test_tokens import in_seconds
+from tests.conftest import STORES
+from tests.etcd.cluster import Cluster
+from tests.etcd.replicas import replicas
 from tests.http.expect import refused
 from tests.serving import APP, Service, serving
 
@@ -45,6 +48,24 @@ def test_a_session_reads_what_its_token_reads_and_ends_with_it(closed: Service) 
     refused(asked(closed, "GET", "/runners", cookie), 403, "forbidden")
     closed.delete(f"/tokens/{holder.id}")
     refused(asked(closed, "GET", "/apps", cookie), 401, "unauthenticated")
+
+
+@pytest.mark.skipif("etcd" not in STORES, reason="the other stores have one process")
+def test_a_session_is_kept_nowhere_and_is_valid_on_every_replica(etcd: Cluster) -> None:
+    """To begin one makes no commit; it ends everywhere with its token."""
+    root = new_token(new_id())
+    settings = {"admin_token_sha256": sha256_of(root)}
+    with replicas(etcd.endpoints, "sessions", 2, **settings) as (here, there):
+        for service in (here, there):
+            let_root_in(service, root)
+        holder = give(here, grant("auditor"))
+        before = here.rev
+        cookie = begun(holder)
+        assert here.rev == before
+        assert asked(there, "GET", "/tokens/self", cookie).json()["id"] == holder.id
+        here.delete(f"/tokens/{holder.id}")
+        # A default read of the coordinator's newest state.
+        refused(asked(there, "GET", "/apps", cookie), 401, "unauthenticated")
 
 
 def test_a_write_by_cookie_is_of_a_page_of_this_service(closed: Service) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.events.filters import Filter
 from app.models import keys
+from app.models.grants import Grant, Role, sight_of
 from app.models.token import TokenSet, new_id, new_token, sha256_of
 from app.registry import tokens
 from app.store.records import Origin
@@ -84,6 +86,18 @@ def test_rows_of_instances_show_what_the_token_may_see(closed: Service) -> None:
     rows = [row for frame in frames if frame.event == "snapshot-rows" for row in frame.said["rows"]]
     assert rows == [["rows-mine", "pending"]]
     assert b"theirs" not in b"".join(frame.raw for frame in frames)
+
+
+def test_subscribers_that_see_and_want_the_same_share_a_channel(tenants: Service) -> None:
+    """What is new is decided once for all of them, by whatever tokens they see it."""
+    sight = sight_of([Grant(role=Role.VIEWER, apps=["mine"])])
+    both = give(tenants, grant("viewer", apps=["mine"])), give(tenants, grant("deployer", apps=["mine"]))
+    other = give(tenants, grant("viewer", apps=["theirs"]))
+    with stream(both[0]) as first, stream(both[1]) as second, stream(other) as third:
+        for each in (first, second, third):
+            assert each.next() is not None
+        channel = tenants.context.channels.of(Filter(sight=sight))
+        until(lambda: len(channel.waiting) == 2, "both wait by one channel")
 
 
 def test_it_ends_with_its_token(tenants: Service) -> None:

@@ -17,6 +17,7 @@ from tests.access.holders import Holder, closed_service, give, grant, regrant
 from tests.conftest import STORES, store_of
 from tests.http.expect import refused
 from tests.serving import APP, Service, serving
+from tests.sse.sse_reader import SseStream
 
 ADMIN, VIEWER = grant("admin"), grant("viewer", apps=["cat"])
 
@@ -131,9 +132,21 @@ def test_a_tokens_secret_is_kept_and_told_nowhere(closed: Service) -> None:
     holder = give(closed, ADMIN)
     hashed = sha256_of(holder.token)
     pages = [closed.get("/tokens"), closed.get(f"/tokens/{holder.id}"), closed.get("/tokens/self")]
-    pages += [closed.get(f"/events/list?rev={closed.start}"), closed.get("/metrics")]
+    for path in (
+        f"/events/list?rev={closed.start}",
+        f"/diff?from={closed.start}&include=all",
+        "/commits?include=all",
+        f"/commits/{closed.rev}",
+        "/timeline",
+        "/export",
+        "/metrics",
+    ):
+        pages.append(closed.get(path))
+    with SseStream(closed.port, "/events", headers=holder.headers, snapshot=True) as stream:
+        while (frame := stream.next()) is not None and frame.event != "snapshot-end":
+            assert frame.event != "snapshot", "a token is in no snapshot"
     for page in pages:
-        assert page.status_code == 200
+        assert page.status_code == 200, page.text
         assert hashed not in page.text
         assert holder.token not in page.text
     assert closed.get(f"/events/list?rev={closed.start}").json()["items"] == []
@@ -229,11 +242,15 @@ def test_the_old_secret_ends_with_the_overlap(shared: Service) -> None:
 
 
 def test_a_revoked_token_is_refused_by_the_next_request(closed: Service) -> None:
+    """Also where it asks for the past, when it was valid: what counts is the newest state."""
     for _ in range(20):
         holder = give(closed, ADMIN)
-        assert holder.get("/apps").status_code == 200
+        then = f"/apps?rev={closed.rev}"
+        for path in ("/apps", then):
+            assert holder.get(path).status_code == 200
         closed.delete(f"/tokens/{holder.id}")
-        refused(holder.get("/apps"), 401, "unauthenticated")
+        for path in ("/apps", then):
+            refused(holder.get(path), 401, "unauthenticated")
 
 
 def test_a_token_is_looked_at_with_each_request_of_a_connection(closed: Service) -> None:

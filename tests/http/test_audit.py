@@ -16,6 +16,8 @@ from tests.http.every_route import FILL, play
 from tests.serving import APP, serving
 
 CANARY = "canary-2b6d"
+FIELDS = {"at", "request", "token_id", "token_name", "certificate", "peer"}
+FIELDS |= {"method", "route", "names", "status", "code", "rev", "reason"}
 Lines = Callable[[], list[dict[str, Any]]]
 
 
@@ -54,6 +56,8 @@ def test_each_write_is_a_line_and_reads_are_none(lines: Lines) -> None:
         assert all(line["status"] < 300 and line["code"] is None and line["rev"] for line in done)
         assert {line["peer"] for line in done} == {"127.0.0.1"}
         assert len({line["request"] for line in done}) == len(FILL)
+        for line in done:
+            assert line.keys() == FIELDS, "and nothing else: no query, no header, no body"
         visor.get("/apps/cat")
         visor.get(f"/apps/cat?rev=1&x={CANARY}")
         assert lines() == []

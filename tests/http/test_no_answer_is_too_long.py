@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Message
 
 from app.events.turns import Turns
-from app.http.large_answer import AT_ONCE_OF_ALL, LargeAnswer
+from app.http.large_answer import AT_ONCE_OF_ALL, LargeAnswer, Untaken
 from app.models import keys
 from app.models.scale import MAX_SCALE
 from tests.conftest import EMBEDDED, store_of
@@ -170,6 +170,7 @@ async def test_slow_readers_of_pages_hold_few_copies():
     piece = b"x" * 1000
     pieces, size = [piece] * 900, 900 * 1000 + 899
     reading = asyncio.Event()
+    untaken = Untaken()
     sent: list[list[bytes]] = []
 
     async def ask() -> None:
@@ -181,7 +182,7 @@ async def test_slow_readers_of_pages_hold_few_copies():
                 await reading.wait()  # what was sent before is not taken yet
             mine.append(message.get("body", b""))
 
-        await LargeAnswer(pieces, size, [], Turns(), lambda: None, b",")({}, receive, send)
+        await LargeAnswer(pieces, size, [], Turns(), lambda: None, untaken, b",")({}, receive, send)
 
     async def receive() -> Message:
         return {"type": "http.disconnect"}
@@ -189,12 +190,12 @@ async def test_slow_readers_of_pages_hold_few_copies():
     asked = [asyncio.create_task(ask()) for _ in range(40)]
     while not (len(sent) == 40 and all(len(mine) > 1 for mine in sent)):  # noqa: ASYNC110
         await asyncio.sleep(0)
-    assert AT_ONCE_OF_ALL - size < LargeAnswer.untaken <= AT_ONCE_OF_ALL
+    assert AT_ONCE_OF_ALL - size < untaken.bytes <= AT_ONCE_OF_ALL
     assert sum(len(mine[-1]) for mine in sent) < AT_ONCE_OF_ALL + 40 * 70_000
     reading.set()
     await asyncio.gather(*asked)
     assert {b"".join(mine) for mine in sent} == {b",".join(pieces)}, "all get the same"
-    assert LargeAnswer.untaken == 0
+    assert untaken.bytes == 0
 
 
 def resident() -> int:

@@ -118,17 +118,18 @@ def environment(snapshot: Snapshot, id: int, claimer: EnvironmentRequest, opens:
             f"Instance {id} is {instance.status}: only a claimed or running one gets its variables.",
             state=instance.status,
         )
-    record = exists(snapshot, keys.app(instance.app), f"app {instance.app}")
+    app, env = instance.kept["app"], instance.kept["env"]
+    record = exists(snapshot, keys.app(app), f"app {app}")
     variables = dict(codec.decode(record, App).env)
-    if instance.env is not None:
-        envset = find(snapshot, keys.envset(instance.app, instance.env), EnvSet)
+    if env is not None:
+        envset = find(snapshot, keys.envset(app, env), EnvSet)
         if envset is None:
-            raise missing(f"env set {instance.env} of app {instance.app}", snapshot)
+            raise missing(f"env set {env} of app {app}", snapshot)
         variables.update(envset.vars)
     for key in _shown(record):
-        kept = snapshot.get(keys.secret(instance.app, key))
+        kept = snapshot.get(keys.secret(app, key))
         if kept is None or not readable(kept):
-            raise InvalidState(f"The value of secret {key} of app {instance.app} is lost: set it anew.")
+            raise InvalidState(f"The value of secret {key} of app {app} is lost: set it anew.")
         variables[key] = opens(kept)
     return variables
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from app.errors import AlreadyClaimed, InvalidState, NotClaimer
 from app.models import codec, keys
+from app.models.base import rfc3339
 from app.models.hosts import is_ip
-from app.models.instance import ACTIVE, ClaimEntry, Claimer, Instance, Status, Unclaim
+from app.models.instance import ACTIVE, Claimer, Status, Unclaim
 from app.registry import counters
 from app.registry.cut_text import cut, kept_size
-from app.registry.state import update
-from app.registry.tickets import find_live, need_live
+from app.registry.live_instance import LiveInstance, live
+from app.registry.tickets import find_live
 from app.store.contract import Changes, Snapshot
 from app.store.snapshots import scan
 
@@ -24,19 +26,21 @@ MAX_ERRORS = 8 * 1024
 """Bytes that the errors of these claims take together, as they are kept: each claim writes them all again."""
 
 
-def _remembered(claims: Sequence[ClaimEntry]) -> list[ClaimEntry]:
-    """The newest claims. Of their errors the newest are kept whole, the one that does not fit is cut, and
-    those before it are dropped."""
+def _remembered(claims: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The newest claims, as they are kept. Of their errors the newest are kept whole, the one that does not
+    fit is cut, and those before it are dropped."""
     left = MAX_ERRORS
-    kept: list[ClaimEntry] = []
+    kept: list[dict[str, Any]] = []
     for entry in reversed(claims[-MAX_CLAIMS:]):
-        error = cut(entry.error or "", left)
-        if error == (entry.error or ""):
-            left -= kept_size(error)
-            kept.append(entry)
-        else:
-            left = 0  # so that no older error outlives a newer one
-            kept.append(entry.model_copy(update={"error": error or None}))
+        error = entry["error"]
+        if error:
+            shown = cut(error, left)
+            if shown == error:
+                left -= kept_size(error)
+            else:
+                left = 0  # so that no older error outlives a newer one
+                entry = {**entry, "error": shown or None}
+        kept.append(entry)
     return kept[::-1]
 
 
@@ -44,23 +48,25 @@ def _remembered(claims: Sequence[ClaimEntry]) -> list[ClaimEntry]:
 # + instance/{id} (claimed by host, claim_rev the rev of this commit)
 def claim(snapshot: Snapshot, at: datetime, id: int, host: str) -> Changes:
     """Raises NotFound, AlreadyClaimed, InvalidState where the instance is final or done."""
-    instance = need_live(snapshot, id)
+    return _claimed(live(snapshot, id), at, host)
+
+
+def _claimed(instance: LiveInstance, at: datetime, host: str) -> Changes:
     if instance.status not in ACTIVE:
         raise InvalidState(
-            f"Instance {id} is {instance.status}: it cannot be claimed.", state=instance.status
+            f"Instance {instance.id} is {instance.status}: it cannot be claimed.", state=instance.status
         )
     if instance.status is not Status.PENDING:
-        raise AlreadyClaimed(f"Instance {id} is claimed by {instance.host}.", host=instance.host)
-    return update(
-        keys.instance(id),
-        instance,
+        raise AlreadyClaimed(f"Instance {instance.id} is claimed by {instance.host}.", host=instance.host)
+    now = rfc3339(at)
+    return instance.changed(
         at,
         status=Status.CLAIMED,
         host=host,
         ip=host if is_ip(host) else None,
-        claims=_remembered([*instance.claims, ClaimEntry(host=host, at=at, error=None)]),
+        claims=_remembered([*instance.kept["claims"], {"host": host, "at": now, "error": None}]),
         claim_rev=codec.THIS_REV,
-        claimed_at=at,
+        claimed_at=now,
     )
 
 
@@ -69,14 +75,14 @@ def claim(snapshot: Snapshot, at: datetime, id: int, host: str) -> Changes:
 def claim_next(snapshot: Snapshot, at: datetime, host: str, app: str | None, proctype: str | None) -> Changes:
     """Claim the oldest ticket that fits. No changes and no answer where there is none."""
     for record in scan(snapshot, keys.pending(app, proctype), limit=1):
-        return claim(snapshot, at, codec.decode(record, Instance).id, host)
+        return _claimed(LiveInstance(record), at, host)
     return Changes()
 
 
-def held(snapshot: Snapshot, id: int, claimer: Claimer) -> Instance:
+def held(snapshot: Snapshot, id: int, claimer: Claimer) -> LiveInstance:
     """The instance, if the caller holds its present claim. Raises NotFound, InvalidState where nobody
     holds it, NotClaimer where another does, or where the token is not the present claim's."""
-    instance = need_live(snapshot, id)
+    instance = live(snapshot, id)
     # Absent is pydantic's MISSING, which is no int.
     fenced = isinstance(claimer.claim_rev, int) and claimer.claim_rev != instance.claim_rev
     if instance.host is None and not fenced:
@@ -87,7 +93,7 @@ def held(snapshot: Snapshot, id: int, claimer: Claimer) -> Instance:
     return instance
 
 
-def check_fence(instance: Instance, claim_rev: object) -> None:
+def check_fence(instance: LiveInstance, claim_rev: object) -> None:
     """Raises NotClaimer where a claim is named that is not the present one."""
     # Absent is pydantic's MISSING, which is no int.
     if isinstance(claim_rev, int) and claim_rev != instance.claim_rev:
@@ -113,16 +119,15 @@ def unclaim(snapshot: Snapshot, at: datetime, id: int, body: Unclaim) -> Changes
     return changes
 
 
-def _given_back(instance: Instance, at: datetime, error: str | None) -> Changes:
-    last = [entry.model_copy(update={"error": error}) for entry in instance.claims[-1:]]
-    return update(
-        keys.instance(instance.id),
-        instance,
+def _given_back(instance: LiveInstance, at: datetime, error: str | None) -> Changes:
+    claims = instance.kept["claims"]
+    last = [{**entry, "error": error} for entry in claims[-1:]]
+    return instance.changed(
         at,
         status=Status.PENDING,
         host=None,
         ip=None,
-        claims=_remembered([*instance.claims[:-1], *last]),
+        claims=_remembered([*claims[:-1], *last]),
         claim_rev=None,
         claimed_at=None,
     )
@@ -150,7 +155,7 @@ def release(snapshot: Snapshot, at: datetime, over: Sequence[str], timeout: time
             and at - instance.claimed_at >= timeout
         ):
             error = f"not started within {timeout.total_seconds():g} seconds"
-            changes.puts.update(_given_back(instance, at, error).puts)
+            changes.puts.update(_given_back(live(snapshot, instance.id), at, error).puts)
     if changes.puts:
         note_return(snapshot, changes)
     return changes

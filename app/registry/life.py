@@ -11,10 +11,10 @@ from datetime import datetime
 
 from app.errors import InvalidState
 from app.models import keys
-from app.models.instance import Claimer, Failure, Instance, Loss, Restart, RestartReason, Start, Status
+from app.models.base import rfc3339
+from app.models.instance import Claimer, Failure, Instance, Loss, Restart, Start, Status
 from app.registry.claims import check_fence, held
-from app.registry.state import update
-from app.registry.tickets import need_live
+from app.registry.live_instance import LiveInstance, live
 from app.store.contract import Changes, Snapshot
 
 _REACHABLE: dict[Status, frozenset[Status]] = {
@@ -36,7 +36,7 @@ def reachable(instance: Instance) -> frozenset[Status]:
     return _REACHABLE[instance.status]
 
 
-def _allow(instance: Instance, statuses: Collection[Status], call: str) -> None:
+def _allow(instance: LiveInstance, statuses: Collection[Status], call: str) -> None:
     if instance.status not in statuses:
         raise InvalidState(
             f"Instance {instance.id} is {instance.status}: {call} is for {', '.join(sorted(statuses))}.",
@@ -51,19 +51,20 @@ def start(snapshot: Snapshot, at: datetime, id: int, body: Start) -> Changes:
     InvalidState."""
     instance = held(snapshot, id, body)
     place = {"hostname": body.hostname, "port": body.port, "tele_port": body.tele_port}
-    if instance.status is Status.RUNNING and place == instance.model_dump(include=set(place)):
+    same = all(instance.kept[name] == value for name, value in place.items())
+    if same and instance.status is Status.RUNNING:
         return Changes(answer=keys.instance(id))
     _allow(instance, {Status.CLAIMED}, "start")
-    return update(keys.instance(id), instance, at, status=Status.RUNNING, started_at=at, **place)
+    return instance.changed(at, status=Status.RUNNING, started_at=rfc3339(at), **place)
 
 
 # - instance/{id} (claimed or running)
 # + instance/{id} (stopping)
 def stop(snapshot: Snapshot, at: datetime, id: int) -> Changes:
     """Raises NotFound, InvalidState."""
-    instance = need_live(snapshot, id)
+    instance = live(snapshot, id)
     _allow(instance, {Status.CLAIMED, Status.RUNNING}, "stop")
-    return update(keys.instance(id), instance, at, status=Status.STOPPING, stopped_at=at)
+    return instance.changed(at, status=Status.STOPPING, stopped_at=rfc3339(at))
 
 
 # - instance/{id} (claimed, running, stopping; lost or failed: a late truth wins)
@@ -73,10 +74,8 @@ def exit(snapshot: Snapshot, at: datetime, id: int, body: Claimer) -> Changes:
     instance = held(snapshot, id, body)
     _allow(instance, set(Status) - {Status.PENDING, Status.EXITED}, "exit")
     # What was said of its failure or loss turned out not to be so.
-    reason = None if instance.status in (Status.FAILED, Status.LOST) else instance.reason
-    return update(
-        keys.instance(id), instance, at, status=Status.EXITED, ended_at=at, reason=reason, lost_by=None
-    )
+    reason = None if instance.status in (Status.FAILED, Status.LOST) else instance.kept["reason"]
+    return instance.changed(at, status=Status.EXITED, ended_at=rfc3339(at), reason=reason, lost_by=None)
 
 
 # - instance/{id} (claimed, running, stopping)
@@ -85,23 +84,21 @@ def fail(snapshot: Snapshot, at: datetime, id: int, body: Failure) -> Changes:
     """Raises NotFound, NotClaimer, InvalidState."""
     instance = held(snapshot, id, body)
     _allow(instance, {Status.CLAIMED, Status.RUNNING, Status.STOPPING}, "fail")
-    return update(keys.instance(id), instance, at, status=Status.FAILED, ended_at=at, reason=body.reason)
+    return instance.changed(at, status=Status.FAILED, ended_at=rfc3339(at), reason=body.reason)
 
 
 # - instance/{id} (any but exited)
 # + instance/{id} (lost)
 def lose(snapshot: Snapshot, at: datetime, id: int, body: Loss) -> Changes:
     """One that is lost already stays as it is. Raises NotFound, InvalidState where it has exited."""
-    instance = need_live(snapshot, id)
+    instance = live(snapshot, id)
     _allow(instance, set(Status) - {Status.EXITED}, "lost")
     if instance.status is Status.LOST:
         return Changes(answer=keys.instance(id))
-    return update(
-        keys.instance(id),
-        instance,
+    return instance.changed(
         at,
         status=Status.LOST,
-        ended_at=at,
+        ended_at=rfc3339(at),
         reason=body.reason,
         lost_by=body.client,
     )
@@ -112,12 +109,9 @@ def lose(snapshot: Snapshot, at: datetime, id: int, body: Loss) -> Changes:
 def restart(snapshot: Snapshot, at: datetime, id: int, body: Restart) -> Changes:
     """Raises NotFound, InvalidState where it does not run, NotClaimer where `claim_rev` is given and not
     that of the present claim."""
-    instance = need_live(snapshot, id)
+    instance = live(snapshot, id)
     check_fence(instance, body.claim_rev)
     _allow(instance, {Status.RUNNING}, "restart")
-    restarts = instance.restarts
-    if body.reason is RestartReason.FAIL:
-        restarts = restarts.model_copy(update={"fail": restarts.fail + body.count})
-    else:
-        restarts = restarts.model_copy(update={"oom": restarts.oom + body.count})
-    return update(keys.instance(id), instance, at, restarts=restarts)
+    restarts = dict(instance.kept["restarts"])
+    restarts[body.reason.value] += body.count
+    return instance.changed(at, restarts=restarts)

@@ -8,8 +8,9 @@ from app.models.instance import Ended, Instance, InstanceCreate, Restarts, Statu
 from app.models.revision import Revision, RevisionState
 from app.registry import counters
 from app.registry.cut_text import cut
+from app.registry.live_instance import live_record
 from app.registry.readable import readable
-from app.registry.state import exists, find, missing, new
+from app.registry.state import find, missing, new
 from app.store.contract import Changes, Snapshot
 from app.store.snapshots import scan
 
@@ -28,12 +29,8 @@ def find_live(snapshot: Snapshot, id: int) -> Instance | None:
 
 
 def need_live(snapshot: Snapshot, id: int) -> Instance:
-    """The instance that a call is about. Raises NotFound; InvalidState while the ended entry of an
-    instance that is done is kept: its id never lives again."""
-    record = exists(snapshot, keys.instance(id), f"instance {id}")
-    if keys.is_ended(record.value):
-        raise InvalidState(f"Instance {id} is done: it was unregistered at rev {record.rev}.", state="done")
-    return codec.decode(record, Instance)
+    """As `live`, as a model."""
+    return codec.decode(live_record(snapshot, id), Instance)
 
 
 def check_runnable(snapshot: Snapshot, app: str, proctype: str, revision: str, env: str | None) -> None:

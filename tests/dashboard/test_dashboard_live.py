@@ -104,6 +104,13 @@ def test_a_place_that_is_compacted_begins_anew(launcher: Launcher, tmp_path: Pat
         visor.made("/services", {"name": "old"})
         tab = open_tab(visor.url, "/services")
         tab.waits_for("old")
+        lights = """() => {
+            window.lights = [];
+            const light = document.querySelector(".light");
+            new MutationObserver(() => window.lights.push(light.innerText))
+                .observe(light, { characterData: true, subtree: true, childList: true });
+        }"""
+        tab.page.evaluate(lights)
         visor.kill()
         tab.waits_for("reconnecting", within=".light")
         # Another port: the page must not see what happens before the history is short.
@@ -117,5 +124,6 @@ def test_a_place_that_is_compacted_begins_anew(launcher: Launcher, tmp_path: Pat
         tab.waits_for("live", within=".light")
         tab.waits_for("new-5")
         tab.lacks("old")
+        assert tab.page.evaluate("window.lights").index("restarted") > 0, "it says that it began anew"
     finally:
         visor.close()

@@ -125,3 +125,59 @@ def test_an_instance_is_shown_whole_though_the_page_began_with_a_part_of_it(
     tab.is_at(other["claim_rev"])
     tab.waits_for("claimed", "Given back because")
     tab.lacks(other["hostname"])
+
+
+def test_what_needs_somebody_is_named_each_kind_and_the_worst_first(seeded: Service, open_tab: Any) -> None:
+    """Hosts that lost something, failures of the last hour, tickets that wait for over 60 seconds, and what
+    is below its target: as they stand in a minute, and without the lost and the failed in two hours."""
+    tab = open_tab(seeded.url, "/store")
+    kinds = """async (later) => {
+        const { state } = await import(new URL("ui/state.js", location.href).href);
+        const { needs } = await import(new URL("ui/registry.js", location.href).href);
+        const seen = needs(state.live.registry, Date.now() + later);
+        return seen.map(({ kind }) => kind).filter((kind, at, all) => kind !== all[at - 1]);
+    }"""
+    assert tab.page.evaluate(kinds, 65_000) == ["silent", "failed", "pending", "below"]
+    assert tab.page.evaluate(kinds, 7_200_000) == ["pending", "below"]
+
+
+def test_the_axis_marks_what_stands_out_and_cells_are_coloured_by_revision(
+    seeded: Service, open_tab: Any
+) -> None:
+    """Deploys, changes and failures have a colour in the bars, and the worst of a bar its mark."""
+    tab = open_tab(seeded.url, "/hosts")
+    for kind in ("deploy", "change", "failure", "mark"):
+        tab.page.wait_for_selector(f".track rect.{kind}", state="attached")
+    assert tab.page.query_selector(".cells i.running")
+    tab.page.get_by_label("Colour by").select_option("revision")
+    tab.waits_for("3f9c2e1", "b71d004", within=".legend")
+    assert not tab.page.query_selector(".cells i.running")
+    colours = "all => new Set(all.map(cell => getComputedStyle(cell).backgroundColor)).size"
+    assert tab.page.eval_on_selector_all(".cells i", colours) == 2
+
+
+def test_commits_of_one_person_in_one_minute_stand_together(seeded: Service, open_tab: Any) -> None:
+    tab = open_tab(seeded.url, "/log?by=ben")
+    tab.waits_for("POOL 8 → 800", "POOL 800 → 8")
+    heads = tab.page.eval_on_selector_all(".fold > p", "all => all.map(p => p.innerText)")
+    assert len(heads) <= 2, "at most the turn of one minute lies between them"
+    assert all(head.startswith("ben") for head in heads)
+
+
+def test_however_much_happens_the_page_is_drawn_once_a_frame(seeded: Service, open_tab: Any) -> None:
+    tab = open_tab(seeded.url, "/store")
+    drawn, frames = tab.page.evaluate(
+        """async () => {
+            const { redraw } = await import(new URL("ui/state.js", location.href).href);
+            const drawn = () => performance.getEntriesByName("visor-drawn").length;
+            const before = drawn();
+            let frames = 0;
+            while (frames < 10) {
+                for (let times = 0; times < 100; times += 1) redraw();
+                await new Promise((resolve) => requestAnimationFrame(resolve));
+                frames += 1;
+            }
+            return [drawn() - before, frames];
+        }"""
+    )
+    assert 1 <= drawn <= frames

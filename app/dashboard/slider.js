@@ -2,7 +2,6 @@
 import { html, useEffect, useRef } from "./html.js";
 import { call } from "./api.js";
 import { clock, number } from "./format.js";
-import { told } from "./told.js";
 import { BUCKETS, RevAt, Timeline } from "./timeline.js";
 import { here, link, redraw, reviewed, show, state } from "./state.js";
 
@@ -147,6 +146,24 @@ function Handle({ name, label, said, range, time, moved }) {
     onPointerDown=${() => state.history.fill()} onInput=${drag} />`;
 }
 
+const MINUTE = 60e3;
+const STEPS = [1, 5, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080].map((minutes) => minutes * MINUTE);
+const TICKS = 12;
+
+/** Round times along the axis, to find a moment by. Near its ends stand when it begins, and *now*. */
+export function ticks({ begin, end }) {
+  const span = end - begin;
+  const step = STEPS.find((one) => span / one <= TICKS);
+  if (!step) return [];
+  const zone = new Date(end).getTimezoneOffset() * MINUTE;
+  const found = [];
+  for (let at = Math.ceil((begin + span * 0.12 - zone) / step) * step + zone; at < end - span * 0.05; at += step) {
+    const text = clock(at);
+    found.push({ at, text: step < 1440 * MINUTE ? text.slice(11, 16) : text.slice(5, 10) });
+  }
+  return found;
+}
+
 let let_go = 0;
 
 /** Begin to compare: the moment that is shown, or a while ago, with the present. */
@@ -180,7 +197,7 @@ function Axis({ range }) {
       <${Handle} name="moment" label="Moment" said=${rev === null ? "now" : inWords(rev, state.past.registry?.at || moment?.at)} range=${range} time=${time} moved=${drag} />
       ${mark !== null && html`<${Handle} name="from" label="Compared with" said=${inWords(from, state.history.of(from)?.at)} range=${range} time=${fromTime} moved=${dragFrom} />`}
     </div>
-    <div class="ends"><span>${clock(range.begin)}</span><span class="moment">${moment ? told(moment) : ""}</span><span>now</span></div>
+    <div class="ends"><span title=${clock(range.begin)}>${clock(range.begin).slice(5, 16)}</span>${ticks(range).map(({ at, text }) => html`<span class="tick" key=${at} style=${{ left: `${((at - range.begin) / (range.end - range.begin)) * 100}%` }}>${text}</span>`)}<span>now</span></div>
   </div>`;
 }
 

@@ -25,9 +25,9 @@ const UNKNOWN = "The service does not answer. Whether the change was made is not
 function Refusal({ error, words = (detail) => detail }) {
   if (!(error instanceof Problem)) return UNKNOWN;
   const { conflicts = [], errors = [] } = error.said;
-  if (errors.length) return html`${errors.map((one) => html`<span class="conflict">${one.loc?.slice(1).join(".")} ${one.msg ?? one.detail ?? ""}</span>`)}`;
+  if (errors.length) return html`${errors.map((one) => html`<span class="conflict">${[one.loc?.slice(1).join("."), one.msg ?? one.detail].filter(Boolean).join(": ")}</span>`)}`;
   if (conflicts.length < 2) return error.message;
-  return html`${conflicts.length} things stand against it:<ul class="conflicts">${conflicts.map((one) => html`<li><span class="ref">${one.path}</span> ${words(one.detail)}</li>`)}</ul>`;
+  return html`${conflicts.length} things stand against it:<ul class="conflicts">${conflicts.map((one) => html`<li><span class="ref">${one.path}</span>: ${words(one.detail)}</li>`)}</ul>`;
 }
 
 const initial = ({ fields = [] }) => Object.fromEntries(fields.map((f) => [f.name, f.value ?? (f.type === "checkbox" ? false : "")]));

@@ -144,16 +144,29 @@ def test_what_needs_somebody_is_named_each_kind_and_the_worst_first(seeded: Serv
 def test_the_axis_marks_what_stands_out_and_cells_are_coloured_by_revision(
     seeded: Service, open_tab: Any
 ) -> None:
-    """Deploys, changes and failures have a colour in the bars, and the worst of a bar its mark."""
+    """Deploys, changes and failures have a colour in the bars, and the worst of a bar its mark. Below stand
+    times to find a moment by, and in the past the banner says what was done then, and by whom."""
     tab = open_tab(seeded.url, "/hosts")
     for kind in ("deploy", "change", "failure", "mark"):
         tab.page.wait_for_selector(f".track rect.{kind}", state="attached")
+    ticks = tab.page.evaluate(
+        """async () => {
+            const { ticks } = await import(new URL("ui/slider.js", location.href).href);
+            const [begin, end] = ["2026-11-30T16:01:23Z", "2026-12-01T16:01:23Z"].map(Date.parse);
+            return ticks({ begin, end }).map(({ at, text }) => `${text} ${new Date(at).toISOString()}`);
+        }"""
+    )
+    assert ticks[:2] == ["20:00 2026-11-30T20:00:00.000Z", "22:00 2026-11-30T22:00:00.000Z"]
+    assert ticks[-1] == "14:00 2026-12-01T14:00:00.000Z"
     assert tab.page.query_selector(".cells i.running")
     tab.page.get_by_label("Colour by").select_option("revision")
     tab.waits_for("3f9c2e1", "b71d004", within=".legend")
     assert not tab.page.query_selector(".cells i.running")
     colours = "all => new Set(all.map(cell => getComputedStyle(cell).backgroundColor)).size"
     assert tab.page.eval_on_selector_all(".cells i", colours) == 2
+    tab.press("One commit back")
+    tab.is_at(seeded.rev - 1)
+    tab.waits_for("loggers 10.0.0.30:514 registered, by anna.", within=".banner")
 
 
 def test_commits_of_one_person_in_one_minute_stand_together(seeded: Service, open_tab: Any) -> None:

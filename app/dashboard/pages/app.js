@@ -93,9 +93,9 @@ function Revisions({ registry, of, path }) {
     });
   };
   return html`<section><h2>Revisions <small>${own.length}</small></h2>
-    ${own.length === 0 ? html`<${Empty}>None is registered.</${Empty}>` : html`<${Table} label="Revisions" columns=${["Revision", "State", { name: "Run", class: "number" }, "Registered", { name: "Archive", class: "minor" }, { name: html`<span class="hidden">What can be done</span>` }]}>
+    ${own.length === 0 ? html`<${Empty}>None is registered.</${Empty}>` : html`<${Table} label="Revisions" columns=${["Revision", "State", { name: "Run", class: "number" }, { name: "Registered", class: "minor" }, { name: "Archive", class: "minor" }, { name: html`<span class="hidden">What can be done</span>` }]}>
       ${own.map((one) => html`<tr key=${one.ref}><th scope="row" class="ref">${one.ref}${one.ref === app.head && html` <span class="tag">head</span>`}</th><td>${one.state}</td>
-        <td class="number">${running(one.ref) || ""}</td><td class="when" title=${clock(one.created_at)}>${ago(one.created_at, now())}</td><td class="ref long minor">${one.archive_url ?? ""}</td>
+        <td class="number">${running(one.ref) || ""}</td><td class="when minor" title=${clock(one.created_at)}>${ago(one.created_at, now())}</td><td class="ref long minor">${one.archive_url ?? ""}</td>
         <td class="actions">${writable(name) && (one.state === "proposed"
           ? html`<button type="button" onClick=${() => ratify(one)}>Ratify<span class="hidden"> ${one.ref}</span></button>`
           : html`${one.ref !== app.head && html`<button type="button" onClick=${() => head(one)}>Make head<span class="hidden"> ${one.ref}</span></button>`}

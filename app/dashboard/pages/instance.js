@@ -117,7 +117,7 @@ export function InstancePage({ id }) {
     <dl class="facts"><div><dt>App</dt><dd><${A} to=${`/apps/${encodeURIComponent(instance.app)}`}>${instance.app}</${A}></dd></div><div><dt>Proctype</dt><dd>${instance.proctype}</dd></div>
       <div><dt>Revision</dt><dd class="ref">${instance.revision}</dd></div><div><dt>Env set</dt><dd class="ref">${instance.env ?? "none"}</dd></div>
       <div><dt>Host</dt><dd>${instance.host ? html`<${A} to=${`/hosts/${encodeURIComponent(instance.host)}`}>${instance.host}</${A}>` : "none"}</dd></div>
-      <div><dt>Address</dt><dd class="ref">${instance.hostname ? `${instance.hostname}:${instance.port}` : "none"}</dd></div>
+      <div><dt>Address</dt><dd class="ref">${instance.hostname ? html`${instance.hostname}<wbr />:${instance.port}` : "none"}</dd></div>
       <div><dt>Telemetry</dt><dd>${instance.tele_port ?? "none"}</dd></div><div><dt>Restarts</dt><dd>${instance.restarts.fail} failed, ${instance.restarts.oom} out of memory</dd></div>
       ${instance.lock && html`<div><dt>Locked by</dt><dd>${instance.lock.client}: ${instance.lock.reason}</dd></div>`}</dl>
     <section><h2>Claims <small>${instance.claims.length}</small></h2>${instance.claims.length === 0 ? html`<${Empty}>Nobody has claimed it.</${Empty}>` : html`<${Table} label="Claims" columns=${["When", "Host", "Given back because"]}>

@@ -2,17 +2,24 @@
 import { html, useEffect, useState } from "../html.js";
 import { BASE, call } from "../api.js";
 import { A, Empty, Table } from "../parts.js";
+import { count } from "../registry.js";
 import { ago, byName, clock, number } from "../format.js";
 import { maySee, now, shown, state } from "../state.js";
 
+function byService(endpoints) {
+  const groups = new Map();
+  for (const one of endpoints) groups.get(one.service)?.push(one) ?? groups.set(one.service, [one]);
+  return groups;
+}
+
 export function Services({ registry = shown() }) {
   const services = registry.all("service").sort((a, b) => byName(a.name, b.name));
-  const endpoints = registry.derived("endpoints", () => Map.groupBy ? Map.groupBy(registry.all("endpoint"), (one) => one.service) : new Map());
+  const endpoints = registry.derived("endpoints", () => byService(registry.all("endpoint")));
   return html`<h1>Services <small>${services.length}</small></h1>
     ${services.length === 0 && html`<${Empty}>No service is registered. <code>POST /services</code> registers one.</${Empty}>`}
     ${services.map((service) => {
       const own = endpoints.get(service.name) || [];
-      return html`<section key=${service.name}><h2>${service.name} <small>${own.length} endpoints</small></h2>${own.length > 0 && html`<${Table} label=${`Endpoints of ${service.name}`} columns=${["Address", { name: "IP", class: "minor" }, { name: "Port", class: "number" }, { name: "Priority", class: "number" }, { name: "Weight", class: "number" }, "Since"]}>
+      return html`<section key=${service.name}><h2>${service.name} <small>${count(own.length, "endpoint")}</small></h2>${own.length > 0 && html`<${Table} label=${`Endpoints of ${service.name}`} columns=${["Address", { name: "IP", class: "minor" }, { name: "Port", class: "number" }, { name: "Priority", class: "number" }, { name: "Weight", class: "number" }, "Since"]}>
         ${own.map((one) => html`<tr key=${one.id}><th scope="row" class="ref">${one.addr}</th><td class="ref minor">${one.ip}</td><td class="number">${one.port}</td><td class="number">${one.priority}</td><td class="number">${one.weight}</td><td class="when">${ago(one.created_at, now())}</td></tr>`)}</${Table}>`}</section>`;
     })}`;
 }

@@ -1,4 +1,5 @@
 // One stream for all tabs of a browser: it allows six connections to an origin on HTTP/1.1.
+import "./format.js"; // registry.js needs it: asked for at once, and not after that has come
 import { inSnapshot, keyOf, kindOf, objectsOf } from "./registry.js";
 import { Stream } from "./stream.js";
 

@@ -156,6 +156,7 @@ def test_all_are_told_however_many_turns_it_takes(many: Service) -> None:
 
 def test_too_many_targets_are_refused_and_not_cut(many: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prometheus would drop those that an answer leaves out."""
+    assert discovery.MAX_TARGETS == 50_000
     monkeypatch.setattr(discovery, "MAX_TARGETS", 599)
     invalid(many.get(PATH), "query")
     monkeypatch.setattr(discovery, "MAX_TARGETS", 600)

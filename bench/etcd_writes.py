@@ -29,6 +29,7 @@ GROUP = "etcd"
 MOST = 128
 CLIENTS = (1, 8, 32, MOST)
 TARGETS = {1: None, 8: None, 32: 0.5, MOST: 0.5}
+TARGETS_OF_ONE_APP = {8: None, 32: 0.4, MOST: None}
 LISTENING = 100
 APP = {"name": "tickets", "repo_url": "https://git.example.com/tickets.git", "stack": "lenny"}
 TICKETS = "/instances?app=tickets&limit=100"
@@ -50,10 +51,12 @@ def measure(plan: Plan) -> Found:
         def on(requests: list[list[bytes]], connections: int) -> Callable[[], Seen]:
             return loading(plan, one, requests, connections=connections, beside=gateway)
 
-        puts, hot = [_puts(client) for client in range(64)], [_puts(0, f"V{n}") for n in range(32)]
+        puts = [_puts(client) for client in range(64)]
+        # An app each: how large it is depends on how many clients have a variable in it.
+        hot = {n: [_puts(app, f"V{client}") for client in range(n)] for app, n in enumerate(CLIENTS[1:], 64)}
         things = {f"{n}": on(puts[:n], n) for n in CLIENTS}
+        things |= {f"one app {n}": on(requests, n) for n, requests in hot.items()}
         things |= {f"gateway {n}": loading(plan, gateway, _gateway(n), connections=n) for n in CLIENTS}
-        things["one app"] = on(hot, 32)
         things["claims"] = _claiming(plan, one, gateway, ids)
         seen = by_turns(plan, things)
         alone = waits(
@@ -67,7 +70,7 @@ def measure(plan: Plan) -> Found:
         # Only now: it follows all that is written. On the other core, where the load leaves most of it.
         other = visor.start(stage, url, cpus=LOAD)
         together = {
-            "both": lambda: _both(plan, one, other, hot),
+            "both": lambda: _both(plan, one, other, hot[32]),
             "gateway": loading(plan, gateway, _gateway(32), connections=32),
         }
         both = by_turns(plan, together)
@@ -83,7 +86,17 @@ def measure(plan: Plan) -> Found:
         for n in CLIENTS
     ]
     beside = seen["gateway 32"]
-    rows.append(row_of(GROUP, "PUT env, 32 clients, one app", seen["one app"], gateway.name, beside, 0.4))
+    rows += [
+        row_of(
+            GROUP,
+            f"PUT env, {n} clients, one app",
+            seen[f"one app {n}"],
+            gateway.name,
+            seen[f"gateway {n}"],
+            TARGETS_OF_ONE_APP[n],
+        )
+        for n in CLIENTS[1:]
+    ]
     work = "claim of an instance, or its giving back, 32 clients"
     rows.append(row_of(GROUP, work, seen["claims"], gateway.name, beside, 0.3))
     work = "PUT env, one app, two replicas, 16 clients each"
@@ -111,6 +124,8 @@ def _over_clients(seen: dict[str, list[Seen]]) -> Curve:
     curve = Curve("etcd-clients-rates", "Writes on etcd over clients", "clients", "answers/s", list(CLIENTS))
     for clients in CLIENTS:
         curve.add("Visor", median(one.rate for one in seen[f"{clients}"]))
+        one_app = seen[f"one app {clients}" if clients > 1 else "1"]
+        curve.add("Visor, one app", median(one.rate for one in one_app))
         curve.add("etcd's gateway", median(one.rate for one in seen[f"gateway {clients}"]))
     return curve
 

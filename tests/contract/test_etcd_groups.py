@@ -352,6 +352,47 @@ async def test_a_write_of_another_between_the_reading_and_the_sending_is_seen(
 
 
 @pytest.mark.usefixtures("long_turns")
+@pytest.mark.parametrize("at", ["b/read", "b/absent", "b/new"])
+async def test_a_write_of_another_to_what_a_rule_of_the_group_has_only_read_is_seen(
+    make, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """A key that is there or is not, or a set that was counted: whichever rule of the group has looked."""
+
+    def copy(key: str, into: str) -> Rule:
+        return lambda s, t: Changes(puts={into: value_of(word_of(s.get(key)) or "none")}, answer=into)
+
+    store = await make()
+    other = build(make.kind, make.place)
+    await other.open()
+    await write(store, put("b/read", "x"), put("a/0", "x"))
+    done = False
+
+    async def disturb(number: int) -> None:
+        nonlocal done
+        if number and not done:  # not the first write, which goes alone
+            done = True
+            await other.transact(append(at, "o"), ORIGIN)
+
+    _before_sending(monkeypatch, disturb)
+    rules = [append("a/0", "y"), append("a/1", "y"), copy("b/read", "a/2"), copy("b/absent", "a/3")]
+    ends = await at_once(store, [*rules, count_into("a/4", "b/"), append("a/5", "y")])
+    assert not [end for end in ends if isinstance(end, Exception)]
+    assert done
+    # Whether the foreign write is before all of the group or after it: what each rule saw is what was there.
+    latest = await store.latest()
+    [foreign] = [record.rev for record in scan(latest, "b/") if record.key == at]
+    for end in ends[2:5]:
+        seen, there = word_of(await read(store, end.rev, end.changes.answer)), end.rev > foreign
+        wanted = {
+            "a/2": "xo" if there and at == "b/read" else "x",
+            "a/3": "o" if there and at == "b/absent" else "none",
+            "a/4": "x2" if there and at != "b/read" else "x1",
+        }
+        assert seen == wanted[end.changes.answer]
+    await other.close()
+
+
+@pytest.mark.usefixtures("long_turns")
 @pytest.mark.parametrize("there", [True, False])
 async def test_of_a_group_whose_answer_is_lost_all_is_found_or_all_is_unknown(
     make, monkeypatch: pytest.MonkeyPatch, there: bool
@@ -444,11 +485,40 @@ async def test_leases_and_groups_interleaved(store) -> None:
 
 
 async def test_refusals_in_a_group_are_of_what_is_there(store) -> None:
+    """Whoever is refused for what another of the group makes is told a rev at which that is made."""
     rules = [put("a/0", "x"), *(create(f"a/{n % 5}") for n in range(40)), increment("n/1")]
-    refused = [end for end in await at_once(store, rules) if isinstance(end, AlreadyExists)]
+    ends = await at_once(store, rules)
+    refused = {n: end for n, end in enumerate(ends[1:-1]) if isinstance(end, AlreadyExists)}
     assert len(refused) == 36
-    for error in refused:
+    for n, error in refused.items():
         assert 0 < error.rev <= store.rev
+        assert await read(store, error.rev, f"a/{n % 5}") is not None
+
+
+@pytest.mark.usefixtures("long_turns")
+async def test_who_is_refused_for_what_the_group_makes_is_told_when_it_is_made(
+    make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both run again together, for the first has lost a race. By then the second has been confirmed, and
+    would be refused for what may still not come to be."""
+    store = await make()
+    other = build(make.kind, make.place)
+    await other.open()
+    await write(store, put("b/1", "x"))
+
+    async def disturb(number: int) -> None:
+        if number == 1:  # the first goes alone
+            await other.transact(append("b/1", "o"), ORIGIN)
+
+    def copy(s: Snapshot, at: Any) -> Changes:
+        return Changes(puts={"a/1": value_of(word_of(s.get("b/1")) or "")}, answer="a/1")
+
+    _before_sending(monkeypatch, disturb)
+    _, made, refused = await at_once(store, [put("a/0", "x"), copy, create("a/1")])
+    assert word_of(made.record) == "xo"
+    assert isinstance(refused, AlreadyExists)
+    assert await read(store, refused.rev, "a/1") is not None
+    await other.close()
 
 
 async def test_a_compaction_inside_a_group_keeps_what_was_asked_for(make) -> None:

@@ -15,7 +15,7 @@ from tests.fault.traffic.record import NEVER, Call, Outcome
 LEAST_RATE = {"sqlite": 100, "etcd": 130}
 """Acknowledged writes by second that a run has to have. On etcd writes that wait go in groups."""
 
-LEAST_OF_CPU = {"sqlite": 40, "etcd": 24}
+LEAST_OF_CPU = {"sqlite": 40, "etcd": 20}
 """The same by each second of processor time that the run took, the load and etcd too: what is judged of every
 run, also where others took so much of the machine that its seconds say nothing. Both floors are for a machine
 whose calibrating loop goes at `machine_time.ROUNDS`, and as much lower as it goes slower in the same run."""

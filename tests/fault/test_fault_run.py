@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.fault.faults.embedded_site import EmbeddedSite
 from tests.fault.faults.site import Fault
 from tests.fault.run import Plan, run
+from tests.fault.traffic.crew import Crew
 from tests.fault.visor_process import Launcher
 
 
@@ -36,3 +37,23 @@ def test_a_fault_that_is_not_over_in_time_is_complained_of(launcher: Launcher, t
     done = asyncio.run(run(site, Plan(4, rate=50, period=4, others=False, settle=4)))
     assert any("a fault without end" in said for said in done.evidence.complaints)
     assert done.evidence.last_rev > 0
+
+
+class Reader:
+    """Reads a rev in so many seconds; none of them ever where that is 0."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        self.name, self.reached, self._seconds = name, 0, seconds
+
+    async def finish(self, rev: int) -> None:
+        while self.reached < rev:
+            await (asyncio.sleep(self._seconds) if self._seconds else asyncio.Event().wait())
+            self.reached += 1
+
+
+async def test_who_still_reads_is_waited_for_and_who_is_stuck_is_named() -> None:
+    """At the end of a run, however slow the machine is: to need longer than others is no fault."""
+    crew = Crew([1], rate=1, seed=1)
+    crew.subscribers = [Reader("quick", 0.001), Reader("slow", 0.03), Reader("stuck", 0)]  # type: ignore[list-item]
+    assert await crew.drain(20, seconds=0.3) == ["stuck (it is at rev 0)"]
+    assert [one.reached for one in crew.subscribers] == [20, 20, 0]

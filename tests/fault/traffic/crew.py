@@ -86,10 +86,20 @@ class Crew:
         await asyncio.gather(*self._tasks)
 
     async def drain(self, rev: int, seconds: float = 60) -> list[str]:
-        """Have each subscriber read everything up to the rev; the names of those that did not."""
-        waiting = {asyncio.create_task(one.finish(rev)): one.name for one in self.subscribers}
-        _, late = await asyncio.wait(waiting, timeout=seconds)
+        """Have each subscriber read everything up to the rev, however long a slow machine takes for it; the
+        names of those that got no further for so many seconds."""
+        waiting = {asyncio.create_task(one.finish(rev)): one for one in self.subscribers}
+        late = set(waiting)
+        while late:
+            before = [waiting[task].reached for task in late]
+            _, still = await asyncio.wait(late, timeout=seconds)
+            stuck = still == late and before == [waiting[task].reached for task in late]
+            late = still
+            if stuck:
+                break
         for task in (*late, *self._following):
             task.cancel()
         await asyncio.gather(*late, *self._following, return_exceptions=True)
-        return sorted(waiting[task] for task in late)
+        return sorted(
+            f"{one.name} (it is at rev {one.reached})" for task, one in waiting.items() if task in late
+        )

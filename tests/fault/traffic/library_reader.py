@@ -38,7 +38,7 @@ class LibraryReader:
         self.name = name
         self.sessions = [Session(name, 0, "0", {"path": "/events"}, status=200, rev=0)]
         self._ports = ports
-        self._reached = 0
+        self.reached = 0
         self._until: int | None = None
         self._done = asyncio.Event()
 
@@ -52,14 +52,14 @@ class LibraryReader:
                 if isinstance(message, Event):
                     data = json.dumps(message.raw, separators=(",", ":"), ensure_ascii=False).encode()
                     self.sessions[-1].frames.append((message.rev, message.index, hash(data)))
-                    self._reached = message.rev
+                    self.reached = message.rev
                 elif isinstance(message, SnapshotBegin):
                     self.sessions[-1].end = "gone"
                 elif isinstance(message, SnapshotEnd):
                     started = {"path": "/events"}
                     self.sessions.append(Session(self.name, 0, str(message.rev), started, status=200))
-                    self._reached = message.rev
-                if self._until is not None and self._reached >= self._until:
+                    self.reached = message.rev
+                if self._until is not None and self.reached >= self._until:
                     break
         self.sessions[-1].end = "left"
         self._done.set()
@@ -67,5 +67,5 @@ class LibraryReader:
     async def finish(self, rev: int) -> None:
         """Wait until everything up to the rev, which is an event's, was read."""
         self._until = rev
-        if self._reached < rev:
+        if self.reached < rev:
             await self._done.wait()

@@ -11,10 +11,11 @@ from tests.docs.words import riddles, sentences, too_long
 ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     *((ROOT / "docs" / f"{name}.md") for name in ("index", "concepts", "time", "secrets", "curl", "events")),
     *(
         (ROOT / "docs" / f"{name}.md")
-        for name in ("errors", "cli", "client", "dashboard", "operations", "access")
+        for name in ("errors", "cli", "client", "dashboard", "operations", "access", "architecture")
     ),
     *sorted((ROOT / "docs" / "guides").glob("*.md")),
 ]

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 def rfc3339(at: datetime) -> str:
     """A time in UTC with `Z` and six digits, so that text order is time order."""
-    text = at.isoformat(timespec="microseconds")
+    text = at.isoformat("T", "microseconds")
     if not text.endswith("+00:00"):
-        text = at.astimezone(UTC).isoformat(timespec="microseconds")
+        text = at.astimezone(UTC).isoformat("T", "microseconds")
     return text[:-6] + "Z"
 
 

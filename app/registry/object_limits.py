@@ -1,6 +1,5 @@
 """How many objects of each kind the registry may have."""
 
-from collections import Counter
 from collections.abc import Mapping
 
 from app.errors import TooManyObjects
@@ -36,13 +35,16 @@ class ObjectLimits:
 
     def check(self, snapshot: Snapshot, changes: Changes) -> None:
         """Raises TooManyObjects where there would be more of a kind than before, and too many."""
-        for kind, puts in Counter(map(keys.kind_of, changes.puts)).items():
-            most = self._limits.get(kind)
-            if most is None:
-                continue
+        puts: dict[str, int] = {}
+        for key in changes.puts:
+            kind = keys.kind_of(key)
+            if kind in self._limits:
+                puts[kind] = puts.get(kind, 0) + 1
+        for kind, put in puts.items():
+            most = self._limits[kind]
             count = snapshot.count_about(TERMS[kind])
             # What is put may be there already. It is looked at only where it matters.
-            if count + puts > most and (more := _more(snapshot, changes, kind)) > 0 and count + more > most:
+            if count + put > most and (more := _more(snapshot, changes, kind)) > 0 and count + more > most:
                 raise TooManyObjects.of(kind, count, more, most)
 
 

@@ -1,6 +1,6 @@
 """A snapshot with changes on top that are not made, or not yet."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping
 from operator import attrgetter
 
@@ -19,7 +19,7 @@ class Overlay:
         self._below = below
         self._terms = terms
         self._over: dict[str, Record] = {}
-        self._more: Counter[str] = Counter()
+        self._more: defaultdict[str, int] = defaultdict(int)
         """By how many more keys a term is carried than below."""
         self._carriers: dict[str, set[str]] = {}
         """The keys on top that carry a term."""
@@ -84,10 +84,10 @@ class Overlay:
         return [record for key in keys if carries(record := self._over[key], groups)]
 
     def count(self, term: str) -> int:
-        return self._below.count(term) + self._more[term]
+        return self._below.count(term) + self._more.get(term, 0)
 
     def count_about(self, term: str) -> int:
-        return self._below.count_about(term) + self._more[term]
+        return self._below.count_about(term) + self._more.get(term, 0)
 
     def has_changed(self, reads: Reads) -> bool:
         on_top = (Change(key, self._below.get(key), record) for key, record in self._over.items())
@@ -102,7 +102,8 @@ class Overlay:
         made: list[Change] = []
         # Put on top only when all is made: an index that cannot take a value leaves nothing behind.
         over: dict[str, Record] = {}
-        for number, before in enumerate(self._gone(changes), start=1):
+        gone = self._gone(changes) if changes.deletes or changes.prefixes else ()
+        for number, before in enumerate(gone, start=1):
             if before.key not in over and before.key not in changes.puts:
                 made.append(Change(before.key, before, None))
                 over[before.key] = Record(before.key, b"", 0, rev)
@@ -133,10 +134,11 @@ class Overlay:
         was = change.before.terms if change.before is not None else ()
         now = change.after.terms if change.after is not None else ()
         if was is not now:
-            self._more.update(now)
-            self._more.subtract(was)
             for term in was:
+                self._more[term] -= 1
                 self._carriers.get(term, set()).discard(change.key)
+            for term in now:
+                self._more[term] += 1
         for term in now:
             self._carriers.setdefault(term, set()).add(change.key)
 

@@ -102,4 +102,7 @@ def carries(record: Record, groups: Groups) -> bool:
 
 def sorted_changes(changes: Iterable[Change]) -> tuple[Change, ...]:
     """The order of changes inside a commit, the same on every store and replica."""
-    return tuple(sorted(changes, key=attrgetter("key")))
+    ordered = list(changes)
+    if len(ordered) > 1:
+        ordered.sort(key=attrgetter("key"))
+    return tuple(ordered)

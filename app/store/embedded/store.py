@@ -7,6 +7,7 @@ what is held in memory (`held.py`).
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -226,8 +227,11 @@ class EmbeddedStore:
 
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
         self._check_open()
-        with self.timings.commit.time():
+        began = time.perf_counter()
+        try:
             return await self._writer.transact(rule, origin)
+        finally:
+            self.timings.commit.observe(time.perf_counter() - began)
 
     def _check_open(self) -> None:
         if self._closing or self._writing is None:

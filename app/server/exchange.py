@@ -62,7 +62,7 @@ class Exchange(Given):
     `receive` tells of a disconnect when the connection is lost, and when the client has half-closed it:
     then it may have left, and nothing is worth waiting for on its behalf. What is answered still goes out.
     So a stream or a waiting call ends, while an answer that is being worked on reaches a client that only
-    has nothing more to say. Where a body will not be completed, `receive` raises what is to be answered.
+    has nothing more to say. Where a body will not be completed, `receive` raises the error to answer with.
     """
 
     __slots__ = (

@@ -183,7 +183,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         self._timer = self._loop.call_later(LINGER_SECONDS, self._socket.close)
 
     def _refuse_plain(self, data: bytes) -> None:
-        """What comes is no TLS. Who asks in plain HTTP is answered in it."""
+        """What comes is no TLS. A request in plain HTTP is answered in plain HTTP."""
         if not data[:1].isupper():
             self._fail(ssl.SSLError("what comes is no TLS"))
             return

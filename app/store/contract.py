@@ -114,8 +114,8 @@ may carry it, so that a driver without the index can scan the prefix instead."""
 
 
 UNREADABLE = "?unreadable"
-"""The one term of a key whose value the index cannot read: it is in no list. Its prefix is that of all keys;
-who deletes a prefix deletes what cannot be read below it too."""
+"""The one term of a key whose value the index cannot read: it is in no list. Its prefix is that of all keys.
+Deleting a prefix deletes what cannot be read below it, too."""
 
 FenceOf = Callable[[str], str | None]
 

@@ -49,7 +49,7 @@ def open_store(
 
 
 def _etcd(url: str, index: Index, fences: Fences, access: EtcdAccess, bounds: dict[str, Any]) -> Store:
-    # Here, and not above: who keeps the store in a file need not wait for gRPC to load.
+    # Here, and not above: a store in a file need not wait for gRPC to load.
     from app.store.etcd.client.client import EtcdClient
     from app.store.etcd.layout import prefix_of_path
     from app.store.etcd.store import EtcdStore

@@ -143,7 +143,7 @@ class Overlay:
             self._carriers.setdefault(term, set()).add(change.key)
 
     def _gone(self, changes: Changes) -> Iterator[Record]:
-        """What is to be deleted; one record may come twice."""
+        """The records to delete; one may come twice."""
         yield from (record for record in map(self.get, changes.deletes) if record is not None)
         for prefix in changes.prefixes:
             yield from self._all_below(prefix)

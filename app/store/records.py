@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 
 class Journal(NamedTuple):
-    """Who changed the registry, when, by which request, why, as part of which trace, and for whom. One for
-    each commit."""
+    """What is kept of a commit beside its changes: its time, the actor, the request, the reason, the trace,
+    and for whom it was made."""
 
     at: datetime
     actor: str

@@ -56,7 +56,7 @@ async def find_page(
     size: int,
     length_of: Callable[[Sequence[Record]], int] = kept_length,
 ) -> tuple[list[Record], bool]:
-    """What `find` finds after a key, and whether there is more: at most `limit` records that are said in at
+    """What `find` finds after a key, and whether there is more: at most `limit` records that take at
     most `size` bytes, but at least one. `length_of` is given all that is found, in its order, and says how
     many bytes it takes, at least those that are kept of it."""
     records: list[Record] = []

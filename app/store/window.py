@@ -18,8 +18,8 @@ class Window(NamedTuple):
 
 
 def held_bytes(size: int, versions: int = 1) -> int:
-    """What versions whose values together have this size take in the history, roughly: the values, what is
-    said of them (`Record.wire`), and as much again in the events that show them."""
+    """What versions whose values together have this size take in the history, roughly: the values, their
+    JSON (`Record.wire`), and as much again in the events that show them."""
     return CHANGE_BYTES * versions + 3 * size
 
 

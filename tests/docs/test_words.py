@@ -1,6 +1,8 @@
 """The texts that users read are in plain words: short sentences, no riddles. So are the names in the code."""
 
 import ast
+import io
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +17,18 @@ PAGES = [
     *((ROOT / "docs" / f"{name}.md") for name in ("index", "concepts", "time", "secrets", "curl", "events")),
     *(
         (ROOT / "docs" / f"{name}.md")
-        for name in ("errors", "cli", "client", "dashboard", "operations", "access", "architecture")
+        for name in (
+            "errors",
+            "cli",
+            "client",
+            "dashboard",
+            "operations",
+            "access",
+            "architecture",
+            "performance",
+        )
     ),
+    ROOT / "docs" / "performance.md",
     *sorted((ROOT / "docs" / "guides").glob("*.md")),
 ]
 
@@ -120,3 +132,41 @@ def test_a_name_that_says_nothing_is_found(source: str) -> None:
 
 def test_a_name_of_a_thing_is_none_of_them() -> None:
     assert names_that_say_nothing("answer = found(one.said)\ndef asked_rev(rev, oneself): pass") == []
+
+
+def comments(source: str) -> Iterator[str]:
+    """The docstrings of a module, and its comments: those in lines below each other are one."""
+    block, last = [], 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.STRING and token.string.startswith('"""'):
+            yield " ".join(token.string.strip('"').split())
+        elif token.type == tokenize.COMMENT:
+            if token.start[0] != last + 1:
+                yield " ".join(block)
+                block = []
+            block.append(token.string.lstrip("# "))
+            last = token.start[0]
+    yield " ".join(block)
+
+
+@pytest.mark.parametrize("room", ["server", "store"])
+def test_comments_of_a_room_are_no_riddles(room: str) -> None:
+    """Where the code is hardest, its comments are read by those who see it for the first time."""
+    found_in = {
+        file.relative_to(ROOT).as_posix(): puzzling
+        for file in sorted((ROOT / "app" / room).rglob("*.py"))
+        if (
+            puzzling := [
+                riddle
+                for comment in comments(file.read_text())
+                for sentence in sentences(comment)
+                for riddle in riddles(sentence)
+            ]
+        )
+    }
+    assert found_in == {}
+
+
+def test_a_riddle_in_a_comment_is_found() -> None:
+    [_, comment] = comments("x = 1\n# Two lines:\n# who comes next waits.\n")
+    assert riddles(comment)

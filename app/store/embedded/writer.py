@@ -38,7 +38,7 @@ _MOMENT = timedelta(microseconds=1)
 
 
 def _wait_on(failure: RequestError) -> None:
-    """For who has no callers that wait."""
+    """Where no caller waits."""
 
 
 class EmbeddedWriter:
@@ -107,7 +107,7 @@ class EmbeddedWriter:
             yield self._transact_now
 
     async def _transact_now(self, rule: Rule, origin: Origin) -> Outcome:
-        """As `transact`, by who has the turn."""
+        """As `transact`, for the caller that has the turn."""
         refusal = self._recovery.refusal()
         if refusal is not None:
             raise refusal
@@ -125,10 +125,10 @@ class EmbeddedWriter:
         while True:
             await self._wake.wait()
             while self._queue:
-                # Those who wait for the turn stay in the queue: who finds meanwhile that nothing can be
-                # written refuses them there.
+                # Writes that wait for the turn stay in the queue: where it is found meanwhile that nothing
+                # can be written, they are refused there.
                 async with self._turn:
-                    # Who wrote alone meanwhile may have had them refused.
+                    # A write that was made alone meanwhile may have had them refused.
                     await self._write_group(
                         [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
                     )
@@ -174,8 +174,8 @@ class EmbeddedWriter:
     async def _keep(
         self, commits: Sequence[Commit], oldest: int, give_up: GiveUp, marks: Sequence[Mark] = ()
     ) -> RequestError | None:
-        """The same by who has the turn. `give_up` is told the error where it is not known yet how long it
-        will take to find out."""
+        """The same for the caller that has the turn. `give_up` is told the error where it is not known yet
+        how long it will take to find out."""
         try:
             await self._append(commits, oldest, marks, give_up)
         except StorageFull as error:

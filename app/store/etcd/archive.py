@@ -144,7 +144,8 @@ class EtcdArchive:
         return (answer.kvs[0], read_entry(answer.kvs[0].value)) if answer.kvs else (None, NO_ENTRY)
 
     async def commits(self, after: int, last: int, limit: int) -> list[Commit]:
-        """The commits after `after`, up to the one at `last`, which has to be one of ours. Raises
+        """The commits after `after`, up to the one at `last`, which has to be one that Visor made.
+        Raises
         RevisionsMissing where etcd leaves one out."""
         commits: list[Commit] = []
         before = revision_of(after)

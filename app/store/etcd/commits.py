@@ -19,7 +19,7 @@ from app.store.etcd.revs import rev_of
 from app.store.records import Change, Commit, Journal, Record, sorted_changes
 
 READ = 50
-"""Events that are read in one step: each value is looked at, whether it is one of ours."""
+"""Events that are read in one step: of each value it is checked whether Visor wrote it."""
 
 Before = Callable[[str], Record | None]
 """The version of a key before the revision."""

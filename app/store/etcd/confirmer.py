@@ -34,7 +34,7 @@ def _unconfirmed() -> CoordinatorUnavailable:
 
 
 class _Waiting:
-    """Who waits for one request, each up to a deadline of its own; all with one timer: there may be
+    """The calls that wait for one request, each up to a deadline of its own; all with one timer: there may be
     thousands of them a second."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -123,7 +123,7 @@ class Confirmer:
             async with asyncio.timeout(SECONDS):
                 return await self._ask()
         except TimeoutError:
-            # Nobody waits for this request any more: who did has been told.
+            # Nothing waits for this request any more: the calls that did have been told.
             await self._look_for_a_hole(before)
             raise _unconfirmed() from None
 

@@ -67,7 +67,7 @@ class TransactionGroup:
         self.alone = False
         """It has one member, whose prefixes, leases or size go with no other."""
         self.behind: list[WaitingWrite] = []
-        """Who waits to learn what became of it."""
+        """The writes that wait to learn what became of it."""
         self.renewing: Changes | None = None
         self._draft = draft
         self._below = below

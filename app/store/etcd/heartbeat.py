@@ -21,7 +21,7 @@ from app.store.troubles import Troubles
 
 HEARTBEAT = 2.0
 COMPACTION = 30.0
-"""Seconds between two looks at what is to be compacted."""
+"""Seconds between two looks at whether there is something to compact."""
 
 _ALARMS = {
     "NOSPACE": (FULL, QUOTA),

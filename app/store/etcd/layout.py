@@ -10,7 +10,7 @@
     {prefix}/fence/app/cat      put by every commit that changes a declared key of the app; service/x alike
 
 A value begins with the index of its commit in its revision and that of its key's creation (`@2.1 {...}`):
-so that its revs are the same wherever it is read. A value without was put by another hand, or by an older
+so that its revs are the same wherever it is read. A value without was put by another program or an older
 schema.
 
 A key that goes with its lease goes without a journal entry: nobody asked for it. Its commit has the time
@@ -56,7 +56,7 @@ def prefix_of_path(path: str) -> str:
 
 
 def key_of(key: bytes, prefix: str) -> str:
-    """The registry's key. One of another hand may be no text."""
+    """The registry's key. What another program has put there may be no text."""
     return key.decode(errors="backslashreplace").removeprefix(prefix)
 
 
@@ -85,11 +85,11 @@ def record_of(kv: KeyValue, prefix: str, index: Index, place: int | None = None)
     elif match := _STAMP.match(value):
         stamp, created = int(match[1]), int(match[2])
         value = value[match.end() :]
-    # No value at all would pass for a deletion; only another hand puts that.
+    # No value at all would pass for a deletion; only another program puts that.
     value = value or b"null"
     terms = () if key.startswith(FENCE) else index(key, value)
     rev = rev_of(kv.mod_revision, stamp if place is None else place)
-    # Only another hand can have put a creation after the change.
+    # Only another program can have put a creation after the change.
     created_rev = min(rev_of(kv.create_revision, created), rev)
     return Record(key, value, created_rev, rev, None, terms, lease=kv.lease)
 
@@ -151,7 +151,7 @@ NO_ENTRY = RevisionJournal("", 0, 0, ())
 
 
 def read_entry(value: bytes) -> RevisionJournal:
-    """One that another hand has written says nothing."""
+    """One that another program has written tells nothing."""
     try:
         fields = from_json(value)
         group = fields.get("writes")
@@ -198,7 +198,7 @@ def _write(fields: dict[str, Any]) -> WriteEntry:
 
 
 def _number(fields: dict[str, Any], name: str) -> int:
-    """A sum of a journal entry; 0 in one of an older version, or of another hand."""
+    """A sum of a journal entry; 0 in one of an older version, or of another program."""
     number = fields.get(name)
     return number if isinstance(number, int) and 0 <= number < MAX_TOTAL else 0
 

@@ -65,7 +65,7 @@ class Loading:
         made_here = state.journal is not None and state.journal.mod_revision == revision
         state.floor = floor = rev_of(revision, len(state.entry.writes) if made_here else 0)
         for record in state.records:
-            if record.rev > floor:  # only what another hand has put
+            if record.rev > floor:  # only what another program has put
                 record.rev, record.created_rev = floor, min(record.created_rev, floor)
         return state
 

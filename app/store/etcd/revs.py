@@ -1,7 +1,7 @@
 """A rev and the revision of etcd's that it belongs to: rev = revision * 1000 + index.
 
 One transaction of etcd's carries a group of commits. Each has a rev of its own: the first has index 1, the
-next one 2. What others commit (the end of a lease, another hand) has index 0. Between the last commit of
+next one 2. What others commit (the end of a lease, another program) has index 0. Between the last commit of
 one revision and the next revision nothing happens, so every rev names one state.
 """
 

@@ -28,7 +28,7 @@ class Sent:
 
     def known_in(self, history: History) -> bool:
         """Whether its commits follow from this history without being read: one that goes alone may have
-        deleted what nobody has looked at, or put what lives by a lease."""
+        deleted keys without looking at them, or put some that live by a lease."""
         return history is self._history and not self._group.alone
 
     def commits(self, revision: int, before: Before) -> list[Commit]:

@@ -1,4 +1,4 @@
-"""Who waits for a number that only grows."""
+"""Calls that wait for a number that only grows."""
 
 import asyncio
 import heapq

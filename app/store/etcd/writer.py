@@ -1,8 +1,8 @@
 """The writing half of the store on etcd: rules that wait go as one group, in one transaction that is
 guarded by everything they have read.
 
-One group at a time is on its way: who comes meanwhile makes the next. A lost race writes nothing and runs
-the group's rules again. A group whose answer was lost is looked for, never sent again; others go on
+One group at a time is on its way; the writes that come meanwhile make the next. A lost race writes nothing
+and runs the group's rules again. A group whose answer was lost is looked for, never sent again; others go on
 meanwhile, but for those that have to do with its keys.
 """
 
@@ -92,7 +92,7 @@ class EtcdWriter:
     async def transact(self, rule: Rule, origin: Origin) -> Outcome:
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._queue.add(WaitingWrite(rule, origin, answer, time.monotonic() + self._seconds))
-        # In this very turn where nothing is on its way: who is alone need not wait for company.
+        # In this very turn where nothing is on its way: a write that is alone need not wait for others.
         self._go_on()
         # A client that goes away takes back nothing: its rule is run, and nobody told.
         return await answer

@@ -190,7 +190,7 @@ class SqliteLog:
         connection = self._connection
         if connection is None:
             return
-        # One of the two at a time: who comes next waits for it.
+        # One of the two at a time: the next commit waits for it.
         if self._recent.much:
             self._sort_in(connection)
         elif self._wal_is_long:

@@ -67,10 +67,13 @@ function Search() {
   </form>`;
 }
 
-/** What was done at the moment that is shown, and by whom, as far as the commits are loaded. */
+/** Who did what at the moment that is shown, as far as the commits are loaded; one line, whatever it is: the page must not
+ *  jump while somebody drags. */
 function Made({ rev }) {
   const commit = state.history.reaches(rev - 1) ? state.history.of(rev) : null;
-  return commit?.rev === rev && html`<b>${told(commit)}</b>, by ${commit.actor}.`;
+  if (commit?.rev !== rev) return html`<span class="made"></span>`;
+  const what = told(commit);
+  return html`<span class="made" title=${what}><b>${commit.actor}</b>: ${what}</span>`;
 }
 
 const roles = () => state.self.grants.map(({ role, apps, hosts, services }) => `${role}${apps || hosts || services ? ` of ${(apps ?? hosts ?? services).join(", ")}` : ""}`).join("; ");
@@ -98,7 +101,7 @@ function Frame() {
       <p class="rev" title="The rev that is shown"><b>rev ${number(then ? place.rev : registry.rev)}</b> <time>${clock(then ? registry.at : presentAt())}</time></p>
       ${state.self.name && state.self.name !== "anonymous" && html`<p class="self"><span title=${roles()}>${state.self.name}</span> <button type="button" class="plain" onClick=${leave}>Log out</button></p>`}
     </header>
-    ${then && html`<p class="banner" role="status"><span>This is the past${past.moving ? "…" : ""}: rev ${number(place.rev)}, ${clock(past.registry?.at)}. <${Made} rev=${place.rev} /> Nothing can be changed here.</span> <button type="button" onClick=${() => show(null)}>Back to the present</button></p>`}
+    ${then && html`<p class="banner" role="status"><span>This is the past${past.moving ? "…" : ""}: rev ${number(place.rev)}, ${clock(past.registry?.at)}. Nothing can be changed here.</span> <${Made} rev=${place.rev} /> <button type="button" onClick=${() => show(null)}>Back to the present</button></p>`}
     ${then && past.problem && html`<p class="notice bad" role="alert">${past.problem.message}</p>`}
     ${!then && live.status !== "live" && html`<p class="banner stale" role="status">The connection is gone: this is what was there at ${clock(presentAt())}. Trying again…</p>`}
     <main id="main" tabindex="-1" ref=${main}>${lost ? html`<h1>This moment is not kept</h1>` : html`<${Page} />`}</main>

@@ -165,6 +165,7 @@ export function ticks({ begin, end }) {
 }
 
 let let_go = 0;
+let looked_for = null; // the rev at the second handle, for whose time the commits were loaded; tried once
 
 /** Begin to compare: the moment that is shown, or a while ago, with the present. */
 function compared(range) {
@@ -184,6 +185,10 @@ function Axis({ range }) {
   const present = range.end - (range.end - range.begin) / 500;
   const drag = (to) => (to >= present ? (revAt.moment.stop(), show(null)) : place(to, range, revAt.moment, show));
   const from = mark === null ? null : Number(mark);
+  if (from !== null && !state.history.reaches(from) && looked_for !== from) {
+    looked_for = from;
+    state.history.fill();
+  }
   const fromTime = mark === null ? null : timeOf(from, range, let_go);
   const dragFrom = (to) => {
     let_go = to;

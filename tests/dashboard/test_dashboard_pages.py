@@ -166,7 +166,7 @@ def test_the_axis_marks_what_stands_out_and_cells_are_coloured_by_revision(
     assert tab.page.eval_on_selector_all(".cells i", colours) == 2
     tab.press("One commit back")
     tab.is_at(seeded.rev - 1)
-    tab.waits_for("loggers 10.0.0.30:514 registered, by anna.", within=".banner")
+    tab.waits_for("anna: loggers 10.0.0.30:514 registered", within=".banner")
 
 
 def test_commits_of_one_person_in_one_minute_stand_together(seeded: Service, open_tab: Any) -> None:

@@ -216,3 +216,7 @@ def test_the_axis_is_of_all_that_is_kept_and_not_of_what_was_loaded(open_tab: An
         shown = int(tab.place.partition("rev=")[2])
         assert shown < 50
         tab.is_at(shown)
+        # A link to what differs since then: its handle stands where that was, and its time is told.
+        other = open_tab(visor.url, "/diff?from=20")
+        at = visor.get("/commits/20").json()["at"]
+        other.waits_for(f"{at[:10]} {at[11:19]} →")

@@ -480,6 +480,8 @@ async def test_leases_and_groups_interleaved(store) -> None:
     ]
     ends = await at_once(store, rules)
     assert sorted(end.rev for end in ends) == list(range(1, 25))
+    # Whose key is to live by a lease has one, and the others, some of the same keys later, have none.
+    assert [bool(end.record.lease) for end in ends] == [n % 4 == 0 for n in range(24)]
     for end in ends:
         assert plain(await read(store, end.rev, end.changes.answer))[:4] == plain(end.record)[:4]
 

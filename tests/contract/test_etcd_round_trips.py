@@ -8,7 +8,7 @@ import pytest
 from contract_stores import SHARED, build
 from contract_words import ORIGIN, increment, put, write
 
-from app.errors import AlreadyExists
+from app.errors import AlreadyExists, CoordinatorUnavailable
 from app.store.contract import Changes
 from app.store.etcd import heartbeat, writer
 from app.store.etcd.client import revisions
@@ -33,11 +33,14 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def undisturbed(store: Any, work: Callable[[], Awaitable[None]]) -> None:
-    """Do the work, again where the watch was lost meanwhile: on a slow machine it may be silent for too long,
-    and what is asked when it is begun anew is not the work's."""
+    """Do the work, again where the watch was lost meanwhile, or a read could not be confirmed in time: on a
+    slow machine etcd may be silent for too long, and what is asked when it is begun anew is none of it."""
     for _ in range(5):
         watch = await store._store._follower.settled()
-        await work()
+        try:
+            await work()
+        except CoordinatorUnavailable:
+            continue
         if store._store._follower._watch is watch and not watch.over:
             return
     pytest.fail("the watch is lost each time")

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from app.errors import InvalidState
-from app.models import codec, keys
+from app.models import codec, hosts, keys
 from app.models.base import rfc3339
 from app.models.instance import Instance, Status
 from app.registry.state import exists
@@ -23,14 +23,20 @@ _KEPT = tuple(name for name in Instance.model_fields if name not in ("rev", "cre
 
 
 class LiveInstance:
-    """One that is not done, in plain JSON. `kept` is not to be changed."""
+    """One that is not done, in plain JSON. `kept` is not to be changed. Hosts are in their one spelling, as a
+    model has them: an older version kept them in others."""
 
     __slots__ = ("kept", "record", "status")
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        self.kept: dict[str, Any] = from_json(record.value)
-        self.status = Status(self.kept["status"])
+        kept: dict[str, Any] = from_json(record.value)
+        if kept["host"] is not None:
+            kept["host"] = hosts.as_kept(kept["host"])
+        for entry in kept["claims"]:
+            entry["host"] = hosts.as_kept(entry["host"])
+        self.kept = kept
+        self.status = Status(kept["status"])
 
     @property
     def id(self) -> int:

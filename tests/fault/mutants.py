@@ -18,6 +18,7 @@ from app.events.time_index import Point, TimeIndex
 from app.events.turns import Turns
 from app.http import reads, writes
 from app.models import keys
+from app.models.instance import Status
 from app.registry import apps, claims, life, ports, preconditions, revert, scale, tickets
 from app.routers import diff
 from app.store.contract import Changes, Snapshot
@@ -169,13 +170,15 @@ def _ignored_token() -> None:
 
 def _second_claimer() -> None:
     """A ticket that is claimed may be claimed again."""
-    need = tickets.need_live
+    live = claims.live
 
     def pending(snapshot: Snapshot, id: int) -> Any:
-        found = need(snapshot, id)
-        return found.model_copy(update={"status": "pending"}) if found.status == "claimed" else found
+        found = live(snapshot, id)
+        if found.status is Status.CLAIMED:
+            found.status = Status.PENDING
+        return found
 
-    claims.need_live = pending  # type: ignore[assignment]
+    claims.live = pending
 
 
 def _half_commit() -> None:

@@ -153,7 +153,8 @@ LISTED, APPS, CHANGED = 1000, 10, 100
 
 def lists(stage: Stage, under: Sequence[str]) -> tuple[Served, dict[str, bytes]]:
     """Visor in memory, as it lists instances: now, and at a rev since which some have changed."""
-    served = visor.start(stage, "memory:", under=under, header_timeout="600")
+    # Nothing is to be given back meanwhile: that would change it again.
+    served = visor.start(stage, "memory:", under=under, header_timeout="600", claim_timeout="3600")
     for number in range(APPS):
         name = f"cat-{number}"
         visor.call(served, "POST", "/apps", {**APP, "name": name})

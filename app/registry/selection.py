@@ -51,7 +51,13 @@ class Selection:
             # Thousands of records are of a handful of proctypes, each of which is looked up once.
             for term in {record.terms[at] for record in page}.difference(began):
                 began[term] = _began(snapshot, key_terms.proctype_in(term))
-            records += [record for record in page if record.created_rev >= began[record.terms[at]]]
+            newest = max(began.values(), default=0)
+            records += [
+                record
+                for record in page
+                # The first comparison does for all that is younger than the youngest proctype.
+                if record.created_rev >= newest or record.created_rev >= began[record.terms[at]]
+            ]
             if isinstance(page, Partial):
                 return records[:limit] if len(records) >= limit else Partial(records, page.upto)
             if len(records) >= limit or len(page) < step:

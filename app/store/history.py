@@ -225,22 +225,23 @@ class History:
     def _as_of(self, rev: int, newest: list[Record], groups: Groups, left: Collection[str]) -> list[Record]:
         """Of keys that have carried the terms at some rev, the versions that do at this one. `newest` are
         their newest versions; `left` the keys that may no longer carry what they are listed under."""
+        absent: set[Record] = set()
+
+        def then(record: Record) -> Record:
+            version = self._at(self._chains[record.key], rev)
+            if version is not None and carries(version, groups):
+                return version
+            absent.add(record)
+            return record
+
         # What has not changed since is listed under the terms that it carries.
         if left:
-            others = [at for at, record in enumerate(newest) if record.rev > rev or record.key in left]
+            versions = [
+                then(record) if record.rev > rev or record.key in left else record for record in newest
+            ]
         else:
-            others = [at for at, record in enumerate(newest) if record.rev > rev]
-        absent = []
-        for at in others:
-            version = self._at(self._chains[newest[at].key], rev)
-            if version is None or not carries(version, groups):
-                absent.append(at)
-            else:
-                newest[at] = version
-        if not absent:
-            return newest
-        gone = set(absent)
-        return [record for at, record in enumerate(newest) if at not in gone]
+            versions = [record if record.rev <= rev else then(record) for record in newest]
+        return [record for record in versions if record not in absent] if absent else versions
 
     def _backwards(self, groups: Groups, rev: int, limit: int | None) -> list[Record]:
         """From the last key down. Quick for a term at the latest rev; the rest is asked for seldom."""

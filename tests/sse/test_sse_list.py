@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from app.models.event import EventPage
 from tests.etcd.cluster import until
-from tests.serving import Service
+from tests.serving import APP, ARCHIVE, Service
 from tests.sse.conftest import Follow, Serve
 from tests.sse.platform_history import live_a_while, selected
 
@@ -131,10 +131,13 @@ def test_a_wait_ends_with_the_first_event_that_fits(visor: Service) -> None:
         visor.made("/services", {"name": "a"})
         assert [event["type"] for event in any_.result(60)["items"]] == ["service-register"]
         assert not fitting.done()
-        visor.runnable()
+        visor.made("/apps", APP)
         page = fitting.result(60)
     assert [event["type"] for event in page["items"]] == ["app-register"]
     assert visor.context.capacity.subscribers == 0
+    # Only now: what came before the page was read would have been looked at by it.
+    visor.made("/apps/cat/revisions", {"ref": "r1", "archive_url": ARCHIVE})
+    visor.made("/apps/cat/proctypes", {"name": "web"})
     follower = _page(visor, place=page["next"])
     assert [event["rev"] for event in follower["items"]] == [visor.nth(3), visor.nth(4)]
 

@@ -58,7 +58,10 @@ def test_one_that_is_not_put_again_vanishes_in_time_with_an_event_by_visor(visor
 
 
 def test_renewals_keep_it_and_make_no_commit(visor: Service) -> None:
+    path = ""
     for attempt in tries(1, 5, 30):
+        if path:  # the member of a try that was too slow must not end in this one
+            until(lambda path=path: gone(visor, path))
         path, start = f"/members/pms/10.0.{attempt.number}.7", visor.rev
         with attempt:
             with attempt.in_time():
@@ -72,7 +75,8 @@ def test_renewals_keep_it_and_make_no_commit(visor: Service) -> None:
             assert visor.rev == visor.after(start)
             assert [event["type"] for event in events_after(visor, start)] == ["member-register"]
     until(lambda: gone(visor, path))
-    assert visor.after(start) < visor.rev <= visor.after(start, 2)
+    ours = [event["type"] for event in events_after(visor, start) if path.endswith(event["member"])]
+    assert ours == ["member-register", "member-unregister"]
 
 
 def test_a_new_ttl_or_version_is_a_change_and_counts_from_then(visor: Service) -> None:
@@ -104,7 +108,10 @@ def test_without_a_ttl_it_stays_even_where_it_had_one(visor: Service) -> None:
 
 
 def test_one_that_is_deleted_is_gone_once_and_a_new_one_begins_anew(visor: Service) -> None:
+    path = ""
     for attempt in tries(1, 5, 30):
+        if path:
+            until(lambda path=path: gone(visor, path))
         path, start = f"/members/pms/10.0.{attempt.number}.7", visor.rev
         with attempt:
             with attempt.in_time():

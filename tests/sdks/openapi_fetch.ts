@@ -139,6 +139,13 @@ check(Date.now() - asked < 25_000, "it did not wait for the event, but for the e
 const ended = new AbortController();
 const stream = await v.GET("/events", { params: { query: { rev } }, parseAs: "stream", signal: ended.signal });
 check(stream.response.headers.get("content-type")!.startsWith("text/event-stream"), stream.error);
-const first = await stream.data!.getReader().read();
-check(new TextDecoder().decode(first.value).includes(`id: ${rev}`), first);
+const reader = stream.data!.getReader();
+const decoder = new TextDecoder();
+let begun = "";
+// A part ends where the network has cut it.
+while (!begun.includes(`id: ${rev}`)) {
+  const part = await reader.read();
+  check(!part.done, begun);
+  begun += decoder.decode(part.value, { stream: true });
+}
 ended.abort();

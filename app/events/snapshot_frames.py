@@ -5,9 +5,7 @@ one is kept for the next, at whatever rev, because a version of an object never 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from pydantic_core import to_json
 
@@ -47,19 +45,13 @@ class SnapshotFrames:
         self.made = 0
         """How many were made, kept or not."""
 
-    def of(self, kind: str, record: Record) -> SnapshotFrame | None:
-        """The frame of an object; None where it cannot be read."""
-        return self._keep(record, partial(_frame, kind, record))
-
-    def row(self, kind: str, record: Record, fields: tuple[str, ...]) -> SnapshotFrame | None:
-        """These fields of an object, as a JSON array; None where it cannot be read."""
-        return self._keep((record, fields), partial(_row, kind, record, fields))
-
-    def _keep(self, key: FrameKey, make: Callable[[], SnapshotFrame | None]) -> SnapshotFrame | None:
+    def of(self, kind: str, record: Record, fields: tuple[str, ...] = ()) -> SnapshotFrame | None:
+        """The frame of an object, or these fields of it, as a JSON array; None where it cannot be read."""
+        key = (record, fields) if fields else record
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        made = make()
+        made = _row(kind, record, fields) if fields else _frame(kind, record)
         self.made += 1
         self._kept[key] = made
         self.bytes += _size(made)

@@ -202,7 +202,7 @@ class Stream:
                 await turns.give_way()
             if self._ending:
                 return
-            shown = frames.row(kind, record, fields) if fields else frames.of(kind, record)
+            shown = frames.of(kind, record, fields)
             if shown is None or not self._wanted.fits_subject(shown.subject):
                 continue
             chunk.append(shown.frame)

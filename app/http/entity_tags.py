@@ -55,16 +55,17 @@ def parse_tags(header: str, value: str) -> frozenset[int] | None:
     return frozenset(revs)
 
 
-def preconditions(if_match: str | None, if_none_match: str | None) -> Preconditions:
-    """What the two headers ask of a write. Raises MalformedRequest."""
-    if if_match is None and if_none_match is None:
+def preconditions(if_match: object, if_none_match: object) -> Preconditions:
+    """What the two headers ask of a write; MISSING or None where there is none. Raises MalformedRequest."""
+    matches, excludes = isinstance(if_match, str), isinstance(if_none_match, str)
+    if not matches and not excludes:
         return UNCONDITIONAL
-    revs = None if if_match is None else parse_tags("If-Match", if_match)
-    none = None if if_none_match is None else parse_tags("If-None-Match", if_none_match)
+    revs = parse_tags("If-Match", if_match) if isinstance(if_match, str) else None
+    none = parse_tags("If-None-Match", if_none_match) if isinstance(if_none_match, str) else None
     return Preconditions(
         revs=revs,
-        any_rev=if_match is not None and revs is None,
-        absent=if_none_match is not None and none is None,
+        any_rev=matches and revs is None,
+        absent=excludes and none is None,
         not_revs=none or frozenset(),
     )
 

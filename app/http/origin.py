@@ -26,18 +26,21 @@ _TRACE = re.compile(
 """A W3C traceparent; later versions of it may go on."""
 
 
-def actor_of(text: str | None) -> str:
+# Each is given the header's text, or MISSING or None where there is none.
+
+
+def actor_of(text: object) -> str:
     """Raises InvalidRequest."""
-    if text is None:
+    if not isinstance(text, str):
         return ANONYMOUS
     if not _ACTOR.match(text):
         raise InvalidRequest.of(["header", "Visor-Actor"], "takes up to 128 printable ASCII characters")
     return text
 
 
-def reason_of(text: str | None) -> str | None:
+def reason_of(text: object) -> str | None:
     """What the header Visor-Reason says, decoded. Raises InvalidRequest."""
-    if text is None:
+    if not isinstance(text, str):
         return None
     place = ["header", "Visor-Reason"]
     if not _ENCODED.match(text):
@@ -55,9 +58,9 @@ def reason_of(text: str | None) -> str | None:
     return reason
 
 
-def trace_of(text: str | None) -> str | None:
+def trace_of(text: object) -> str | None:
     """The traceparent; None where it is none: who reads one that is malformed ignores it, says W3C."""
-    match = None if text is None else _TRACE.match(text)
+    match = _TRACE.match(text) if isinstance(text, str) else None
     return None if match is None else match[0]
 
 
@@ -96,10 +99,9 @@ Traceparent = Annotated[
 def _origin(
     call: Call, actor: Actor = MISSING, reason: Reason = MISSING, traceparent: Traceparent = MISSING
 ) -> Origin:
-    named, principal = actor_of(actor if isinstance(actor, str) else None), call.principal
+    named, principal = actor_of(actor), call.principal
     request = f"{call.method} {call.scope['path']}"
-    why = reason_of(reason if isinstance(reason, str) else None)
-    trace = trace_of(traceparent if isinstance(traceparent, str) else None)
+    why, trace = reason_of(reason), trace_of(traceparent)
     if principal.anonymous:
         return Origin(named, request, why, trace)
     on_behalf_of = None if actor is MISSING else _other(named, principal)

@@ -270,10 +270,7 @@ def _write(
     if_none_match: IfNoneMatch = MISSING,
     dry_run: AskedDryRun = False,
 ) -> Write:
-    conditions = preconditions(
-        if_match if isinstance(if_match, str) else None,
-        if_none_match if isinstance(if_none_match, str) else None,
-    )
+    conditions = preconditions(if_match, if_none_match)
     tried = DryRun(context.store) if dry_run else None
     permission = call.principal.permission(call.row)
     return Write(context.store, origin, conditions, None, permission, context.object_limits, tried)
@@ -303,10 +300,7 @@ def _post(
     if isinstance(idempotency_key, str):
         whose = origin.actor if call.principal.anonymous else call.principal.called
         keyed = idempotent_call(idempotency_key, whose, call.scope, call.content)
-    conditions = preconditions(
-        if_match if isinstance(if_match, str) else None,
-        if_none_match if isinstance(if_none_match, str) else None,
-    )
+    conditions = preconditions(if_match, if_none_match)
     tried = DryRun(context.store) if dry_run else None
     permission = call.principal.permission(call.row)
     return Write(context.store, origin, conditions, keyed, permission, context.object_limits, tried)
